@@ -1,0 +1,12 @@
+"""The runs of section 4.2, which Table 6 and Figures 1, 6 and 7 share: five seeds of every net."""
+
+from experiments.recipes import CIFAR10, CIFAR10_WARMUP
+from repro.spec import Run, plain, resnet
+
+SEEDS = 5  # the paper's count for ResNet-110; it does not say for the others
+
+PLAIN = {depth: Run(plain(depth), CIFAR10).repeated(SEEDS) for depth in (20, 32, 44, 56, 110)}
+
+RESNET = {depth: Run(resnet(depth), CIFAR10).repeated(SEEDS) for depth in (20, 32, 44, 56)} | {
+    depth: Run(resnet(depth), CIFAR10_WARMUP).repeated(SEEDS) for depth in (110, 1202)
+}

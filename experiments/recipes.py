@@ -1,0 +1,188 @@
+"""The training recipes of sections 3.4 and 4.2, their other readings, and the scales.
+
+Section 3.4 (ImageNet): "The image is resized with its shorter side randomly sampled in [256, 480] for scale
+augmentation [41]. A 224×224 crop is randomly sampled from an image or its horizontal flip, with the per-pixel mean
+subtracted [21]. The standard color augmentation in [21] is used. We adopt batch normalization (BN) [16] right after
+each convolution and before activation, following [16]. We initialize the weights as in [13] and train all plain/residual
+nets from scratch. We use SGD with a mini-batch size of 256. The learning rate starts from 0.1 and is divided by 10 when
+the error plateaus, and the models are trained for up to 60×10⁴ iterations. We use a weight decay of 0.0001 and a
+momentum of 0.9. We do not use dropout [14], following the practice in [16]."
+
+Section 4.2 (CIFAR-10): "The network inputs are 32×32 images, with the per-pixel mean subtracted. […] We use a weight
+decay of 0.0001 and momentum of 0.9, and adopt the weight initialization in [13] and BN [16] but with no dropout. These
+models are trained with a mini-batch size of 128 on two GPUs. We start with a learning rate of 0.1, divide it by 10 at
+32k and 48k iterations, and terminate training at 64k iterations, which is determined on a 45k/5k train/val split. We
+follow the simple data augmentation in [24] for training: 4 pixels are padded on each side, and a 32×32 crop is randomly
+sampled from the padded image or its horizontal flip. For testing, we only evaluate the single view of the original
+32×32 image."
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from repro.experiment import Reading, Scale, Variant
+from repro.spec import Input, Recipe, Run, Warmup
+
+# The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
+
+CIFAR10_AS_PRINTED = Recipe(
+    name="cifar10-as-printed",
+    dataset="cifar10",
+    input=Input(size=32, pad=4),
+    batch=128,
+    iterations=64_000,
+    drops=(32_000, 48_000),
+    evaluate_every=1_000,  # Figure 6 has one vertex per 1k iterations
+    batch_norm_group=64,  # "on two GPUs": each normalised its own half
+)
+
+IMAGENET_AS_PRINTED = Recipe(
+    name="imagenet-as-printed",
+    dataset="imagenet",
+    input=Input(
+        size=224,
+        shorter_side=(256, 480),
+        colour=0.1,
+        test_side=256,
+        test_sides=(224, 256, 384, 480, 640),
+    ),
+    batch=256,
+    iterations=550_000,  # "up to 60×10⁴"; Figure 4 stops at 55×10⁴
+    drops=(150_000, 300_000),  # where Figure 4 drops
+    evaluate_every=5_000,
+    batch_norm_group=32,  # eight GPUs
+    batch_norm_average="re-estimated",
+)
+
+# What is run by default.
+
+CIFAR10 = replace(CIFAR10_AS_PRINTED, name="cifar10", batch_norm_group=None)
+
+MEASURED_WARMUP = Warmup(rate=0.01, below=80.0, window=100)  # "until the training error is below 80%"
+
+CIFAR10_WARMUP = replace(CIFAR10, name="cifar10-warmup", warmup=MEASURED_WARMUP)
+
+IMAGENET = replace(
+    IMAGENET_AS_PRINTED,
+    name="imagenet",
+    input=replace(IMAGENET_AS_PRINTED.input, mean="channel"),
+)
+
+AS_PRINTED = {"cifar": CIFAR10_AS_PRINTED, "imagenet": IMAGENET_AS_PRINTED}
+
+# Why the defaults depart from the printed protocol, by field.
+
+WHY = {
+    "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` normalises groups as the paper did",
+    "recipe.input.mean": "a mean image of one size cannot be subtracted from crops of other sizes, as the "
+    "fully convolutional test needs; the mean of each channel can",
+}
+
+READINGS = (
+    Reading("initialisation", "He normal, fan-in", "equation 10 of [13], and the default of the authors' framework"),
+    Reading("option A", "zero channels appended at the end", "the paper says only that they are zero"),
+    Reading("stride of a bottleneck", "in its first 1×1", "as in the authors' published nets"),
+    Reading("pad value", "zeros, after the mean is subtracted", "as in the cited augmentation's public code"),
+    Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
+    Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
+    Reading("warm-up of ResNet-1202", "as ResNet-110", "“trained as described above”"),
+    Reading("CIFAR training set", "all 50,000 images", "the 45k/5k split was used to choose the schedule"),
+    Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
+    Reading("training error", "running, with augmentation, over the window", "as the noisy curves of Figure 6 suggest"),
+    Reading("layer responses", "over the whole test set, all positions and channels", "the paper does not say"),
+    Reading("reported error", "of the last iteration", "Table 6 equals the last points of Figure 6"),
+)
+
+
+def _recipe(**changes: Any) -> Any:
+    """A change of the recipe's fields, as a variant or a scale needs it."""
+    return lambda run: replace(run, recipe=replace(run.recipe, **changes))
+
+
+def _input(**changes: Any) -> Any:
+    return lambda run: replace(run, recipe=replace(run.recipe, input=replace(run.recipe.input, **changes)))
+
+
+def _net(**changes: Any) -> Any:
+    return lambda run: replace(run, net=replace(run.net, **changes))
+
+
+def _ghost(run: Run) -> Run:
+    return replace(run, recipe=replace(run.recipe, batch_norm_group=AS_PRINTED[run.net.family].batch_norm_group))
+
+
+def _both_sides(run: Run) -> Run:
+    return replace(run, net=replace(run.net, zeros="both")) if run.net.zeros else run
+
+
+def _stride_in_3x3(run: Run) -> Run:
+    return replace(run, net=replace(run.net, stride_in="3x3")) if run.net.bottleneck else run
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("ghost", "batch statistics over 64 (CIFAR) or 32 (ImageNet) images, as on the paper's GPUs", _ghost),
+        Variant("45k", "train on 45k images, the split on which the paper chose its schedule", _recipe(split="45k/5k")),
+        Variant("warm400", "0.01 for exactly 400 iterations, as the authors' next paper does", _recipe(warmup=Warmup(rate=0.01, iterations=400))),
+        Variant("warm", "the measured warm-up of section 4.2, for nets that have none", _recipe(warmup=MEASURED_WARMUP)),
+        Variant("cold", "no warm-up: footnote 5 starts at 0.1 directly", _recipe(warmup=None)),
+        Variant("decay-weights", "no decay of batch norm and biases, as matresnet does", _recipe(decay_on="weights")),
+        Variant("std", "channel mean and standard deviation, as most public code does", _input(mean="channel", std="channel")),
+        Variant("164-epochs", "drops after 81 and 122 epochs, stop after 164, as many ports count", _recipe(iterations=64_124, drops=(31_671, 47_702))),
+        Variant("bf16", "bfloat16 autocast; weights and batch norm stay in fp32", _recipe(precision="bf16")),
+        Variant("tf32", "TensorFloat-32 products on GPUs that have them", _recipe(precision="tf32")),
+        Variant("fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")),
+        Variant("zeros-both", "option A pads channels on both sides, as Lasagne and akamaster do", _both_sides),
+        Variant("stride-3x3", "bottlenecks stride in the 3×3, as torchvision and fb.resnet.torch do", _stride_in_3x3),
+        Variant("plateau", "the rate drops when the error plateaus: the words of section 3.4", _recipe(plateau=True)),
+        Variant("3x", "three times the iterations: footnote 3", lambda run: _stretched(run, 3, 1)),
+    )
+}
+
+
+def _stretched(run: Run, times: int, over: int) -> Run:
+    """The same schedule, longer or shorter."""
+    recipe = run.recipe
+    return replace(
+        run,
+        recipe=replace(
+            recipe,
+            iterations=recipe.iterations * times // over,
+            drops=tuple(drop * times // over for drop in recipe.drops),
+            evaluate_every=max(1, recipe.evaluate_every * times // over),
+        ),
+    )
+
+
+def _quick(run: Run) -> Run:
+    """Real images, a sixteenth of the schedule; ImageNet nets at a quarter of the resolution."""
+    if run.net.family == "cifar":
+        return _stretched(run, 1, 16)
+    small = Input(size=64, mean="channel", shorter_side=(74, 137), colour=0.1, test_side=74, test_sides=(64, 74, 110))
+    recipe = replace(run.recipe, input=small, batch=32, batch_norm_group=None, iterations=600, drops=(300, 450))
+    return replace(run, recipe=replace(recipe, evaluate_every=50))
+
+
+def _smoke(run: Run) -> Run:
+    """Generated images, a schedule of seconds, on any machine."""
+    if run.net.family == "cifar":
+        recipe = replace(run.recipe, dataset="generated", input=replace(run.recipe.input, size=8, pad=1), batch=32)
+        recipe = replace(recipe, iterations=200, drops=(120, 160), evaluate_every=20, batch_norm_group=None)
+        if recipe.warmup and recipe.warmup.window:
+            recipe = replace(recipe, warmup=replace(recipe.warmup, window=10))
+        return replace(run, recipe=recipe)
+    tiny = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
+    recipe = replace(run.recipe, dataset="generated-photos", input=tiny, batch=8, batch_norm_group=None)
+    recipe = replace(recipe, iterations=12, drops=(6, 9), evaluate_every=4)
+    return replace(run, recipe=recipe, net=replace(run.net, classes=10))
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale("paper", "the paper's own data, nets and schedule", None, lambda run: run),
+        Scale("quick", "real images and a shortened schedule: orderings can be judged, numbers not", 3, _quick),
+        Scale("smoke", "generated images and seconds: proves that everything works", 2, _smoke),
+    )
+}

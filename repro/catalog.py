@@ -1,0 +1,69 @@
+"""Experiments by name: the modules of `experiments/`, in the order of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+
+from repro.errors import UserError, did_you_mean, shown
+from repro.experiment import Experiment, Run, Scale, Skipped, runs_of
+
+NAMES = (
+    "figure1",
+    "table1",
+    "table2",
+    "figure4",
+    "table3",
+    "table4",
+    "table5",
+    "table6",
+    "figure6",
+    "figure7",
+    *(f"table{number}" for number in range(7, 15)),
+)
+
+GROUPS = {
+    "cifar10": ("figure1", "table6", "figure6", "figure7"),
+    "imagenet": ("table1", "table2", "figure4", "table3", "table4", "table5"),
+    "all": NAMES[:10],
+}
+
+
+def load(name: str) -> Experiment:
+    """The experiment of that name."""
+    if name not in NAMES:
+        hint = did_you_mean(name, NAMES, "`repro list` names them all")
+        raise UserError(f"no experiment named {shown(name)}", hint)
+    experiment: Experiment = import_module(f"experiments.{name}").experiment
+    return experiment
+
+
+def expand(names: Iterable[str]) -> tuple[str, ...]:
+    """Names with groups replaced by what is in them, each once."""
+    known = (*NAMES, *GROUPS)
+    expanded: list[str] = []
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known, "`repro list` names them all")
+            raise UserError(f"no experiment named {shown(name)}", hint)
+        expanded += GROUPS.get(name, (name,))
+    return tuple(dict.fromkeys(expanded))
+
+
+def scales() -> dict[str, Scale]:
+    """The scales by name, from the recipes' own page."""
+    found: dict[str, Scale] = import_module("experiments.recipes").SCALES
+    return found
+
+
+def scale(name: str) -> Scale:
+    known = scales()
+    if name not in known:
+        raise UserError(f"no scale named {shown(name)}", did_you_mean(name, known, "scales: " + ", ".join(known)))
+    return known[name]
+
+
+def needed(name: str) -> tuple[Run, ...]:
+    """The runs an experiment needs, at scale `paper`; a skipped one needs none."""
+    experiment = load(name)
+    return () if isinstance(experiment, Skipped) else runs_of(experiment)

@@ -1,0 +1,260 @@
+"""What is trained, as values: a Net, a Recipe, a Run, and the identity of a run.
+
+A run is a value: equal runs are one run, whichever table asks for it. Its id is a readable name and a digest of the
+whole resolved definition, so a changed default makes a new run and never silently reuses an old one. Where a run runs
+(cluster, devices, workers, folders) is no part of it; what can move a number is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
+
+from repro.errors import UserError, shown
+
+Shortcut = Literal["A", "B", "C"]
+
+IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
+BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def checked_name(name: str, what: str) -> str:
+    """The name, if it is one that may become part of a file name or a job name."""
+    if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
+        raise UserError(f"{shown(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -")
+    return name
+
+
+@dataclass(frozen=True)
+class Net:
+    """A net of the paper. `family` says which architecture: section 4.2's (cifar) or Table 1's (imagenet)."""
+
+    family: Literal["cifar", "imagenet"]
+    kind: Literal["plain", "resnet"]
+    depth: int
+    shortcut: Shortcut | None = None  # None: plain, or no choice to make
+    stride_in: Literal["1x1", "3x3"] | None = None  # which layer of a bottleneck strides; the paper: the first 1×1
+    zeros: Literal["end", "both"] | None = None  # option A: where the zero channels go
+    init: Literal["fan_in", "fan_out"] = "fan_in"  # He initialisation: equation 10 of the cited work, or 14
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        if self.family == "cifar" and (self.depth < 8 or self.depth % 6 != 2):
+            below = max(8, self.depth - (self.depth - 2) % 6)
+            raise UserError(
+                f"no CIFAR net has depth {shown(self.depth)}: depths are 6n+2",
+                f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and 1202",
+            )
+        if self.family == "imagenet" and self.depth not in IMAGENET_DEPTHS:
+            raise UserError(
+                f"no ImageNet net has depth {shown(self.depth)}",
+                "the paper's Table 1 has " + ", ".join(map(str, IMAGENET_DEPTHS)),
+            )
+        if (self.kind == "plain") != (self.shortcut is None):
+            raise UserError(
+                f"a {self.kind} net cannot have shortcut {shown(self.shortcut)}",
+                "a plain net has none; a resnet has A, B or C",
+            )
+        if (self.stride_in is not None) != self.bottleneck or (self.zeros is not None) != (self.shortcut == "A"):
+            raise UserError(
+                f"`stride_in` and `zeros` do not fit {shown(self.name)}",
+                "`stride_in` belongs to nets of bottlenecks, `zeros` to shortcut A",
+            )
+        if self.classes < 2:
+            raise UserError(f"a net cannot tell {shown(self.classes)} classes apart", "`classes` is 2 or more")
+
+    @property
+    def bottleneck(self) -> bool:
+        return self.family == "imagenet" and self.depth >= BOTTLENECK_FROM
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """How many blocks each stage has: n, n, n on CIFAR; Table 1's columns on ImageNet."""
+        if self.family == "cifar":
+            return ((self.depth - 2) // 6,) * 3
+        return {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[self.depth]
+
+    @property
+    def name(self) -> str:
+        """plain-20, resnet-110, resnet-34-b: option A on CIFAR is the paper's only one and goes without saying."""
+        letter = self.shortcut and (self.family, self.shortcut) != ("cifar", "A")
+        return f"{self.kind}-{self.depth}" + (f"-{self.shortcut}".lower() if letter else "")
+
+
+def plain(depth: int, family: Literal["cifar", "imagenet"] = "cifar", **choices: Any) -> Net:
+    """The plain net of that depth."""
+    stride_in = "1x1" if family == "imagenet" and depth >= BOTTLENECK_FROM else None
+    return _net(family, "plain", depth, stride_in=stride_in, **choices)
+
+
+def resnet(
+    depth: int, shortcut: Shortcut = "A", family: Literal["cifar", "imagenet"] = "cifar", **choices: Any
+) -> Net:
+    """The residual net of that depth: every block of the plain net with a shortcut."""
+    own: dict[str, Any] = {"shortcut": shortcut, "zeros": "end" if shortcut == "A" else None}
+    own["stride_in"] = "1x1" if family == "imagenet" and depth >= BOTTLENECK_FROM else None
+    return _net(family, "resnet", depth, **own | choices)
+
+
+def _net(family: Literal["cifar", "imagenet"], kind: Literal["plain", "resnet"], depth: int, **choices: Any) -> Net:
+    classes = choices.pop("classes", 10 if family == "cifar" else 1000)
+    return Net(family, kind, depth, classes=classes, **choices)
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Start at a lower rate until the training error is below `below` percent, or for a fixed count of iterations."""
+
+    rate: float = 0.01
+    below: float | None = None
+    window: int | None = None  # iterations over which the training error is measured
+    iterations: int | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the net sees: the training view and the testing views of an image."""
+
+    size: int  # the crop's side
+    mean: Literal["pixel", "channel"] = "pixel"  # what is subtracted; taken from the training set only
+    std: Literal["channel"] | None = None  # the paper divides by nothing
+    pad: int | None = None  # CIFAR: zeros on each side before a random crop
+    shorter_side: tuple[int, int] | None = None  # ImageNet: scale augmentation, uniform in this range
+    colour: float | None = None  # ImageNet: the σ of AlexNet's PCA colour augmentation
+    flip: bool = True
+    test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
+    test_sides: tuple[int, ...] | None = None  # ImageNet: shorter sides of the fully convolutional test
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a net is trained: one value for each line of sections 3.4 and 4.2 that can move a number."""
+
+    name: str
+    dataset: str
+    input: Input
+    batch: int
+    iterations: int
+    drops: tuple[int, ...]  # the rate is divided by ten at each
+    evaluate_every: int  # iterations between two points of the curves
+    rate: float = 0.1
+    momentum: float = 0.9
+    decay: float = 1e-4
+    decay_on: Literal["everything", "weights"] = "everything"
+    split: Literal["train", "45k/5k"] = "train"
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    warmup: Warmup | None = None
+    batch_norm_group: int | None = None  # images that share batch statistics; None: the whole batch of one process
+    batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
+    plateau: bool | None = None  # True: the rate drops when the error plateaus, not at `drops`
+
+    def __post_init__(self) -> None:
+        checked_name(self.name, "a recipe")
+        checked_name(self.dataset, "a data set")
+        for what in ("batch", "iterations", "evaluate_every"):
+            if getattr(self, what) < 1:
+                raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be 1 or more")
+        for what in ("rate", "momentum", "decay"):
+            if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
+                raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be finite and positive")
+        if list(self.drops) != sorted(set(self.drops)):
+            raise UserError(f"`recipe.drops` is {shown(list(self.drops))}", "list the iterations in rising order")
+        group = self.batch_norm_group
+        if group is not None and (group < 2 or self.batch % group):
+            raise UserError(
+                f"`recipe.batch_norm_group` {shown(group)} does not divide the batch of {self.batch}",
+                "choose a divisor of the batch, 2 or more",
+            )
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one net by one recipe from one seed, at one scale."""
+
+    net: Net
+    recipe: Recipe
+    seed: int = 0
+    scale: str = "paper"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed {shown(self.seed)} is out of range", "seeds are 0 to 4294967295")
+
+    @property
+    def id(self) -> str:
+        return f"{self.net.name}.{self.recipe.name}.{self.scale}.s{self.seed}-{digest(self)}"
+
+    def repeated(self, seeds: int) -> Runs:
+        return Runs(self, seeds)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The same run from seeds 0, 1, 2, …"""
+
+    run: Run
+    seeds: int = field(default=1)
+
+    def __iter__(self) -> Iterator[Run]:
+        return (replace(self.run, seed=seed) for seed in range(self.seeds))
+
+    def __len__(self) -> int:
+        return self.seeds
+
+    def limited(self, seeds: int | None) -> Self:
+        return self if seeds is None else replace(self, seeds=seeds)
+
+
+def definition(run: Run) -> dict[str, Any]:
+    """The run as plain JSON values. Unset optional fields are left out, so that adding one keeps every old id."""
+    return _without_none(asdict(run))
+
+
+def digest(run: Run) -> str:
+    """Ten hexadecimal digits that differ when anything that can move a number differs."""
+    text = json.dumps(definition(run), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def from_definition(values: dict[str, Any]) -> Run:
+    """The run that `definition` describes; a wrong key or type is an error that names its path."""
+    import msgspec
+
+    try:
+        return _strictly(msgspec.convert(values, Run, strict=True), values)
+    except msgspec.ValidationError as error:
+        raise UserError(f"not the definition of a run: {error}", "was it written by another version?") from None
+
+
+def _strictly(run: Run, values: dict[str, Any]) -> Run:
+    """msgspec passes over unknown keys of a dataclass; a definition with one is of another version."""
+    unknown = _paths(values) - _paths(asdict(run))
+    if unknown:
+        raise UserError(
+            f"not the definition of a run: unknown {', '.join(shown(path) for path in sorted(unknown))}",
+            "it was written by a newer version; update this one",
+        )
+    return run
+
+
+def _paths(values: dict[str, Any], prefix: str = "") -> set[str]:
+    paths = set()
+    for key, value in values.items():
+        paths.add(prefix + key)
+        if isinstance(value, dict):
+            paths |= _paths(value, f"{prefix}{key}.")
+    return paths
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }
