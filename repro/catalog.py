@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Experiment, Run, Scale, Skipped, runs_of
+from repro.experiment import Experiment, Run, Scale, Skipped, Variant, runs_of
 
 NAMES = (
     "figure1",
@@ -60,6 +60,14 @@ def scale(name: str) -> Scale:
     known = scales()
     if name not in known:
         raise UserError(f"no scale named {shown(name)}", did_you_mean(name, known, "scales: " + ", ".join(known)))
+    return known[name]
+
+
+def variant(name: str) -> Variant:
+    known: dict[str, Variant] = import_module("experiments.recipes").VARIANTS
+    if name not in known:
+        hint = did_you_mean(name, known, "variants: " + ", ".join(known))
+        raise UserError(f"no variant named {shown(name)}", hint)
     return known[name]
 
 

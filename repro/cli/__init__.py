@@ -1,0 +1,112 @@
+"""`repro`: one module per verb, imported when that verb is called, so that help and completion feel instant.
+
+This page may import neither torch nor pandas; a verb imports them inside its function.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from repro.errors import FAILED, INTERRUPTED, USAGE, UserError, did_you_mean, shown
+
+VERBS = {
+    "list": "Every table and figure of the paper, and how far it is.",
+    "show": "What an experiment is: nets, recipe, departures, the paper's numbers.",
+    "run": "Train here what an experiment still lacks.",
+    "submit": "Send what an experiment still lacks to a SLURM cluster.",
+    "status": "Where every run is.",
+    "logs": "What a run said.",
+    "cancel": "Take runs out of the queue.",
+    "collect": "Gather all runs into one table.",
+    "table": "A table of the paper, with ours beside it.",
+    "figure": "A figure of the paper, drawn from our runs.",
+    "diff": "Our numbers and the paper's claims, each with a verdict.",
+    "report": "One HTML page with everything.",
+    "reproduce": "run, collect, table or figure, and diff, in one go.",
+    "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
+    "data": "List, prepare, import and check the data sets.",
+    "doctor": "What would fail later, said now.",
+    "bench": "Measure this machine against the usual way of doing it.",
+    "completion": "The script that completes commands and names in your shell.",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"repro.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], VERBS, "`repro --help` lists the commands")
+            raise UserError(f"no command named {shown(args[0])}", hint)
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from repro.cli.version import version
+
+        click.echo(version())
+        context.exit()
+
+
+@click.group(cls=Verbs, no_args_is_help=False, invoke_without_command=True)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """Reproduce Deep Residual Learning for Image Recognition.
+
+    For example:  repro reproduce figure6 --scale smoke
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(USAGE)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and end with the exit code that scripts rely on."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(arguments, prog_name="repro", standalone_mode=False, help_option_names=["-h", "--help"])
+    except UserError as error:
+        code = error.code
+        _say(error.problem, error.hint, "--debug" in arguments)
+    except click.ClickException as error:
+        code = USAGE
+        _say(error.format_message(), "", "--debug" in arguments)
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+        _say("interrupted", "the same command carries on where this one stopped")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away, as `| head` does
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(problem: str, hint: str, debug: bool = False) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"Error: {problem}" + (f"\n\nhint: {hint}" if hint else ""), err=True)
+
+
+__all__ = ["FAILED", "cli", "main"]

@@ -1,0 +1,90 @@
+"""The options that several commands share, and what they select."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from repro import catalog
+from repro.errors import UserError, did_you_mean, shown
+from repro.experiment import Experiment, Skipped, at
+from repro.spec import Run
+
+SCHEMA = 1  # of every JSON document that a command prints
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+
+
+def scale_option(default: str | None = "paper") -> Callable[..., Any]:
+    said = f"default: {default}" if default else "default: the most serious one with results"
+    return click.option(
+        "--scale", default=default, metavar="SCALE", help=f"paper, quick or smoke ({said}).", shell_complete=_scales
+    )
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--seeds, --variant and --set, which say what is trained."""
+    for option in (
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe."),
+        click.option("--variant", "variants", multiple=True, metavar="NAME", help="Another reading of the protocol."),
+        click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run."),
+    ):
+        function = option(function)
+    return function
+
+
+def experiments_argument(required: bool = True) -> Callable[..., Any]:
+    return click.argument("experiments", nargs=-1, required=required, metavar="EXPERIMENT…", shell_complete=_names)
+
+
+def selected(
+    names: Sequence[str],
+    scale: str,
+    seeds: int | None = None,
+    variants: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> dict[str, Experiment]:
+    """The named experiments, with the scale, seeds, variants and settings applied to their runs."""
+    chosen = catalog.scale(scale)
+    readings = [catalog.variant(name) for name in variants]
+
+    def change(run: Run) -> Run:
+        for reading in readings:
+            run = reading(run)
+        if not settings:
+            return run
+        from repro.settings import with_settings
+
+        return with_settings(run, settings)
+
+    return {name: at(catalog.load(name), chosen, seeds, change) for name in catalog.expand(names)}
+
+
+def not_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:
+    """The experiments, if all of them can be run."""
+    for name, experiment in experiments.items():
+        if isinstance(experiment, Skipped):
+            raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+    return experiments
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """The one JSON document of a command."""
+    click.echo(json.dumps({"schema": SCHEMA} | document, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def near(word: str, known: Sequence[str]) -> str:
+    return did_you_mean(word, known, "known: " + ", ".join(known))
+
+
+def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in (*catalog.NAMES, *catalog.GROUPS) if name.startswith(incomplete)]
+
+
+def _scales(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in catalog.scales() if name.startswith(incomplete)]
