@@ -1,0 +1,48 @@
+"""What is measured once, when a run has been trained: everything any table or figure needs of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from repro import lines, processes
+from repro.architecture import cost
+from repro.data.source import Source
+from repro.evaluation.error import error
+from repro.evaluation.responses import responses
+from repro.folders import Folder
+from repro.spec import Run
+
+
+def measure(run: Run, net: nn.Module, source: Source, folder: Folder) -> dict[str, Any]:
+    """The final record's `metrics`, and the layers' `responses` where the paper looks at them."""
+    if run.recipe.batch_norm_average == "re-estimated":
+        from repro.evaluation.batch_norm import re_estimate_for
+
+        re_estimate_for(run, net, source)
+    rows, _ = lines.whole(folder.metrics.read_bytes())
+    share = {"rank": processes.rank(), "processes": processes.count()}
+    counted = cost(run.net, run.recipe.input.size)
+    metrics: dict[str, Any] = {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
+    metrics |= _of_the_curve(rows)
+    metrics |= error(net, source.train_clean(**share), "train_clean")
+    metrics["train_error_clean"] = metrics.pop("train_clean_error")
+    if run.net.family == "imagenet":
+        from repro.evaluation.photos import measure as measure_photos
+
+        return {"metrics": metrics | measure_photos(net, run, source, folder)}
+    metrics |= error(net, source.test(**share), "test")
+    layers = responses(net, source.test())
+    metrics["response_mean"] = sum(layers) / len(layers)
+    return {"metrics": metrics, "responses": layers}
+
+
+def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the last point says, the best test error (chosen on the test set, and named so), and when it took off."""
+    last = rows[-1]
+    facts = {key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")}
+    facts["best_test_error"] = min(row["test_error"] for row in rows)
+    below = (row["iteration"] for row in rows if row["train_error"] < 90)
+    first = next(below, None)
+    return facts if first is None else facts | {"first_below_90": first}

@@ -1,0 +1,29 @@
+"""The error of a net on a set of images, each counted exactly once however many processes share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repro import processes
+
+
+@torch.inference_mode()
+def error(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str) -> dict[str, float]:
+    """Error in percent and mean loss, in fp32 with the running statistics of batch norm; the net trains on after."""
+    processes.same_statistics(net)
+    training = net.training
+    net.eval()
+    sums = torch.zeros(3, dtype=torch.float64, device=next(net.parameters()).device)
+    for images, labels in batches:
+        scores = net(images).float()
+        loss = functional.cross_entropy(scores, labels, reduction="sum")
+        sums[0] += (scores.argmax(1) != labels).sum()
+        sums[1] += loss
+        sums[2] += len(labels)
+    net.train(training)
+    wrong, loss, count = processes.total(sums).tolist()
+    return {f"{name}_error": 100 * wrong / count, f"{name}_loss": loss / count}

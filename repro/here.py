@@ -1,0 +1,140 @@
+"""Running on this machine: a few worker processes, each training one run after another.
+
+The parent imports no torch. It tells workers which run is next, hears how each ended, and reads where they are from the
+same progress files that `repro status` reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from repro.folders import ROOT, Places, create, read_json, to_json
+from repro.spec import Run, definition
+
+
+@dataclass
+class Slots:
+    """Worker processes on this machine, `jobs` at once; `threads` for each."""
+
+    places: Places
+    jobs: int
+    threads: int
+    device: str | None = None
+    _workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
+    _events: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    _at_work: dict[str, str] = field(default_factory=dict)  # run id → run id, in the order they began
+
+    def train(self, runs: Sequence[Run], look: Callable[[list[str]], None]) -> Iterator[dict[str, Any]]:
+        """Train the runs, yielding how each ended. `look` is called about twice a second with the runs at work."""
+        for run in runs:
+            declare(run, self.places)
+            self._waiting.put(run.id)
+        minders = [threading.Thread(target=self._mind, daemon=True) for _ in range(min(self.jobs, len(runs)))]
+        for minder in minders:
+            minder.start()
+        ended = 0
+        try:
+            while ended < len(runs) and (any(m.is_alive() for m in minders) or not self._events.empty()):
+                try:
+                    event = self._events.get(timeout=0.5)
+                except queue.Empty:
+                    look(list(self._at_work))
+                    continue
+                ended += 1
+                yield event
+        finally:
+            self.stop()
+            for minder in minders:
+                minder.join()
+
+    def stop(self) -> None:
+        """Let nothing new begin, and have every worker save and end."""
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        for worker in self._workers:
+            if worker.poll() is None:
+                worker.terminate()
+
+    def _mind(self) -> None:
+        """Feed one worker, and start another if it dies."""
+        worker = self._worker()
+        while True:
+            try:
+                run_id = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            self._at_work[run_id] = run_id
+            event = _ask(worker, run_id)
+            self._at_work.pop(run_id)
+            self._events.put(event or _died(worker, run_id))
+            if event is None:
+                worker = self._worker()
+        assert worker.stdin is not None
+        worker.stdin.close()
+        worker.wait()
+
+    def _worker(self) -> subprocess.Popen[str]:
+        own = {"REPRO_THREADS": str(self.threads), "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
+        own |= {"REPRO_RESULTS": str(self.places.results), "REPRO_DATA": str(self.places.data)}
+        own |= {"REPRO_DEVICE": self.device} if self.device else {}
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "repro.training.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | own | {"PYTHONPATH": _first(ROOT)},
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks every worker to save
+        )
+        self._workers.append(worker)
+        return worker
+
+
+def declare(run: Run, places: Places) -> None:
+    """Write the run's definition into its folder, unless it is there."""
+    create(places.run(run.id).definition, to_json(definition(run)))
+
+
+def lacking(runs: Sequence[Run], places: Places) -> list[Run]:
+    """The runs that are not done."""
+    return [run for run in runs if not places.run(run.id).final.exists()]
+
+
+def progress_of(run_id: str, places: Places) -> dict[str, Any]:
+    """Where a run says it is; empty before its first word."""
+    found: dict[str, Any] = read_json(places.run(run_id).progress) or {}
+    return found
+
+
+def _ask(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any] | None:
+    """Have the worker train the run; None if it died over it."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(run_id + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        return None
+    line = worker.stdout.readline()
+    event: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
+    return event
+
+
+def _died(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
+    code = worker.wait()
+    killed = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    hint = "signal 9 is often the kernel, out of memory; the same command carries on from the last checkpoint"
+    return {"id": run_id, "state": "lost", "problem": f"its process was {killed}", "hint": hint, "code": 1}
+
+
+def _first(folder: Path) -> str:
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))

@@ -1,0 +1,83 @@
+"""The training of one run, top to bottom: restore, iterate, record, save, measure.
+
+The rate is a function of the iteration and a batch is a function of (seed, iteration), so resuming needs neither the
+state of a scheduler nor that of a random generator: an interrupted run ends bit for bit like an unbroken one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from repro import processes
+from repro.data import open_source
+from repro.errors import RunFailed, UserError
+from repro.evaluation import measure
+from repro.evaluation.error import error
+from repro.folders import Places, read_json
+from repro.spec import Run
+from repro.training.attempt import Attempt, Bystander
+from repro.training.checkpoint import load
+from repro.training.machine import Pace, prepare, provenance
+from repro.training.schedule import rate
+from repro.training.state import State
+from repro.training.step import Diverged, gradient_norms, stepper
+from repro.training.stop import Stop, Stopped
+
+
+def train(run: Run, places: Places, stop: Stop | None = None, device: torch.device | None = None) -> dict[str, Any]:
+    """Train the run to its end and measure it, from wherever an earlier attempt got to; answer its final record."""
+    folder = places.run(run.id)
+    final: dict[str, Any] | None = read_json(folder.final)
+    if final is not None:
+        return final
+    attempt = Attempt.claim(folder, run) if processes.rank() == 0 else Bystander(folder, run)
+    try:
+        return _train(run, places, attempt, stop or Stop(), prepare(run.recipe, device))
+    except Diverged as problem:
+        attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
+        raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None
+    except UserError as problem:
+        attempt.fail("failed", 0, problem.problem, problem.hint)
+        raise
+
+
+def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch.device) -> dict[str, Any]:
+    recipe = run.recipe
+    source = open_source(recipe, places.data).to(device)
+    state = State(run, source, device)
+    state.restore(load(attempt.folder))
+    attempt.open_metrics(state.metrics_size)
+    pace = Pace(state.iteration, recipe.iterations, state.seconds)
+    attempt.progress("running", state.iteration)
+
+    step = stepper(state.net, state.optimizer, recipe)
+    batches = source.batches(run.seed, state.iteration, recipe.iterations, processes.rank(), processes.count())
+    for images, labels in batches:
+        now = rate(recipe, state.iteration, state.warm_up.warming)
+        loss, wrong = step(images, labels, now)
+        state.saw(loss, wrong, len(labels))
+
+        at_end = state.iteration == recipe.iterations
+        if state.iteration % recipe.evaluate_every == 0 or at_end:
+            row = {"iteration": state.iteration, "rate": now} | state.close_window() | gradient_norms(state.net)
+            row |= error(state.net, source.test(rank=processes.rank(), processes=processes.count()), "test")
+            state.metrics_size = attempt.record(row)
+            state.latest = row
+        stopping = processes.agreed(stop.reason is not None, state.iteration, device)
+        if at_end or stopping or processes.agreed(pace.should_save(), state.iteration, device):
+            with pace.saving():
+                attempt.save(state.snapshot(pace.seconds))
+        if stopping and not at_end:
+            attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
+            raise Stopped(stop.reason or "another process", state.iteration)
+        attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
+
+    attempt.progress("measuring", state.iteration, **state.facts())
+    measured = measure(run, state.net, source, attempt.folder)
+    final = measured | {"provenance": provenance(run, source, device, pace.seconds, attempt.number)}
+    final["metrics"] |= state.warm_up.facts()
+    attempt.finish(final)
+    attempt.progress("done", state.iteration, **state.facts())
+    return final

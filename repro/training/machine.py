@@ -1,0 +1,141 @@
+"""The machine that trains: its device and threads, its pace, and what a record says about it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import torch
+
+from repro.data.source import Source
+from repro.errors import Lacking, UserError, shown
+from repro.folders import ROOT
+from repro.spec import Recipe, Run
+from repro.training.attempt import job
+
+SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
+SAVE_SHARE = 0.01  # of the time at most goes into saving
+
+
+def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
+    """The device to train on, set up for the recipe's precision."""
+    wanted = os.environ.get("REPRO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or torch.device(wanted)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise Lacking(
+            f"no GPU here for device {shown(device)}", "leave `REPRO_DEVICE` unset to train on what there is"
+        )
+    tf32 = recipe.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = True
+    return device
+
+
+class Pace:
+    """How fast it goes, and when the next checkpoint is due. Durations only: no decision reads the clock's time."""
+
+    def __init__(self, start: int, iterations: int, seconds: float) -> None:
+        self._start, self._iterations, self._before = start, iterations, seconds
+        self._began = self._saved = time.monotonic()
+        self._cost = 0.0
+        self._every = _seconds_between_saves()
+
+    @property
+    def seconds(self) -> float:
+        """Spent on this run by all attempts."""
+        return self._before + time.monotonic() - self._began
+
+    def should_save(self) -> bool:
+        return time.monotonic() - self._saved > max(self._every, self._cost / SAVE_SHARE)
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._saved = time.monotonic()
+        self._cost = self._saved - began
+
+    def facts(self, iteration: int) -> dict[str, float | None]:
+        """Iterations a second, and the seconds left at that rate."""
+        elapsed = time.monotonic() - self._began
+        speed = (iteration - self._start) / elapsed if elapsed > 0 else 0.0
+        left = (self._iterations - iteration) / speed if speed > 0 else None
+        return {"rate_per_second": round(speed, 3), "eta_seconds": left and round(left, 1)}
+
+
+def provenance(run: Run, source: Source, device: torch.device, seconds: float, attempts: int) -> dict[str, Any]:
+    """Where a number comes from: the code, the data, the machine."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "host": socket.gethostname(),
+        "device": f"{device.type}: {name}",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "precision": run.recipe.precision,
+        "code": code_hash(),
+        **commit(),
+        "data": {
+            "name": source.name,
+            "hash": source.hash,
+            "origin": source.origin,
+            "train_images": source.train_images,
+            "test_images": source.test_images,
+        },
+        "attempts": attempts,
+        "job": job(),
+    }
+
+
+@cache
+def code_hash() -> str:
+    """A digest of the sources that can move a number."""
+    digest = hashlib.sha256()
+    for folder in ("repro", "experiments"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@cache
+def commit() -> dict[str, Any]:
+    """The commit and whether the tree differed from it; a frozen copy of the code carries both in a file."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(git("status", "--porcelain", "-uno").strip())}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _seconds_between_saves() -> float:
+    text = os.environ.get("REPRO_SAVE_EVERY", str(SAVE_EVERY))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UserError(f"`REPRO_SAVE_EVERY` is {shown(text)}", "give it a number of seconds, 0 or more")
+    return seconds

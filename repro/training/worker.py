@@ -1,0 +1,50 @@
+"""A process that trains runs one after another, told their ids on its standard input.
+
+It answers each with one JSON line on standard output. Ctrl-C and SIGTERM make it save, answer, and end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import torch
+
+from repro.errors import FINE, INTERRUPTED, UserError
+from repro.folders import Places, places, read_json
+from repro.spec import from_definition
+from repro.training import Stop, Stopped, train
+from repro.training.attempt import Superseded
+
+
+def main() -> int:
+    torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
+    stop = Stop().on(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    here = places()
+    for line in sys.stdin:
+        answer = attempt(line.strip(), here, stop)
+        print(json.dumps(answer), flush=True)
+        if stop.reason:
+            return INTERRUPTED
+    return FINE
+
+
+def attempt(run_id: str, here: Places, stop: Stop) -> dict[str, Any]:
+    """Train one run, and say how it ended."""
+    try:
+        run = from_definition(read_json(here.run(run_id).definition))
+        train(run, here, stop)
+    except Stopped as reason:
+        return {"id": run_id, "state": "stopped", "problem": str(reason)}
+    except Superseded as reason:
+        return {"id": run_id, "state": "superseded", "problem": str(reason)}
+    except UserError as error:
+        return {"id": run_id, "state": "failed", "problem": error.problem, "hint": error.hint, "code": error.code}
+    return {"id": run_id, "state": "done"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
