@@ -3,10 +3,10 @@
 Section 3.4 (ImageNet): "The image is resized with its shorter side randomly sampled in [256, 480] for scale
 augmentation [41]. A 224×224 crop is randomly sampled from an image or its horizontal flip, with the per-pixel mean
 subtracted [21]. The standard color augmentation in [21] is used. We adopt batch normalization (BN) [16] right after
-each convolution and before activation, following [16]. We initialize the weights as in [13] and train all plain/residual
-nets from scratch. We use SGD with a mini-batch size of 256. The learning rate starts from 0.1 and is divided by 10 when
-the error plateaus, and the models are trained for up to 60×10⁴ iterations. We use a weight decay of 0.0001 and a
-momentum of 0.9. We do not use dropout [14], following the practice in [16]."
+each convolution and before activation, following [16]. We initialize the weights as in [13] and train all
+plain/residual nets from scratch. We use SGD with a mini-batch size of 256. The learning rate starts from 0.1 and is
+divided by 10 when the error plateaus, and the models are trained for up to 60×10⁴ iterations. We use a weight decay of
+0.0001 and a momentum of 0.9. We do not use dropout [14], following the practice in [16]."
 
 Section 4.2 (CIFAR-10): "The network inputs are 32×32 images, with the per-pixel mean subtracted. […] We use a weight
 decay of 0.0001 and momentum of 0.9, and adopt the weight initialization in [13] and BN [16] but with no dropout. These
@@ -73,7 +73,7 @@ AS_PRINTED = {"cifar": CIFAR10_AS_PRINTED, "imagenet": IMAGENET_AS_PRINTED}
 # Why the defaults depart from the printed protocol, by field.
 
 WHY = {
-    "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` normalises groups as the paper did",
+    "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` normalises as the paper did",
     "recipe.input.mean": "a mean image of one size cannot be subtracted from crops of other sizes, as the "
     "fully convolutional test needs; the mean of each channel can",
 }
@@ -124,12 +124,26 @@ VARIANTS = {
     for variant in (
         Variant("ghost", "batch statistics over 64 (CIFAR) or 32 (ImageNet) images, as on the paper's GPUs", _ghost),
         Variant("45k", "train on 45k images, the split on which the paper chose its schedule", _recipe(split="45k/5k")),
-        Variant("warm400", "0.01 for exactly 400 iterations, as the authors' next paper does", _recipe(warmup=Warmup(rate=0.01, iterations=400))),
-        Variant("warm", "the measured warm-up of section 4.2, for nets that have none", _recipe(warmup=MEASURED_WARMUP)),
+        Variant(
+            "warm400",
+            "0.01 for exactly 400 iterations, as the authors' next paper does",
+            _recipe(warmup=Warmup(rate=0.01, iterations=400)),
+        ),
+        Variant(
+            "warm", "the measured warm-up of section 4.2, for nets that have none", _recipe(warmup=MEASURED_WARMUP)
+        ),
         Variant("cold", "no warm-up: footnote 5 starts at 0.1 directly", _recipe(warmup=None)),
         Variant("decay-weights", "no decay of batch norm and biases, as matresnet does", _recipe(decay_on="weights")),
-        Variant("std", "channel mean and standard deviation, as most public code does", _input(mean="channel", std="channel")),
-        Variant("164-epochs", "drops after 81 and 122 epochs, stop after 164, as many ports count", _recipe(iterations=64_124, drops=(31_671, 47_702))),
+        Variant(
+            "std",
+            "channel mean and standard deviation, as most public code does",
+            _input(mean="channel", std="channel"),
+        ),
+        Variant(
+            "164-epochs",
+            "drops after 81 and 122 epochs, stop after 164, as many ports count",
+            _recipe(iterations=64_124, drops=(31_671, 47_702)),
+        ),
         Variant("bf16", "bfloat16 autocast; weights and batch norm stay in fp32", _recipe(precision="bf16")),
         Variant("tf32", "TensorFloat-32 products on GPUs that have them", _recipe(precision="tf32")),
         Variant("fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")),

@@ -39,9 +39,9 @@ def exact(value: float, digits: int) -> Paper:
     return Paper(value, digits, kind="exact")
 
 
-def digitised(value: float, reading_error: float) -> Paper:
+def digitised(value: float, reading_error: float, digits: int = 2) -> Paper:
     """Read off a figure; never printed by the paper."""
-    return Paper(value, kind="digitised", reading_error=reading_error)
+    return Paper(value, digits, kind="digitised", reading_error=reading_error)
 
 
 def quoted(value: float, digits: int = 2) -> Paper:
@@ -57,6 +57,7 @@ class Row:
     runs: Runs | None = None  # None: not ours to run (quoted, or counted from `net` without training)
     paper: tuple[Paper | None, ...] = ()  # in the order of the table's metrics; () where nothing is printed
     net: Net | None = None
+    ensemble: tuple[Runs, ...] = ()  # our number is the error of the mean of all these runs' predictions
     note: str = ""
 
 
@@ -94,7 +95,7 @@ class Close:
 class Counted:
     """A ratio of counts, needing no training: `count` of one net over that of another (or over a plain number)."""
 
-    count: Literal["multiply_adds", "parameters", "layers"]
+    count: Literal["multiply_adds", "parameters", "layers", "projections"]
     net: Net
     over: Net | float
     low: float
@@ -137,13 +138,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes. Its curves' paper counterparts are the `digitised` file's rows of the same label."""
+    """One set of axes. Its curves' paper counterparts are the `digitised` file's rows of the same label.
+
+    A row's `paper` is what was read off the ends of its curves: test error, then training error; () where nothing was.
+    """
 
     title: str
     rows: tuple[Row, ...]
     x: tuple[float, float]  # limits: iterations in 1e4, or layers
     y: tuple[float, float]
     digitised: str | None = None  # panel name in the digitised file
+    splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     shows: Literal["curves", "responses", "sorted responses"] = "curves"
     test_metric: str = "test_error"
 
@@ -217,7 +222,8 @@ def at(experiment: T, scale: Scale, seeds: int | None = None, change: Callable[[
         count = seeds if seeds is not None else min(runs.seeds, scale.seeds or runs.seeds)
         return Runs(change(scale(runs.run)), count)
 
-    return _with_runs(experiment, changed)
+    result: T = _with_runs(experiment, changed)
+    return result
 
 
 def groups_of(experiment: Any) -> Iterator[Runs]:

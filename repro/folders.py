@@ -59,6 +59,10 @@ class Places:
     def run(self, run_id: str) -> Folder:
         return Folder(self.runs / checked_name(run_id, "a run"))
 
+    def finished(self, run_id: str) -> bool:
+        """Whether the run is done here, or published."""
+        return self.run(run_id).final.exists() or Folder(self.published / run_id).final.exists()
+
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
 
@@ -190,7 +194,7 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     """What to tell the user when the disk says no."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return Lacking(
-        f"cannot write {shown(path)}: {reason}",
+        f"cannot write {shown(path, 300)}: {reason}",
         "free some space, or choose another folder with `REPRO_RESULTS`; what was saved before is intact",
     )
 
@@ -207,7 +211,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise UserError(f"cannot read {shown(path)}: {error}", "the file is damaged; remove it or restore it") from None
+        raise UserError(f"cannot read {shown(path, 300)}: {error}", "the file is damaged; remove it or restore it") from None
 
 
 def run_folders(parent: Path) -> Iterator[Folder]:

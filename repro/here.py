@@ -29,6 +29,7 @@ class Slots:
     jobs: int
     threads: int
     device: str | None = None
+    measure_again: bool = False
     _workers: list[subprocess.Popen[str]] = field(default_factory=list)
     _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
     _events: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
@@ -74,7 +75,7 @@ class Slots:
             except queue.Empty:
                 break
             self._at_work[run_id] = run_id
-            event = _ask(worker, run_id)
+            event = _ask(worker, {"id": run_id, "measure_again": self.measure_again})
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
             if event is None:
@@ -104,9 +105,20 @@ def declare(run: Run, places: Places) -> None:
     create(places.run(run.id).definition, to_json(definition(run)))
 
 
+def set_aside(run: Run, places: Places) -> None:
+    """Move what a run left behind out of the way, keeping it, so that it can be trained again from nothing."""
+    folder = places.run(run.id).path
+    if not folder.exists():
+        return
+    kept = places.runs / ".set-aside"
+    kept.mkdir(exist_ok=True, mode=0o700)
+    number = sum(1 for _ in kept.glob(f"{run.id}.*"))
+    folder.rename(kept / f"{run.id}.{number}")
+
+
 def lacking(runs: Sequence[Run], places: Places) -> list[Run]:
-    """The runs that are not done."""
-    return [run for run in runs if not places.run(run.id).final.exists()]
+    """The runs that are neither done here nor published."""
+    return [run for run in runs if not places.finished(run.id)]
 
 
 def progress_of(run_id: str, places: Places) -> dict[str, Any]:
@@ -115,12 +127,12 @@ def progress_of(run_id: str, places: Places) -> dict[str, Any]:
     return found
 
 
-def _ask(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any] | None:
-    """Have the worker train the run; None if it died over it."""
+def _ask(worker: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Have the worker train a run; None if it died over it."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
-        worker.stdin.write(run_id + "\n")
+        worker.stdin.write(json.dumps(asked) + "\n")
         worker.stdin.flush()
     except BrokenPipeError:
         return None

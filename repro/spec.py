@@ -21,6 +21,8 @@ Shortcut = Literal["A", "B", "C"]
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
 BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
 
+DIGITS = 10  # of a run's digest
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -58,7 +60,7 @@ class Net:
             )
         if (self.kind == "plain") != (self.shortcut is None):
             raise UserError(
-                f"a {self.kind} net cannot have shortcut {shown(self.shortcut)}",
+                f"a {self.kind} cannot have shortcut {shown(self.shortcut)}",
                 "a plain net has none; a resnet has A, B or C",
             )
         if (self.stride_in is not None) != self.bottleneck or (self.zeros is not None) != (self.shortcut == "A"):
@@ -116,6 +118,22 @@ class Warmup:
     window: int | None = None  # iterations over which the training error is measured
     iterations: int | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < float("inf"):
+            raise UserError(f"`warmup.rate` is {shown(self.rate)}", "it must be finite and positive")
+        measured = self.below is not None and self.window is not None and self.iterations is None
+        fixed = self.below is None and self.window is None and self.iterations is not None
+        if not (measured or fixed):
+            raise UserError(
+                "this warm-up would never end, or end twice",
+                "give it `below` and `window`, or `iterations`; not both, not neither",
+            )
+        if (self.below is not None and not 0 < self.below <= 100) or min(self.window or 1, self.iterations or 1) < 1:
+            raise UserError(
+                f"`warmup` is {shown((self.below, self.window, self.iterations))}",
+                "`below` is a percentage, `window` and `iterations` are 1 or more",
+            )
+
 
 @dataclass(frozen=True)
 class Input:
@@ -130,6 +148,20 @@ class Input:
     flip: bool = True
     test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
     test_sides: tuple[int, ...] | None = None  # ImageNet: shorter sides of the fully convolutional test
+
+    def __post_init__(self) -> None:
+        low, high = self.shorter_side or (self.size, self.size)
+        sides = (self.size, low, high, self.test_side or self.size, *(self.test_sides or ()))
+        if min(sides) < 1 or not self.size <= low <= high:
+            raise UserError(
+                f"`input` cannot cut {shown(self.size)} pixels from sides {shown((low, high))}",
+                "`shorter_side` is a rising pair, no smaller than `size`, and every size is 1 or more",
+            )
+        if (self.pad is not None and self.pad < 0) or not 0 <= (self.colour or 0) < float("inf"):
+            raise UserError(
+                f"`input.pad` is {shown(self.pad)} and `input.colour` {shown(self.colour)}",
+                "neither can be negative or infinite",
+            )
 
 
 @dataclass(frozen=True)
@@ -185,10 +217,16 @@ class Run:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed {shown(self.seed)} is out of range", "seeds are 0 to 4294967295")
+        checked_name(self.scale, "a scale")
+        checked_name(f"{self._stem}-{'0' * DIGITS}", "a run: the recipe's name is too long")
 
     @property
     def id(self) -> str:
-        return f"{self.net.name}.{self.recipe.name}.{self.scale}.s{self.seed}-{digest(self)}"
+        return f"{self._stem}-{digest(self)}"
+
+    @property
+    def _stem(self) -> str:
+        return f"{self.net.name}.{self.recipe.name}.{self.scale}.s{self.seed}"
 
     def repeated(self, seeds: int) -> Runs:
         return Runs(self, seeds)
@@ -219,7 +257,7 @@ def definition(run: Run) -> dict[str, Any]:
 def digest(run: Run) -> str:
     """Ten hexadecimal digits that differ when anything that can move a number differs."""
     text = json.dumps(definition(run), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def from_definition(values: dict[str, Any]) -> Run:
@@ -253,8 +291,11 @@ def _paths(values: dict[str, Any], prefix: str = "") -> set[str]:
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_none(value) if isinstance(value, dict) else value
-        for key, value in values.items()
-        if value is not None
-    }
+    return {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Nested values likewise; and 1.0 as 1, so that equal runs have equal digests."""
+    if isinstance(value, dict):
+        return _without_none(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,7 +9,7 @@ import click
 
 from repro.cli.options import experiments_argument, not_skipped, print_json, scale_option, selected, selection_options
 from repro.cli.options import json_option
-from repro.errors import FAILED, FINE, Lacking
+from repro.errors import FAILED, FINE, Lacking, UserError, shown
 from repro.experiment import runs_of
 from repro.folders import Places, places
 from repro.spec import Run
@@ -22,6 +22,8 @@ from repro.spec import Run
 @click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this; may be repeated.")
 @click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many runs at once.")
 @click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one).")
+@click.option("--again", is_flag=True, help="Train from nothing what is done already; the old folder is kept aside.")
+@click.option("--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints.")
 @json_option
 @click.pass_context
 def command(
@@ -34,6 +36,8 @@ def command(
     only: Sequence[str],
     jobs: int | None,
     device: str | None,
+    again: bool,
+    measure_again: bool,
     as_json: bool,
 ) -> None:
     """Train here what the experiments still lack. What is done is skipped, what is half done carries on.
@@ -41,23 +45,40 @@ def command(
     For example:  repro run figure6 --scale smoke --seeds 2
     """
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    runs = [run for run in runs_of(tuple(chosen.values())) if not only or any(text in run.id for text in only)]
-    code = train_here(runs, places(), jobs, device, as_json)
-    context.exit(code)
+    runs = only_those(runs_of(tuple(chosen.values())), only)
+    if again:
+        from repro.here import set_aside
+
+        for run in runs:
+            set_aside(run, places())
+    context.exit(train_here(runs, places(), jobs, device, again or measure_again, as_json))
+
+
+def only_those(runs: Sequence[Run], texts: Sequence[str]) -> list[Run]:
+    """The runs whose ids contain one of the texts; all of them where there is no text."""
+    chosen = [run for run in runs if not texts or any(text in run.id for text in texts)]
+    if texts and not chosen:
+        raise UserError(f"no run's id contains {' or '.join(map(shown, texts))}", "`repro show` lists the ids")
+    return chosen
 
 
 def train_here(
-    runs: Sequence[Run], here: Places, jobs: int | None = None, device: str | None = None, as_json: bool = False
+    runs: Sequence[Run],
+    here: Places,
+    jobs: int | None = None,
+    device: str | None = None,
+    also_done: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Train the runs in worker processes with live progress; answer the exit code."""
     from repro.cli.live import Live
     from repro.here import Slots, lacking
 
-    todo = lacking(runs, here)
-    click.echo(f"{len(runs)} runs: {len(runs) - len(todo)} done, {len(todo)} to train", err=True)
+    todo = list(runs) if also_done else lacking(runs, here)
+    click.echo(f"{len(runs)} runs: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
-    slots = Slots(here, at_once, threads=max(1, cores // at_once), device=device)
+    slots = Slots(here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done)
     ended = []
     with Live(here, {run.id: run for run in runs}, len(todo)) as live:
         for event in slots.train(todo, live.look):

@@ -8,6 +8,7 @@ than reopening it, so an older one that wakes up in the middle of a write append
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import time
@@ -59,6 +60,10 @@ class Attempt:
         attempt = cls(folder, number, run)
         attempt.say(f"── attempt {number} · {run.id} · {who['host']} · pid {who['pid']} · job {who['job'] or '–'} ──")
         return attempt
+
+    def close(self) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
 
     def say(self, line: str) -> None:
         """Append a line to the run's log."""
@@ -113,11 +118,13 @@ class Attempt:
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration, "beat": self._beats}
         write_whole(self.folder.progress, to_json(about | {"iterations": self.run.recipe.iterations} | where | facts))
 
-    def finish(self, final: dict[str, Any]) -> None:
+    def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         """Write the end marker: from now on the run is done."""
+        final = {"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)} | measured
         self.check()
-        write_whole(self.folder.final, to_json({"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)} | final))
+        write_whole(self.folder.final, to_json(final))
         self.say("done")
+        return json.loads(to_json(final))  # as anyone who reads the file will see it
 
     def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None:
         """Write down why this attempt gave up."""
@@ -144,7 +151,8 @@ class Bystander(Attempt):
 
     def progress(self, state: str, iteration: int, **facts: Any) -> None: ...
 
-    def finish(self, final: dict[str, Any]) -> None: ...
+    def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
+        return measured
 
     def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None: ...
 

@@ -41,7 +41,7 @@ def load(folder: Folder) -> dict[str, Any] | None:
             return state
     if present:
         raise Incomplete(
-            "every checkpoint of this run is damaged: " + ", ".join(shown(path) for path in present),
+            "every checkpoint of this run is damaged: " + ", ".join(shown(path, 300) for path in present),
             "restore one from a backup, or start the run again with `--again`",
         )
     return None

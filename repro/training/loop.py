@@ -26,11 +26,20 @@ from repro.training.step import Diverged, gradient_norms, stepper
 from repro.training.stop import Stop, Stopped
 
 
-def train(run: Run, places: Places, stop: Stop | None = None, device: torch.device | None = None) -> dict[str, Any]:
-    """Train the run to its end and measure it, from wherever an earlier attempt got to; answer its final record."""
+def train(
+    run: Run,
+    places: Places,
+    stop: Stop | None = None,
+    device: torch.device | None = None,
+    measure_again: bool = False,
+) -> dict[str, Any]:
+    """Train the run to its end and measure it, from wherever an earlier attempt got to; answer its final record.
+
+    A run that is done is left alone, or measured again from its last checkpoint.
+    """
     folder = places.run(run.id)
     final: dict[str, Any] | None = read_json(folder.final)
-    if final is not None:
+    if final is not None and not measure_again:
         return final
     attempt = Attempt.claim(folder, run) if processes.rank() == 0 else Bystander(folder, run)
     try:
@@ -41,6 +50,8 @@ def train(run: Run, places: Places, stop: Stop | None = None, device: torch.devi
     except UserError as problem:
         attempt.fail("failed", 0, problem.problem, problem.hint)
         raise
+    finally:
+        attempt.close()
 
 
 def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch.device) -> dict[str, Any]:
@@ -76,8 +87,8 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
 
     attempt.progress("measuring", state.iteration, **state.facts())
     measured = measure(run, state.net, source, attempt.folder)
-    final = measured | {"provenance": provenance(run, source, device, pace.seconds, attempt.number)}
-    final["metrics"] |= state.warm_up.facts()
-    attempt.finish(final)
+    measured["metrics"] |= state.warm_up.facts()
+    measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number)
+    final = attempt.finish(measured)
     attempt.progress("done", state.iteration, **state.facts())
     return final

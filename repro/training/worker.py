@@ -1,6 +1,7 @@
-"""A process that trains runs one after another, told their ids on its standard input.
+"""A process that trains runs one after another.
 
-It answers each with one JSON line on standard output. Ctrl-C and SIGTERM make it save, answer, and end.
+On its standard input it is told `{"id": …, "measure_again": false}`, a line a run; it answers each with a JSON line on
+standard output. SIGTERM and Ctrl-C make it save, answer, and end.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ def main() -> int:
     stop = Stop().on(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
     here = places()
     for line in sys.stdin:
-        answer = attempt(line.strip(), here, stop)
+        answer = attempt(json.loads(line), here, stop)
         print(json.dumps(answer), flush=True)
         if stop.reason:
             return INTERRUPTED
     return FINE
 
 
-def attempt(run_id: str, here: Places, stop: Stop) -> dict[str, Any]:
+def attempt(asked: dict[str, Any], here: Places, stop: Stop) -> dict[str, Any]:
     """Train one run, and say how it ended."""
+    run_id = asked["id"]
     try:
         run = from_definition(read_json(here.run(run_id).definition))
-        train(run, here, stop)
+        train(run, here, stop, measure_again=asked["measure_again"])
     except Stopped as reason:
         return {"id": run_id, "state": "stopped", "problem": str(reason)}
     except Superseded as reason:

@@ -1,0 +1,39 @@
+# make demo   installs what is needed and runs the main job on generated data, on this machine
+# make test   the tests; make check: style and types; make lock: the requirements, pinned again
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: install demo test test-slow test-long check lock clean
+
+install: .venv/.installed
+
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: install
+	$(BIN)/repro demo
+
+test: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-slow: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: install
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --group dev \
+		--no-header --no-annotate --quiet pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv results/smoke results/runs figures/smoke

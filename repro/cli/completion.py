@@ -1,0 +1,26 @@
+"""`repro completion SHELL`: the script that completes commands, experiments and scales."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from repro.errors import UserError
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    For example:  eval "$(repro completion bash)"
+    """
+    from repro.cli import cli
+
+    kind = get_completion_class(shell)
+    if kind is None:  # a click that no longer knows one of the three
+        raise UserError(f"no completion for `{shell}`", "use bash, zsh or fish")
+    try:
+        click.echo(kind(cli, {}, "repro", "_REPRO_COMPLETE").source())
+    except RuntimeError as error:
+        raise UserError(f"cannot make the completion script: {error}", "bash must be 4.4 or newer") from None

@@ -1,0 +1,23 @@
+"""What a run will cost on one GPU, computed from its layers and multiply-adds: an estimate, not a measurement.
+
+Two limits add up: a small net is bound by starting kernels, layer by layer; a large one by arithmetic. The two constants
+are those of an A100-class card in fp32 without TensorFloat-32.
+"""
+
+from __future__ import annotations
+
+from repro.architecture import cost
+from repro.spec import Run
+
+SECONDS_PER_LAYER = 120e-6  # forward and backward of one layer with its batch norm and ReLU, however small
+FLOPS_PER_SECOND = 10e12  # reached in training, of 19.5e12 at peak
+BACKWARD = 3  # forward once, backward twice
+SPEED_UP = {"fp32": 1.0, "tf32": 2.0, "bf16": 3.0}
+
+
+def gpu_hours(run: Run) -> float:
+    """GPU-hours of the whole training of a run."""
+    net = cost(run.net, run.recipe.input.size)
+    arithmetic = BACKWARD * 2 * net.multiply_adds * run.recipe.batch / FLOPS_PER_SECOND
+    seconds = net.layers * SECONDS_PER_LAYER + arithmetic / SPEED_UP[run.recipe.precision]
+    return run.recipe.iterations * seconds / 3600

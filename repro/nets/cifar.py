@@ -1,0 +1,11 @@
+"""The nets of section 4.2: a 3×3 layer, then 6n on maps of 32, 16 and 8 with 16, 32 and 64 filters, then fc."""
+
+from __future__ import annotations
+
+from repro.nets.blocks import Norm, Stem
+from repro.nets.stages import ConvNet, assemble
+from repro.spec import Net
+
+
+def cifar(net: Net, norm: Norm, recompute: bool) -> ConvNet:
+    return assemble(net, Stem(3, 16, stride=1, norm=norm, pool=False), width=16, norm=norm, recompute=recompute)

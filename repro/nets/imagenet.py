@@ -1,0 +1,11 @@
+"""The nets of Table 1: 7×7 at stride 2, max pooling, then four stages on maps of 56, 28, 14 and 7."""
+
+from __future__ import annotations
+
+from repro.nets.blocks import Norm, Stem
+from repro.nets.stages import ConvNet, assemble
+from repro.spec import Net
+
+
+def imagenet(net: Net, norm: Norm, recompute: bool) -> ConvNet:
+    return assemble(net, Stem(7, 64, stride=2, norm=norm, pool=True), width=64, norm=norm, recompute=recompute)

@@ -1,0 +1,70 @@
+"""Batch norm over the whole batch, or over groups of it as on several GPUs; and one that can look without learning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from repro.errors import UserError, shown
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d`, with two abilities; in evaluation and in its state dict it is the same.
+
+    `group`: in training each run of `group` images is normalised by its own statistics, as when the paper's batch was
+    spread over GPUs; the running statistics move once a batch, towards the mean over the groups.
+    `learning`: while False, training normalises as ever and leaves the running statistics alone (for recomputing).
+    """
+
+    def __init__(self, channels: int, group: int | None = None) -> None:
+        super().__init__(channels)
+        self.group = group
+        self.learning = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or (self.learning and (self.group is None or len(x) == self.group)):
+            return super().forward(x)
+        groups = self._groups(x)
+        # At momentum 1 batch_norm leaves a batch's own mean and unbiased variance in its running statistics.
+        means = self.running_mean.new_zeros(len(groups), self.num_features)
+        variances = torch.ones_like(means)
+        normal = [
+            F.batch_norm(part, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
+            for part, mean, variance in zip(groups, means, variances, strict=True)
+        ]
+        if self.learning:
+            self._learn(means.mean(0), variances.mean(0))
+        return normal[0] if len(normal) == 1 else torch.cat(normal)
+
+    def _groups(self, x: Tensor) -> tuple[Tensor, ...]:
+        if self.group is None:
+            return (x,)
+        if len(x) % self.group:
+            raise UserError(
+                f"a batch of {shown(len(x))} images does not split into batch-norm groups of {shown(self.group)}",
+                "choose a batch per process that is a multiple of `recipe.batch_norm_group`",
+            )
+        return x.split(self.group)
+
+    def _learn(self, mean: Tensor, variance: Tensor) -> None:
+        self.num_batches_tracked.add_(1)
+        weight = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, weight)
+        self.running_var.lerp_(variance, weight)
+
+
+@contextmanager
+def looking_only(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Within it, the batch norms of these modules normalise but leave their running statistics alone."""
+    norms = [part for module in modules for part in module.modules() if isinstance(part, BatchNorm)]
+    for norm in norms:
+        norm.learning = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.learning = True

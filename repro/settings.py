@@ -1,0 +1,132 @@
+"""`--set KEY=VALUE`: the same run with some fields of its definition set by hand.
+
+A key is a dotted path into the definition (`recipe.warmup.rate`) or its end (`warmup.rate`, `rate`); of several fields
+with that end the one nearest the top is meant, so `rate` is the recipe's and not the warm-up's. A value is JSON, or
+else a string. Types come from the spec, and its own checks have the last word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from repro.errors import UserError, did_you_mean, shown
+from repro.spec import BOTTLENECK_FROM, Recipe, Run, definition, from_definition
+
+NOT_SETTINGS = {
+    "seed": "use `--seeds`",
+    "scale": "use `--scale`",
+    "recipe.name": "a changed recipe is named by itself",
+    "net.family": "choose another experiment: its data and recipe belong to its family of nets",
+}
+
+
+def with_settings(run: Run, settings: Iterable[str]) -> Run:
+    """The run with each `KEY=VALUE` applied; its recipe's name shows that it was changed."""
+    values = definition(run)
+    asked: dict[str, Any] = {}
+    for setting in settings:
+        path, value = _parsed(setting)
+        twice = next(
+            (other for other in asked if f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.")), ""
+        )
+        if twice:
+            raise UserError(f"`{path}` is set twice", "set it once" if twice == path else f"`{twice}` sets it too")
+        asked[path] = value
+        _put(values, path.split("."), value)
+    values["net"] |= _net_that_fits(values["net"], asked)
+    changed = from_definition(values)
+    return changed if changed.recipe == run.recipe else replace(changed, recipe=_named(changed.recipe))
+
+
+def _parsed(setting: str) -> tuple[str, Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"{shown(setting)} is not a setting", "write KEY=VALUE, for example `rate=0.05`")
+    path = _path(key.strip())
+    return path, _typed(path, text.strip())
+
+
+def _path(key: str) -> str:
+    """The full path that the key ends: itself, or the one nearest the top."""
+    known = _types()
+    ends = [path for path in known if f".{path}".endswith(f".{key}")]
+    if not ends:
+        free = [path for path in known if path not in NOT_SETTINGS]
+        near = did_you_mean(key, dict.fromkeys([*free, *(path.split(".")[-1] for path in free)]))
+        raise UserError(f"there is no setting {shown(key)}", near or "there are " + ", ".join(map(shown, free)))
+    path = key if key in known else min(ends, key=lambda path: path.count("."))
+    if path in NOT_SETTINGS:
+        raise UserError(f"`{path}` cannot be set", NOT_SETTINGS[path])
+    return path
+
+
+def _typed(path: str, text: str) -> Any:
+    """The text as a value of the type that the spec gives this field."""
+    import msgspec
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    try:
+        return msgspec.to_builtins(msgspec.convert(value, _types()[path], strict=True))
+    except msgspec.ValidationError:
+        raise UserError(f"`{path}` cannot be {shown(text)}", f"it is {_described(_types()[path])}") from None
+
+
+@cache
+def _types(of: Any = Run) -> dict[str, Any]:
+    """Every path of a definition and its type. A part is set field by field; an optional one can be null as a whole."""
+    types: dict[str, Any] = {}
+    for field in fields(of):
+        kind = get_type_hints(of)[field.name]
+        part: Any = next((option for option in (kind, *get_args(kind)) if is_dataclass(option)), None)
+        if part is None:
+            types[field.name] = kind
+        else:
+            types |= {field.name: type(None)} if part is not kind else {}
+            types |= {f"{field.name}.{path}": inner for path, inner in _types(part).items()}
+    return types
+
+
+def _described(kind: Any) -> str:
+    """What may stand there, in words."""
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(f"`{value}`" for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list of whole numbers such as [32000,48000]"
+    if get_args(kind):
+        options = [_described(option) for option in get_args(kind) if option is not type(None)]
+        return " or ".join([*options, "null"])
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(kind, "null")
+
+
+def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set the value at the path, making the optional part it is in where there is none."""
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+    values[path[-1]] = value
+
+
+def _net_that_fits(net: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """What depends on a net's kind, depth and shortcut follows them, unless it was set by hand too."""
+    if not asked.keys() & {"net.kind", "net.depth", "net.shortcut"}:
+        return {}
+    bottleneck = net["family"] == "imagenet" and net["depth"] >= BOTTLENECK_FROM
+    shortcut = net.get("shortcut") or ("B" if bottleneck else "A")
+    if net["kind"] == "plain" and "net.shortcut" not in asked:
+        shortcut = None
+    follows = {
+        "net.shortcut": shortcut,
+        "net.stride_in": (net.get("stride_in") or "1x1") if bottleneck else None,
+        "net.zeros": (net.get("zeros") or "end") if shortcut == "A" else None,
+    }
+    return {path.removeprefix("net."): value for path, value in follows.items() if path not in asked}
+
+
+def _named(recipe: Recipe) -> Recipe:
+    return recipe if recipe.name.endswith("-set") else replace(recipe, name=f"{recipe.name}-set")

@@ -1,0 +1,27 @@
+"""What every test shares: one thread, its own folders, and no word of the machine it runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from repro.folders import Places, places
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in every process that a test starts
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("results", "figures", "data"):
+        monkeypatch.setenv(f"REPRO_{name.upper()}", str(tmp_path / name))
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("REPRO_DEVICE", "REPRO_SAVE_EVERY", "REPRO_THREADS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def here() -> Places:
+    """This test's own folders."""
+    return places()

@@ -1,0 +1,153 @@
+"""An experiment is a page of data: light to import, short, complete, and its runs are shared, not repeated."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
+from repro.catalog import NAMES, load, needed
+from repro.experiment import Counted, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+
+FOLDER = Path(experiments.__file__).parent
+HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "matplotlib", "msgspec", "submitit", "click", "rich")
+CLAIMS = {  # all about the classification part, by section, table or figure
+    "F1": "1 2",
+    "S1": "1 2 3 4",
+    "S32": "1 2",
+    "S33": "1",
+    "T2": "1 2 3 4",
+    "F4": "1 2 3 4 5",
+    "S41": "1 2 3 4 5",
+    "T3": "1 2 3 4 5",
+    "F5": "1 2",
+    "T4": "1 2",
+    "T5": "1",
+    "F6": "1 1b 2 3 3b",
+    "T6": "0 1 2",
+    "W": "1 2",
+    "K": "1 2 3",
+    "F7": "1 2 3",
+    "A": "1",
+}
+
+tables = [name for name in NAMES if isinstance(load(name), Table)]
+figures = [name for name in NAMES if isinstance(load(name), Figure)]
+skipped = [name for name in NAMES if isinstance(load(name), Skipped)]
+
+
+def claims():
+    return [claim for name in (*tables, *figures) for claim in load(name).claims]
+
+
+def test_every_table_and_figure_of_the_classification_part_is_an_experiment():
+    assert sorted(tables) == [f"table{number}" for number in range(1, 7)]
+    assert sorted(figures) == ["figure1", "figure4", "figure6", "figure7"]
+
+
+@pytest.mark.parametrize("name", skipped)
+def test_a_gap_is_a_definition_with_a_title_a_reason_and_a_page(name):
+    assert load(name).title
+    assert load(name).reason.endswith("this project stops at classification")
+    assert 8 <= load(name).page <= 12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_imports_nothing_heavy(name):
+    script = f"import sys, experiments.{name}; print(*sorted(set(sys.modules) & {set(HEAVY)}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_is_a_page_of_data_that_opens_with_its_caption(name):
+    text = (FOLDER / f"{name}.py").read_text()
+    page = ast.parse(text)
+    kind, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
+    assert ast.get_docstring(page).startswith(f"{kind.title()} {number}. ")
+    assert text.count("\n") <= 85  # those with many claims; the data alone is under 40
+    assert not [node for node in ast.walk(page) if isinstance(node, ast.If | ast.IfExp | ast.While | ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("name", tables)
+def test_a_row_gives_one_number_or_a_gap_for_each_metric(name):
+    table = load(name)
+    assert all(len(row.paper) == len(table.metrics) for row in table.rows)
+    assert len({row.label for row in table.rows}) == len(table.rows)
+
+
+@pytest.mark.parametrize("name", tables)
+def test_what_is_quoted_has_no_runs_and_what_is_ours_is_not_quoted(name):
+    for row in load(name).rows:
+        kinds = {paper.kind for paper in row.paper if paper}
+        assert ("quoted" in kinds) == (row.runs is None and row.net is None)
+
+
+@pytest.mark.parametrize("name", tables)
+def test_margins_are_declared(name):
+    imagenet = name != "table6" and name != "table1"
+    assert load(name).margin == 0.5
+    assert load(name).one_seed_tolerance == (0.55 if imagenet else 0.35)
+
+
+def test_every_claim_has_one_home():
+    found = [claim.id for claim in claims()]
+    assert sorted(found) == sorted(
+        f"{place}-{number}" for place, numbers in CLAIMS.items() for number in numbers.split()
+    )
+
+
+def test_every_claim_says_where_the_paper_makes_it_and_is_checked_or_says_why_not():
+    for claim in claims():
+        assert claim.where, claim.id
+        assert claim.text.endswith((".", ".)")), claim.id
+        assert claim.checks, claim.id
+        assert all(check.reason for check in claim.checks if isinstance(check, Unchecked)), claim.id
+
+
+def test_the_ordering_of_plain_nets_in_training_error_starts_at_32_layers():
+    [claim] = [claim for claim in claims() if claim.id == "F6-1"]
+    assert claim.checks == (Ordering("train_error", (PLAIN[56], PLAIN[44], PLAIN[32])),)
+
+
+def test_a_count_lies_in_a_range():
+    counts = [check for claim in claims() for check in claim.checks if isinstance(check, Counted)]
+    assert len(counts) > 20
+    assert all(count.low <= count.high for count in counts)
+
+
+def test_tables_and_figures_of_section_42_share_their_runs():
+    table6, figure1, figure6, figure7 = (set(needed(name)) for name in ("table6", "figure1", "figure6", "figure7"))
+    assert table6 < figure6
+    assert figure1 < figure6
+    assert figure7 < figure6
+    assert len(figure6) == 5 * (5 + 6 + 1)
+
+
+def test_tables_and_figures_of_section_41_share_their_runs():
+    assert set(needed("table2")) == set(needed("figure4"))
+    assert set(needed("table4")) < set(needed("table3"))
+    assert len({run for name in NAMES for run in needed(name) if run.net.family == "imagenet"}) == 9
+
+
+def test_resnet_110_and_1202_warm_up_and_the_others_do_not():
+    assert {depth for depth, runs in RESNET.items() if runs.run.recipe.warmup} == {110, 1202}
+    assert not any(runs.run.recipe.warmup for runs in (*PLAIN.values(), RESNET_110_COLD))
+
+
+def test_first_seeds_come_first_so_that_a_table_fills_evenly():
+    assert [run.seed for run in runs_of(load("table6"))] == [seed for seed in range(5) for _ in range(6)]
+
+
+def test_a_panel_names_its_rows_as_the_digitised_file_does():
+    for name in figures:
+        for panel in load(name).panels:
+            if panel.digitised:
+                lines = (FOLDER / "paper" / load(name).digitised).read_text().splitlines()
+                known = {tuple(line.split(",")[:2]) for line in lines}
+                assert {(panel.digitised, row.label) for row in panel.rows} <= known
+                assert all(isinstance(row, Row) and row.runs for row in panel.rows)

@@ -1,0 +1,82 @@
+"""A declaration is read, never run: scales change its runs and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+
+from repro.catalog import NAMES, load, scale, scales
+from repro.experiment import Ordering, Paper, Scale, Table, at, digitised, exact, groups_of, mean, quoted, runs_of
+
+HALF = Scale("half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10)))
+
+
+def test_every_kind_of_number_says_what_it_is():
+    assert Paper(8.75).kind == "single"
+    assert mean(6.61, 0.16, 5, best=6.43) == Paper(6.61, kind="mean", std=0.16, n=5, best=6.43)
+    assert exact(1.7, 1) == Paper(1.7, 1, "exact")
+    assert digitised(9.69, 0.05) == Paper(9.69, kind="digitised", reading_error=0.05)
+    assert quoted(24.4, 1) == Paper(24.4, 1, "quoted")
+
+
+def test_a_scale_changes_every_run_and_marks_it():
+    runs = runs_of(at(load("figure6"), HALF))
+    assert {run.scale for run in runs} == {"half"}
+    assert {run.recipe.iterations for run in runs} == {10}
+    assert {run.seed for run in runs} == {0, 1}
+
+
+def test_a_scale_reaches_the_runs_that_claims_compare():
+    scaled = at(load("figure6"), HALF)
+    compared = [
+        check.higher_to_lower for claim in scaled.claims for check in claim.checks if isinstance(check, Ordering)
+    ]
+    assert {runs.run.scale for group in compared for runs in group} == {"half"}
+
+
+def test_scale_paper_changes_nothing():
+    for name in NAMES:
+        assert at(load(name), scale("paper")) == load(name)
+
+
+@pytest.mark.parametrize(("seeds", "per_net"), [(None, 2), (1, 1), (7, 7)])
+def test_seeds_asked_for_count_more_than_the_scale(seeds, per_net):
+    assert len(runs_of(at(load("table6"), HALF, seeds))) == 6 * per_net
+
+
+def test_a_change_comes_after_the_scale():
+    scaled = at(
+        load("table6"), HALF, change=lambda run: replace(run, recipe=replace(run.recipe, batch=run.recipe.iterations))
+    )
+    assert {run.recipe.batch for run in runs_of(scaled)} == {10}
+
+
+def test_a_group_named_twice_is_one_group():
+    groups = list(groups_of(load("figure7")))
+    assert len(groups) == len(set(groups)) == 5
+
+
+def test_what_is_counted_or_quoted_needs_no_run():
+    assert runs_of(load("table1")) == ()
+    assert runs_of(load("table5")) == ()
+
+
+def test_nets_of_counted_rows_are_left_alone_by_a_scale():
+    table: Table = at(load("table1"), scale("smoke"))
+    assert [row.net for row in table.rows] == [row.net for row in load("table1").rows]
+
+
+@pytest.mark.parametrize("name", scales())
+def test_every_run_at_a_scale_is_named_after_it(name):
+    assert all(f".{name}.s" in run.id for run in runs_of(at(load("table3"), scale(name))))
+
+
+def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
+    data = {name: {run.recipe.dataset for run in runs_of(at(load("table6"), scale(name)))} for name in scales()}
+    assert data == {"paper": {"cifar10"}, "quick": {"cifar10"}, "smoke": {"generated"}}
+
+
+def test_runs_of_one_net_stay_different_at_every_scale():
+    for name in scales():
+        for experiment in NAMES:
+            groups = list(groups_of(load(experiment)))
+            assert len({at(group, scale(name)) for group in groups}) == len(groups)

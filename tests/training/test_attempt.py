@@ -1,0 +1,160 @@
+"""Exactly one attempt publishes; what is damaged is seen; what cannot go on says why."""
+
+import json
+
+import pytest
+import torch
+
+from repro.errors import Incomplete, RunFailed, UserError
+from repro.folders import Folder
+from repro.training import Stop, Stopped, train
+from repro.training import checkpoint as checkpoints
+from repro.training.attempt import Attempt, Superseded
+
+
+@pytest.fixture
+def folder(tmp_path) -> Folder:
+    return Folder(tmp_path / "run")
+
+
+def asked_at_once() -> Stop:
+    stop = Stop()
+    stop.ask("a test")
+    return stop
+
+
+def test_each_attempt_gets_the_next_number_and_only_the_newest_two_are_kept(folder, tiny):
+    numbers = [Attempt.claim(folder, tiny).number for _ in range(4)]
+    assert numbers == [1, 2, 3, 4]
+    assert folder.attempts() == [3, 4]
+
+
+def test_an_attempt_that_has_been_superseded_can_publish_nothing(folder, tiny):
+    old = Attempt.claim(folder, tiny)
+    old.open_metrics(0)
+    old.record({"iteration": 1})
+    new = Attempt.claim(folder, tiny)
+    new.open_metrics(0)
+    for publish in (
+        lambda: old.record({"iteration": 2}),
+        lambda: old.save({"weights": torch.ones(1)}),
+        lambda: old.finish({"metrics": {}}),
+        lambda: old.progress("stopped", 2),
+        lambda: old.fail("failed", 2, "too late"),
+    ):
+        with pytest.raises(Superseded):
+            publish()
+    old.close(), new.close()
+    assert not folder.checkpoint.exists()
+    assert not folder.final.exists()
+
+
+def test_a_writer_that_wakes_up_in_the_middle_of_a_write_writes_into_nothing(folder, tiny):
+    old = Attempt.claim(folder, tiny)
+    old.open_metrics(0)
+    new = Attempt.claim(folder, tiny)
+    new.open_metrics(0)
+    new.record({"iteration": 1})
+    old._metrics.write(b"late\n")  # the check had been passed before the new attempt came
+    old.close(), new.close()
+    assert b"late" not in folder.metrics.read_bytes()
+
+
+def test_metrics_beyond_the_checkpoint_are_cut_off(folder, tiny):
+    attempt = Attempt.claim(folder, tiny)
+    attempt.open_metrics(0)
+    size = attempt.record({"iteration": 1})
+    attempt.record({"iteration": 2})
+    attempt.close()
+    again = Attempt.claim(folder, tiny)
+    again.open_metrics(size)
+    again.close()
+    assert folder.metrics.stat().st_size == size
+
+
+def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
+    attempt = Attempt.claim(folder, tiny)
+    attempt.open_metrics(0)
+    size = attempt.record({"iteration": 1})
+    attempt.close()
+    folder.metrics.write_bytes(folder.metrics.read_bytes().replace(b"1", b"7", 1))
+    with pytest.raises(RunFailed, match="damaged before its checkpoint, at byte 0"):
+        Attempt.claim(folder, tiny).open_metrics(size)
+
+
+def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
+    from conftest import tiny_run
+
+    Attempt.claim(folder, tiny)
+    with pytest.raises(RunFailed, match="holds the definition of another run"):
+        Attempt.claim(folder, tiny_run(seed=1))
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
+    folder.path.mkdir()
+    for iteration in (1, 2):
+        checkpoints.save(folder, {"iteration": iteration}, lambda: None)
+    content = bytearray(folder.checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    folder.checkpoint.write_bytes(content)
+    assert checkpoints.load(folder) == {"iteration": 1}
+
+
+def test_a_checkpoint_cut_at_any_length_is_never_loaded(folder):
+    folder.path.mkdir()
+    checkpoints.save(folder, {"iteration": 1}, lambda: None)
+    content = folder.checkpoint.read_bytes()
+    for size in range(0, len(content), 7):
+        folder.checkpoint.write_bytes(content[:size])
+        with pytest.raises(Incomplete, match="every checkpoint of this run is damaged"):
+            checkpoints.load(folder)
+
+
+def test_a_run_never_begins_again_by_itself_when_its_checkpoints_are_damaged(tiny, here):
+    with pytest.raises(Stopped):
+        train(tiny, here, asked_at_once())
+    folder = here.run(tiny.id)
+    folder.checkpoint.write_bytes(b"nothing")
+    with pytest.raises(Incomplete, match=r"checkpoint\.pt"):
+        train(tiny, here)
+    assert "damaged" in json.loads(folder.failed.read_bytes())["problem"]
+
+
+def test_a_run_whose_data_changed_is_not_continued(tiny, here):
+    with pytest.raises(Stopped):
+        train(tiny, here, asked_at_once())
+    folder = here.run(tiny.id)
+    checkpoints.save(folder, checkpoints.load(folder) | {"data": "0" * 64}, lambda: None)
+    with pytest.raises(UserError, match="has changed since its checkpoint: `000000000000…` then"):
+        train(tiny, here)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
+    from conftest import tiny_run
+
+    run = tiny_run(rate=1e30, warmup=None)
+    with pytest.raises(RunFailed, match="not finite at iteration"):
+        train(run, here)
+    record = json.loads(here.run(run.id).failed.read_bytes())
+    assert record["state"] == "diverged"
+    assert 0 < record["iteration"] < run.recipe.iterations
+    assert not here.run(run.id).final.exists()
+
+
+def test_a_finished_run_can_be_measured_again_without_training(tiny, here):
+    final = train(tiny, here)
+    weights = here.run(tiny.id).checkpoint.read_bytes()
+    again = train(tiny, here, measure_again=True)
+    assert again["metrics"] == final["metrics"]
+    assert again["responses"] == final["responses"]
+    assert len(again["responses"]) == 6 * 1 + 1
+    assert here.run(tiny.id).checkpoint.read_bytes() == weights
+
+
+def test_everything_a_run_writes_is_private(tiny, here):
+    train(tiny, here)
+    folder = here.run(tiny.id).path
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in folder.iterdir()} == {
+        path.name: "0o0" for path in folder.iterdir()
+    }
+    assert len(list(folder.iterdir())) <= 12

@@ -1,0 +1,82 @@
+"""An interrupted run ends bit for bit like an unbroken one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from repro.folders import Places
+from repro.spec import Run
+from repro.training import Stop, Stopped, train
+from repro.training.checkpoint import load
+
+KILLING = Path(__file__).parent / "killing.py"
+
+
+class StopAt(Stop):
+    """Asks to stop at the n-th time it is looked at."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    @property
+    def reason(self) -> str | None:
+        self.looks -= 1
+        return "test" if self.looks < 0 else None
+
+
+def trace(places: Places, run: Run):
+    """What must be the same to the last bit: metrics, weights, batch-norm statistics, momentum."""
+    folder = places.run(run.id)
+    checkpoint = load(folder)
+    tensors = {**checkpoint["net"]}
+    for index, state in checkpoint["optimizer"]["state"].items():
+        tensors[f"momentum {index}"] = state["momentum_buffer"]
+    return folder.metrics.read_bytes(), tensors
+
+
+def assert_same(one, other) -> None:
+    assert one[0] == other[0]
+    assert one[1].keys() == other[1].keys()
+    assert all(torch.equal(one[1][name], other[1][name]) for name in one[1])
+
+
+@pytest.fixture
+def unbroken(tiny, tmp_path):
+    places = Places(tmp_path / "unbroken", tmp_path, tmp_path / "data")
+    train(tiny, places)
+    return trace(places, tiny)
+
+
+@pytest.mark.parametrize("looks", [1, 3, 11, 17, 38])
+def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks, tiny, here, unbroken):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(looks))
+    assert not here.run(tiny.id).final.exists()
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)
+
+
+def test_killed_again_and_again_it_still_ends_like_an_unbroken_one(tiny, here, unbroken):
+    environment = os.environ | {"REPRO_SAVE_EVERY": "0"}
+    command = [sys.executable, str(KILLING), "25", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 5
+    assert_same(trace(here, tiny), unbroken)
+
+
+def test_the_warm_up_switches_where_it_did_in_the_unbroken_run(tiny, here, tmp_path):
+    whole = train(tiny, Places(tmp_path / "unbroken", tmp_path, tmp_path / "data"))
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(3))
+    assert train(tiny, here)["metrics"]["warmup_switch"] == whole["metrics"]["warmup_switch"] > 3
+
+
+def test_a_finished_run_is_not_trained_again(tiny, here):
+    final = train(tiny, here)
+    assert train(tiny, here) == final
+    assert here.run(tiny.id).attempts() == [1]
