@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Experiment, Run, Scale, Skipped, Variant, runs_of
+from repro.experiment import Experiment, Scale, Skipped, Variant, runs_of
+from repro.spec import Run
 
 NAMES = (
     "figure1",

@@ -1,7 +1,7 @@
 """What a run will cost on one GPU, computed from its layers and multiply-adds: an estimate, not a measurement.
 
-Two limits add up: a small net is bound by starting kernels, layer by layer; a large one by arithmetic. The two constants
-are those of an A100-class card in fp32 without TensorFloat-32.
+Two limits add up: a small net is bound by starting kernels, layer by layer; a large one by arithmetic. The two
+constants are those of an A100-class card in fp32 without TensorFloat-32.
 """
 
 from __future__ import annotations

@@ -211,7 +211,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise UserError(f"cannot read {shown(path, 300)}: {error}", "the file is damaged; remove it or restore it") from None
+        raise UserError(
+            f"cannot read {shown(path, 300)}: {error}", "the file is damaged; remove it or restore it"
+        ) from None
 
 
 def run_folders(parent: Path) -> Iterator[Folder]:

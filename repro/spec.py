@@ -18,7 +18,14 @@ from repro.errors import UserError, shown
 
 Shortcut = Literal["A", "B", "C"]
 
-IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
+IMAGENET_BLOCKS = {  # Table 1: how many blocks conv2_x … conv5_x have
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
+IMAGENET_DEPTHS = tuple(IMAGENET_BLOCKS)
 BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
 
 DIGITS = 10  # of a run's digest
@@ -53,10 +60,10 @@ class Net:
                 f"no CIFAR net has depth {shown(self.depth)}: depths are 6n+2",
                 f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and 1202",
             )
-        if self.family == "imagenet" and self.depth not in IMAGENET_DEPTHS:
+        if self.family == "imagenet" and self.depth not in IMAGENET_BLOCKS:
             raise UserError(
                 f"no ImageNet net has depth {shown(self.depth)}",
-                "the paper's Table 1 has " + ", ".join(map(str, IMAGENET_DEPTHS)),
+                "the paper's Table 1 has " + ", ".join(map(str, IMAGENET_BLOCKS)),
             )
         if (self.kind == "plain") != (self.shortcut is None):
             raise UserError(
@@ -80,7 +87,9 @@ class Net:
         """How many blocks each stage has: n, n, n on CIFAR; Table 1's columns on ImageNet."""
         if self.family == "cifar":
             return ((self.depth - 2) // 6,) * 3
-        return {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[self.depth]
+        return {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[
+            self.depth
+        ]
 
     @property
     def name(self) -> str:
@@ -95,9 +104,7 @@ def plain(depth: int, family: Literal["cifar", "imagenet"] = "cifar", **choices:
     return _net(family, "plain", depth, stride_in=stride_in, **choices)
 
 
-def resnet(
-    depth: int, shortcut: Shortcut = "A", family: Literal["cifar", "imagenet"] = "cifar", **choices: Any
-) -> Net:
+def resnet(depth: int, shortcut: Shortcut = "A", family: Literal["cifar", "imagenet"] = "cifar", **choices: Any) -> Net:
     """The residual net of that depth: every block of the plain net with a shortcut."""
     own: dict[str, Any] = {"shortcut": shortcut, "zeros": "end" if shortcut == "A" else None}
     own["stride_in"] = "1x1" if family == "imagenet" and depth >= BOTTLENECK_FROM else None

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from repro.errors import FAILED, INTERRUPTED, USAGE, UserError, did_you_mean, shown
+from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
@@ -31,7 +31,6 @@ VERBS = {
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "data": "List, prepare, import and check the data sets.",
     "doctor": "What would fail later, said now.",
-    "bench": "Measure this machine against the usual way of doing it.",
     "completion": "The script that completes commands and names in your shell.",
 }
 
@@ -69,7 +68,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Verbs, no_args_is_help=False, invoke_without_command=True)
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
 @click.pass_context
@@ -87,7 +86,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(arguments, prog_name="repro", standalone_mode=False, help_option_names=["-h", "--help"])
+        code = cli.main(arguments, prog_name="repro", standalone_mode=False)
     except UserError as error:
         code = error.code
         _say(error.problem, error.hint, "--debug" in arguments)
@@ -109,4 +108,4 @@ def _say(problem: str, hint: str, debug: bool = False) -> None:
     click.echo(f"Error: {problem}" + (f"\n\nhint: {hint}" if hint else ""), err=True)
 
 
-__all__ = ["FAILED", "cli", "main"]
+__all__ = ["cli", "main"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Any
 
 import click
@@ -25,11 +27,12 @@ def command(scale: str, as_json: bool) -> None:
     if as_json:
         print_json({"scale": scale, "experiments": lines})
         return
+    room = shutil.get_terminal_size().columns - 42 if sys.stdout.isatty() else None
     click.echo(f"{'experiment':<10}  {'runs':>7}  {'left':>9}  {'state':<8}  what it is")
     for facts in lines:
         runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
         left = f"{facts['gpu_hours_left']:.1f} GPU-h" if facts["gpu_hours_left"] else "–"
-        click.echo(f"{facts['experiment']:<10}  {runs:>7}  {left:>9}  {facts['state']:<8}  {facts['title']}")
+        click.echo(f"{facts['experiment']:<10}  {runs:>7}  {left:>9}  {facts['state']:<8}  {facts['title'][:room]}")
 
 
 def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -80,6 +80,18 @@ def print_json(document: dict[str, Any]) -> None:
 
 def near(word: str, known: Sequence[str]) -> str:
     return did_you_mean(word, known, "known: " + ", ".join(known))
+
+
+Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def names_of(*kinds: str) -> Completer:
+    """Completes the names of tables, or of figures."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in catalog.NAMES if name.startswith(incomplete) and name.startswith(kinds)]
+
+    return complete
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -7,8 +7,15 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.options import experiments_argument, not_skipped, print_json, scale_option, selected, selection_options
-from repro.cli.options import json_option
+from repro.cli.options import (
+    experiments_argument,
+    json_option,
+    not_skipped,
+    print_json,
+    scale_option,
+    selected,
+    selection_options,
+)
 from repro.errors import FAILED, FINE, Lacking, UserError, shown
 from repro.experiment import runs_of
 from repro.folders import Places, places

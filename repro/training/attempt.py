@@ -81,7 +81,7 @@ class Attempt:
         """Cut the metrics back to the checkpoint's byte, in a file of this attempt's own."""
         self.check()
         content = self.folder.metrics.read_bytes() if self.folder.metrics.exists() else b""
-        rows, whole = lines.whole(content[:size])
+        _, whole = lines.whole(content[:size])
         if whole != size:
             raise RunFailed(
                 f"the metrics of {self.run.id} are damaged before its checkpoint, at byte {whole} of {size}",

@@ -31,9 +31,7 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
     wanted = os.environ.get("REPRO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     device = device or torch.device(wanted)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise Lacking(
-            f"no GPU here for device {shown(device)}", "leave `REPRO_DEVICE` unset to train on what there is"
-        )
+        raise Lacking(f"no GPU here for device {shown(device)}", "leave `REPRO_DEVICE` unset to train on what there is")
     tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32

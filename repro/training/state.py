@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from repro import processes
 from repro.data.source import Source
 from repro.errors import RunFailed
 from repro.nets import build
 from repro.spec import Run
-from repro import processes
 from repro.training.schedule import WarmUp
 from repro.training.step import Window, sgd
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro.spec import Recipe
 from repro import processes
+from repro.spec import Recipe
 
 NEVER = 2**62
 

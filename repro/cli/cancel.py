@@ -1,0 +1,49 @@
+"""`repro cancel`: take runs out of the queue."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+
+import click
+
+from repro.cli.options import json_option, print_json
+from repro.errors import UserError
+from repro.folders import places
+
+
+@click.command()
+@click.argument("patterns", nargs=-1, required=True, metavar="PATTERN…")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def command(patterns: Sequence[str], yes: bool, as_json: bool) -> None:
+    """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running one saves first.
+
+    What is cancelled stays so until `repro submit` sends it again; it then carries on.
+
+    For example:  repro cancel figure6 '!*110*'
+    """
+    from repro.cluster import queue
+    from repro.cluster.choice import chosen
+    from repro.cluster.claims import newest
+    from repro.cluster.state import states
+
+    here = places()
+    found = [state for state in states(chosen(patterns, here, must_match=True), here) if state.live and state.job]
+    if found and not yes:
+        if not sys.stdin.isatty():
+            raise UserError(f"{len(found)} runs would be cancelled", "say `--yes`")
+        click.confirm(f"Cancel {len(found)} runs?", abort=True, err=True)
+    by_cluster: dict[str | None, list[str]] = defaultdict(list)
+    for state in found:
+        claim = newest(here.run(state.id))
+        by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
+    for conf, jobs in by_cluster.items():
+        queue.ask(["scancel", *jobs], conf)
+    if as_json:
+        print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
+        return
+    for state in found:
+        click.echo(f"{state.id}\t{state.job}")
+    click.echo(f"cancelled {len(found)} runs" if found else "nothing runs or waits among these", err=True)

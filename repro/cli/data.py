@@ -1,0 +1,113 @@
+"""`repro data`: the data sets, listed, prepared, imported and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from repro.cli.options import json_option, print_json
+from repro.errors import ENVIRONMENT
+from repro.folders import places
+
+if TYPE_CHECKING:
+    from repro.data.sets import Known
+
+COLUMNS = ("name", "state", "origin", "training", "test", "hash", "where")
+HASH_DIGITS = 12  # shown; --json has all
+
+
+@click.group(no_args_is_help=True)
+def command() -> None:
+    """The data sets. For example:  repro data import cifar10 images.tar.gz"""
+
+
+@command.command("list")
+@json_option
+def list_sets(as_json: bool) -> None:
+    """Every data set, its state and where it is. For example:  repro data list"""
+    from repro.data import sets
+
+    _print(sets.known(places().data), as_json)
+
+
+@command.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME…")
+@click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
+@json_option
+def prepare(names: tuple[str, ...], replace: bool, as_json: bool) -> None:
+    """Have sets ready before a run needs them. For example:  repro data prepare cifar10
+
+    Jobs never download anything: do this where there is a network.
+    """
+    from repro.data import sets
+
+    _print([sets.prepare(name, places().data, replace, _percent()) for name in names], as_json)
+
+
+@command.command("import")
+@click.argument("name")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
+@json_option
+def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
+    """Make a data set of the images at PATH. For example:  repro data import cifar10 images.tar.gz
+
+    PATH is the official CIFAR-10 archive, or a folder, .tar, .tar.gz or .zip of small images in train/<class>/ and
+    test/<class>/; for imagenet, the official archives or class folders.
+    """
+    from repro.data import sets
+
+    click.echo(f"reading {path}", err=True)
+    _print([sets.import_set(name, path, places().data, replace)], as_json)
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[NAME…]")
+@json_option
+@click.pass_context
+def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Read sets whole and compare hashes; without a name, every set there is. For example:  repro data check"""
+    from repro.data import sets
+
+    folder = places().data
+    there = [found.name for found in sets.known(folder) if found.state in ("ready", "damaged")]
+    checked = [sets.look(name, folder, whole=True) for name in names or there]
+    _print(checked, as_json)
+    if any(found.state in ("missing", "damaged") for found in checked):
+        context.exit(ENVIRONMENT)
+
+
+def _print(found: list[Known], as_json: bool) -> None:
+    """The facts on stdout; what is wrong with a set, and what to do, on stderr."""
+    if as_json:
+        print_json({"sets": [asdict(one) for one in found]})
+        return
+    rows = [COLUMNS, *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for one in found:
+        if one.problem:
+            click.echo(f"\n{one.name}: {one.problem}\n\nhint: {one.hint}", err=True)
+
+
+def _row(one: Known) -> tuple[str, ...]:
+    counts = ("–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images))
+    return one.name, one.state, one.origin or "–", *counts, (one.hash or "–")[:HASH_DIGITS], one.where
+
+
+def _percent() -> Callable[[int, int], None]:
+    """Says on stderr how far a download is, ten times."""
+    said = -1
+
+    def say(done: int, of: int) -> None:
+        nonlocal said
+        if 10 * done // of > said:
+            said = 10 * done // of
+            click.echo(f"downloading: {10 * said} %", err=True)
+
+    return say

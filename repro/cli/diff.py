@@ -1,0 +1,81 @@
+"""`repro diff`: our numbers and the paper's claims, each with a verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from repro import catalog
+from repro.cli.options import experiments_argument, json_option, not_skipped, print_json, scale_option, selected
+from repro.errors import FAILED, FINE, INCOMPLETE
+from repro.folders import places
+
+FORMATS = ("table", "md", "latex", "csv", "json", "html")
+
+
+@click.command()
+@experiments_argument(required=False)
+@scale_option(default=None)
+@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run are asked for.")
+@click.option("--fail-on", default="worse,fails", metavar="WORDS", help="Exit 1 on these verdicts (worse,fails).")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to print it.")
+@json_option
+@click.option("--against", type=click.Path(path_type=Path), metavar="FILE|RESULTS", help="A CSV or results folder.")
+@click.option("--allow-mixed", is_flag=True, help="Average even runs on different images, and say so.")
+def command(
+    experiments: Sequence[str],
+    scale: str | None,
+    seeds: int | None,
+    fail_on: str,
+    form: str,
+    as_json: bool,
+    against: Path | None,
+    allow_mixed: bool,
+) -> int:
+    """Say how our numbers differ from the paper's, with how much confidence.
+
+    Without EXPERIMENT: all of them. For example:  repro diff table6 figure6
+    """
+    from repro.reading.diff import compared, document, words_of
+    from repro.reading.frame import collect, scale_with_results
+    from repro.reading.telling import formatted, told
+
+    failures = words_of(fail_on)
+    declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
+    collected = collect(places())
+    chosen = scale or scale_with_results(declared.values(), collected)
+    if scale is None:
+        click.echo(f"scale: {chosen} (the most serious with results; --scale chooses another)", err=True)
+    diff = compared(declared, selected(tuple(declared), chosen, seeds), collected, chosen, allow_mixed, against)
+    if as_json or form == "json":
+        print_json(document(diff))
+    elif form == "table":
+        click.echo(told(diff, _width(), _painted), nl=False)
+    else:
+        click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
+    return FAILED if diff.fails(failures) else INCOMPLETE if diff.lacking else FINE
+
+
+def _painted(text: str, word: str) -> str:
+    """In colour on a terminal that wants it."""
+    from repro.reading.telling import COLOURS
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, fg=COLOURS.get(word))
+
+
+def _width() -> int:
+    """COLUMNS, the terminal's own width up to 100, or 80."""
+    import shutil
+
+    return max(40, min(100, shutil.get_terminal_size((80, 24)).columns)) if sys.stdout.isatty() else _columns()
+
+
+def _columns() -> int:
+    asked = os.environ.get("COLUMNS", "")
+    return max(40, int(asked)) if asked.isdigit() else 80

@@ -1,0 +1,39 @@
+"""`repro doctor`: what would fail later, said now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from repro.cli.options import json_option, print_json
+from repro.errors import ENVIRONMENT, FINE
+from repro.folders import places
+
+_SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
+
+
+@click.command()
+@click.option("--on", "cluster", metavar="CLUSTER", help="Check this cluster's profile as well.")
+@json_option
+@click.pass_context
+def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
+    """What would fail later, said now. Exit code 4 if anything would.
+
+    For example:  repro doctor --on mycluster
+    """
+    from repro.cluster import profile as profiles
+    from repro.cluster.doctor import examine
+
+    here = places()
+    checks = []
+    for check in examine(here, profiles.load(cluster, here.slurm) if cluster else None):
+        checks.append(check)
+        if not as_json:
+            verdict = click.style(f"{check.verdict:<8}", fg=_SIGNS[check.verdict])
+            click.echo(f"{verdict}  {check.name:<11} {check.words}")
+            if check.fix:
+                click.echo(f"{'':<8}  {'':<11} fix: {check.fix}")
+    if as_json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    context.exit(ENVIRONMENT if any(check.verdict == "failure" for check in checks) else FINE)

@@ -1,0 +1,165 @@
+"""`repro status`: where every run is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from repro.cli.options import json_option, print_json
+from repro.folders import places
+
+if TYPE_CHECKING:
+    from repro.cluster.state import State
+
+FASTEST = 10  # seconds between two looks: a scheduler is shared
+
+# In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
+_READ = ("run", "state", "reason", "attempt", "iteration", "eta", "train_error", "test_error")
+_READ += ("elapsed", "job", "where")
+_WORTH = ("run", "state", "iteration", "test_error", "eta", "reason", "attempt", "elapsed")
+_WORTH += ("job", "where", "train_error")
+
+
+@click.command()
+@click.argument("patterns", nargs=-1, metavar="PATTERN…")
+@click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
+@click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
+@click.option("--every", type=click.IntRange(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
+@json_option
+def command(patterns: Sequence[str], failed: bool, watch: bool, every: int, as_json: bool) -> None:
+    """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
+
+    For example:  repro status figure6 '!*110*'
+    """
+    while True:
+        found = _look(patterns, failed)
+        if watch and sys.stdout.isatty():
+            click.clear()
+        _show(found, failed, as_json)
+        if not watch or not any(state.live for state in found):
+            return
+        time.sleep(every)
+
+
+def _look(patterns: Sequence[str], failed: bool) -> list[State]:
+    from repro.cluster.choice import chosen
+    from repro.cluster.state import states
+
+    here = places()
+    found = states(chosen(patterns, here), here)
+    return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
+
+
+def _show(found: Sequence[State], failed: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"runs": [{"state": state.word} | _without_word(state) for state in found]})
+    elif failed:
+        for state in found:
+            _explain(state)
+    elif sys.stdout.isatty():
+        _table(found)
+    else:
+        click.echo("\t".join(_READ))
+        for state in found:
+            click.echo("\t".join(_cells(state)[name] for name in _READ))
+    if not as_json:
+        _summary(found, failed)
+
+
+def _without_word(state: State) -> dict[str, object]:
+    facts = asdict(state)
+    facts.pop("word")
+    return facts
+
+
+def _table(found: Sequence[State]) -> None:
+    """As many columns as fit, by their worth, in the order in which they are read."""
+    from shutil import get_terminal_size
+
+    rows = [_cells(state) for state in found]
+    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in _WORTH}
+    left, kept = get_terminal_size().columns, []
+    for name in _WORTH:
+        if left < widths[name] and name not in ("run", "state"):
+            continue
+        left -= widths[name] + 2
+        kept.append(name)
+    for row in [{name: name for name in _WORTH}, *rows]:
+        line = "  ".join(row[name].ljust(widths[name]) for name in _READ if name in kept)
+        click.secho(line.rstrip(), fg=_COLOURS.get(row["state"]))
+
+
+_COLOURS = {
+    "done": "green",
+    "running": "cyan",
+    "failed": "red",
+    "diverged": "red",
+    "lost": "red",
+    "interrupted": "yellow",
+}
+
+
+def _cells(state: State) -> dict[str, str]:
+    def number(value: float | None, unit: str = "") -> str:
+        return "" if value is None else f"{value:.2f}{unit}"
+
+    of = f"{state.iteration}/{state.iterations}" if state.iteration is not None and state.iterations else ""
+    running = state.word == "running" and state.eta_seconds is not None
+    return {
+        "run": state.id,
+        "state": state.word,
+        "reason": " ".join(state.reason.split()),
+        "attempt": str(state.attempt or ""),
+        "iteration": of,
+        "eta": str(timedelta(seconds=round(state.eta_seconds or 0))) if running else "",
+        "train_error": number(state.train_error),
+        "test_error": number(state.test_error),
+        "elapsed": f"{state.elapsed} of {state.limit}" if state.elapsed else "",
+        "job": state.job or "",
+        "where": state.host or "",
+    }
+
+
+def _explain(state: State) -> None:
+    """Why a run failed: its last words, the likely cause, and what to type."""
+    from repro.cluster.logs import cause, last_words
+
+    here = places()
+    words = last_words(state.id, here)
+    click.echo(f"{state.id}  {state.word}  {state.reason}")
+    for line in words:
+        click.echo(f"    {line}")
+    click.echo(f"  likely cause: {cause(state, words)}")
+    click.echo(f"  to retry: {retry_command(state)}\n")
+
+
+def retry_command(state: State) -> str:
+    """What sends or runs this run again."""
+    experiment = _experiment_of(state)
+    scale = state.id.split(".")[-2]
+    if state.cluster:
+        return f"repro submit {experiment} --on {state.cluster} --scale {scale} --retry"
+    return f"repro run {experiment} --scale {scale} --only {state.id}"
+
+
+def _experiment_of(state: State) -> str:
+    from repro.cluster.choice import experiment_of
+
+    return experiment_of(state.id, places()) or "EXPERIMENT"
+
+
+def _summary(found: Sequence[State], failed: bool) -> None:
+    counts = Counter(state.word for state in found)
+    said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+    click.echo(said or ("nothing failed" if failed else "no runs yet"), err=True)
+    if any(state.reason == "scheduler unknown" for state in found):
+        click.echo("Warning: no scheduler answers here, so only the runs' own files are shown", err=True)
+    if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):
+        click.echo("next: repro status --failed", err=True)

@@ -1,0 +1,177 @@
+"""`repro submit`: send what an experiment still lacks to a SLURM cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro.cli.options import (
+    experiments_argument,
+    json_option,
+    not_skipped,
+    print_json,
+    scale_option,
+    selected,
+    selection_options,
+)
+from repro.errors import UserError
+from repro.experiment import runs_of
+from repro.folders import Places, places
+
+if TYPE_CHECKING:
+    from repro.cluster.profile import Profile
+    from repro.cluster.submission import Plan, Sent
+
+_ASKED = (  # option, key of the profile, what it is
+    ("--partition", "partition", "Partition."),
+    ("--account", "account", "Account."),
+    ("--qos", "qos", "Quality of service."),
+    ("--time", "time", "Time limit: 90 (minutes), 1:30:00, 2-12:00:00."),
+    ("--memory", "memory", "Memory of each node: 16GB."),
+    ("--constraint", "constraint", "Features that a node must have."),
+    ("--exclude", "exclude", "Nodes to avoid."),
+)
+_COUNTED = (
+    ("--cpus", "cpus", "CPUs of each process."),
+    ("--gpus", "gpus", "GPUs of each node."),
+    ("--nodes", "nodes", "Nodes that train one run together."),
+    ("--processes", "processes", "Processes on each node."),
+    ("--max-parallel", "max_parallel", "Runs of an array that may run at once."),
+)
+
+
+def _profile_options(function: Any) -> Any:
+    for option, key, about in reversed(_COUNTED):
+        function = click.option(option, key, type=click.IntRange(0), metavar="N", help=about)(function)
+    for option, key, about in reversed(_ASKED):
+        function = click.option(option, key, metavar="TEXT", help=about)(function)
+    return function
+
+
+@click.command()
+@experiments_argument()
+@click.option("--on", "cluster", envvar="REPRO_ON", required=True, metavar="CLUSTER", help="A profile in slurm/.")
+@scale_option()
+@selection_options
+@_profile_options
+@click.option("--sbatch", "options", multiple=True, metavar="KEY=VALUE", help="Any other option of sbatch.")
+@click.option("--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM.")
+@click.option("--test-only", is_flag=True, help="Ask SLURM for its verdict; send nothing.")
+@click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
+@click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def command(
+    experiments: Sequence[str],
+    cluster: str,
+    scale: str,
+    seeds: int | None,
+    variants: Sequence[str],
+    settings: Sequence[str],
+    options: tuple[str, ...],
+    dry_run: bool,
+    test_only: bool,
+    retry: bool,
+    again: bool,
+    yes: bool,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Send what the experiments still lack to a cluster: one array each. Asking twice sends once.
+
+    For example:  repro submit table6 --on mycluster --max-parallel 8
+    """
+    from repro.cluster import profile as profiles
+    from repro.cluster import submission
+    from repro.cluster.queue import max_array_size
+
+    if dry_run and test_only:
+        raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
+    here = places()
+    profile = profiles.with_sbatch(profiles.load(cluster, here.slurm, asked), options)
+    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
+    wanted = submission.Wanted(retry, again)
+    size = max_array_size(profile.slurm_conf)
+    plan = submission.plan({name: runs_of(each) for name, each in chosen.items()}, here, profile, wanted, size)
+    if dry_run:
+        for text in submission.texts(plan, here, profile):
+            click.echo(text)
+        _say_left(plan)
+        return
+    if test_only:
+        for verdict in submission.verdicts(plan, here, profile):
+            click.echo(verdict)
+        return
+    _say_left(plan)
+    if plan.runs:
+        _ask(plan, here, profile, yes)
+    sent = _send(plan, here, profile, wanted) if plan.runs else []
+    _report(plan, sent, experiments, as_json)
+
+
+def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
+    """Say what it will cost, warn of what would lose it, and ask above the profile's limits."""
+    from repro.cluster.cost import estimate
+    from repro.cluster.disk import node_local
+
+    hours = estimate(plan.runs, here, profile)
+    click.echo(f"{len(plan.runs)} runs in {len(plan.arrays)} arrays, {hours}", err=True)
+    kind = node_local(here.results)
+    if kind and profile.slurm_conf is None:
+        click.echo(f"Warning: results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`", err=True)
+    if yes or (len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours):
+        return
+    if not sys.stdin.isatty():
+        raise UserError(
+            f"{len(plan.runs)} runs and {hours.gpu_hours:.3g} GPU-hours are above this cluster's limits for not asking",
+            "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
+        )
+    click.confirm("Send them?", abort=True, err=True)
+
+
+def _send(plan: Plan, here: Places, profile: Profile, wanted: Any) -> list[Sent]:
+    """Send array after array; if it is cut short, say what was sent and what was not."""
+    from repro.cluster import submission
+
+    sent: list[Sent] = []
+    try:
+        for each in submission.send(plan, here, profile, wanted):
+            sent.append(each)
+            if each.array:
+                click.echo(f"sent {len(each.runs)} runs as array {each.array} ({each.batch})", err=True)
+            if each.taken:
+                click.echo(f"left {len(each.taken)} runs that somebody else sent at this moment", err=True)
+    except (KeyboardInterrupt, UserError):
+        count = sum(len(each.runs) for each in sent)
+        click.echo(f"sent: {count} runs; not sent: {len(plan.runs) - count} runs", err=True)
+        raise
+    return sent
+
+
+def _say_left(plan: Plan) -> None:
+    counts = Counter(state.word for state in plan.left)
+    if counts:
+        click.echo("left alone: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())), err=True)
+    if any(counts[word] for word in ("failed", "diverged", "lost")):
+        click.echo(
+            "hint: `--retry` sends again what failed, diverged or was lost; `repro status --failed` says why", err=True
+        )
+
+
+def _report(plan: Plan, sent: Sequence[Sent], experiments: Sequence[str], as_json: bool) -> None:
+    arrays = [each for each in sent if each.array]
+    if as_json:
+        facts = [{"array": each.array, "batch": each.batch, "runs": list(each.runs)} for each in arrays]
+        left = [{"id": state.id, "state": state.word, "reason": state.reason} for state in plan.left]
+        print_json({"sent": facts, "left": left})
+        return
+    for each in arrays:
+        click.echo(each.array)
+    if arrays:
+        click.echo(f"next: repro status {' '.join(experiments)}", err=True)
+    elif not plan.runs:
+        click.echo("nothing to send", err=True)

@@ -1,0 +1,97 @@
+"""Which run folders a user means: an experiment's, or those whose id or job matches a pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import TypeAlias
+
+from repro import catalog
+from repro.cluster.batch import Batch, jobs_folder
+from repro.errors import UserError, did_you_mean, shown
+from repro.experiment import Skipped, at, runs_of
+from repro.folders import Folder, Places, read_json, run_folders
+
+Matches: TypeAlias = Callable[[str], bool]  # of a run's id
+
+_PATTERN = re.compile(r"!?[A-Za-z0-9._*?\[\]-]{1,200}")
+
+
+def chosen(patterns: Sequence[str], places: Places, must_match: bool = False) -> list[Folder]:
+    """The folders of runs that match one of the patterns, and none of those after `!`."""
+    for pattern in patterns:
+        if not _PATTERN.fullmatch(pattern):
+            raise UserError(
+                f"{shown(pattern)} is not a pattern", "use an experiment's name, or a run's id with * and ?"
+            )
+    folders = list(run_folders(places.runs))
+    wanted = [_matcher(pattern, places) for pattern in patterns if not pattern.startswith("!")]
+    unwanted = [_matcher(pattern[1:], places) for pattern in patterns if pattern.startswith("!")]
+    found = [
+        folder
+        for folder in folders
+        if (not wanted or any(match(folder.path.name) for match in wanted))
+        and not any(match(folder.path.name) for match in unwanted)
+    ]
+    if must_match and not found:
+        names = [folder.path.name for folder in folders]
+        hint = did_you_mean(patterns[0] if patterns else "", [*names, *catalog.NAMES], "`repro status` lists the runs")
+        raise UserError(f"no run matches {shown(' '.join(patterns))}", hint)
+    return found
+
+
+def experiment_of(run_id: str, places: Places) -> str | None:
+    """The experiment that a run was sent for, or else the first that has it."""
+    claim = read_json(places.run(run_id).submitted)
+    if claim:
+        batch = read_json(jobs_folder(places) / claim["batch"] / "runs.json")
+        if batch:
+            return str(batch["experiment"])
+    return next((name for name in catalog.GROUPS["all"] if _of(name)(run_id)), None)
+
+
+def _matcher(pattern: str, places: Places) -> Matches:
+    if pattern in catalog.NAMES or pattern in catalog.GROUPS:
+        tests = [_of(name) for name in catalog.expand([pattern])]
+        return lambda run_id: any(test(run_id) for test in tests)
+    if re.fullmatch(r"[0-9]+(_[0-9]+)?", pattern):
+        ids = _of_array(pattern, places)
+        return lambda run_id: run_id in ids
+    return lambda run_id: fnmatchcase(run_id, pattern)
+
+
+def _of(name: str) -> Matches:
+    """Whether an id is of an experiment, at any scale, from any seed, in any variant: by net and recipe."""
+    experiment = catalog.load(name)
+    if isinstance(experiment, Skipped):
+        return lambda run_id: False
+    runs = [replace(run, seed=0) for scale in catalog.scales().values() for run in runs_of(at(experiment, scale, 1))]
+    kinds = {(run.net.name, run.recipe.name, run.scale) for run in runs}
+    variants = {*import_module("experiments.recipes").VARIANTS, "set"}
+
+    def matches(run_id: str) -> bool:
+        parts = run_id.split(".")
+        if len(parts) < 4:
+            return False
+        net, recipe, scale = parts[0], ".".join(parts[1:-2]), parts[-2]
+        while (net, recipe, scale) not in kinds:
+            shorter = next((recipe.removesuffix(f"-{each}") for each in variants if recipe.endswith(f"-{each}")), None)
+            if not shorter:
+                return False
+            recipe = shorter
+        return True
+
+    return matches
+
+
+def _of_array(job: str, places: Places) -> set[str]:
+    """The runs of an array, or of one of its elements, by SLURM's number."""
+    array, _, index = job.partition("_")
+    for path in sorted(jobs_folder(places).glob("*/sent.json"), reverse=True):
+        batch = Batch(path.parent)
+        if batch.array == array:
+            return {run for number, run in enumerate(batch.runs) if not index or number == int(index)}
+    return set()

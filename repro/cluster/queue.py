@@ -1,0 +1,101 @@
+"""What the scheduler says. One `squeue` call answers for every batch; accounting is never needed.
+
+An array carries its batch's name as its job name, so a job is found again even if whoever sent it was killed before
+it could write the number down.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from repro.errors import Lacking, UserError, shown
+
+PATIENCE = 20  # seconds for any question to the scheduler
+MAX_ARRAY_SIZE = 1001  # SLURM's default
+
+_FORMAT = "%F|%K|%T|%M|%l|%N|%j|%r"  # array, index, state, elapsed, limit, nodes, name, reason
+_FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
+
+
+@dataclass(frozen=True)
+class Job:
+    """An element of an array that the scheduler knows."""
+
+    array: str
+    index: int
+    state: str  # SLURM's word: PENDING, RUNNING, …
+    elapsed: str
+    limit: str
+    node: str
+    batch: str
+    reason: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.array}_{self.index}"
+
+
+Live = Mapping[tuple[str, int], Job]  # by batch and index
+
+
+def live(batches: Iterable[str], slurm_conf: str | None = None) -> Live | None:
+    """The elements of these batches that wait or run; None where the scheduler cannot be asked."""
+    names = sorted(set(batches))
+    if not names:
+        return {}
+    try:
+        said = ask(["squeue", "--noheader", "--array", "--name", ",".join(names), "--format", _FORMAT], slurm_conf)
+    except UserError:
+        return None
+    jobs = filter(None, map(_job, said.splitlines()))
+    return {(job.batch, job.index): job for job in jobs if job.state not in _ENDED}
+
+
+_ENDED = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+
+
+def ask(command: list[str], slurm_conf: str | None = None) -> str:
+    """What a SLURM command answers, or an error with SLURM's own words."""
+    if shutil.which(command[0]) is None:
+        raise Lacking(f"no `{command[0]}` here", "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment(slurm_conf))
+    except subprocess.TimeoutExpired:
+        raise Lacking(f"`{command[0]}` has not answered for {PATIENCE} s", "the scheduler is busy; try later") from None
+    if done.returncode:
+        raise Lacking(f"`{command[0]}` says: {words(done.stderr) or shown(done.returncode)}", "SLURM decides this")
+    return done.stdout
+
+
+def environment(slurm_conf: str | None) -> dict[str, str]:
+    """Ours without what belongs to a job we may be in: an inherited SBATCH_ variable would change the new one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name == "SLURM_CONF"}
+    return kept | ({"SLURM_CONF": os.path.expandvars(slurm_conf)} if slurm_conf else {})
+
+
+def max_array_size(slurm_conf: str | None = None) -> int:
+    """How many elements an array may have here; the default where the scheduler cannot be asked."""
+    try:
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask(["scontrol", "show", "config"], slurm_conf), re.MULTILINE)
+    except UserError:
+        found = None
+    return max(1, int(found[1])) if found else MAX_ARRAY_SIZE
+
+
+def words(text: str) -> str:
+    """SLURM's message on one line, without its prefixes."""
+    lines = (re.sub(r"^(sbatch|squeue|scancel|scontrol): (error: )?", "", line.strip()) for line in text.splitlines())
+    return "; ".join(line for line in lines if line and line.isprintable())[:500]
+
+
+def _job(line: str) -> Job | None:
+    parts = line.split("|", 7)
+    if len(parts) != 8 or not parts[1].isdigit():
+        return None
+    array, index, state, elapsed, limit, node, batch, reason = parts
+    return Job(array, int(index), state, elapsed, limit, node, batch, "" if reason == "None" else reason)

@@ -1,0 +1,212 @@
+"""Sending runs to a cluster: one array for each experiment, each run once, whoever asks and however often.
+
+submitit writes the sbatch text and sends it. Its pickles and its signal handling are left out: an element reads its
+run's id from the batch's folder, which is complete before the scheduler hears of it (see `repro.cluster.job`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import itertools
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro.cluster import queue
+from repro.cluster.array import array_for
+from repro.cluster.batch import Batch, jobs_folder
+from repro.cluster.claims import Claim, take, withdraw
+from repro.cluster.frozen import freeze, frozen_folder
+from repro.cluster.profile import Profile
+from repro.cluster.state import State, conf_of, judge, look
+from repro.cluster.state import ask as ask_for
+from repro.errors import Lacking, UserError
+from repro.folders import Folder, Places, create, to_json
+from repro.spec import Run, checked_name, definition
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to do about runs that are not simply lacking."""
+
+    retry: bool = False  # send again what failed
+    again: bool = False  # redo what is done
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which runs would be sent, as arrays, and which are left alone and why."""
+
+    arrays: tuple[tuple[str, tuple[Run, ...]], ...]  # experiment, runs
+    left: tuple[State, ...]
+    claims: Mapping[str, Claim | None]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(run for _, runs in self.arrays for run in runs)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An array that SLURM accepted."""
+
+    batch: str
+    array: str
+    runs: tuple[str, ...]
+    taken: tuple[str, ...]  # runs that somebody else sent in the meantime
+
+
+def plan(experiments: Mapping[str, Sequence[Run]], places: Places, profile: Profile, wanted: Wanted, size: int) -> Plan:
+    """What is left to send. A run that several experiments share goes with the first; arrays are cut at `size`."""
+    unique = list(dict.fromkeys(run for runs in experiments.values() for run in runs))
+    batches: dict[str, Batch] = {}
+    seen = {run.id: look(places.run(run.id), places, batches) for run in unique}
+    live = ask_for(list(seen.values()))
+    states = {name: judge(each, live.get(conf_of(each))) for name, each in seen.items()}
+    sendable = {run for run in unique if _sendable(states[run.id], wanted) and not _published(run, places, wanted)}
+    arrays: list[tuple[str, tuple[Run, ...]]] = []
+    for name, runs in experiments.items():
+        mine = tuple(dict.fromkeys(run for run in runs if run in sendable))
+        sendable.difference_update(mine)
+        arrays += [(name, mine[start : start + size]) for start in range(0, len(mine), size)]
+    sent = {run.id for _, runs in arrays for run in runs}
+    left = tuple(states[run.id] for run in unique if run.id not in sent)
+    return Plan(tuple(arrays), left, {name: each.claim for name, each in seen.items()})
+
+
+def texts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
+    """What sbatch would be given for each array. Needs no SLURM and writes nothing."""
+    code = frozen_folder(places)
+    for experiment, runs in planned.arrays:
+        folder = next(_batch_folders(places, _batch_name(experiment, runs, code)))
+        yield array_for(folder, len(runs), places, profile, code).text
+
+
+def verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
+    """SLURM's own verdict on each array, and when it would start; nothing is sent."""
+    for text in texts(planned, places, profile):
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as script:
+            # The code is not frozen for a question, so the folder it would run in may not be there yet.
+            script.write("\n".join(line for line in text.splitlines() if not line.startswith("#SBATCH --chdir")))
+            script.flush()
+            environment = queue.environment(profile.slurm_conf)
+            command = ["sbatch", "--test-only", script.name]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        if done.returncode:
+            raise _refused(done.stderr)
+        yield queue.words(done.stderr or done.stdout)
+
+
+def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Iterator[Sent]:
+    """Claim the runs of each array, write everything down, and only then tell SLURM."""
+    if shutil.which("sbatch") is None:
+        raise Lacking("no `sbatch` here", "log in to the cluster, or see what would be sent with `--dry-run`")
+    code = freeze(places)
+    for experiment, runs in planned.arrays:
+        batch = _new_batch(places, _batch_name(experiment, runs, code))
+        claimed: dict[str, Claim] = {}
+        try:
+            _claim(runs, claimed, planned, places, profile, wanted, batch)
+            taken = tuple(run.id for run in runs if run.id not in claimed)
+            if not claimed:
+                shutil.rmtree(batch.path)
+                yield Sent(batch.name, "", (), taken)
+                continue
+            batch.declare(claimed, {"experiment": experiment, "cluster": profile.name, "code": code.name})
+            array = _submit(batch, len(claimed), places, profile, code)
+        except BaseException:
+            for run_id, claim in claimed.items():
+                withdraw(places.run(run_id), claim)
+            shutil.rmtree(batch.path, ignore_errors=True)
+            raise
+        batch.sent(array)
+        yield Sent(batch.name, array, tuple(claimed), taken)
+
+
+def _sendable(state: State, wanted: Wanted) -> bool:
+    if state.word == "done":
+        return wanted.again
+    if state.word in ("failed", "diverged", "lost"):
+        return wanted.retry or wanted.again
+    return state.word in ("lacking", "interrupted")
+
+
+def _published(run: Run, places: Places, wanted: Wanted) -> bool:
+    return not wanted.again and places.finished(run.id)
+
+
+def _claim(
+    runs: Sequence[Run],
+    claimed: dict[str, Claim],
+    planned: Plan,
+    places: Places,
+    profile: Profile,
+    wanted: Wanted,
+    batch: Batch,
+) -> None:
+    for run in runs:
+        folder, old = places.run(run.id), planned.claims[run.id]
+        if wanted.again and (folder.final.exists() or folder.failed.exists()):
+            _put_aside(folder)
+            old = None
+        claim = take(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
+        if claim is not None:
+            claimed[run.id] = claim
+            create(folder.definition, to_json(definition(run)))
+
+
+def _put_aside(folder: Folder) -> None:
+    """Keep what is redone, under a name that no reader takes for a run."""
+    number = 1
+    while (aside := folder.path.with_name(f".{folder.path.name}.replaced-{number}")).exists():
+        number += 1
+    folder.path.rename(aside)
+
+
+def _batch_name(experiment: str, runs: Sequence[Run], code: Path) -> str:
+    return checked_name(f"repro-{experiment}-{_digest(*(run.id for run in runs), code.name)}", "a batch")
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+
+
+def _new_batch(places: Places, name: str) -> Batch:
+    """A folder that nobody else has: the same runs may have been sent before, or be sent at this moment."""
+    for path in _batch_folders(places, name):
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700, parents=True)
+            return Batch(path)
+    raise AssertionError("there is always another name")
+
+
+def _batch_folders(places: Places, name: str) -> Iterator[Path]:
+    """The folders that a batch of this name may have, but for those that are taken."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return (path for path in (jobs_folder(places) / each for each in names) if not path.exists())
+
+
+def _submit(batch: Batch, elements: int, places: Places, profile: Profile, code: Path) -> str:
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+    from submitit.helpers import clean_env, environment_variables
+
+    conf = {"SLURM_CONF": value} if (value := queue.environment(profile.slurm_conf).get("SLURM_CONF")) else {}
+    try:
+        # submitit prints SLURM's words and raises them as well; they are said once, by us.
+        with clean_env(), environment_variables(**conf), contextlib.redirect_stderr(io.StringIO()):
+            return str(array_for(batch.path, elements, places, profile, code).send())
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise _refused(str(error)) from None
+
+
+def _refused(words: str) -> UserError:
+    return Lacking(
+        f"SLURM refuses it: {queue.words(words)}",
+        "nothing was sent; `sinfo` names the partitions, `sacctmgr show assoc user=$USER` the accounts; correct "
+        "`slurm/<cluster>.toml` or say it on the command line",
+    )

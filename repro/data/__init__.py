@@ -1,0 +1,30 @@
+"""The data sets: opened by name, as a recipe wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from repro.data.source import Source
+    from repro.spec import Recipe
+
+PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and resized on the way
+
+
+def open_source(recipe: Recipe, folder: Path) -> Source:
+    """The recipe's data set; `folder` is where the data sets are."""
+    if is_photos(recipe.dataset, folder):
+        from repro.data.photos import open_photos
+
+        return open_photos(recipe, folder)
+    from repro.data.images import open_images
+
+    return open_images(recipe, folder)
+
+
+def is_photos(name: str, folder: Path) -> bool:
+    """Whether the set holds photos of many sizes, rather than small images of one."""
+    from repro.data.pack import ABOUT
+
+    return name in PHOTOS or (folder / name / ABOUT).exists()

@@ -1,0 +1,232 @@
+"""Packing a set of photos: every image is decoded once, hashed, and appended to one file; then the folder is renamed.
+
+So a corrupt image is found here and named, and not after a week of training. A job that shares the folder with others
+sees the whole set or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from repro.data.pack import ABOUT, MANIFEST, PACK, About, Row, hash_of, manifest_of, read_about, to_bytes
+from repro.data.source import Origin
+from repro.data.threads import in_order, processors
+from repro.data.views import decoded
+from repro.errors import UserError, shown
+from repro.folders import cannot_write, sync_folder, write_whole
+
+HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
+NAMED = 5  # how many bad images an error names
+
+# What everyone uses for ImageNet, as do torchvision's weights; for any other set both are computed.
+IMAGENET_IMAGES = 1_281_167
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image file on its way into a pack. `split` is None where its source has none."""
+
+    split: Literal["train", "val"] | None
+    name: str  # of its class
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where photos come from; what they are is known for sure only after the last was read."""
+
+    photos: Iterable[Photo]
+    origin: Callable[[], Origin] = lambda: "imported"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What decoding told about an image: why it is bad, or its row and the mean and mean square of its channels."""
+
+    photo: Photo
+    problem: str
+    row: Row | None = None
+    colour: NDArray[np.float64] | None = None  # 2 × 3
+
+
+def pack(found: Found, place: Path, replace: bool = False) -> About:
+    """Write the packed set, or keep the one that is there if it is the same."""
+    if not replace and place.exists() and not (place / ABOUT).exists():
+        raise UserError(f"{shown(place)} is there and is not a data set", "choose another name, or remove it")
+    with new_folder(place) as temporary:
+        about = _written(found, temporary, place.name)
+        while not renamed(temporary, place):
+            if not replace:
+                return _the_same(place, about)
+            _move_away(place)
+    return about
+
+
+@contextlib.contextmanager
+def new_folder(place: Path) -> Iterator[Path]:
+    """A temporary folder beside the place, gone afterwards unless it was renamed."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    try:
+        yield temporary
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def renamed(temporary: Path, place: Path) -> bool:
+    """Rename, or answer False because something is there: a folder never replaces one that has files."""
+    sync_folder(temporary)
+    try:
+        temporary.rename(place)
+    except OSError:
+        if place.exists():
+            return False
+        raise
+    sync_folder(place.parent)
+    return True
+
+
+def _written(found: Found, folder: Path, name: str) -> About:
+    rows, colours, problems = [], [], []
+    with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        for examined in in_order(_examine, found.photos, ahead=4 * processors()):
+            if examined.row is None or examined.colour is None:
+                problems.append(f"{shown(examined.photo.path)} ({examined.problem})")
+            else:
+                rows.append((examined.photo.name, examined.row._replace(offset=file.tell())))
+                colours.append(examined.colour)
+                file.write(examined.photo.content)
+        file.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+    _refuse(problems, rows)
+    classes = sorted({name for name, _ in rows})
+    label = {name: number for number, name in enumerate(classes)}
+    rows, split = _with_splits([row._replace(label=label[name]) for name, row in rows], classes)
+    mean, std = _statistics(rows, colours)
+    order = sorted(range(len(rows)), key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split))
+    rows = [rows[place] for place in order]
+    manifest = manifest_of(rows)
+    about = About(
+        name=name,
+        origin=found.origin(),
+        split=split,
+        classes=tuple(classes),
+        train_images=sum(row.split != "val" for row in rows),
+        val_images=sum(row.split != "train" for row in rows),
+        mean=mean,
+        std=std,
+        bytes=size,
+        hash=hash_of(rows),
+        manifest=hashlib.sha256(manifest).hexdigest(),
+    )
+    write_whole(folder / MANIFEST, manifest)
+    write_whole(folder / ABOUT, to_bytes(about))
+    return about
+
+
+def _examine(photo: Photo) -> Examined:
+    """Decode the whole image, as training will."""
+    try:
+        with Image.open(BytesIO(photo.content)) as header:
+            form, mode = header.format or "", header.mode
+        image = decoded(photo.content)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return Examined(photo, str(error).split("<")[0].strip() or "unreadable")
+    counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256) / (image.width * image.height)
+    values = np.arange(256) / 255
+    content = hashlib.sha256(photo.content).hexdigest()
+    row = Row(photo.split or "", 0, photo.path, *image.size, form, mode, len(photo.content), 0, content)
+    return Examined(photo, "", row, np.stack([counts @ values, counts @ values**2]))
+
+
+def _refuse(problems: list[str], rows: list[tuple[str, Row]]) -> None:
+    if problems:
+        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise UserError(
+            f"cannot decode {', '.join(problems[:NAMED])}{more}",
+            "replace the damaged images by good copies, or remove them, and import again",
+        )
+    if not rows:
+        raise UserError("no images found", "images are .JPEG, .jpg or .png files in one folder for each class")
+
+
+def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
+    """Each row's split, and in words how they were told apart. No draw and no name decides: only content."""
+    given = {row.split for row in rows}
+    if "" not in given:
+        _refuse_strangers(rows, classes)
+        return rows, "as given"
+    if given != {""}:
+        raise UserError("some images are in `train` or `val` and some in neither", "put all of them in one of the two")
+    contents: dict[int, list[str]] = {}
+    for row in rows:
+        contents.setdefault(row.label, []).append(row.sha256)
+    if min(map(len, contents.values())) < 2:
+        return [row._replace(split="both") for row in rows], (
+            "none: some class has one image only, so every image is for training and for validation; "
+            "errors on such a set say nothing about images not seen"
+        )
+    held_out = {label: set(sorted(own)[: max(1, len(own) // HELD_OUT)]) for label, own in contents.items()}
+    split = [row._replace(split="val" if row.sha256 in held_out[row.label] else "train") for row in rows]
+    return split, f"one image in {HELD_OUT} of each class held out for validation, the lowest SHA-256 first"
+
+
+def _refuse_strangers(rows: list[Row], classes: list[str]) -> None:
+    train, val = ({row.label for row in rows if row.split == split} for split in ("train", "val"))
+    if not train or not val:
+        raise UserError(
+            f"no images in `{'val' if train else 'train'}`", "a data set has training and validation images"
+        )
+    if val - train:
+        raise UserError(
+            f"`val` has the class {shown(classes[min(val - train)])}, which `train` lacks", "add it to `train`"
+        )
+
+
+def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over the training images, each image counting the same."""
+    if sum(row.split == "train" for row in rows) == IMAGENET_IMAGES:
+        return IMAGENET_MEAN, IMAGENET_STD
+    chosen = [(row.sha256, colour) for row, colour in zip(rows, colours, strict=True) if row.split != "val"]
+    chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
+    mean, square = np.mean([colour for _, colour in chosen], axis=0)
+    return tuple(mean.tolist()), tuple(np.sqrt(square - mean**2).tolist())
+
+
+def _the_same(place: Path, about: About) -> About:
+    """What is there already, if it is what was just packed."""
+    there = read_about(place)
+    if there.hash != about.hash:
+        raise UserError(
+            f"there is another data set {shown(place.name)} in {shown(place.parent)}",
+            "choose another name, or remove that folder and import again",
+        )
+    return there
+
+
+def _move_away(place: Path) -> None:
+    aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    with contextlib.suppress(FileNotFoundError):  # another one moved it first
+        place.rename(aside / "replaced")
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,134 @@
+"""The data sets there are, wherever they come from: listed, prepared, imported and checked. Needs no torch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from repro.data import PHOTOS, cifar10, generated, is_photos, store
+from repro.data.arrays import Arrays
+from repro.data.class_folders import read_class_folders
+from repro.data.pack import About, check_pack, read_about
+from repro.data.source import Origin
+from repro.errors import Lacking, UserError, did_you_mean, shown
+from repro.spec import checked_name
+
+DRAWN = (generated.NAME, "generated-photos")  # by rule: nobody's to import
+KNOWN = (cifar10.NAME, "imagenet", *DRAWN)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a data set without reading its images."""
+
+    name: str
+    state: Literal["ready", "missing", "damaged", "drawn when needed"]
+    where: str
+    origin: Origin | None = None
+    classes: int | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+    hash: str | None = None
+    problem: str | None = None
+    hint: str | None = None
+
+
+def known(folder: Path) -> list[Known]:
+    """Every set that the recipes name, and every other one in the folder."""
+    others = {path.parent.name for path in folder.glob("[!.]*/*.json")}
+    return [look(name, folder) for name in (*KNOWN, *sorted(others - set(KNOWN)))]
+
+
+def look(name: str, folder: Path, whole: bool = False) -> Known:
+    """A set's state as its manifest has it; `whole`: after reading everything and comparing hashes."""
+    if name == generated.NAME:
+        return Known(
+            name, "drawn when needed", "memory", "generated", generated.CLASSES, generated.TRAIN, generated.TEST
+        )
+    where = str(folder / checked_name(name, "a data set"))
+    try:
+        if not (folder / name).exists():
+            state: Literal["missing", "drawn when needed"] = "drawn when needed" if name in DRAWN else "missing"
+            return Known(name, state, where, hint=_how_to_get(name))
+        if is_photos(name, folder):
+            return _photos(check_pack(folder / name) if whole else read_about(folder / name), name, where)
+        manifest = store.load(name, folder)[1] if whole else store.read_manifest(name, folder)
+    except UserError as error:
+        return Known(name, "damaged", where, problem=error.problem, hint=error.hint)
+    return _images(manifest, name, where) if manifest else Known(name, "missing", where, hint=_how_to_get(name))
+
+
+def prepare(
+    name: str, folder: Path, replace: bool = False, progress: cifar10.Progress = lambda done, of: None
+) -> Known:
+    """Have the set ready before a run needs it: CIFAR-10 is downloaded, generated sets are drawn."""
+    if name == cifar10.NAME:
+        _prepare_cifar10(folder, replace, progress)
+    elif name == "generated-photos":
+        from repro.data.generated_photos import draw
+        from repro.data.packing import Found, pack
+
+        pack(Found(draw(), lambda: "generated"), folder / name, replace)
+    elif name != generated.NAME:
+        hint = did_you_mean(name, (cifar10.NAME, *DRAWN)) if name not in KNOWN else ""
+        raise _not_downloaded(name, hint)
+    return look(name, folder, whole=True)
+
+
+def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Known:
+    """Make a set of the images at that path: the official CIFAR-10 archive, class folders, or ImageNet's archives."""
+    if name in DRAWN:
+        raise UserError(f"{shown(name)} is drawn by rule and cannot be imported", "choose another name")
+    if name in PHOTOS:
+        from repro.data.imagenet import import_photos
+
+        import_photos(name, path, folder, replace)
+    else:
+        arrays, origin = _read(path)
+        store.save(name, arrays, origin, path.resolve().name, folder, replace)
+    return look(name, folder)
+
+
+def _read(path: Path) -> tuple[Arrays, Origin]:
+    if cifar10.is_official(path):
+        return cifar10.read_archive(path), "official archive"
+    return read_class_folders(path), "imported"
+
+
+def _prepare_cifar10(folder: Path, replace: bool, progress: Callable[[int, int], None]) -> None:
+    there = look(cifar10.NAME, folder, whole=True)
+    if there.state == "ready" and there.origin == "official archive":
+        return
+    if there.state != "missing" and not replace:
+        problem = there.problem or f"the data set {shown(there.name)} in {shown(there.where, 300)} is {there.origin}"
+        raise Lacking(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
+    with tempfile.TemporaryDirectory(prefix="repro-cifar10-") as scratch:
+        archive = cifar10.download(Path(scratch), progress)
+        arrays = cifar10.read_archive(archive)
+    store.save(cifar10.NAME, arrays, "official archive", cifar10.ARCHIVE, folder, replace)
+
+
+def _not_downloaded(name: str, hint: str) -> UserError:
+    if name == "imagenet":
+        return Lacking("ImageNet is not downloaded: its licence is between you and image-net.org", _how_to_get(name))
+    return UserError(f"no data set {shown(name)} to prepare", hint or _how_to_get(name))
+
+
+def _how_to_get(name: str) -> str:
+    if name in DRAWN:
+        return "nothing to do"
+    prepared = "`repro data prepare cifar10`, or " if name == cifar10.NAME else ""
+    return f"{prepared}`repro data import {name} PATH`"
+
+
+def _images(manifest: store.Manifest, name: str, where: str) -> Known:
+    counts = len(manifest.classes), manifest.train_images, manifest.test_images
+    return Known(name, "ready", where, manifest.origin, *counts, manifest.hash)
+
+
+def _photos(about: About, name: str, where: str) -> Known:
+    counts = len(about.classes), about.train_images, about.val_images
+    return Known(name, "ready", where, about.origin, *counts, about.hash)

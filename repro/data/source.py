@@ -1,0 +1,50 @@
+"""What training sees of a data set: a batch that is a function of (seed, iteration) alone, and two plain views.
+
+So a resumed run needs no state of a random generator, and several processes take exact slices of one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+Origin: TypeAlias = Literal["official archive", "imported", "generated"]
+Batch: TypeAlias = "tuple[Tensor, Tensor]"  # images: float32, N×C×H×W, channels last; labels: int64, N
+
+
+class Source(Protocol):
+    """A data set as one recipe sees it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of pixels and labels, training and test: what the data set *is*."""
+
+    @property
+    def origin(self) -> Origin: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def train_images(self) -> int: ...
+
+    @property
+    def test_images(self) -> int: ...
+
+    def to(self, device: device | str) -> Self:
+        """The same source, its batches on that device; small data sets move there whole."""
+
+    def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+        """The augmented batches of iterations start … stop-1: this process's exact slice of each."""
+
+    def test(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+        """The test images in the testing view, each exactly once over all ranks."""
+
+    def train_clean(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+        """The training images in the testing view, each exactly once over all ranks."""

@@ -1,0 +1,51 @@
+"""A packed set copied to a node's own disk, once for all processes of the node."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from repro.data.pack import ABOUT, MANIFEST, PACK, read_about
+from repro.data.packing import new_folder, renamed
+from repro.errors import Lacking, shown
+from repro.folders import cannot_write
+
+
+def stage(folder: Path, scratch: Path) -> Path:
+    """Copy the packed set in `folder` to a node's own disk, if it is not there; answer the folder to open it from.
+
+    The copy is whole or absent, made once and shared by all processes of the node. The lock is on the node's own disk
+    and is let go when its holder dies; the next one then clears away what was left and copies afresh.
+    """
+    about = read_about(folder)
+    place = scratch / f"{about.name}-{about.hash[:16]}" / about.name
+    with _locked(place.parent):
+        if not place.exists():
+            for left in place.parent.glob(f".{about.name}.*"):
+                shutil.rmtree(left, ignore_errors=True)
+            free = shutil.disk_usage(scratch).free
+            if free < about.bytes:
+                raise Lacking(
+                    f"{shown(scratch)} has {free:,} bytes free, and {shown(about.name)} needs {about.bytes:,}",
+                    "choose another scratch folder, or read the data set where it is",
+                )
+            with new_folder(place) as temporary:
+                for name in (PACK, MANIFEST, ABOUT):
+                    shutil.copyfile(folder / name, temporary / name)
+                renamed(temporary, place)
+    return place.parent
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / "lock").open("w")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

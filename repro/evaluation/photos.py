@@ -1,0 +1,45 @@
+"""What is measured of a net of ImageNet when its training is over: every way of testing that a table asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch.distributed
+from torch import nn
+
+from repro import processes
+from repro.data.photos import Photos
+from repro.evaluation.crops import center, ten_crop
+from repro.evaluation.fully_convolutional import multi_scale
+from repro.evaluation.predictions import Scores, save, top_errors
+from repro.folders import Folder
+from repro.spec import Run
+
+WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
+ENSEMBLED = "multi_scale"  # Table 5 is an ensemble of Table 4's results
+
+
+def measure(net: nn.Module, run: Run, source: Photos, folder: Folder) -> dict[str, float]:
+    """Both errors in percent by each way of testing; the predictions go to the run's folder."""
+    measured = {way: scores_of(net, source, way) for way in WAYS}
+    if processes.rank() == 0:
+        save(folder.predictions, source.hash, measured, ENSEMBLED)
+    return errors(measured)
+
+
+def errors(measured: dict[str, Scores]) -> dict[str, float]:
+    """center_top1, center_top5, …"""
+    found = {}
+    for way, scores in measured.items():
+        found[f"{way}_top1"], found[f"{way}_top5"] = top_errors(scores.scores, scores.labels)
+    return found
+
+
+def scores_of(net: nn.Module, source: Photos, way: str) -> Scores:
+    """The scores of every test image, whichever process made them."""
+    own = WAYS[way](net, source, processes.rank(), processes.count())
+    if processes.count() == 1:
+        return own
+    parts: list[Scores] = [own] * processes.count()
+    torch.distributed.all_gather_object(parts, own)
+    columns = ((part.places, part.labels, part.scores) for part in parts)
+    return Scores(*(np.concatenate(column) for column in zip(*columns, strict=True))).in_order()

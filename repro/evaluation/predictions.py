@@ -1,0 +1,89 @@
+"""What a net said of each image: scores, the errors they make, and a file that keeps them for ensembles.
+
+The file has the five best classes of every image for each way of testing, so that both errors can be had exactly, and
+all scores in half precision of the one that ensembles are made from. Needs numpy only.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.errors import Lacking, RunFailed, UserError, shown
+from repro.folders import write_whole
+
+BEST = 5
+ROWS = 2_000  # sorted at a time, for the memory's sake
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The mean softmax that each of some test images got."""
+
+    places: NDArray[np.int64]  # in the test set
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float32]  # images × classes
+
+    def in_order(self) -> Scores:
+        """Sorted by place, each place once: what all processes together say."""
+        places, first = np.unique(self.places, return_index=True)
+        return Scores(places, self.labels[first], self.scores[first])
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the file holds."""
+
+    data: str  # the data set's hash
+    labels: NDArray[np.int64]
+    best: Mapping[str, NDArray[np.int64]]  # way of testing → images × 5
+    scores: NDArray[np.float32]
+
+
+def best_classes(scores: NDArray[np.float32], count: int = BEST) -> NDArray[np.int64]:
+    """The best classes of each image, best first; of equal ones the lower number."""
+    if not np.isfinite(scores).all():
+        raise RunFailed("some scores are not finite numbers", "the weights are damaged, or the training diverged")
+    parts = range(0, len(scores), ROWS)
+    return np.concatenate([np.argsort(-scores[at : at + ROWS], axis=1, kind="stable")[:, :count] for at in parts])
+
+
+def top_errors(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Top-1 and top-5 error in percent."""
+    return errors_of(best_classes(scores), labels)
+
+
+def errors_of(best: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Top-1 and top-5 error in percent, from the best classes."""
+    right = best == labels[:, None]
+    return 100 * float(1 - right[:, 0].mean()), 100 * float(1 - right.any(axis=1).mean())
+
+
+def save(path: Path, data: str, measured: Mapping[str, Scores], ensembled: str) -> None:
+    """Write the predictions, whole or not at all; `ensembled` is the way of testing whose scores are kept."""
+    arrays = {f"best_{way}": best_classes(scores.scores).astype(np.uint16) for way, scores in measured.items()}
+    arrays["labels"] = measured[ensembled].labels.astype(np.uint16)
+    arrays["scores"] = measured[ensembled].scores.astype(np.float16)
+    file = BytesIO()
+    np.savez_compressed(file, data=np.array(data), **arrays)
+    write_whole(path, file.getvalue())
+
+
+def load(path: Path) -> Predictions:
+    """The predictions in that file."""
+    try:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        best = {name[5:]: array.astype(np.int64) for name, array in arrays.items() if name.startswith("best_")}
+        labels, scores = arrays["labels"].astype(np.int64), arrays["scores"].astype(np.float32)
+        return Predictions(str(arrays["data"]), labels, best, scores)
+    except FileNotFoundError:
+        raise Lacking(f"no predictions at {shown(path)}", "runs of ImageNet nets write them when they finish") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{shown(path)} cannot be read as predictions: {error}", "let the run finish again") from None

@@ -1,0 +1,151 @@
+"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read twice.
+
+Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a folder, its curve in
+list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again. The file is a
+pure function of the folders, replaced whole; two collectors at once write the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro.folders import Folder, Places, run_folders, write_whole
+from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
+
+LAYOUT = "1"  # of runs.parquet: raise it when `records` reads something new
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_FIXED = (
+    *((name, pa.string()) for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")),
+    *((name, pa.string()) for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")),
+    *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
+    *((name, pa.string()) for name in ("failure", "not_finite")),
+    *((name, _ARROW[kind]) for name, kind in PROVENANCE),
+    *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
+    ("responses", pa.list_(pa.float64())),
+    *((f"curve.{name}", pa.list_(pa.int64() if name == "iteration" else pa.float64())) for name in CURVE),
+)
+INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
+
+Found = tuple[Folder, tuple[str, str, str]]  # a folder, and its place, name and stamp
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A folder that could not be read as it stands, or could only in part."""
+
+    folder: str  # inside the results folder
+    problem: str
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """`table` has a row for each run, one copy of each; `problems` names what was left out, cut or doubled."""
+
+    table: pa.Table
+    problems: tuple[Problem, ...]
+    folders: int
+    opened: int  # folders read this time; the others had not changed
+    everything: pa.Table  # a row for each folder, as it is kept
+    changed: bool  # whether what is kept is out of date
+
+
+def gather(places: Places, keep: bool = True) -> Gathered:
+    """Read the working and the published folders that changed; without `keep` all of them, whatever was kept."""
+    known = _kept(places) if keep else None
+    found = list(_stamped(places))
+    at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
+    same = [at_row[key] for _, key in found if key in at_row]
+    fresh = [(folder, key) for folder, key in found if key not in at_row]
+    changed = known is None or bool(fresh) or len(same) < known.num_rows
+    everything = _merged(known, same, fresh) if changed else known
+    table, problems = _one_each(everything)
+    return Gathered(table, problems, len(found), len(fresh), everything, changed)
+
+
+def save(gathered: Gathered, places: Places) -> None:
+    """Keep what was gathered for the next time, if it is news."""
+    if gathered.changed:
+        buffer = io.BytesIO()
+        pq.write_table(gathered.everything, buffer, compression="zstd")
+        write_whole(places.frame, buffer.getvalue())
+
+
+def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
+    """The known rows that still hold, and the fresh ones read; in batches, so that memory stays bounded."""
+    tables = [_schema().empty_table() if known is None else known.take(pa.array(same, pa.int64()))]
+    tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
+    return _in_order(pa.concat_tables(tables, promote_options="default"))
+
+
+def _stamped(places: Places) -> Iterator[Found]:
+    for place, parent in (("published", places.published), ("runs", places.runs)):
+        for folder in run_folders(parent):
+            yield folder, (place, folder.path.name, stamp(folder))
+
+
+def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
+    return zip(*(table[name].to_pylist() for name in ("place", "folder", "stamp")), strict=True)
+
+
+def _parsed(batch: Iterable[Found]) -> pa.Table:
+    """The folders' records as a table; metrics are found in the records, all else is declared above."""
+    records = [{"place": place, "folder": name, "stamp": mark} | read(folder) for folder, (place, name, mark) in batch]
+    metrics = sorted({name for record in records for name in record if name.startswith("metric.")})
+    schema = pa.schema([*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata)
+    columns = [pa.array([record.get(field.name) for record in records], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _schema() -> pa.Schema:
+    return pa.schema(_FIXED, metadata={"repro": LAYOUT})
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Rows by run and columns by name, so that the same folders give the same bytes however they were read."""
+    fixed = [name for name, _ in _FIXED]
+    metrics = sorted(
+        name for name in table.column_names if name.startswith("metric.") and table[name].null_count < len(table)
+    )
+    table = table.select([*fixed, *metrics])
+    return table.sort_by([("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]).combine_chunks()
+
+
+def _kept(places: Places) -> pa.Table | None:
+    """What an earlier collection read, if it can be trusted."""
+    try:
+        table = pq.read_table(places.frame, memory_map=False, partitioning=None)
+    except (OSError, pa.ArrowException):
+        return None
+    known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
+    return table if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
+
+
+def _one_each(everything: pa.Table) -> tuple[pa.Table, tuple[Problem, ...]]:
+    """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
+    about = everything.select(["id", "state", "place", "folder", "problem"]).to_pylist()
+    where = [f"{row['place']}/{row['folder']}" for row in about]
+    problems = [Problem(where[at], row["problem"]) for at, row in enumerate(about) if row["problem"]]
+    copies: dict[str, list[int]] = {}
+    for at, row in enumerate(about):
+        if row["id"]:
+            copies.setdefault(row["id"], []).append(at)
+    chosen = []
+    for rows in copies.values():
+        best, *others = sorted(rows, key=lambda at: (about[at]["state"] != "done", about[at]["place"] != "runs", at))
+        chosen.append(best)
+        for other in others:
+            if about[other]["state"] == "done" and _measured(everything, other) != _measured(everything, best):
+                problems.append(Problem(where[other], f"differs from {where[best]}, which is the one shown"))
+    return everything.take(pa.array(chosen, pa.int64())), tuple(problems)
+
+
+def _measured(table: pa.Table, row: int) -> str:
+    """Everything a copy measured, as text, in which NaN equals NaN."""
+    names = [name for name in table.column_names if name.startswith(("metric.", "curve.", "responses"))]
+    return repr(table.select(names).slice(row, 1).to_pylist())

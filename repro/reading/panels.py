@@ -1,0 +1,278 @@
+"""One set of axes: error against iterations, or response against layers; and where the axes sit on the page."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+
+from repro.experiment import Panel
+from repro.reading import style
+from repro.reading.curves import Curve
+
+# Inches around the axes; the names of the curves stand at right, and only the first panel of a row says `error (%)`.
+LEFT, NEXT_LEFT, RIGHT, TOP, BOTTOM = 0.38, 0.2, 0.74, 0.22, 0.36
+KEY, LINE = 0.17, 0.115  # the key under the axes, and a line of the notes
+LABEL_GAP = 7.5  # points between two labels
+SPLITS = {"train": "training", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where everything goes, in inches: panels in a row (stacked for layer responses), a key, the notes."""
+
+    panels: int
+    stacked: bool
+    notes: list[str]
+
+    @property
+    def width(self) -> float:
+        return style.COLUMN if self.panels == 1 or self.stacked else style.PAGE
+
+    @property
+    def height(self) -> float:
+        return self._axes_height * self._down + self._under
+
+    @property
+    def lines(self) -> list[str]:
+        """The notes, broken to the figure's width."""
+        return textwrap.wrap(" ".join(self.notes), int((self.width - LEFT) * 24.5))
+
+    def place(self, number: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of one panel, as fractions of the figure."""
+        height = self._axes_height - TOP - BOTTOM
+        if self.stacked:
+            left, bottom = LEFT, self._under + self._axes_height * (self.panels - 1 - number) + BOTTOM
+            width = self.width - LEFT - 0.08
+        else:
+            width = (self.width - LEFT - NEXT_LEFT * (self.panels - 1) - RIGHT * self.panels) / self.panels
+            left, bottom = LEFT + number * (width + RIGHT + NEXT_LEFT), self._under + BOTTOM
+        return (left / self.width, bottom / self.height, width / self.width, height / self.height)
+
+    @property
+    def _down(self) -> int:
+        return self.panels if self.stacked else 1
+
+    @property
+    def _axes_height(self) -> float:
+        return 1.75 if self.stacked else 2.35
+
+    @property
+    def _under(self) -> float:
+        return KEY + LINE * len(self.lines) + 0.04
+
+
+def draw_errors(
+    axes: Axes,
+    panel: Panel,
+    limits: tuple[float, float],
+    curves: list[Curve],
+    paper: pd.DataFrame | None,
+    stretch: float,
+    first: bool,
+) -> None:
+    """Error against iterations: training thin and dashed, testing bold, the seeds' spread as a band."""
+    if paper is not None:
+        shown = paper[paper["split"].isin(panel.splits)]
+        for (label, split), points in shown.groupby(["label", "split"], sort=True):
+            kind = style.PAPER_TRAIN if split == "train" else style.PAPER_TEST
+            whole = _with_gaps(points["iteration"], points["error"], (panel.x[1] - panel.x[0]) * 1e4 / 12)
+            _named(axes.plot(*whole, zorder=1, **kind)[0], f"paper {label} {SPLITS[split]}")
+    for curve in curves:
+        for split in panel.splits:
+            _draw_mean(
+                axes, curve, *((panel.test_metric, style.TEST) if split == "test" else ("train_error", style.TRAIN))
+            )
+    axes.set_xlim(panel.x[0] * 1e4 * stretch, panel.x[1] * 1e4 * stretch)
+    axes.set_ylim(*limits)
+    _iterations_below(axes)
+    axes.yaxis.set_major_locator(MultipleLocator(5 if limits[1] - limits[0] <= 25 else 10 if limits[1] <= 60 else 20))
+    axes.set_ylabel("error (%)" if first else "", labelpad=2)
+    _label_ends(axes, named_by(panel), curves)
+    axes.set_title(style.printable(panel.title))
+
+
+def named_by(panel: Panel) -> str:
+    """The metric at whose end a curve is named: the test error, where the panel has it."""
+    return panel.test_metric if "test" in panel.splits else "train_error"
+
+
+def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.DataFrame | None) -> None:
+    """The standard deviation of each layer's response: plain nets dashed, residual nets solid."""
+    by_size = panel.shows == "sorted responses"
+    if paper is not None:
+        for label, points in paper.groupby("label", sort=True):
+            dashes = "--" if str(label).startswith("plain") else "-"
+            line = axes.plot(points["rank"], points["std"], dashes, color=style.PAPER, linewidth=0.9, zorder=1)[0]
+            _named(line, f"paper {label}")
+    for curve in curves:
+        _draw_layers(axes, curve, by_size)
+    axes.set_title(style.printable(panel.title))
+    axes.set_xlim(*panel.x)
+    axes.set_ylim(*panel.y)
+    axes.set_xlabel("layer, by magnitude" if by_size else "layer, in the net's order", labelpad=2)
+    axes.set_ylabel("std of response", labelpad=2)
+    if by_size and axes.get_lines():
+        handles = [line for line in axes.get_lines() if not line.get_label().startswith(("paper", "_"))]
+        axes.legend(handles=handles, frameon=False, loc="upper right", handlelength=2.2, labelspacing=0.25)
+
+
+def draw_key(drawing: Drawing, frame: Frame, responses: bool, paper: bool) -> None:
+    """What the line kinds mean, and the notes, under the axes."""
+    kinds = [("plain", {"linestyle": "--", "linewidth": 0.9}), ("residual", {"linestyle": "-", "linewidth": 0.9})]
+    kinds = kinds if responses else [("test", style.TEST), ("training", style.TRAIN)]
+    handles = [Line2D([], [], color=style.INK, label=label, **kind) for label, kind in kinds]
+    if paper:
+        handles.append(Line2D([], [], label="the paper", **style.PAPER_TEST))
+    bottom = (LINE * len(frame.lines) + 0.03) / frame.height
+    drawing.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(LEFT / frame.width, bottom),
+        bbox_transform=drawing.transFigure,
+        ncols=len(handles),
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=2.6,
+        columnspacing=1.6,
+    )
+    for number, line in enumerate(reversed(frame.lines)):
+        at = (0.03 + LINE * number) / frame.height
+        drawing.text(LEFT / frame.width, at, style.printable(line), fontsize=5.8, color=style.FAINT, va="bottom")
+
+
+def _draw_mean(axes: Axes, curve: Curve, metric: str, kind: dict[str, object]) -> None:
+    """The mean over seeds with a band of one standard deviation; a lone seed is itself, without a band."""
+    points = curve.points.dropna(subset=[metric])
+    if points.empty:
+        return
+    split = "training" if metric == "train_error" else "test"
+    _mean_and_band(axes, points, "iteration", metric, curve, f"{curve.label} {split}", kind)
+
+
+def _draw_layers(axes: Axes, curve: Curve, by_size: bool) -> None:
+    responses = curve.responses
+    if responses.empty:
+        return
+    if by_size:
+        responses = responses.assign(
+            layer=responses.groupby("id", observed=True)["response"].rank(method="first", ascending=False)
+        )
+    kind = {"linewidth": 0.9, "linestyle": "--" if curve.plain else "-"}
+    _mean_and_band(axes, responses, "layer", "response", curve, curve.label, kind)
+
+
+def _mean_and_band(
+    axes: Axes, points: pd.DataFrame, x: str, y: str, curve: Curve, name: str, kind: dict[str, object]
+) -> None:
+    """One line: the mean over seeds, and one standard deviation to each side where there are two or more."""
+    import seaborn
+
+    seaborn.lineplot(
+        data=points,
+        x=x,
+        y=y,
+        color=style.colour(curve.depth),
+        errorbar="sd",
+        err_kws={"alpha": 0.18, "linewidth": 0},
+        legend=False,
+        ax=axes,
+        **kind,
+    )
+    _named(axes.get_lines()[-1], name)
+    _named(axes.collections[-1], f"{name} band")
+
+
+def _iterations_below(axes: Axes) -> None:
+    """1e4 as the paper has it; plain counts where the whole axis is shorter than that."""
+    last = axes.get_xlim()[1]
+    axes.xaxis.set_major_locator(MultipleLocator(1e4) if 4e4 <= last <= 8e4 else MaxNLocator(6, steps=[1, 2, 5, 10]))
+    if last >= 2e4:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e4:g}"))
+        axes.set_xlabel("iterations (1e4)", labelpad=2)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_xlabel("iterations", labelpad=2)
+
+
+def _label_ends(axes: Axes, metric: str, curves: list[Curve]) -> None:
+    """Each net's name at right, as near to the end of its test curve as the neighbours leave room.
+
+    A net that the paper's limits would hide stands at the top, with its level and an arrow.
+    """
+    low, high = axes.get_ylim()
+    ends = [(curve, curve.last(metric)) for curve in curves]
+    known = sorted(((end, number, curve) for number, (curve, end) in enumerate(ends) if end is not None))
+    inside = [(end, curve) for end, _, curve in known if end <= high]
+    above = [(end, curve) for end, _, curve in known if end > high]
+    unit = (high - low) / (axes.get_position().height * axes.figure.get_figheight() * 72)  # of error, a point
+    for number, (end, curve) in enumerate(above):
+        _name_at_right(axes, curve, f"{curve.label}\n↑ {end:.1f}", high - (2.4 * number + 0.6) * LABEL_GAP * unit, None)
+    ceiling = high - 2.4 * len(above) * LABEL_GAP * unit
+    for (end, curve), at in zip(
+        inside, spread([end for end, _ in inside], LABEL_GAP * unit, low, ceiling), strict=True
+    ):
+        _name_at_right(axes, curve, curve.label, at, end)
+        if curve.drawn_to() < 0.98 * axes.get_xlim()[1]:
+            axes.plot([curve.drawn_to()], [end], "o", color=style.colour(curve.depth), markersize=2.6, label="_end")
+
+
+def _name_at_right(axes: Axes, curve: Curve, text: str, at: float, end: float | None) -> None:
+    """The name, joined to the level of its curve by a short stroke in the curve's colour."""
+    sideways = axes.get_yaxis_transform()  # x in fractions of the axes, y in percent
+    stroke = [at, at] if end is None else [end, at]
+    axes.plot(
+        [1.015, 1.075],
+        stroke,
+        transform=sideways,
+        color=style.colour(curve.depth),
+        linewidth=1.3,
+        clip_on=False,
+        label="_",
+    )
+    axes.text(1.095, at, style.printable(text), transform=sideways, va="center", fontsize=6.5, linespacing=1.05)
+
+
+def spread(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions as near as possible to the wanted ones, in their order, `gap` apart, within the limits."""
+    groups: list[list[float]] = []  # each: the wanted positions of labels that touch
+    for value in wanted:
+        groups.append([value])
+        while len(groups) > 1 and _first(groups[-1], gap) < _last(groups[-2], gap) + gap:
+            last = groups.pop()
+            groups[-1] += last
+    placed = [_first(group, gap) + gap * number for group in groups for number in range(len(group))]
+    count = len(placed)
+    lifted = [max(place, low + gap * number) for number, place in enumerate(placed)]
+    return [min(place, high - gap * (count - 1 - number)) for number, place in enumerate(lifted)]
+
+
+def _first(group: list[float], gap: float) -> float:
+    return float(np.mean(group)) - gap * (len(group) - 1) / 2
+
+
+def _last(group: list[float], gap: float) -> float:
+    return float(np.mean(group)) + gap * (len(group) - 1) / 2
+
+
+def _with_gaps(x: pd.Series, y: pd.Series, widest: float) -> tuple[np.ndarray, np.ndarray]:
+    """The points with a break wherever other curves hid this one in the paper's figure."""
+    order = np.argsort(x.to_numpy(), kind="stable")
+    across, up = x.to_numpy(float)[order], y.to_numpy(float)[order]
+    breaks = np.flatnonzero(np.diff(across) > widest) + 1
+    return np.insert(across, breaks, np.nan), np.insert(up, breaks, np.nan)
+
+
+def _named(artist: object, name: str) -> None:
+    """A name by which a test, or the report's toggle, can find it again."""
+    artist.set_label(style.printable(name))
+    artist.set_gid(style.printable(name).replace(" ", "-"))

@@ -1,0 +1,123 @@
+"""`repro data`, as it is typed."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from repro.cli import main
+from repro.data import cifar10
+from repro.folders import Places
+
+
+def repro(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `repro data …`."""
+    with pytest.raises(SystemExit) as ended:
+        main(["data", *map(str, words)])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """An archive of two classes of 32×32 images."""
+    with tarfile.open(tmp_path / "images.tar.gz", "w:gz") as archive:
+        for number, name in enumerate(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"):
+            content = io.BytesIO()
+            Image.new("RGB", (32, 32), (number, 0, 0)).save(content, "PNG")
+            member = tarfile.TarInfo(name)
+            member.size = len(content.getvalue())
+            archive.addfile(member, io.BytesIO(content.getvalue()))
+    return tmp_path / "images.tar.gz"
+
+
+def test_list_shows_every_set_and_where_it_would_be(capsys, here: Places) -> None:
+    code, out, _ = repro(capsys, "list")
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert [line[0] for line in lines] == ["name", "cifar10", "imagenet", "generated", "generated-photos"]
+    assert lines[1][1] == "missing"
+    assert lines[1][-1] == str(here.data / "cifar10")
+    assert not here.data.exists()
+
+
+def test_what_was_imported_is_listed_and_checked(capsys, images: Path, here: Places) -> None:
+    code, out, err = repro(capsys, "import", "cifar10", images)
+    assert (code, err) == (0, f"reading {images}\n")
+    assert out.splitlines()[1].split()[:5] == ["cifar10", "ready", "imported", "2", "2"]
+    assert repro(capsys, "check", "cifar10")[0] == 0
+    row = json.loads(repro(capsys, "list", "--json")[1])["sets"][0]
+    assert (row["state"], row["origin"], row["classes"], len(row["hash"])) == ("ready", "imported", 2, 64)
+
+
+def test_json_is_one_document_with_a_schema(capsys, images: Path) -> None:
+    for words in (("import", "pets", images), ("list",), ("check",), ("prepare", "generated")):
+        _, out, _ = repro(capsys, *words, "--json")
+        assert json.loads(out)["schema"] == 1
+
+
+def test_check_finds_a_changed_byte_and_says_what_to_do(capsys, images: Path, here: Places) -> None:
+    repro(capsys, "import", "cifar10", images)
+    path = here.data / "cifar10/test.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    code, out, err = repro(capsys, "check")
+    assert code == 4
+    assert out.splitlines()[1].split()[:2] == ["cifar10", "damaged"]
+    assert "has changed: expected SHA-256" in err
+    assert "hint: `repro data prepare cifar10 --replace` makes it again" in err
+
+
+def test_check_of_a_missing_set_exits_with_4(capsys) -> None:
+    code, out, _ = repro(capsys, "check", "cifar10")
+    assert code == 4
+    assert out.splitlines()[1].split()[:2] == ["cifar10", "missing"]
+
+
+def test_prepare_without_a_network_says_how_to_import(capsys, monkeypatch, here: Places) -> None:
+    monkeypatch.setattr(cifar10.download, "__defaults__", (lambda done, of: None, "http://127.0.0.1:9/x", cifar10.MD5))
+    code, out, err = repro(capsys, "prepare", "cifar10")
+    assert (code, out) == (4, "")
+    assert "Error: cannot download" in err
+    assert "then `repro data import cifar10 cifar-10-python.tar.gz`" in err
+    assert not here.data.exists()
+
+
+def test_prepare_leaves_an_imported_set_alone(capsys, images: Path) -> None:
+    repro(capsys, "import", "cifar10", images)
+    code, _, err = repro(capsys, "prepare", "cifar10")
+    assert code == 4
+    assert "is imported" in err
+    assert "hint: `repro data prepare cifar10 --replace` puts the official one in its place" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("prepare", "cifr10"), 2, "did you mean `cifar10`?"),
+        (("prepare", "imagenet"), 4, "ImageNet is not downloaded: its licence is between you and image-net.org"),
+        (("import", "generated", "."), 2, "`generated` is drawn by rule and cannot be imported"),
+        (("import", "pets", "/nowhere/at/all"), 4, "there is nothing at `/nowhere/at/all`"),
+        (("import", "../pets", "IMAGES"), 2, "`../pets` is not a name for a data set"),
+        (("check", "../pets"), 2, "`../pets` is not a name for a data set"),
+        (("frob",), 2, "No such command"),
+    ],
+)
+def test_what_goes_wrong_is_said_and_nothing_made(
+    capsys, images: Path, here: Places, words: tuple[str, ...], code: int, said: str
+) -> None:
+    found, out, err = repro(capsys, *(str(images) if word == "IMAGES" else word for word in words))
+    assert (found, out) == (code, "")
+    assert said in err
+    assert not here.data.exists()
+
+
+def test_listing_does_not_load_torch() -> None:
+    script = "import sys; from repro.data import sets; from pathlib import Path; sets.known(Path('nowhere'))"
+    subprocess.run([sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True)

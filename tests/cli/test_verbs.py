@@ -1,0 +1,210 @@
+"""What a user types, and what it answers."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from repro import catalog
+from repro.cli import VERBS, cli
+from repro.here import declare
+
+TINY = ["--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=6", "--set", "drops=[4]"]
+
+
+def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The real command, in a process of its own."""
+    command = [sys.executable, "-m", "repro.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+
+
+def test_no_arguments_show_the_help_and_exit_2():
+    done = repro()
+    assert done.returncode == 2
+    assert "Commands:" in done.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help_with_an_example(verb, flag):
+    shown = CliRunner().invoke(cli, [verb, flag], prog_name="repro")
+    if verb not in ("data", "bench"):  # groups of commands
+        assert "For example:" in shown.output
+    assert shown.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rnu"], "Error: no command named `rnu`\n\nhint: did you mean `run`?\n"),
+        (["run", "tabel6"], "Error: no experiment named `tabel6`\n\nhint: did you mean `table6`?\n"),
+        (["show", "figure66"], "Error: no experiment named `figure66`\n\nhint: did you mean `figure6`?\n"),
+        (["run", ""], "Error: no experiment named ``\n\nhint: `repro list` names them all\n"),
+        (["run", "../x"], "Error: no experiment named `../x`\n\nhint: `repro list` names them all\n"),
+        (["run", "a;b"], "Error: no experiment named `a;b`\n\nhint: `repro list` names them all\n"),
+        (["run", "table 6"], "Error: no experiment named `table 6`\n\nhint: did you mean `table6`?\n"),
+        (["run", "täble6"], "Error: no experiment named `t\\xe4ble6`\n\nhint: did you mean `table6`?\n"),
+        (["run", "table6", "--scale", "tiny"], "Error: no scale named `tiny`\n\nhint: scales: paper, quick, smoke\n"),
+        (["run", "table6", "--variant", "gost"], "Error: no variant named `gost`\n\nhint: did you mean `ghost`?\n"),
+        (
+            ["run", "table6", "--set", "lrr=0.1"],
+            None,
+        ),
+        (
+            ["run", "table7"],
+            "Error: `table7` is not reproduced here: detection: it needs Faster R-CNN, and this project stops at "
+            "classification\n\nhint: `repro list` shows what is\n",
+        ),
+        (
+            ["run", "table6", "--only", "resnet-21"],
+            "Error: no run's id contains `resnet-21`\n\nhint: `repro show` lists the ids\n",
+        ),
+    ],
+)
+def test_a_mistake_is_answered_with_what_is_wrong_and_what_to_do(words, message, here):
+    done = repro(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert message is None or done.stderr == message
+    assert not here.results.exists()
+
+
+def test_a_depth_that_is_no_depth_names_the_right_ones():
+    done = repro("run", "table6", "--set", "net.depth=21")
+    assert done.returncode == 2
+    assert "depths are 6n+2" in done.stderr
+    assert "the nearest are 20 and 26" in done.stderr
+
+
+def test_a_missing_data_set_says_the_command_that_gets_it(here):
+    done = repro("run", "table6", "--only", "resnet-20", "--seeds", "1")
+    assert done.returncode == 4
+    assert "repro data prepare cifar10" in done.stderr
+
+
+def test_list_names_every_experiment_and_what_is_skipped():
+    listed = json.loads(repro("list", "--json").stdout)
+    assert [line["experiment"] for line in listed["experiments"]] == list(catalog.NAMES)
+    assert listed["schema"] == 1
+    assert {line["state"] for line in listed["experiments"][10:]} == {"skipped"}
+
+
+def test_show_has_the_exact_counts_of_table_6():
+    shown = json.loads(repro("show", "table6", "--json").stdout)
+    counts = [net["params"] for net in shown["nets"]]
+    assert counts == [269_722, 464_154, 658_586, 853_018, 1_727_962, 19_421_274]
+    assert {"id", "recipe", "scale", "seed"} <= set(shown["runs"][0])
+    assert {"flops", "layers", "projections", "shortcut"} <= set(shown["nets"][0])
+
+
+@pytest.mark.parametrize("name", catalog.NAMES)
+def test_show_prints_every_experiment(name):
+    shown = CliRunner().invoke(cli, ["show", name], prog_name="repro")
+    assert shown.exit_code == 0, shown.output
+    assert catalog.load(name).title in shown.output
+
+
+def test_show_prints_one_run_by_its_id():
+    run = catalog.needed("table6")[0]
+    shown = json.loads(repro("show", "table6", "--run", run.id, "--json").stdout)
+    assert shown["run"]["net"]["depth"] == 20
+    assert f"has no run `{'x'}`" in repro("show", "table6", "--run", "x").stderr
+
+
+def test_run_trains_what_is_lacking_and_then_nothing(here):
+    first = repro("run", "table6", *TINY)
+    assert first.returncode == 0, first.stderr
+    assert "1 runs: 0 done, 1 to do" in first.stderr
+    assert "\r" not in first.stderr
+    second = repro("run", "table6", *TINY, "--json")
+    assert json.loads(second.stdout) == {"schema": 1, "done": 1, "ended": []}
+
+
+def test_run_again_keeps_the_old_folder_aside(here):
+    repro("run", "table6", *TINY)
+    assert repro("run", "table6", *TINY, "--again").returncode == 0
+    assert len(list((here.runs / ".set-aside").iterdir())) == 1
+
+
+def test_a_run_that_diverges_is_a_failure_with_its_iteration(here):
+    done = repro("run", "table6", *TINY[:-4], "--set", "rate=1e30")
+    assert done.returncode == 1
+    assert "not finite at iteration" in done.stderr
+
+
+def test_ctrl_c_saves_and_the_next_call_carries_on(here):
+    import signal
+
+    command = [sys.executable, "-m", "repro.cli", "run", "table6", *TINY[:-4], "--set", "iterations=2000"]
+    command += ["--set", "evaluate_every=5"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(here.runs.glob("*/metrics.jsonl")) and any(p.stat().st_size for p in here.runs.glob("*/metrics.jsonl")))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "carries on" in said
+    assert list(here.runs.glob("*/checkpoint.pt"))
+
+
+def test_a_worker_that_is_killed_is_told_apart_and_the_others_go_on(here):
+    command = [sys.executable, "-m", "repro.cli", "run", "table6", *TINY[:-4], "--set", "iterations=3000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(here.runs.glob("*/progress.json")))
+    os.kill(json.loads(next(here.runs.glob("*/progress.json")).read_bytes())["pid"], 9)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "its process was killed by signal 9" in said
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = repro("run", "table6", *TINY, REPRO_RESULTS=str(tmp_path / "file"))
+    assert done.returncode == 4
+    assert f"cannot write `{tmp_path}/file/runs/" in done.stderr
+
+
+def test_a_run_folder_of_another_version_is_refused(here):
+    run = catalog.needed("table6")[0]
+    declare(run, here)
+    folder = here.run(run.id)
+    folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))
+    done = repro("run", "table6", "--only", run.id)
+    assert done.returncode == 2 or done.returncode == 1
+    assert "not the definition of a run" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell):
+    assert "_REPRO_COMPLETE" in repro("completion", shell).stdout
+
+
+def test_completion_knows_the_experiments():
+    done = repro(_REPRO_COMPLETE="bash_complete", COMP_WORDS="repro run tab", COMP_CWORD="2")
+    assert "plain,table6" in done.stdout
+
+
+def test_help_takes_at_most_three_times_python_and_click():
+    def seconds(*code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *code], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    pairs = [
+        (seconds("-m", "repro.cli", "list", "--scale", "smoke"), seconds("-c", "import click")) for _ in range(7)
+    ]
+    assert statistics.median(ours / bare for ours, bare in pairs) <= 3
+
+
+def wait_for(condition, seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.05)
+
+

@@ -1,0 +1,35 @@
+"""The generated set is the same everywhere, at once, and in balance."""
+
+import time
+
+import numpy as np
+import pytest
+
+from experiments.recipes import CIFAR10, SCALES
+from repro.data import generated, open_source
+from repro.data.arrays import content_hash
+from repro.folders import Places
+from repro.spec import Run, plain
+
+
+def test_its_bytes_are_known() -> None:
+    assert content_hash(generated.draw(8)) == "bb06b894a7a01e39bfce703cae9043843241f0bdfa3cf637ffa818ae80d44039"
+
+
+@pytest.mark.parametrize("size", [4, 8, 32])
+def test_it_is_drawn_at_any_size_in_about_a_second(size: int) -> None:
+    start = time.process_time()
+    assert generated.draw(size).train.shape == (generated.TRAIN, size, size, 3)
+    assert time.process_time() - start < 3
+
+
+def test_every_class_is_as_frequent_as_another() -> None:
+    arrays = generated.draw(8)
+    assert np.bincount(arrays.train_labels).tolist() == [generated.TRAIN // 10] * 10
+    assert np.bincount(arrays.test_labels).tolist() == [generated.TEST // 10] * 10
+
+
+def test_scale_smoke_opens_it_without_a_file(here: Places) -> None:
+    source = open_source(SCALES["smoke"](Run(plain(8), CIFAR10)).recipe, here.data)
+    assert (source.name, source.origin, source.classes) == ("generated", "generated", 10)
+    assert not here.data.exists()
