@@ -197,8 +197,9 @@ def _smoke_cifar(run: Run) -> Run:
         shorter = {"window": 20 if warmup.window else None, "iterations": 20 if warmup.iterations else None}
         warmup = replace(warmup, rate=warmup.rate / 10, **shorter)
     group = 16 if recipe.batch_norm_group else None
-    recipe = replace(recipe, dataset="generated", input=replace(recipe.input, size=8, pad=1), batch=32)
-    recipe = replace(recipe, rate=recipe.rate / 20, evaluate_every=12, warmup=warmup, batch_norm_group=group)
+    seen = replace(recipe.input, size=8, pad=1)
+    recipe = replace(recipe, dataset="generated", input=seen, batch=32, batch_norm_group=group)
+    recipe = replace(recipe, rate=recipe.rate / 20, evaluate_every=12, warmup=warmup)
     return replace(run, recipe=recipe)
 
 

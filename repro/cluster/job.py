@@ -46,7 +46,8 @@ def main() -> int:
         return 0
     run_id = batch.runs[index]
     rank = int(os.environ.get("SLURM_PROCID", "0"))
-    banner = f"── {run_id} · job {job_id()} · start {_restarts() + 1} · {socket.gethostname()} · process {rank} ──"
+    where = f"{os.environ.get('SLURMD_NODENAME', socket.gethostname())} · process {rank} · code {_code()}"
+    banner = f"── {run_id} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
     print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
     code = train(run_id, batch, index, signals)
@@ -137,6 +138,14 @@ def job_id() -> str:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def _code() -> str:
+    """The frozen code that runs here, and the commit it was made from."""
+    from repro.folders import ROOT, read_json
+
+    commit = (read_json(ROOT / "commit.json") or {}).get("commit")
+    return ROOT.name + (f" of commit {commit[:12]}" if commit else "")
 
 
 def _restarts() -> int:

@@ -106,6 +106,8 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
     """Claim the runs of each array, write everything down, and only then tell SLURM."""
     if shutil.which("sbatch") is None:
         raise Lacking("no `sbatch` here", "log in to the cluster, or see what would be sent with `--dry-run`")
+    if not planned.arrays:
+        return
     code = freeze(places)
     for experiment, runs in planned.arrays:
         batch = _new_batch(places, _batch_name(experiment, runs, code))

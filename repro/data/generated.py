@@ -35,7 +35,8 @@ def _textures(size: int) -> NDArray[np.int64]:
     noise = _integers(Draw.PIXELS, 0, 255, (CLASSES, size, size, 3)) - 127
     smooth = np.sum([np.roll(noise, (down, right), (1, 2)) for down in (0, 1) for right in (0, 1)], axis=0)
     peak = np.abs(smooth).max(axis=(1, 2, 3), keepdims=True)
-    return smooth * 127 // peak
+    textures: NDArray[np.int64] = smooth * 127 // peak
+    return textures
 
 
 def _images(textures: NDArray[np.int64], count: int, part: int) -> tuple[Pixels, Labels]:

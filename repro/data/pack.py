@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+from array import array
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -177,9 +178,7 @@ def manifest_of(rows: list[Row]) -> bytes:
 
 
 def rows_of(manifest: bytes) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(manifest.decode("utf-8", "surrogateescape"), newline=""))
-    next(reader)
-    for split, label, path, width, height, form, mode, length, offset, sha256 in reader:
+    for split, label, path, width, height, form, mode, length, offset, sha256 in _fields(manifest):
         yield Row(split, int(label), path, int(width), int(height), form, mode, int(length), int(offset), sha256)
 
 
@@ -189,11 +188,21 @@ def hash_of(rows: list[Row]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _columns(manifest: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Split, class, offset and length of every row."""
-    rows = [(row.split, row.label, row.offset, row.bytes) for row in rows_of(manifest)]
-    splits, labels, offsets, lengths = zip(*rows, strict=True)
-    return (np.array(splits), *(np.array(numbers, dtype=np.int64) for numbers in (labels, offsets, lengths)))
+def _columns(manifest: bytes) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Split, class, offset and length of every row, without a million objects."""
+    splits, numbers = [], array("q")
+    for split, label, _, _, _, _, _, length, offset, _ in _fields(manifest):
+        splits.append(split)
+        numbers.extend((int(label), int(offset), int(length)))
+    labels, offsets, lengths = np.array(numbers, dtype=np.int64).reshape(-1, 3).T.copy()
+    return np.array(splits), labels, offsets, lengths
+
+
+def _fields(manifest: bytes) -> Iterator[list[str]]:
+    text = io.TextIOWrapper(io.BytesIO(manifest), "utf-8", "surrogateescape", newline="")
+    reader = csv.reader(text)
+    next(reader)
+    return reader
 
 
 def _read(path: Path) -> bytes:

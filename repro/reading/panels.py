@@ -87,9 +87,7 @@ def draw_errors(
             _named(axes.plot(*whole, zorder=1, **kind)[0], f"paper {label} {SPLITS[split]}")
     for curve in curves:
         for split in panel.splits:
-            _draw_mean(
-                axes, curve, *((panel.test_metric, style.TEST) if split == "test" else ("train_error", style.TRAIN))
-            )
+            _draw_mean(axes, curve, panel.test_metric if split == "test" else "train_error")
     axes.set_xlim(panel.x[0] * 1e4 * stretch, panel.x[1] * 1e4 * stretch)
     axes.set_ylim(*limits)
     _iterations_below(axes)
@@ -149,12 +147,12 @@ def draw_key(drawing: Drawing, frame: Frame, responses: bool, paper: bool) -> No
         drawing.text(LEFT / frame.width, at, style.printable(line), fontsize=5.8, color=style.FAINT, va="bottom")
 
 
-def _draw_mean(axes: Axes, curve: Curve, metric: str, kind: dict[str, object]) -> None:
+def _draw_mean(axes: Axes, curve: Curve, metric: str) -> None:
     """The mean over seeds with a band of one standard deviation; a lone seed is itself, without a band."""
     points = curve.points.dropna(subset=[metric])
     if points.empty:
         return
-    split = "training" if metric == "train_error" else "test"
+    split, kind = ("training", style.TRAIN) if metric == "train_error" else ("test", style.TEST)
     _mean_and_band(axes, points, "iteration", metric, curve, f"{curve.label} {split}", kind)
 
 

@@ -70,7 +70,7 @@ def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seed
         (*_notes(experiment, facts, scale), *departures),
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
-        blocks={named(metric): block for metric, block in blocks.items()},
+        blocks={named(metric): _said(block) for metric, block in blocks.items()},
     )
 
 
@@ -165,12 +165,19 @@ def _block(facts: pd.DataFrame, metric: str, marks: dict[str, str]) -> pd.DataFr
             OURS: [_our_cell(fact) for fact in facts.to_dict("records")],
             BEST: _numbers(facts["best"], digits),
             SELECTED_NAME: _numbers(facts["selected_on_test"], digits),
-            VERDICT: facts["verdict"].fillna(MISSING).replace("", MISSING).to_list(),
-        }
+            VERDICT: list(facts["verdict"].fillna(MISSING)),
+        },
+        index=list(facts["row"]),
     )
     spare = [column for column in (BEST, SELECTED_NAME) if (cells[column] == MISSING).all()]
     cells = cells.drop(columns=spare)
     return cells.rename(columns={OURS: "ours"}) if metric in COUNTS else cells
+
+
+def _said(block: pd.DataFrame) -> pd.DataFrame:
+    """The rows about which there is something to say."""
+    ours = "ours" if "ours" in block else OURS
+    return block[(block[PAPER] != MISSING) | (block[ours] != MISSING)]
 
 
 def _our_cell(fact: dict[str, Any]) -> str:

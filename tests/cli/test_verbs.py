@@ -144,7 +144,11 @@ def test_ctrl_c_saves_and_the_next_call_carries_on(here):
     command = [sys.executable, "-m", "repro.cli", "run", "table6", *TINY[:-4], "--set", "iterations=2000"]
     command += ["--set", "evaluate_every=5"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(here.runs.glob("*/metrics.jsonl")) and any(p.stat().st_size for p in here.runs.glob("*/metrics.jsonl")))
+    wait_for(
+        lambda: (
+            list(here.runs.glob("*/metrics.jsonl")) and any(p.stat().st_size for p in here.runs.glob("*/metrics.jsonl"))
+        )
+    )
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -195,9 +199,7 @@ def test_help_takes_at_most_three_times_python_and_click():
         subprocess.run([sys.executable, *code], capture_output=True, check=True)
         return time.perf_counter() - began
 
-    pairs = [
-        (seconds("-m", "repro.cli", "list", "--scale", "smoke"), seconds("-c", "import click")) for _ in range(7)
-    ]
+    pairs = [(seconds("-m", "repro.cli", "list", "--scale", "smoke"), seconds("-c", "import click")) for _ in range(7)]
     assert statistics.median(ours / bare for ours, bare in pairs) <= 3
 
 
@@ -206,5 +208,3 @@ def wait_for(condition, seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < until, "it never happened"
         time.sleep(0.05)
-
-

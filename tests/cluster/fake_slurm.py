@@ -1,4 +1,4 @@
-"""A small SLURM that behaves: it numbers arrays, remembers them, and forgets what is cancelled. No time passes in it."""
+"""A small SLURM that behaves: it numbers arrays, remembers them, and forgets what is cancelled. No time passes."""
 
 from __future__ import annotations
 

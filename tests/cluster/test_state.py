@@ -134,6 +134,7 @@ def test_without_a_scheduler_the_files_are_shown_and_it_says_so(here: Places) ->
     assert (state(here).word, state(here).iteration) == ("running", 40)
 
 
+@pytest.mark.usefixtures("slurm")
 def test_a_run_that_is_being_sent_says_by_whom(here: Places) -> None:
     Batch(jobs_folder(here) / "one").declare([RUN], {})
     take(here.run(RUN), Claim.ours("one", "mine", None), None)

@@ -5,11 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10, CIFAR10_WARMUP, SCALES, VARIANTS
 from repro.data import generated, open_source
 from repro.data.arrays import content_hash
 from repro.folders import Places
-from repro.spec import Run, plain
+from repro.spec import Run, plain, resnet
 
 
 def test_its_bytes_are_known() -> None:
@@ -33,3 +33,11 @@ def test_scale_smoke_opens_it_without_a_file(here: Places) -> None:
     source = open_source(SCALES["smoke"](Run(plain(8), CIFAR10)).recipe, here.data)
     assert (source.name, source.origin, source.classes) == ("generated", "generated", 10)
     assert not here.data.exists()
+
+
+def test_variants_have_a_smoke_scale_too() -> None:
+    for variant in VARIANTS.values():
+        for net in (plain(20), resnet(110)):
+            recipe = SCALES["smoke"](variant(Run(net, CIFAR10_WARMUP))).recipe
+            assert (recipe.dataset, recipe.batch) == ("generated", 32)
+            assert recipe.iterations <= 360

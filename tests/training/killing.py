@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import tiny_run
+from tiny import tiny_run
 
 from repro.folders import Places, places
 from repro.training import train

@@ -83,7 +83,7 @@ def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
-    from conftest import tiny_run
+    from tiny import tiny_run
 
     Attempt.claim(folder, tiny)
     with pytest.raises(RunFailed, match="holds the definition of another run"):
@@ -130,7 +130,7 @@ def test_a_run_whose_data_changed_is_not_continued(tiny, here):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
-    from conftest import tiny_run
+    from tiny import tiny_run
 
     run = tiny_run(rate=1e30, warmup=None)
     with pytest.raises(RunFailed, match="not finite at iteration"):

@@ -10,18 +10,17 @@ from typing import Any
 from markupsafe import Markup
 
 from repro import catalog
-from repro.experiment import Experiment, Figure, Scale, Skipped, Table, at, groups_of
-from repro.ledger import ledger
+from repro.experiment import Figure, Scale, Skipped, Table, at, groups_of
 from repro.reading import figures, tables
-from repro.reading.claims import Claimed, claimed
+from repro.reading.claims import Claimed
+from repro.reading.diff import Diff, compared
 from repro.reading.frame import Collected
 from repro.reading.inline import inline
-from repro.reading.judged import COUNTS, Judged, judged
+from repro.reading.judged import COUNTS
 from repro.reading.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
 from repro.reading.report.sheets import Grid, gap_grid, level_grid, table_grids
+from repro.reading.telling import departures, summary
 from repro.spec import Run
-
-AGREE = ("reproduced", "consistent", "better")
 
 WORDS = (
     ("reproduced", "Equal within the margin declared before any run, shown by two one-sided tests; or an equal count."),
@@ -51,7 +50,6 @@ class Section:
     title: str
     page: int
     note: str = ""
-    skipped: str = ""
     svg: Markup | str = ""
     wide: bool = False
     toggle: bool = False
@@ -66,10 +64,11 @@ class Page:
     """Everything on the page, in its order."""
 
     title: str
-    summary: tuple[str, ...]
+    summary: str
     facts: tuple[dict[str, str], ...]
     tallies: tuple[dict[str, Any], ...]
     experiments: tuple[Section, ...]
+    skipped: tuple[dict[str, str], ...]
     groups: tuple[Group, ...]
     departures: tuple[str, ...]
     problems: tuple[Any, ...]
@@ -79,67 +78,72 @@ class Page:
     )
 
 
+@dataclass(frozen=True)
+class Material:
+    """What the sections are made from."""
+
+    collected: Collected
+    scale: Scale
+    claims: tuple[Claimed, ...]
+    linked: dict[str, str]  # the anchor of each run
+
+
 def page(collected: Collected, scale: Scale) -> Page:
     """The report of every experiment at one scale."""
     declared = {name: catalog.load(name) for name in catalog.NAMES}
     scaled = {name: at(experiment, scale) for name, experiment in declared.items()}
-    numbers = [one for name, experiment in scaled.items() for one in judged(name, experiment, collected)]
-    claims = claimed(declared, scaled, collected)
-    wanted = [group for experiment in scaled.values() for group in groups_of(experiment)]
-    runs = [run for group in dict.fromkeys(wanted) for run in group]
-    linked = anchors(wanted, collected)
+    diff = compared(declared, scaled, collected, scale.name)
+    groups = [group for experiment in scaled.values() for group in groups_of(experiment)]
+    runs = list(dict.fromkeys(run for group in groups for run in group))
+    material = Material(collected, scale, diff.claims, anchors(groups, collected))
+    shown = {name: one for name, one in declared.items() if not isinstance(one, Skipped)}
+    skipped = {name: one for name, one in declared.items() if isinstance(one, Skipped)}
     return Page(
         title="Deep Residual Learning, reproduced",
-        summary=tuple(_summary(numbers, claims, runs, collected, scale)),
+        summary=summary(diff),
         facts=tuple(_facts(runs, collected, scale)),
-        tallies=tuple(_tallies(numbers, claims)),
-        experiments=tuple(_section(name, declared[name], claims, collected, scale, linked) for name in declared),
-        groups=tuple(groups_of_runs(wanted, collected)),
-        departures=tuple(_departures(runs)),
+        tallies=tuple(_tallies(diff)),
+        experiments=tuple(_section(name, experiment, material) for name, experiment in shown.items()),
+        skipped=tuple(
+            {"heading": tables.heading(name), "title": one.title, "reason": one.reason} for name, one in skipped.items()
+        ),
+        groups=tuple(groups_of_runs(groups, collected)),
+        departures=tuple(departures(diff)),
         problems=collected.problems,
     )
 
 
-def _section(
-    name: str, experiment: Experiment, claims: list[Claimed], collected: Collected, scale: Scale, linked: dict[str, str]
-) -> Section:
-    heading, title = tables.heading(name), experiment.title
-    if isinstance(experiment, Skipped):
-        return Section(name, heading, title, experiment.page, skipped=experiment.reason)
-    own = tuple(_claim(one, linked) for one in claims if one.experiment == name)
-    if isinstance(experiment, Table):
-        sheet = tables.sheet(name, experiment, collected, scale)
-        grids = table_grids(sheet, linked)
-        return Section(name, heading, title, experiment.page, tables=grids, notes=sheet.notes, claims=own)
-    return _figure(name, experiment, own, collected, scale, linked)
-
-
-def _figure(
-    name: str,
-    figure: Figure,
-    claims: tuple[dict[str, Any], ...],
-    collected: Collected,
-    scale: Scale,
-    linked: dict[str, str],
-) -> Section:
-    drawing = figures.draw(figure, collected, scale)
-    svg = inline(drawing, name, figure.title, figures.described(figure, collected, scale))
-    scaled = at(figure, scale)
-    levels, gaps = level_grid(name, scaled, collected, linked), gap_grid(name, scaled, collected, linked)
-    curves = any(panel.shows == "curves" for panel in figure.panels)
+def _section(name: str, experiment: Table | Figure, material: Material) -> Section:
+    parts = _table(name, experiment, material) if isinstance(experiment, Table) else _figure(name, experiment, material)
     return Section(
-        name,
-        tables.heading(name),
-        figure.title,
-        figure.page,
-        note=figure.note,
-        svg=Markup(svg),  # written by matplotlib and escaped there: the one thing that enters as markup
-        wide=drawing.get_figwidth() > 5,
-        toggle=curves,
-        tables=(levels,) if levels.rows else (),
-        more=(gaps,) if gaps.rows else (),
-        claims=claims,
+        name=name,
+        heading=tables.heading(name),
+        title=experiment.title,
+        page=experiment.page,
+        note=experiment.note,
+        claims=tuple(_claim(one, material.linked) for one in material.claims if one.experiment == name),
+        **parts,
     )
+
+
+def _table(name: str, table: Table, material: Material) -> dict[str, Any]:
+    sheet = tables.sheet(name, table, material.collected, material.scale)
+    return {"tables": table_grids(sheet, material.linked), "notes": sheet.notes}
+
+
+def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
+    collected, scaled = material.collected, at(figure, material.scale)
+    drawing = figures.draw(figure, collected, material.scale)
+    said = figures.described(figure, collected, material.scale)
+    levels = level_grid(name, scaled, collected, material.linked)
+    gaps = gap_grid(name, scaled, collected, material.linked)
+    return {
+        "svg": Markup(inline(drawing, name, figure.title, said)),  # escaped by its writer; all else is escaped here
+        "wide": drawing.get_figwidth() > 5,
+        "toggle": any(panel.shows == "curves" for panel in figure.panels),
+        "tables": (levels,) if levels.rows else (),
+        "more": (gaps,) if gaps.rows else (),
+    }
 
 
 def _claim(one: Claimed, linked: dict[str, str]) -> dict[str, Any]:
@@ -160,45 +164,6 @@ def _p(value: float) -> str:
     return f"= {value:.2g}" if value >= 0.001 else "below 0.001"
 
 
-def _summary(
-    numbers: list[Judged], claims: list[Claimed], runs: list[Run], collected: Collected, scale: Scale
-) -> Iterable[str]:
-    """The verdicts in plain words."""
-    trained = [one for one in numbers if one.metric not in COUNTS]
-    counted = [one for one in numbers if one.metric in COUNTS]
-    words = Counter(one.verdict.word for one in trained)
-    checked = [one for one in claims if one.checked]
-    holds = Counter(one.word for one in checked)
-    seen = len(trained) - words["missing"]
-    if not seen:
-        yield f"No number of the paper has been tried yet at scale {scale.name}: no run has finished."
-    elif words["not comparable"] == seen:
-        yield (
-            f"{seen} of the paper's {len(trained)} numbers have a counterpart here, at scale {scale.name}: "
-            "not comparable with the paper's, but their orderings are."
-        )
-    else:
-        agree = sum(words[word] for word in AGREE)
-        yield (
-            f"{agree} of the paper's {len(trained)} numbers agree with ours ({_listed(words, AGREE)}){_rest(words)}."
-        )
-    yield (
-        f"Of the paper's {len(checked)} claims that can be checked here, {holds['holds']} hold"
-        f"{_listed(holds, ('fails', 'undecided', 'missing'), ', ')}. "
-        f"{sum(one.verdict.word == 'reproduced' for one in counted)} of {len(counted)} counts of parameters and "
-        "multiply-adds are the paper's."
-    )
-
-
-def _listed(words: Counter[str], wanted: Iterable[str], before: str = "") -> str:
-    found = [f"{words[word]} {word}" for word in wanted if words[word]]
-    return before + ", ".join(found) if found else "" if before else "none yet"
-
-
-def _rest(words: Counter[str]) -> str:
-    return _listed(words, ("worse", "not comparable", "incomplete", "missing"), "; ")
-
-
 def _facts(runs: list[Run], collected: Collected, scale: Scale) -> Iterable[dict[str, str]]:
     states = Counter(collected.runs.loc[collected.runs["id"].isin([run.id for run in runs]), "state"])
     finals = collected.finals[collected.finals["id"].isin([run.id for run in runs])]
@@ -215,17 +180,13 @@ def _facts(runs: list[Run], collected: Collected, scale: Scale) -> Iterable[dict
         yield {"what": "Hours of training", "value": f"{finals['seconds'].sum() / 3600:.1f}"}
 
 
-def _tallies(numbers: list[Judged], claims: list[Claimed]) -> Iterable[dict[str, Any]]:
+def _tallies(diff: Diff) -> Iterable[dict[str, Any]]:
+    """How often each word fell."""
     order = [word for word, _ in WORDS]
     for title, words in (
-        ("Errors", Counter(one.verdict.word for one in numbers if one.metric not in COUNTS)),
-        ("Counts, without training", Counter(one.verdict.word for one in numbers if one.metric in COUNTS)),
-        ("Claims", Counter(one.word for one in claims if one.checked)),
+        ("Errors", Counter(one.verdict.word for one in diff.rows if one.metric not in COUNTS)),
+        ("Counts, without training", Counter(one.verdict.word for one in diff.rows if one.metric in COUNTS)),
+        ("Claims", Counter(one.word for one in diff.claims if one.checked)),
     ):
         known = sorted(words, key=order.index)
         yield {"title": title, "words": [{"word": word, "count": words[word]} for word in known]}
-
-
-def _departures(runs: list[Run]) -> Iterable[str]:
-    for departure, nets in ledger(runs).items():
-        yield f"{departure} — {', '.join(nets)}"

@@ -80,7 +80,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         ("text", _text(row["data_origin"])),
         ("text", _text(row["device"])),
         ("number", "–" if pd.isna(row["seconds"]) else f"{row['seconds'] / 3600:.2f}"),
-        ("code", row["id"]),
+        ("code", row["id"].rpartition(".")[2]),  # the group says the rest
     )
     return {"id": row["id"], "cells": [_cell(kind, text) for kind, text in cells]}
 

@@ -43,16 +43,16 @@ class Grid:
 def table_grids(sheet: Sheet, linked: dict[str, str]) -> tuple[Grid, ...]:
     """A table of the paper, metric by metric, our numbers linked to their runs."""
     runs = sheet.facts.groupby("row", sort=False)["runs"].agg(lambda found: next((one for one in found if one), ()))
-    links = [_link(found, linked) for found in runs]
+    links = {label: _link(found, linked) for label, found in runs.items()}
     return tuple(_grid(name, cells, links, sheet.right) for name, cells in sheet.blocks.items())
 
 
-def _grid(caption: str, cells: pd.DataFrame, links: list[str], right: tuple[str, ...]) -> Grid:
+def _grid(caption: str, cells: pd.DataFrame, links: dict[Any, str], right: tuple[str, ...]) -> Grid:
     names = list(cells.columns)
     columns = tuple(Column(" ".join(name.split()), name in right) for name in names)
     rows = [
-        tuple(_cell(name, text, name in right, link) for name, text in zip(names, record, strict=True))
-        for record, link in zip(cells.to_numpy(), links, strict=True)
+        tuple(_cell(name, text, name in right, links[label]) for name, text in zip(names, record, strict=True))
+        for label, record in zip(cells.index, cells.to_numpy(), strict=True)
     ]
     return Grid(caption, columns, tuple(rows))
 

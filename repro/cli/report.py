@@ -1,0 +1,37 @@
+"""`repro report`: one HTML page with every verdict, table, figure and run."""
+
+from __future__ import annotations
+
+import click
+
+from repro import catalog
+from repro.cli.options import json_option, print_json, scale_option
+from repro.folders import places
+
+
+@click.command("report")
+@scale_option(None)
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
+@json_option
+def command(scale: str | None, opened: bool, as_json: bool) -> None:
+    """Write the report: one HTML file that opens without a network.
+
+    For example:  repro report --open
+    """
+    chosen = catalog.scale(scale) if scale else None
+
+    from repro.reading import report
+    from repro.reading.frame import collect, scale_with_results
+
+    here = places()
+    collected = collect(here)
+    experiments = [catalog.load(name) for name in catalog.NAMES]
+    at_scale = chosen or catalog.scale(scale_with_results(experiments, collected))
+    path = report.write(report.report(collected, at_scale), here)
+    if as_json:
+        print_json({"file": str(path), "scale": at_scale.name, "bytes": path.stat().st_size})
+    else:
+        click.echo(str(path))
+        click.echo(f"scale {at_scale.name}, {path.stat().st_size / 1e6:.1f} MB", err=True)
+    if opened:
+        click.launch(path.as_uri())
