@@ -17,9 +17,8 @@ from repro.folders import places
 from repro.spec import Net, Run, plain, resnet
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from repro.data.photos import Photos
+    from repro.nets import ConvNet
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 
@@ -121,7 +120,7 @@ def _of_weights(
     }
 
 
-def _opened(run: Run, weights: Path) -> tuple[nn.Module, Photos]:
+def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos]:
     """The net with these weights, and the images as these weights expect them."""
     from repro.data.packing import IMAGENET_MEAN, IMAGENET_STD
     from repro.data.photos import open_photos

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ def draw() -> Iterator[Photo]:
     """The set: equal pixels each time and everywhere; equal files with the same JPEG library."""
     textures = _bytes(0, CLASSES * CELLS * CELLS * 3).reshape(CLASSES, CELLS, CELLS, 3)
     for number in range(TRAIN + VAL):
-        split = "train" if number < TRAIN else "val"
+        split: Literal["train", "val"] = "train" if number < TRAIN else "val"
         label = number % CLASSES
         name = f"texture-{label}"
         yield Photo(split, name, f"{split}/{name}/{number:03d}.JPEG", _jpeg(textures[label], number))
@@ -34,7 +35,8 @@ def draw() -> Iterator[Photo]:
 
 def _jpeg(texture: np.ndarray, number: int) -> bytes:
     width, height, down, right = (int(drawn) for drawn in bits(SEED, Draw.LABELS, number, 4))
-    size = tuple(SIDES[0] + side % (SIDES[1] - SIDES[0]) for side in (width, height))
+    sides = SIDES[1] - SIDES[0]
+    size = (SIDES[0] + width % sides, SIDES[0] + height % sides)
     moved = np.roll(texture, (down % CELLS, right % CELLS), (0, 1))
     smooth = np.asarray(Image.fromarray(moved).resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
     noise = _bytes(number + 1, smooth.size).reshape(smooth.shape).astype(np.int64) * NOISE // 255 - NOISE // 2

@@ -160,7 +160,11 @@ def read_about(folder: Path) -> About:
             f"no data set in {shown(folder)}",
             f"import one: `repro data import {folder.name} PATH`, where PATH has the archives or folders of images",
         )
-    if values.get("schema") != SCHEMA or set(values) != {field.name for field in fields(About)}:
+    if (
+        not isinstance(values, dict)
+        or values.get("schema") != SCHEMA
+        or set(values) != {field.name for field in fields(About)}
+    ):
         raise UserError(f"{shown(folder / ABOUT)} is of another version", "import the data set again")
     return About(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ NAMED = 5  # how many bad images an error names
 # What everyone uses for ImageNet, as do torchvision's weights; for any other set both are computed.
 IMAGENET_IMAGES = 1_281_167
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+Channels: TypeAlias = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -107,22 +110,23 @@ def renamed(temporary: Path, place: Path) -> bool:
 
 
 def _written(found: Found, folder: Path, name: str) -> About:
-    rows, colours, problems = [], [], []
+    named: list[tuple[str, Row]] = []
+    colours, problems = [], []
     with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         for examined in in_order(_examine, found.photos, ahead=4 * processors()):
             if examined.row is None or examined.colour is None:
                 problems.append(f"{shown(examined.photo.path)} ({examined.problem})")
             else:
-                rows.append((examined.photo.name, examined.row._replace(offset=file.tell())))
+                named.append((examined.photo.name, examined.row._replace(offset=file.tell())))
                 colours.append(examined.colour)
                 file.write(examined.photo.content)
         file.flush()
         os.fsync(file.fileno())
         size = file.tell()
-    _refuse(problems, rows)
-    classes = sorted({name for name, _ in rows})
+    _refuse(problems, named)
+    classes = sorted({name for name, _ in named})
     label = {name: number for number, name in enumerate(classes)}
-    rows, split = _with_splits([row._replace(label=label[name]) for name, row in rows], classes)
+    rows, split = _with_splits([row._replace(label=label[name]) for name, row in named], classes)
     mean, std = _statistics(rows, colours)
     order = sorted(range(len(rows)), key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split))
     rows = [rows[place] for place in order]
@@ -204,14 +208,15 @@ def _refuse_strangers(rows: list[Row], classes: list[str]) -> None:
         )
 
 
-def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[Channels, Channels]:
     """Mean and standard deviation of each channel over the training images, each image counting the same."""
     if sum(row.split == "train" for row in rows) == IMAGENET_IMAGES:
         return IMAGENET_MEAN, IMAGENET_STD
     chosen = [(row.sha256, colour) for row, colour in zip(rows, colours, strict=True) if row.split != "val"]
     chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
     mean, square = np.mean([colour for _, colour in chosen], axis=0)
-    return tuple(mean.tolist()), tuple(np.sqrt(square - mean**2).tolist())
+    std = np.sqrt(square - mean**2)
+    return (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
 
 
 def _the_same(place: Path, about: About) -> About:
@@ -220,7 +225,7 @@ def _the_same(place: Path, about: About) -> About:
     if there.hash != about.hash:
         raise UserError(
             f"there is another data set {shown(place.name)} in {shown(place.parent)}",
-            "choose another name, or remove that folder and import again",
+            "`--replace` puts the new one in its place; `repro data check` says whether the old one is whole",
         )
     return there
 

@@ -14,24 +14,25 @@ from typing import TypeVar
 import numpy as np
 import torch
 from PIL.Image import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from repro.data.photos import Photos
 from repro.data.views import Pixels, centre, ten
 from repro.evaluation.predictions import Scores
+from repro.nets import ConvNet
 
 CROPS = 80  # in one forward pass: enough for a GPU, and a laptop still has the memory
 
 Item = TypeVar("Item")
 
 
-def center(net: nn.Module, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
+def center(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The scores of the centre crop of each test image of this rank."""
     side, size = source.input.test_side or 0, source.input.size
     return _of_crops(net, source, lambda image: centre(image, side, size)[None], 1, rank, processes)
 
 
-def ten_crop(net: nn.Module, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
+def ten_crop(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The mean scores of the ten crops of each test image of this rank."""
     side, size = source.input.test_side or 0, source.input.size
     return _of_crops(net, source, lambda image: ten(image, side, size), 10, rank, processes)
@@ -43,7 +44,7 @@ def softmax(scores: Tensor) -> Tensor:
 
 
 @contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
+def evaluating(net: ConvNet) -> Iterator[None]:
     """Within it the net is tested: running statistics, no gradients; afterwards it trains on as it did."""
     training = net.training
     net.eval()
@@ -69,7 +70,7 @@ def collected(parts: list[tuple[list[int], list[int], Tensor]], classes: int) ->
 
 
 def _of_crops(
-    net: nn.Module, source: Photos, view: Callable[[Image], Pixels], crops: int, rank: int, processes: int
+    net: ConvNet, source: Photos, view: Callable[[Image], Pixels], crops: int, rank: int, processes: int
 ) -> Scores:
     """All crops of some images are one batch; each image gets the mean over its own."""
     parts, classes = [], net.classifier.out_features

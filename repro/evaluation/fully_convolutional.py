@@ -16,18 +16,19 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from repro.data.photos import Photos
 from repro.data.views import Pixels, whole
 from repro.evaluation.crops import chunks, collected, evaluating, softmax
 from repro.evaluation.predictions import Scores
+from repro.nets import ConvNet
 
 IMAGES = 32  # decoded at a time, among which some have the same shape
 PIXELS = 8_000_000  # in one forward pass, image and flip
 
 
-def multi_scale(net: nn.Module, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
+def multi_scale(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The mean scores of each test image of this rank over all of the recipe's `test_sides`."""
     sides = source.input.test_sides or ()
     parts, classes = [], net.classifier.out_features
@@ -45,13 +46,13 @@ def multi_scale(net: nn.Module, source: Photos, rank: int = 0, processes: int = 
     return collected(parts, classes)
 
 
-def window_of(net: nn.Module, source: Photos) -> int:
+def window_of(net: ConvNet, source: Photos) -> int:
     """The side of the last map when the net is given a crop: what its mean was trained on, 7 for 224."""
     size = source.input.size
     return net.features(torch.zeros(1, 3, size, size, device=source.device)).shape[-1]
 
 
-def dense(net: nn.Module, images: Tensor, window: int) -> Tensor:
+def dense(net: ConvNet, images: Tensor, window: int) -> Tensor:
     """The scores of whole images, averaged over all positions of the image and its flip: N × classes."""
     maps = net.scores(torch.cat([images, images.flip(3)]), window)  # 2N × classes × h × w
     scores = softmax(maps).mean((2, 3))

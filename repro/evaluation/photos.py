@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch.distributed
-from torch import nn
 
 from repro import processes
 from repro.data.photos import Photos
@@ -12,13 +11,14 @@ from repro.evaluation.crops import center, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.evaluation.predictions import Scores, save, top_errors
 from repro.folders import Folder
+from repro.nets import ConvNet
 from repro.spec import Run
 
 WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
 ENSEMBLED = "multi_scale"  # Table 5 is an ensemble of Table 4's results
 
 
-def measure(net: nn.Module, run: Run, source: Photos, folder: Folder) -> dict[str, float]:
+def measure(net: ConvNet, run: Run, source: Photos, folder: Folder) -> dict[str, float]:
     """Both errors in percent by each way of testing; the predictions go to the run's folder."""
     measured = {way: scores_of(net, source, way) for way in WAYS}
     if processes.rank() == 0:
@@ -34,7 +34,7 @@ def errors(measured: dict[str, Scores]) -> dict[str, float]:
     return found
 
 
-def scores_of(net: nn.Module, source: Photos, way: str) -> Scores:
+def scores_of(net: ConvNet, source: Photos, way: str) -> Scores:
     """The scores of every test image, whichever process made them."""
     own = WAYS[way](net, source, processes.rank(), processes.count())
     if processes.count() == 1:

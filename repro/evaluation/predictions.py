@@ -62,8 +62,8 @@ def top_errors(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[
 
 def errors_of(best: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Top-1 and top-5 error in percent, from the best classes."""
-    right = best == labels[:, None]
-    return 100 * float(1 - right[:, 0].mean()), 100 * float(1 - right.any(axis=1).mean())
+    wrong = best != labels[:, None]
+    return 100 * int(wrong[:, 0].sum()) / len(labels), 100 * int(wrong.all(axis=1).sum()) / len(labels)
 
 
 def save(path: Path, data: str, measured: Mapping[str, Scores], ensembled: str) -> None:

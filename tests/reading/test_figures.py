@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from repro.reading import figures, style
 from repro.reading.frame import collect
 from repro.spec import Run
 
+ONE = Figure(  # both splits on one set of axes, as in Figure 6
+    "Training on CIFAR-10",
+    (replace(figure1.experiment.panels[0], title="plain", splits=("train", "test")),),
+    page=8,
+    digitised="figure6.csv",
+)
 PAPER, QUICK = catalog.scale("paper"), catalog.scale("quick")
 
 
@@ -47,9 +54,9 @@ def finish(finished, figure: Figure, test: dict[str, float], seeds: int = 2) -> 
 
 @pytest.fixture
 def drawn(places, finished):
-    """Figure 1, both nets finished from two seeds."""
-    finish(finished, figure1.experiment, {"plain-20": 9.0, "plain-56": 13.0})
-    return figures.draw(figure1.experiment, collect(places), PAPER)
+    """Two nets, finished from two seeds."""
+    finish(finished, ONE, {"plain-20": 9.0, "plain-56": 13.0})
+    return figures.draw(ONE, collect(places), PAPER)
 
 
 def test_testing_is_bold_and_training_thin_and_dashed(drawn):
@@ -108,25 +115,25 @@ def test_with_nothing_at_all_the_paper_s_curves_are_drawn_and_it_is_said(places)
 
 
 def test_one_running_seed_is_drawn_as_far_as_it_is(places, write_run):
-    run = next(iter(figure1.experiment.panels[0].rows[0].runs))
+    run = next(iter(ONE.panels[0].rows[0].runs))
     write_run(run, curve(run, 9.0, points=2))
-    drawing = figures.draw(figure1.experiment, collect(places), PAPER)
+    drawing = figures.draw(ONE, collect(places), PAPER)
     assert list(lines_of(drawing.axes[0])["plain-20 test"].get_xdata()) == [16_000, 32_000]
     assert "plain-20: at 32,000 of 64,000 iterations; plain-56: not started" in said_under(drawing)
 
 
 def test_a_running_seed_does_not_bend_the_mean_of_the_finished_ones(places, finished, write_run):
-    finish(finished, figure1.experiment, {"plain-20": 9.0}, seeds=1)
-    third = list(figure1.experiment.panels[0].rows[0].runs)[2]
+    finish(finished, ONE, {"plain-20": 9.0}, seeds=1)
+    third = list(ONE.panels[0].rows[0].runs)[2]
     write_run(third, curve(third, 80.0, points=2))
-    drawing = figures.draw(figure1.experiment, collect(places), PAPER)
+    drawing = figures.draw(ONE, collect(places), PAPER)
     assert list(lines_of(drawing.axes[0])["plain-20 test"].get_ydata()) == [12, 11, 10, 9]
 
 
 def test_a_diverged_run_is_named_and_its_nan_not_drawn(places, diverged):
-    run = next(iter(figure1.experiment.panels[0].rows[0].runs))
+    run = next(iter(ONE.panels[0].rows[0].runs))
     diverged(run, 32_000, [*curve(run, 9.0, points=1), {"iteration": 32_000, "test_error": float("nan")}])
-    drawing = figures.draw(figure1.experiment, collect(places), PAPER)
+    drawing = figures.draw(ONE, collect(places), PAPER)
     assert list(lines_of(drawing.axes[0])["plain-20 test"].get_xdata()) == [16_000]
     assert "plain-20: 0 of 5 seeds, 1 diverged" in said_under(drawing)
 
@@ -141,8 +148,8 @@ def test_a_net_above_the_paper_s_limits_is_named_with_its_level(places, finished
 
 
 def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_curves(places, finished):
-    finish(finished, at(figure1.experiment, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
-    drawing = figures.draw(figure1.experiment, collect(places), QUICK)
+    finish(finished, at(ONE, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
+    drawing = figures.draw(ONE, collect(places), QUICK)
     axes = drawing.axes[0]
     assert axes.get_xlim() == (0, 4_000)
     assert axes.get_ylim()[1] > 41
@@ -153,9 +160,9 @@ def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_cu
 
 
 def test_a_data_set_that_is_not_the_paper_s_is_named(places, finished):
-    run = next(iter(figure1.experiment.panels[0].rows[0].runs))
+    run = next(iter(ONE.panels[0].rows[0].runs))
     finished(run, curve(run, 9.0), data={"origin": "imported"}, test_error=9.0)
-    assert "Data: cifar10 (imported)." in said_under(figures.draw(figure1.experiment, collect(places), PAPER))
+    assert "Data: cifar10 (imported)." in said_under(figures.draw(ONE, collect(places), PAPER))
 
 
 def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finished):
@@ -170,7 +177,7 @@ def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finishe
 
 @pytest.mark.parametrize("label", [r"$\input{x}$", "lone $", "under_score", "nul\0", "<b>&amp;"])
 def test_a_hostile_label_is_only_text(places, finished, label):
-    row = figure1.experiment.panels[0].rows[0]
+    row = ONE.panels[0].rows[0]
     figure = Figure(label, (Panel(label, (Row(label, row.runs),), (0, 6.4), (0, 20)),), 1)
     finish(finished, figure, {label: 9.0}, seeds=1)
     drawing = figures.draw(figure, collect(places), PAPER)
@@ -209,3 +216,17 @@ def test_figures_of_a_scale_have_their_own_folder(places, drawn):
     paths = figures.write("figure1", drawn, places, "quick", ["svg"])
     assert paths == [places.figures / "quick" / "figure1.svg"]
     assert Path(paths[0]).read_bytes().startswith(b"<?xml")
+
+
+def test_a_panel_shows_the_splits_it_declares(places, finished):
+    finish(finished, figure1.experiment, {"plain-20": 9.0}, seeds=1)
+    training, test = figures.draw(figure1.experiment, collect(places), PAPER).axes
+    assert [name for name in lines_of(training) if "paper" not in name] == ["plain-20 training"]
+    assert [name for name in lines_of(test) if "paper" not in name] == ["plain-20 test"]
+    assert names_at_right(training) == {"plain-20": 1.0}
+
+
+def test_the_figure_can_be_read_aloud(places, finished):
+    finish(finished, ONE, {"plain-20": 9.0}, seeds=1)
+    said = figures.described(ONE, collect(places), PAPER)
+    assert said.startswith("plain-20 ends at training error 1.0 % and test error 9.0 %. One seed each.")

@@ -1,0 +1,91 @@
+"""`repro table`: data on stdout, files in the results folder, mistakes answered."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from experiments import table6
+from repro.cli import cli
+from repro.errors import UserError
+
+
+def table(*words: str):
+    return CliRunner().invoke(cli, ["table", *words], catch_exceptions=False)
+
+
+def test_a_table_is_printed_and_written_in_every_format(here):
+    done = table("table1")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Table 1. Architectures for ImageNet")
+    assert done.stderr == f"written: {here.results / 'table1'}.{{txt,md,tex,csv,json,html}}\n"
+    assert (here.results / "table1.txt").read_text() == done.stdout
+
+
+def test_table_1_equals_the_paper_within_a_printed_digit():
+    rows = json.loads(table("table1", "--json").stdout)["rows"]
+    assert len(rows) == 5
+    assert all(abs(row["ours_mean"] - row["paper"]) <= 0.1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [("table", "Table 1."), ("md", "**Table 1."), ("latex", r"\begin{table}"), ("html", "<table>"), ("json", "{")],
+)
+def test_every_format_is_printed_as_it_is(form, start):
+    assert table("table1", "--format", form).stdout.startswith(start)
+
+
+def test_csv_on_stdout_is_only_csv():
+    rows = list(csv.DictReader(io.StringIO(table("table1", "--format", "csv").stdout)))
+    assert [row["row"] for row in rows] == ["18-layer", "34-layer", "50-layer", "101-layer", "152-layer"]
+
+
+def test_without_a_scale_the_most_serious_one_with_results_is_shown(finished):
+    from repro import catalog
+
+    row = next(row for row in table6.experiment.rows if row.runs)
+    finished(catalog.scale("quick")(next(iter(row.runs))), test_error=20.0)
+    assert json.loads(table("table6", "--json").stdout)["scale"] == "quick"
+    assert json.loads(table("table6", "--json", "--scale", "paper").stdout)["scale"] == "paper"
+
+
+def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):
+    (here.runs / "foreign").mkdir(parents=True)
+    assert "left out: runs/foreign: not a run" in table("table1").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "hint"),
+    [
+        (["tabel6"], "no experiment named `tabel6`", "did you mean `table6`?"),
+        (["figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
+        (["table6", "--scale", "big"], "no scale named `big`", "scales: paper, quick, smoke"),
+    ],
+)
+def test_a_mistake_says_what_is_wrong_and_what_to_do(words, problem, hint, here):
+    with pytest.raises(UserError) as caught:
+        table(*words)
+    assert (caught.value.problem, caught.value.hint) == (problem, hint)
+    assert not here.results.exists()
+
+
+def test_a_table_that_is_not_reproduced_says_why():
+    with pytest.raises(UserError, match="`table7` is not reproduced here: detection"):
+        table("table7")
+
+
+def test_it_works_where_torch_is_not_installed():
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['torchvision'] = None\n"
+        "from repro.cli import main; main(['table', 'table1', '--format', 'csv'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("experiment,row,metric")
