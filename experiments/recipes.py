@@ -84,6 +84,8 @@ READINGS = (
     Reading("batch norm's ε and momentum", "1e-5 and 0.1", "the framework's; the paper gives neither"),
     Reading("option A", "zero channels appended at the end", "the paper says only that they are zero"),
     Reading("stride of a bottleneck", "in its first 1×1", "as in the authors' published nets"),
+    Reading("input scale", "pixels from 0 to 1", "not stated; the first batch norm cancels it but for its ε"),
+    Reading("45k/5k", "trains on a fixed 45,000 and tests on the test set", "so the test error stays the same quantity"),
     Reading("pad value", "zeros, after the mean is subtracted", "as in the cited augmentation's public code"),
     Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
     Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
@@ -92,6 +94,9 @@ READINGS = (
     Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
     Reading("training error", "running, with augmentation, over the window", "as the noisy curves of Figure 6 suggest"),
     Reading("layer responses", "over the whole test set, all positions and channels", "the paper does not say"),
+    Reading("resizing", "bilinear, antialiased, only the region the crop needs", "the paper does not name a filter"),
+    Reading("fully convolutional test", "softmax at each position; positions, flips, then scales averaged", "unsaid"),
+    Reading("batch-norm averages", "over 51,200 training images", "the authors say a sufficiently large batch"),
     Reading("reported error", "of the last iteration", "Table 6 equals the last points of Figure 6"),
 )
 
@@ -194,8 +199,9 @@ def _smoke_cifar(run: Run) -> Run:
     """120 iterations of 32 images of 8×8, at a rate at which so few teach a deep residual net something."""
     recipe, warmup = run.recipe, run.recipe.warmup
     if warmup:
-        shorter = {"window": 20 if warmup.window else None, "iterations": 20 if warmup.iterations else None}
-        warmup = replace(warmup, rate=warmup.rate / 10, **shorter)
+        warmup = replace(warmup, rate=warmup.rate / 10, iterations=warmup.iterations and 20)
+        if warmup.window:  # 20 small batches say less than 100 large ones: ask for more before the rate rises
+            warmup = replace(warmup, window=20, below=60.0)
     group = 16 if recipe.batch_norm_group else None
     seen = replace(recipe.input, size=8, pad=1)
     recipe = replace(recipe, dataset="generated", input=seen, batch=32, batch_norm_group=group)

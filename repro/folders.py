@@ -1,10 +1,10 @@
-"""Every path, and writes that are whole or absent. The two wings meet here and nowhere else.
+"""Every path. The two wings meet here and nowhere else.
 
 A run's folder has at most a dozen files, each with one writer:
 
     run.json              the definition; written once, by whoever asked for the run
     submitted.json        the claim of the submitter who sent it to a queue
-    attempt-0001.json     who ran it: claimed by exclusive create; the newest one only may publish
+    attempt-0001.json     who ran it and from where on: claimed by exclusive create; the newest one only may publish
     progress.json         where it is: state, iteration, rate; replaced by the newest attempt
     metrics.jsonl         the curves, one digested line a point
     checkpoint.pt         weights, momentum, iteration; and checkpoint.previous.pt
@@ -16,17 +16,28 @@ A run's folder has at most a dozen files, each with one writer:
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from repro.errors import Lacking, UserError, shown
 from repro.spec import checked_name
+from repro.whole import cannot_read, cannot_write, create, read_json, sync_folder, to_json, write_whole
+
+__all__ = (
+    "ROOT",
+    "Folder",
+    "Places",
+    "cannot_read",
+    "cannot_write",
+    "create",
+    "places",
+    "read_json",
+    "run_folders",
+    "sync_folder",
+    "to_json",
+    "write_whole",
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -129,91 +140,22 @@ class Folder:
         return self.path / f"attempt-{number:04d}.json"
 
     def attempts(self) -> list[int]:
-        """The numbers of the attempts on record, oldest first."""
-        found = (path.stem.removeprefix("attempt-") for path in self.path.glob("attempt-*.json"))
+        """The numbers of the attempts on record, oldest first; none where there is no folder."""
+        found = (name[8:-5] for name in self._names() if name.startswith("attempt-") and name.endswith(".json"))
         return sorted(int(number) for number in found if number.isdigit())
 
+    def temporaries(self) -> list[Path]:
+        """What attempts have begun to write, or left behind half written."""
+        names = (name for name in self._names() if name.startswith(".") and name.endswith(".tmp"))
+        return [self.path / name for name in names if not name.startswith(".submitted")]
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        temporary = None
-        sync_folder(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-
-
-def create(path: Path, content: bytes) -> bool:
-    """Create the file with this content, or answer False because it is there: whole, and exactly one creator wins.
-
-    The content is written under a temporary name and linked to the real one, so no reader ever sees a part of it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    def _names(self) -> list[str]:
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(name, path)
-            except FileExistsError:
-                return False
-            sync_folder(path.parent)
-            return True
-        finally:
-            Path(name).unlink()
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def sync_folder(path: Path) -> None:
-    """Make a rename in this folder last through a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def cannot_write(path: Path, error: OSError) -> UserError:
-    """What to tell the user when the disk says no."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return Lacking(
-        f"cannot write {shown(path, 300)}: {reason}",
-        "free some space, or choose another folder with `REPRO_RESULTS`; what was saved before is intact",
-    )
-
-
-def to_json(value: Any) -> bytes:
-    """JSON as we write it: readable, stable, and without the NaN that other readers refuse."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def read_json(path: Path) -> Any:
-    """The file's value, or None where there is no such file."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"cannot read {shown(path, 300)}: {error}", "the file is damaged; remove it or restore it"
-        ) from None
+            return os.listdir(self.path)  # noqa: PTH208 – fails where `Path.glob` finds nothing
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
 
 
 def run_folders(parent: Path) -> Iterator[Folder]:

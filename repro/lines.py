@@ -17,10 +17,14 @@ _MARK = b',"digest":"'
 
 def encode(row: dict[str, Any]) -> bytes:
     """The row as one line, newline included."""
-    flags = {key: _sign(value) for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
-    plain = {key: None if key in flags else value for key, value in row.items()}
-    body = json.dumps(plain | ({"flags": flags} if flags else {}), sort_keys=True, separators=(",", ":")).encode()
+    body = json.dumps(flagged(row), sort_keys=True, separators=(",", ":")).encode()
     return body[:-1] + _MARK + _digest(body) + b'"}\n'
+
+
+def flagged(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with null for NaN and infinity, and `flags` that say which it was."""
+    bad = {key: _sign(value) for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {key: None if key in bad else value for key, value in values.items()} | ({"flags": bad} if bad else {})
 
 
 def decode(line: bytes) -> dict[str, Any] | None:

@@ -89,7 +89,14 @@ def diverged(write_run) -> Callable[..., Folder]:
     def write(run: Run, iteration: int = 100, curve: Iterable[Any] = ()) -> Folder:
         folder = write_run(run, curve)
         problem = f"the loss became NaN at iteration {iteration}"
-        failed = {"schema": 1, "state": "diverged", "iteration": iteration, "problem": problem, "hint": "", "cause": "NaN"}
+        failed = {
+            "schema": 1,
+            "state": "diverged",
+            "iteration": iteration,
+            "problem": problem,
+            "hint": "",
+            "cause": "NaN",
+        }
         folder.failed.write_bytes(to_json(failed))
         return folder
 

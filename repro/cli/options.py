@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import click
@@ -49,20 +50,24 @@ def selected(
     variants: Sequence[str] = (),
     settings: Sequence[str] = (),
 ) -> dict[str, Experiment]:
-    """The named experiments, with the scale, seeds, variants and settings applied to their runs."""
-    chosen = catalog.scale(scale)
+    """The named experiments: variants first, then the scale, then single settings."""
+    scaled = catalog.scale(scale)
     readings = [catalog.variant(name) for name in variants]
 
-    def change(run: Run) -> Run:
+    def varied(run: Run) -> Run:
         for reading in readings:
             run = reading(run)
+        return scaled.change(run)
+
+    def set_(run: Run) -> Run:
         if not settings:
             return run
         from repro.settings import with_settings
 
         return with_settings(run, settings)
 
-    return {name: at(catalog.load(name), chosen, seeds, change) for name in catalog.expand(names)}
+    chosen = replace(scaled, change=varied)
+    return {name: at(catalog.load(name), chosen, seeds, set_) for name in catalog.expand(names)}
 
 
 def not_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:

@@ -109,7 +109,8 @@ def _scale_note(curves: list[Curve], scale: Scale) -> str:
 def _data_note(finals: pd.DataFrame) -> str:
     """Nothing for the official archive; any other data set is named."""
     origins = finals[["data_name", "data_origin"]].fillna("unknown").drop_duplicates()
-    others = sorted(f"{name} ({origin})" for name, origin in origins.to_numpy() if origin != "official archive")
+    named = ((name, origin) for name, origin in origins.to_numpy() if origin != "official archive")
+    others = sorted(name if name.startswith(origin) else f"{name} ({origin})" for name, origin in named)
     return f"Data: {', '.join(others)}." if others else ""
 
 

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from repro.reading.latex import latex_text
+
 Format = Literal["table", "md", "latex", "csv", "json", "html"]
 SUFFIXES: dict[Format, str] = {
     "table": ".txt",
@@ -160,44 +162,6 @@ def to_json(sheet: Sheet) -> str:
     document = {"schema": 1, "title": sheet.title, **sheet.about, "rows": rows, "notes": list(sheet.notes)}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
-
-def latex_text(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "≈": r"$\approx$",
-    "–": "--",
-    "—": "---",
-    "…": r"\dots{}",
-    "·": r"$\cdot$",
-    "“": "``",
-    "”": "''",
-    "’": "'",
-    **{small: rf"\textsuperscript{{{digit}}}" for digit, small in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
-    "→": r"$\rightarrow$",
-    "σ": r"$\sigma$",
-    "[": "{[}",  # after `\\` a bracket would be read as a length
-    "]": "{]}",
-    '"': r"\textquotedbl{}",
-}
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "=", "+", "-", "@")  # and their full-width forms
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#$])")

@@ -19,6 +19,11 @@ from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
 
 LAYOUT = "1"  # of runs.parquet: raise it when `records` reads something new
 
+
+def _list_of(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", kind))  # as Parquet names it: what was kept and what is fresh are of one type
+
+
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _FIXED = (
     *((name, pa.string()) for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")),
@@ -27,8 +32,8 @@ _FIXED = (
     *((name, pa.string()) for name in ("failure", "not_finite")),
     *((name, _ARROW[kind]) for name, kind in PROVENANCE),
     *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
-    ("responses", pa.list_(pa.float64())),
-    *((f"curve.{name}", pa.list_(pa.int64() if name == "iteration" else pa.float64())) for name in CURVE),
+    ("responses", _list_of(pa.float64())),
+    *((f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64())) for name in CURVE),
 )
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
@@ -16,11 +16,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from repro.experiment import Panel
 from repro.reading import style
 from repro.reading.curves import Curve
+from repro.reading.labels import label_ends
 
 # Inches around the axes; the names of the curves stand at right, and only the first panel of a row says `error (%)`.
 LEFT, NEXT_LEFT, RIGHT, TOP, BOTTOM = 0.38, 0.2, 0.74, 0.22, 0.36
 KEY, LINE = 0.17, 0.115  # the key under the axes, and a line of the notes
-LABEL_GAP = 7.5  # points between two labels
 SPLITS = {"train": "training", "test": "test"}
 
 
@@ -79,6 +79,7 @@ def draw_errors(
     first: bool,
 ) -> None:
     """Error against iterations: training thin and dashed, testing bold, the seeds' spread as a band."""
+    axes.set_title(style.printable(panel.title))
     if paper is not None:
         shown = paper[paper["split"].isin(panel.splits)]
         for (label, split), points in shown.groupby(["label", "split"], sort=True):
@@ -93,8 +94,7 @@ def draw_errors(
     _iterations_below(axes)
     axes.yaxis.set_major_locator(MultipleLocator(5 if limits[1] - limits[0] <= 25 else 10 if limits[1] <= 60 else 20))
     axes.set_ylabel("error (%)" if first else "", labelpad=2)
-    _label_ends(axes, named_by(panel), curves)
-    axes.set_title(style.printable(panel.title))
+    label_ends(axes, named_by(panel), curves)
 
 
 def named_by(panel: Panel) -> str:
@@ -104,6 +104,7 @@ def named_by(panel: Panel) -> str:
 
 def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.DataFrame | None) -> None:
     """The standard deviation of each layer's response: plain nets dashed, residual nets solid."""
+    axes.set_title(style.printable(panel.title))
     by_size = panel.shows == "sorted responses"
     if paper is not None:
         for label, points in paper.groupby("label", sort=True):
@@ -112,7 +113,6 @@ def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.Data
             _named(line, f"paper {label}")
     for curve in curves:
         _draw_layers(axes, curve, by_size)
-    axes.set_title(style.printable(panel.title))
     axes.set_xlim(*panel.x)
     axes.set_ylim(*panel.y)
     axes.set_xlabel("layer, by magnitude" if by_size else "layer, in the net's order", labelpad=2)
@@ -202,66 +202,6 @@ def _iterations_below(axes: Axes) -> None:
         axes.set_xlabel("iterations", labelpad=2)
 
 
-def _label_ends(axes: Axes, metric: str, curves: list[Curve]) -> None:
-    """Each net's name at right, as near to the end of its test curve as the neighbours leave room.
-
-    A net that the paper's limits would hide stands at the top, with its level and an arrow.
-    """
-    low, high = axes.get_ylim()
-    ends = [(curve, curve.last(metric)) for curve in curves]
-    known = sorted(((end, number, curve) for number, (curve, end) in enumerate(ends) if end is not None))
-    inside = [(end, curve) for end, _, curve in known if end <= high]
-    above = [(end, curve) for end, _, curve in known if end > high]
-    unit = (high - low) / (axes.get_position().height * axes.figure.get_figheight() * 72)  # of error, a point
-    for number, (end, curve) in enumerate(above):
-        _name_at_right(axes, curve, f"{curve.label}\n↑ {end:.1f}", high - (2.4 * number + 0.6) * LABEL_GAP * unit, None)
-    ceiling = high - 2.4 * len(above) * LABEL_GAP * unit
-    for (end, curve), at in zip(
-        inside, spread([end for end, _ in inside], LABEL_GAP * unit, low, ceiling), strict=True
-    ):
-        _name_at_right(axes, curve, curve.label, at, end)
-        if curve.drawn_to() < 0.98 * axes.get_xlim()[1]:
-            axes.plot([curve.drawn_to()], [end], "o", color=style.colour(curve.depth), markersize=2.6, label="_end")
-
-
-def _name_at_right(axes: Axes, curve: Curve, text: str, at: float, end: float | None) -> None:
-    """The name, joined to the level of its curve by a short stroke in the curve's colour."""
-    sideways = axes.get_yaxis_transform()  # x in fractions of the axes, y in percent
-    stroke = [at, at] if end is None else [end, at]
-    axes.plot(
-        [1.015, 1.075],
-        stroke,
-        transform=sideways,
-        color=style.colour(curve.depth),
-        linewidth=1.3,
-        clip_on=False,
-        label="_",
-    )
-    axes.text(1.095, at, style.printable(text), transform=sideways, va="center", fontsize=6.5, linespacing=1.05)
-
-
-def spread(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions as near as possible to the wanted ones, in their order, `gap` apart, within the limits."""
-    groups: list[list[float]] = []  # each: the wanted positions of labels that touch
-    for value in wanted:
-        groups.append([value])
-        while len(groups) > 1 and _first(groups[-1], gap) < _last(groups[-2], gap) + gap:
-            last = groups.pop()
-            groups[-1] += last
-    placed = [_first(group, gap) + gap * number for group in groups for number in range(len(group))]
-    count = len(placed)
-    lifted = [max(place, low + gap * number) for number, place in enumerate(placed)]
-    return [min(place, high - gap * (count - 1 - number)) for number, place in enumerate(lifted)]
-
-
-def _first(group: list[float], gap: float) -> float:
-    return float(np.mean(group)) - gap * (len(group) - 1) / 2
-
-
-def _last(group: list[float], gap: float) -> float:
-    return float(np.mean(group)) + gap * (len(group) - 1) / 2
-
-
 def _with_gaps(x: pd.Series, y: pd.Series, widest: float) -> tuple[np.ndarray, np.ndarray]:
     """The points with a break wherever other curves hid this one in the paper's figure."""
     order = np.argsort(x.to_numpy(), kind="stable")
@@ -270,7 +210,7 @@ def _with_gaps(x: pd.Series, y: pd.Series, widest: float) -> tuple[np.ndarray, n
     return np.insert(across, breaks, np.nan), np.insert(up, breaks, np.nan)
 
 
-def _named(artist: object, name: str) -> None:
+def _named(artist: Artist, name: str) -> None:
     """A name by which a test, or the report's toggle, can find it again."""
     artist.set_label(style.printable(name))
-    artist.set_gid(style.printable(name).replace(" ", "-"))
+    artist.set_gid(style.printable(f"{artist.axes.get_title(loc='left')} {name}").replace(" ", "-"))

@@ -1,29 +1,33 @@
 """An attempt at a run: a number claimed by exclusive create, and everything that attempt writes.
 
 Two processes can be alive for one run (a node believed dead, a job sent twice). The newest attempt only may publish:
-each write first looks whether a newer number has been claimed. A newer attempt also replaces the metrics file rather
-than reopening it, so an older one that wakes up in the middle of a write appends to a file that is no longer there.
+it looks for a newer number between writing a temporary file and renaming it, and a newer attempt, once it has claimed
+its number, sweeps the temporaries of older ones away. So an older one either published before the newer one looked, or
+never. A newer attempt also replaces the metrics file rather than reopening it: one that wakes up in the middle of a
+write appends to a file that is no longer there.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
 import socket
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 from repro import lines
-from repro.errors import RunFailed
-from repro.folders import Folder, cannot_write, create, read_json, to_json, write_whole
+from repro.errors import Incomplete, RunFailed, shown
+from repro.folders import Folder
 from repro.spec import Run, definition, from_definition
 from repro.training import checkpoint
+from repro.whole import append, cannot_write, create, for_the_group, read_json, to_json, write_whole, writing
 
 SCHEMA = 1
 BEAT = 10.0  # seconds between two writes of progress
+STUCK = 5  # attempts in a row that end without a word and without getting further: then the run stops
 
 
 class Superseded(Exception):
@@ -37,8 +41,10 @@ class Attempt:
     folder: Folder
     number: int
     run: Run
-    started: float = field(default_factory=time.monotonic)
-    _metrics: BinaryIO | None = None
+    claimed: dict[str, Any] = field(default_factory=dict)  # what `attempt-NNNN.json` says
+    iteration: int = 0  # where it is, as far as it said
+    _metrics: int | None = None
+    _size: int = 0
     _beats: int = 0
     _last_beat: float = float("-inf")
 
@@ -46,62 +52,95 @@ class Attempt:
     def claim(cls, folder: Folder, run: Run) -> Attempt:
         """Claim the next number. The folder gets its definition first, or is found to hold another run's."""
         declare(folder, run)
-        who = {"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), "job": job()}
-        who["started"] = datetime.now(UTC).isoformat(timespec="seconds")
+        said = {"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), "job": job()}
+        said |= {"started": datetime.now(UTC).isoformat(timespec="seconds")} | headway(folder)
         number = max(folder.attempts(), default=0) + 1
-        while not create(folder.attempt(number), to_json(who | {"attempt": number})):
+        while not create(folder.attempt(number), to_json(said | {"attempt": number})):
             number += 1
-        for old in folder.attempts():
-            if old < number - 1:  # the newest two tell the story; a folder stays small
-                with contextlib.suppress(FileNotFoundError):
-                    folder.attempt(old).unlink()
-        with contextlib.suppress(FileNotFoundError):
-            folder.failed.unlink()
-        attempt = cls(folder, number, run)
-        attempt.say(f"── attempt {number} · {run.id} · {who['host']} · pid {who['pid']} · job {who['job'] or '–'} ──")
+        attempt = cls(folder, number, run, said | {"attempt": number})
+        attempt._sweep()
+        attempt.say(
+            f"── attempt {number} · {run.id} · {said['host']} · pid {said['pid']} · job {said['job'] or '–'} ──"
+        )
         return attempt
+
+    def _sweep(self) -> None:
+        """Remove what older attempts were about to publish: whichever of them wakes up finds nothing to rename."""
+        left = self.folder.temporaries()
+        self.check()  # so what we have listed is of older attempts: a newer one writes only after its claim
+        left += [self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1]
+        for path in [*left, self.folder.failed]:
+            with writing(path):
+                path.unlink(missing_ok=True)
+
+    def load(self) -> dict[str, Any] | None:
+        """The checkpoint to go on from; an attempt in a row of attempts that got nowhere stops here."""
+        found = checkpoint.find(self.folder)
+        if found and found.damaged:
+            self.say(f"damaged: {', '.join(found.damaged)}; going on from {shown(found.path, 300)}")
+            write_whole(self.folder.checkpoint, found.path.read_bytes(), self.check)
+        self._must_get_somewhere(found.state["iteration"] if found else None)
+        return found.state if found else None
+
+    def _must_get_somewhere(self, iteration: int | None) -> None:
+        best, fruitless = self.claimed["from"], self.claimed["fruitless"]
+        if iteration is None and best:
+            raise Incomplete(
+                f"the checkpoints of {self.run.id} are gone: an earlier attempt began at iteration {best}",
+                "restore them from a backup, or start the run again with `--again`",
+            )
+        if (iteration or 0) > best:
+            self.claimed |= {"from": iteration, "fruitless": 0}
+            write_whole(self.folder.attempt(self.number), to_json(self.claimed), self.check)
+        elif fruitless >= STUCK:
+            raise RunFailed(
+                f"no progress in {fruitless} attempts: each ended without a word, and none got beyond iteration {best}",
+                "its log says where they ended; a shorter `REPRO_SAVE_EVERY` saves sooner; asked again, it tries again",
+            )
 
     def close(self) -> None:
         if self._metrics is not None:
-            self._metrics.close()
+            os.close(self._metrics)
+            self._metrics = None
 
     def say(self, line: str) -> None:
         """Append a line to the run's log."""
         text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {line}\n"
-        handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "ab") as log:
-            log.write(text.encode())
+        with writing(self.folder.log):
+            handle = os.open(
+                self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640 if for_the_group() else 0o600
+            )
+            try:
+                append(handle, text.encode())
+            finally:
+                os.close(handle)
 
     def check(self) -> None:
         """Stop here if a newer attempt has claimed the run."""
-        if max(self.folder.attempts(), default=0) != self.number:
+        newest = max(self.folder.attempts(), default=None)
+        if newest is None:
+            raise cannot_write(self.folder.path, FileNotFoundError(errno.ENOENT, "its folder is gone"))
+        if newest != self.number:
             raise Superseded(f"attempt {self.number} of {self.run.id} has been superseded")
 
     def open_metrics(self, size: int) -> None:
         """Cut the metrics back to the checkpoint's byte, in a file of this attempt's own."""
-        self.check()
-        content = self.folder.metrics.read_bytes() if self.folder.metrics.exists() else b""
-        _, whole = lines.whole(content[:size])
-        if whole != size:
-            raise RunFailed(
-                f"the metrics of {self.run.id} are damaged before its checkpoint, at byte {whole} of {size}",
-                "restore `metrics.jsonl` from a backup, or start the run again with `--again`",
-            )
-        write_whole(self.folder.metrics, content[:size])
-        self._metrics = self.folder.metrics.open("ab")
+        with writing(self.folder.metrics):
+            write_whole(self.folder.metrics, self.folder.metrics.read_bytes()[:size] if size else b"", self.check)
+            self._metrics = os.open(self.folder.metrics, os.O_WRONLY | os.O_APPEND)
+        self._size = size
 
     def record(self, row: dict[str, Any]) -> int:
         """Append a row to the metrics, and answer the file's size: what a checkpoint has to remember."""
         self.check()
         assert self._metrics is not None
-        try:
-            self._metrics.write(lines.encode(row))
-            self._metrics.flush()
-            os.fsync(self._metrics.fileno())
-        except OSError as error:
-            raise cannot_write(self.folder.metrics, error) from error
+        line = lines.encode(row)
+        with writing(self.folder.metrics):
+            append(self._metrics, line)
+            os.fsync(self._metrics)
+        self._size += len(line)
         self.say("  ".join(f"{key} {value:g}" for key, value in row.items()))
-        return self._metrics.tell()
+        return self._size
 
     def save(self, snapshot: dict[str, Any]) -> None:
         """Make this the run's checkpoint."""
@@ -109,28 +148,33 @@ class Attempt:
 
     def progress(self, state: str, iteration: int, **facts: Any) -> None:
         """Say where the run is, at most every ten seconds unless the state changed."""
-        now = time.monotonic()
+        self.iteration, now = iteration, time.monotonic()
         if state == "running" and now - self._last_beat < BEAT:
             return
-        self.check()
         self._last_beat, self._beats = now, self._beats + 1
         where = {"host": socket.gethostname(), "pid": os.getpid(), "job": job(), "time": time.time()}
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration, "beat": self._beats}
-        write_whole(self.folder.progress, to_json(about | {"iterations": self.run.recipe.iterations} | where | facts))
+        write_whole(
+            self.folder.progress,
+            to_json(about | {"iterations": self.run.recipe.iterations} | where | facts),
+            self.check,
+        )
 
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         """Write the end marker: from now on the run is done."""
-        final = {"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)} | measured
-        self.check()
-        write_whole(self.folder.final, to_json(final))
+        metrics = lines.flagged(measured["metrics"])
+        flags = {"flags": metrics.pop("flags")} if "flags" in metrics else {}
+        final = {"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)}
+        final |= measured | {"metrics": metrics} | flags
+        write_whole(self.folder.final, to_json(final), self.check)
         self.say("done")
         return json.loads(to_json(final))  # as anyone who reads the file will see it
 
     def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None:
         """Write down why this attempt gave up."""
-        self.check()
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
-        write_whole(self.folder.failed, to_json(about | {"problem": problem, "hint": hint, "cause": cause}))
+        about |= {"problem": problem, "hint": hint, "cause": cause}
+        write_whole(self.folder.failed, to_json(about), self.check)
         self.say(f"{state}: {problem}")
 
 
@@ -140,7 +184,12 @@ class Bystander(Attempt):
     def __init__(self, folder: Folder, run: Run) -> None:
         super().__init__(folder, 0, run)
 
+    def say(self, line: str) -> None: ...
+
     def check(self) -> None: ...
+
+    def load(self) -> dict[str, Any] | None:
+        return checkpoint.load(self.folder)
 
     def open_metrics(self, size: int) -> None: ...
 
@@ -155,6 +204,19 @@ class Bystander(Attempt):
         return measured
 
     def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None: ...
+
+
+def headway(folder: Folder) -> dict[str, int]:
+    """The iteration that the next attempt has to get beyond, and how many in a row before it ended without doing so.
+
+    An attempt that said how it ended is not counted: someone has seen it and asked again.
+    """
+    numbers = folder.attempts()
+    before = read_json(folder.attempt(numbers[-1])) if numbers else None
+    if before is None:
+        return {"from": 0, "fruitless": 0}
+    ended = folder.final.exists() or folder.failed.exists()
+    return {"from": before.get("from", 0), "fruitless": 0 if ended else before.get("fruitless", 0) + 1}
 
 
 def declare(folder: Folder, run: Run) -> None:

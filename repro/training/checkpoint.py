@@ -1,6 +1,7 @@
 """Checkpoints that are whole or absent, that know when they are damaged, and that keep their predecessor.
 
 A checkpoint file is a `torch.save` followed by the SHA-256 of it: `torch.load` alone takes a flipped bit for a weight.
+It is of use only with the metrics that belong to it, so both are looked at before one is believed.
 """
 
 from __future__ import annotations
@@ -8,14 +9,30 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from repro import lines
 from repro.errors import Incomplete, shown
-from repro.folders import Folder, sync_folder, write_whole
+from repro.folders import Folder, cannot_read, write_whole
 
 _DIGEST = 32  # bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest checkpoint that can be believed, and why newer ones cannot."""
+
+    path: Path
+    state: dict[str, Any]
+    damaged: tuple[str, ...] = ()
+
+
+class _Damaged(Exception):
+    """Why a checkpoint cannot be believed."""
 
 
 def save(folder: Folder, state: dict[str, Any], may_publish: Callable[[], None]) -> None:
@@ -23,25 +40,45 @@ def save(folder: Folder, state: dict[str, Any], may_publish: Callable[[], None])
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
-    may_publish()
-    if folder.checkpoint.exists():
-        folder.checkpoint.replace(folder.previous_checkpoint)
-        sync_folder(folder.path)
-    write_whole(folder.checkpoint, payload + hashlib.sha256(payload).digest())
+    content = payload + hashlib.sha256(payload).digest()
+    write_whole(folder.checkpoint, content, may_publish, keeping=folder.previous_checkpoint)
 
 
 def load(folder: Folder) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole; None where there never was one."""
-    present = [path for path in (folder.checkpoint, folder.previous_checkpoint) if path.exists()]
-    for path in present:
-        content = path.read_bytes()
-        payload, digest = content[:-_DIGEST], content[-_DIGEST:]
-        if hashlib.sha256(payload).digest() == digest:
-            state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
-            return state
-    if present:
+    """The newest checkpoint's state; None where there never was one."""
+    found = find(folder)
+    return found.state if found else None
+
+
+def find(folder: Folder) -> Found | None:
+    """The newest checkpoint that is whole, with the metrics that belong to it; None where there never was one."""
+    damaged: list[str] = []
+    for path in (folder.checkpoint, folder.previous_checkpoint):
+        try:
+            return Found(path, _believed(path, folder), tuple(damaged))
+        except FileNotFoundError:
+            continue
+        except _Damaged as reason:
+            damaged.append(f"{shown(path, 300)} ({reason})")
+        except OSError as error:
+            raise cannot_read(path, error) from error
+    if damaged:
         raise Incomplete(
-            "every checkpoint of this run is damaged: " + ", ".join(shown(path, 300) for path in present),
+            "every checkpoint of this run is damaged: " + ", ".join(damaged),
             "restore one from a backup, or start the run again with `--again`",
         )
     return None
+
+
+def _believed(path: Path, folder: Folder) -> dict[str, Any]:
+    content = path.read_bytes()
+    payload, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise _Damaged("its digest is of other bytes")
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    size = state["metrics_size"]
+    metrics = folder.metrics.read_bytes()[:size] if size else b""
+    _, whole = lines.whole(metrics)
+    if whole != size:
+        raise _Damaged(f"its `metrics.jsonl` is damaged at byte {whole} of {size}")
+    return state

@@ -6,6 +6,7 @@ state of a scheduler nor that of a random generator: an interrupted run ends bit
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -18,12 +19,12 @@ from repro.evaluation.error import error
 from repro.folders import Places, read_json
 from repro.spec import Run
 from repro.training.attempt import Attempt, Bystander
-from repro.training.checkpoint import load
 from repro.training.machine import Pace, prepare, provenance
 from repro.training.schedule import rate
 from repro.training.state import State
 from repro.training.step import Diverged, gradient_norms, stepper
 from repro.training.stop import Stop, Stopped
+from repro.whole import refused
 
 
 def train(
@@ -47,9 +48,11 @@ def train(
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
         raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None
-    except UserError as problem:
-        attempt.fail("failed", 0, problem.problem, problem.hint)
-        raise
+    except (UserError, OSError) as problem:
+        known = problem if isinstance(problem, UserError) else refused(folder.path, problem)
+        with contextlib.suppress(UserError):  # a disk that is full has no room for this either
+            attempt.fail("failed", attempt.iteration, known.problem, known.hint)
+        raise known from problem.__cause__
     finally:
         attempt.close()
 
@@ -58,7 +61,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
     state = State(run, source, device)
-    state.restore(load(attempt.folder))
+    state.restore(attempt.load())
     attempt.open_metrics(state.metrics_size)
     pace = Pace(state.iteration, recipe.iterations, state.seconds)
     attempt.progress("running", state.iteration)
@@ -87,8 +90,11 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
 
     attempt.progress("measuring", state.iteration, **state.facts())
     measured = measure(run, state.net, source, attempt.folder)
+    if recipe.batch_norm_average == "re-estimated":
+        attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.warm_up.facts()
     measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number)
+    measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     final = attempt.finish(measured)
     attempt.progress("done", state.iteration, **state.facts())
     return final

@@ -71,14 +71,18 @@ class Pace:
         return {"rate_per_second": round(speed, 3), "eta_seconds": left and round(left, 1)}
 
 
+def machine(device: torch.device) -> str:
+    """What two machines must have in common to compute the same bits; a run that was on two has both on record."""
+    return f"{_name(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
 def provenance(run: Run, source: Source, device: torch.device, seconds: float, attempts: int) -> dict[str, Any]:
     """Where a number comes from: the code, the data, the machine."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "host": socket.gethostname(),
-        "device": f"{device.type}: {name}",
+        "device": _name(device),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -118,6 +122,10 @@ def commit() -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(git("status", "--porcelain", "-uno").strip())}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
+
+
+def _name(device: torch.device) -> str:
+    return f"{device.type}: {torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor()}"
 
 
 def _processor() -> str:

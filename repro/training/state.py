@@ -12,6 +12,7 @@ from repro.data.source import Source
 from repro.errors import RunFailed
 from repro.nets import build
 from repro.spec import Run
+from repro.training.machine import machine
 from repro.training.schedule import WarmUp
 from repro.training.step import Window, sgd
 
@@ -35,6 +36,7 @@ class State:
         self.metrics_size = 0  # bytes of metrics.jsonl that belong to them
         self.seconds = 0.0  # spent by earlier attempts
         self.latest: dict[str, float] = {}  # the newest point of the curve, for display
+        self.machines = [machine(device)]  # more than one: not bit for bit what either alone would give
 
     def saw(self, loss: Tensor, wrong: Tensor, images: int) -> None:
         """Count the iteration that was just done."""
@@ -70,6 +72,7 @@ class State:
             "data": self.data,
             "threads": torch.get_num_threads(),
             "seconds": seconds,
+            "machines": self.machines,
         }
 
     def restore(self, snapshot: dict[str, Any] | None) -> None:
@@ -89,3 +92,4 @@ class State:
         self.window.restore(snapshot["window"])
         for name in ("iteration", "metrics_size", "seconds", "latest"):
             setattr(self, name, snapshot[name])
+        self.machines = list(dict.fromkeys([*snapshot.get("machines", []), machine(self.device)]))

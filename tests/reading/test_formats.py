@@ -8,7 +8,8 @@ import json
 import pandas as pd
 import pytest
 
-from repro.reading.formats import SUFFIXES, Sheet, latex_text, render
+from repro.reading.formats import SUFFIXES, Sheet, render
+from repro.reading.latex import latex_text
 
 HOSTILE = r"""=1+1 <script>alert("x")</script> a|b & 5% $\input{x}$ _~^#{}"""
 

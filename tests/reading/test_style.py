@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 
 from repro.reading import style
-from repro.reading.panels import spread
+from repro.reading.labels import spread
 
 
 def test_our_settings_do_not_leak_and_the_user_s_do_not_enter():

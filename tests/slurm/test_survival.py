@@ -111,7 +111,6 @@ def test_a_dead_node_loses_its_run_to_another_node_and_the_old_process_cannot_pu
         cluster.done(run)
     finally:
         subprocess.run([LOCAL, "up"], check=True, capture_output=True)
-        cluster.slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
     assert read_json(cluster.places.run(run.id).progress)["attempt"] == 2
     assert unbroken.equals(cluster.places)
 

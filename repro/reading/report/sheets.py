@@ -105,7 +105,12 @@ def _level(one: Judged, linked: dict[str, str]) -> tuple[Cell, ...]:
         Cell(one.row, one.row),
         Cell(_split(one.metric), one.metric),
         Cell(theirs, f"{one.paper.value}", True),
-        Cell(ours, "" if one.mean is None else f"{one.mean:.6f}", True, _link(one.runs, linked)),
+        Cell(
+            ours,
+            "" if one.mean is None else f"{one.mean:.6f}",
+            True,
+            _link(one.runs, linked) if one.mean is not None else "",
+        ),
         Cell(one.verdict.word, one.verdict.word, word=True),
     )
 

@@ -1,0 +1,156 @@
+"""The report as a reader meets it: opened from a file, in light and dark, wide and narrow, with the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import figure1, table6
+from repro import catalog, lines
+from repro.experiment import at, groups_of
+from repro.folders import Places, to_json, write_whole
+from repro.reading.frame import collect
+from repro.reading.report import report
+from repro.spec import Run, definition
+
+pytestmark = pytest.mark.browser
+
+SMOKE = catalog.scale("smoke")
+
+
+@dataclass
+class Opened:
+    """A page and everything it said or asked for."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """The report on smoke results: a few runs of many."""
+    root = tmp_path_factory.mktemp("smoke")
+    there = Places(root / "results", root / "figures", root / "data")
+    wanted = [*groups_of(at(figure1.experiment, SMOKE)), *list(groups_of(at(table6.experiment, SMOKE)))[:3]]
+    for number, run in enumerate(run for group in wanted for run in group):
+        _finish(there, run, 40.0 + number)
+    path = root / "report.html"
+    path.write_text(report(collect(there), SMOKE), encoding="utf-8")
+    return path
+
+
+def _finish(there: Places, run: Run, error: float) -> None:
+    folder = there.run(run.id)
+    points = range(1, run.recipe.iterations // run.recipe.evaluate_every + 1)
+    rows = [{"train_error": error - at, "test_error": error + 1 - at} for at in points]
+    rows = [{"iteration": run.recipe.evaluate_every * at} | row for at, row in zip(points, rows, strict=True)]
+    about = {"name": "generated", "hash": "da7a", "origin": "generated"}
+    write_whole(folder.definition, to_json(definition(run)))
+    write_whole(folder.metrics, b"".join(map(lines.encode, rows)))
+    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": {"test_error": error}}
+    write_whole(folder.final, to_json(final | {"provenance": {"data": about}}))
+
+
+@pytest.fixture(params=["light", "dark"])
+def opened(chromium, file, request) -> Iterator[Opened]:
+    yield from _open(chromium, file, color_scheme=request.param, viewport={"width": 1100, "height": 900})
+
+
+@pytest.fixture
+def phone(chromium, file) -> Iterator[Opened]:
+    yield from _open(chromium, file, viewport={"width": 390, "height": 844})
+
+
+def _open(chromium: Any, file: Path, **how: Any) -> Iterator[Opened]:
+    context = chromium.new_context(**how)
+    opened = Opened(context.new_page())
+    opened.page.set_default_timeout(5_000)
+    opened.page.on("console", lambda message: opened.said.append(message.text))
+    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.page.on("request", lambda request: opened.asked.append(request.url))
+    opened.page.goto(file.as_uri())
+    yield opened
+    context.close()
+
+
+def errors(page: Any) -> Any:
+    """Table 6's second part: the errors."""
+    return page.locator("section[aria-labelledby=table6] table").nth(1)
+
+
+def column(page: Any, number: int) -> list[str]:
+    return errors(page).locator(f"tbody td:nth-child({number})").all_inner_texts()
+
+
+def test_it_says_nothing_on_the_console_and_asks_for_nothing_but_itself(opened, file):
+    opened.page.wait_for_load_state("networkidle")
+    assert opened.said == []
+    assert opened.asked == [file.as_uri()]
+
+
+def test_the_theme_is_the_reader_s(opened):
+    light = opened.page.evaluate("matchMedia('(prefers-color-scheme: light)').matches")
+    background = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ink = opened.page.evaluate("getComputedStyle(document.querySelector('svg.figure')).color")
+    assert (background == "rgb(255, 255, 255)") == light
+    assert (ink == "rgb(28, 30, 33)") == light
+
+
+def test_training_lines_can_be_hidden_and_shown(phone):
+    lines = phone.page.locator("section[aria-labelledby=figure1] svg .training")
+    assert any(line.is_visible() for line in lines.all())
+    toggle = phone.page.get_by_role("checkbox", name="training error").first
+    toggle.focus()
+    phone.page.keyboard.press("Space")
+    assert lines.count() > 0
+    assert not any(line.is_visible() for line in lines.all())
+    phone.page.keyboard.press("Space")
+    assert any(line.is_visible() for line in lines.all())
+
+
+def test_a_column_sorts_up_and_down_and_what_is_missing_stays_last(opened):
+    header = errors(opened.page).locator("thead th:nth-child(3)")
+    header.get_by_role("button").focus()
+    opened.page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "ascending"
+    up = [text for text in column(opened.page, 3) if text != "–"]
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "descending"
+    down = column(opened.page, 3)
+    assert len(up) == 3
+    assert up == sorted(up, key=lambda text: float(text.split()[0]))
+    assert down[:3] == up[::-1]
+    assert set(down[3:]) == {"–"}
+
+
+def test_a_number_leads_to_its_runs(opened):
+    link = opened.page.locator("section[aria-labelledby=table6] td a").first
+    target = link.get_attribute("href")
+    link.click()
+    assert opened.page.url.endswith(target)
+    assert opened.page.locator(f"[id='{target.removeprefix('#')}'] tr").count() == 3  # the net, and its two seeds
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(phone):
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(phone):
+    unnamed = (
+        "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
+    )
+    assert phone.page.evaluate(f"{unnamed}.length") == 0
+    phone.page.keyboard.press("Tab")
+    assert phone.page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"
+
+
+def test_it_prints_in_black_on_white_without_buttons(opened, tmp_path):
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not opened.page.locator("nav").is_visible()
+    assert opened.page.pdf(path=tmp_path / "report.pdf").startswith(b"%PDF")
