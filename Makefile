@@ -17,7 +17,7 @@ install: .venv/.installed
 	touch $@
 
 demo: install
-	$(BIN)/repro demo
+	$(BIN)/repro reproduce table6 figure6 --scale smoke --skip resnet-1202
 
 test: install
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"

@@ -85,7 +85,7 @@ READINGS = (
     Reading("option A", "zero channels appended at the end", "the paper says only that they are zero"),
     Reading("stride of a bottleneck", "in its first 1×1", "as in the authors' published nets"),
     Reading("input scale", "pixels from 0 to 1", "not stated; the first batch norm cancels it but for its ε"),
-    Reading("45k/5k", "trains on a fixed 45,000 and tests on the test set", "so the test error stays the same quantity"),
+    Reading("45k/5k", "trains on a fixed 45,000 and tests on the test set", "the test error stays the same quantity"),
     Reading("pad value", "zeros, after the mean is subtracted", "as in the cited augmentation's public code"),
     Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
     Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),

@@ -110,6 +110,17 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
         raise cannot_write(path, error, size) from error
 
 
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """The same for whatever else the system refuses while something is done with `path`."""
+    try:
+        yield
+    except OSError as error:
+        where = shown(error.filename or path, 300)
+        hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
+        raise Lacking(f"cannot go on because of {where}: {_reason(error)}", hint) from error
+
+
 def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
     """What to tell the user when the disk says no."""
     megabytes = f" ({size / 1e6:.1f} MB)" if size > 50_000 else ""
@@ -119,12 +130,6 @@ def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
 
 def cannot_read(path: Path, error: OSError) -> UserError:
     return Lacking(f"cannot read {shown(path, 300)}: {_reason(error)}", _ADVICE.get(error.errno or 0, _OTHERWISE))
-
-
-def refused(path: Path, error: OSError) -> UserError:
-    """What to tell the user of anything else that the system refuses while something is done with `path`."""
-    where = shown(error.filename or path, 300)
-    return Lacking(f"cannot go on, because of {where}: {_reason(error)}", _ADVICE.get(error.errno or 0, _OTHERWISE))
 
 
 _SPACE = "free some space, or choose another folder with `REPRO_RESULTS`"

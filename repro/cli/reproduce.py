@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import click
 
 from repro.cli.options import experiments_argument, not_skipped, scale_option, selected
+from repro.cli.run import here_options, only_those, train_here
 from repro.errors import FAILED, FINE
-from repro.experiment import Table, runs_of
+from repro.experiment import Experiment, Figure, Table, runs_of
 from repro.folders import places
 
 
@@ -16,9 +17,7 @@ from repro.folders import places
 @experiments_argument()
 @scale_option()
 @click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run.")
-@click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this; may be repeated.")
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many runs at once.")
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one).")
+@here_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -26,6 +25,7 @@ def command(
     scale: str,
     seeds: int | None,
     only: Sequence[str],
+    skip: Sequence[str],
     jobs: int | None,
     device: str | None,
 ) -> None:
@@ -34,16 +34,28 @@ def command(
     For example:  repro reproduce figure6 --scale smoke
     """
     from repro.cli import collect, diff, figure, table
-    from repro.cli.run import only_those, train_here
 
     chosen = not_skipped(selected(experiments, scale, seeds))
-    runs = only_those(runs_of(tuple(chosen.values())), only)
+    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
     failed = train_here(runs, places(), jobs, device) if runs else FINE
     context.invoke(collect.command)
     for name, experiment in chosen.items():
         click.echo()
-        show = table.command if isinstance(experiment, Table) else figure.command
-        context.invoke(show, **{show.params[0].name or "": name, "scale": scale})
+        if isinstance(experiment, Table):
+            context.invoke(table.command, experiment=name, scale=scale, seeds=seeds)
+        else:
+            context.invoke(figure.command, name=name, scale=scale, seeds=seeds)
     click.echo()
     context.invoke(diff.command, experiments=experiments, scale=scale, seeds=seeds)
+    _say_what_next(chosen, scale)
     context.exit(FAILED if failed else FINE)
+
+
+def _say_what_next(chosen: dict[str, Experiment], scale: str) -> None:
+    here = places()
+    figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if isinstance(e, Figure)]
+    for path in figures:
+        click.echo(f"\nopen   {path}", err=True)
+    click.echo(f"next   repro report --scale {scale} --open     everything on one page", err=True)
+    click.echo("       repro show table6                    what the paper's own scale would take", err=True)
+    click.echo("       repro submit table6 --on CLUSTER     and to send it there", err=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -22,13 +23,23 @@ from repro.folders import Places, places
 from repro.spec import Run
 
 
+def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which runs, how many at once, and on what."""
+    for option in (
+        click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)."),
+        click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many runs at once."),
+        click.option("--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this."),
+        click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this."),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command()
 @experiments_argument()
 @scale_option()
 @selection_options
-@click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this; may be repeated.")
-@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many runs at once.")
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one).")
+@here_options
 @click.option("--again", is_flag=True, help="Train from nothing what is done already; the old folder is kept aside.")
 @click.option("--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints.")
 @json_option
@@ -41,6 +52,7 @@ def command(
     variants: Sequence[str],
     settings: Sequence[str],
     only: Sequence[str],
+    skip: Sequence[str],
     jobs: int | None,
     device: str | None,
     again: bool,
@@ -52,7 +64,7 @@ def command(
     For example:  repro run figure6 --scale smoke --seeds 2
     """
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    runs = only_those(runs_of(tuple(chosen.values())), only)
+    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
     if again:
         from repro.here import set_aside
 
@@ -61,12 +73,12 @@ def command(
     context.exit(train_here(runs, places(), jobs, device, again or measure_again, as_json))
 
 
-def only_those(runs: Sequence[Run], texts: Sequence[str]) -> list[Run]:
-    """The runs whose ids contain one of the texts; all of them where there is no text."""
-    chosen = [run for run in runs if not texts or any(text in run.id for text in texts)]
-    if texts and not chosen:
-        raise UserError(f"no run's id contains {' or '.join(map(shown, texts))}", "`repro show` lists the ids")
-    return chosen
+def only_those(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
+    """The runs whose ids contain one of the first texts (if any is given) and none of the second."""
+    chosen = [run for run in runs if not only or any(text in run.id for text in only)]
+    if only and not chosen:
+        raise UserError(f"no run's id contains {' or '.join(map(shown, only))}", "`repro show` lists the ids")
+    return [run for run in chosen if not any(text in run.id for text in skip)]
 
 
 def train_here(

@@ -142,17 +142,14 @@ def _explain(state: State) -> None:
 
 def retry_command(state: State) -> str:
     """What sends or runs this run again."""
-    experiment = _experiment_of(state)
-    scale = state.id.split(".")[-2]
+    from shlex import join
+
+    from repro.cluster.choice import selection_of
+
+    words = [*selection_of(state.id, places()), "--scale", state.id.split(".")[-2]]
     if state.cluster:
-        return f"repro submit {experiment} --on {state.cluster} --scale {scale} --retry"
-    return f"repro run {experiment} --scale {scale} --only {state.id}"
-
-
-def _experiment_of(state: State) -> str:
-    from repro.cluster.choice import experiment_of
-
-    return experiment_of(state.id, places()) or "EXPERIMENT"
+        return join(["repro", "submit", *words, "--on", state.cluster, "--retry"])
+    return join(["repro", "run", *words, "--only", state.id])
 
 
 def _summary(found: Sequence[State], failed: bool) -> None:

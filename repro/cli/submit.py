@@ -94,7 +94,7 @@ def command(
     here = places()
     profile = profiles.with_sbatch(profiles.load(cluster, here.slurm, asked), options)
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    wanted = submission.Wanted(retry, again)
+    wanted = submission.Wanted(retry, again, _selection(seeds, variants, settings))
     size = max_array_size(profile.slurm_conf)
     plan = submission.plan({name: runs_of(each) for name, each in chosen.items()}, here, profile, wanted, size)
     if dry_run:
@@ -111,6 +111,14 @@ def command(
         _ask(plan, here, profile, yes)
     sent = _send(plan, here, profile, wanted) if plan.runs else []
     _report(plan, sent, experiments, as_json)
+
+
+def _selection(seeds: int | None, variants: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
+    """The options that selected these runs, as they were said."""
+    said = ["--seeds", str(seeds)] if seeds is not None else []
+    for option, values in (("--variant", variants), ("--set", settings)):
+        said += [word for value in values for word in (option, value)]
+    return tuple(said)
 
 
 def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:

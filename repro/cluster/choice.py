@@ -43,14 +43,14 @@ def chosen(patterns: Sequence[str], places: Places, must_match: bool = False) ->
     return found
 
 
-def experiment_of(run_id: str, places: Places) -> str | None:
-    """The experiment that a run was sent for, or else the first that has it."""
+def selection_of(run_id: str, places: Places) -> list[str]:
+    """The words that select this run on a command line: those it was sent with, or else the first experiment's."""
     claim = read_json(places.run(run_id).submitted)
     if claim:
         batch = read_json(jobs_folder(places) / claim["batch"] / "runs.json")
         if batch:
-            return str(batch["experiment"])
-    return next((name for name in catalog.GROUPS["all"] if _of(name)(run_id)), None)
+            return [batch["experiment"], *batch.get("options", [])]
+    return [next((name for name in catalog.GROUPS["all"] if _of(name)(run_id)), "EXPERIMENT")]
 
 
 def _matcher(pattern: str, places: Places) -> Matches:

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from repro.cluster import queue
 from repro.cluster.array import array_for
@@ -36,6 +37,7 @@ class Wanted:
 
     retry: bool = False  # send again what failed
     again: bool = False  # redo what is done
+    options: tuple[str, ...] = ()  # what else selected these runs on the command line, for the command that retries
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
                 shutil.rmtree(batch.path)
                 yield Sent(batch.name, "", (), taken)
                 continue
-            batch.declare(claimed, {"experiment": experiment, "cluster": profile.name, "code": code.name})
+            batch.declare(claimed, _about(experiment, profile, code, wanted))
             array = _submit(batch, len(claimed), places, profile, code)
         except BaseException:
             for run_id, claim in claimed.items():
@@ -128,6 +130,10 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
             raise
         batch.sent(array)
         yield Sent(batch.name, array, tuple(claimed), taken)
+
+
+def _about(experiment: str, profile: Profile, code: Path, wanted: Wanted) -> dict[str, Any]:
+    return {"experiment": experiment, "cluster": profile.name, "code": code.name, "options": wanted.options}
 
 
 def _sendable(state: State, wanted: Wanted) -> bool:

@@ -115,7 +115,7 @@ def _data_note(finals: pd.DataFrame) -> str:
 
 
 def _seeds_note(curves: list[Curve]) -> str:
-    counts = sorted({curve.finished for curve in curves if curve.finished})
+    counts = sorted({curve.finished or curve.running for curve in curves if curve.finished or curve.running})
     if not counts:
         return ""
     if counts == [1]:

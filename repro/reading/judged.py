@@ -128,7 +128,7 @@ def judged(
                 measured = Measured(metric, rows, len(row.runs or ()), allow_mixed)
                 fields = (gate or barred)(row.runs.run, metric, measured.finals) if row.runs else ()
                 found.append(_measured(name, row, paper, measured, fields, margin, tolerance))
-    return found
+    return list(dict.fromkeys(found))  # two panels of a figure may show the same row
 
 
 def quoted(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper]]:

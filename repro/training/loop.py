@@ -24,7 +24,7 @@ from repro.training.schedule import rate
 from repro.training.state import State
 from repro.training.step import Diverged, gradient_norms, stepper
 from repro.training.stop import Stop, Stopped
-from repro.whole import refused
+from repro.whole import explained
 
 
 def train(
@@ -44,15 +44,15 @@ def train(
         return final
     attempt = Attempt.claim(folder, run) if processes.rank() == 0 else Bystander(folder, run)
     try:
-        return _train(run, places, attempt, stop or Stop(), prepare(run.recipe, device))
+        with explained(folder.path):
+            return _train(run, places, attempt, stop or Stop(), prepare(run.recipe, device))
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
         raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None
-    except (UserError, OSError) as problem:
-        known = problem if isinstance(problem, UserError) else refused(folder.path, problem)
+    except UserError as problem:
         with contextlib.suppress(UserError):  # a disk that is full has no room for this either
-            attempt.fail("failed", attempt.iteration, known.problem, known.hint)
-        raise known from problem.__cause__
+            attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)
+        raise
     finally:
         attempt.close()
 

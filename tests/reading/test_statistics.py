@@ -27,7 +27,7 @@ from repro.reading.statistics import (
 )
 from repro.reading.verdicts import Ours, verdict
 
-TRIALS = 40_000
+TRIALS = 30_000
 RNG = np.random.default_rng(6)
 ROOM = 4 * math.sqrt(0.25 / TRIALS)  # four standard errors of a simulated rate
 
@@ -83,7 +83,7 @@ def test_the_interval_of_the_mean_holds_a_single_run_only_two_times_in_three(n, 
     assert (np.abs(single - ours.mean(1)) <= reach).mean() == pytest.approx(coverage, abs=ROOM)
 
 
-def words(paper: Paper, n: int, std: float, at: float, margin: float = 0.5, trials: int = 1200) -> dict[str, float]:
+def words(paper: Paper, n: int, std: float, at: float, margin: float = 0.5, trials: int = 1000) -> dict[str, float]:
     """How often each word comes out, over simulated rows of n seeds; a number of the paper's is drawn as ours are."""
     rng = np.random.default_rng(110)
     counts: dict[str, int] = {}

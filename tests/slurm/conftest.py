@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import time
@@ -96,15 +98,29 @@ def _profile() -> Profile:
     return profile
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One test at a time has the cluster, whatever runs beside it: some preempt, and one takes a node down."""
+    with Path("/tmp/repro-local-cluster.tests").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture
 def cluster(_profile: Profile, here: Places) -> Iterator[Cluster]:
     cluster = Cluster(_profile, here)
-    yield cluster
-    jobs = [path.parent.name for path in here.results.glob("jobs/*/runs.json")]
-    if jobs:
-        cluster.slurm("scancel", "--signal=KILL", *(f"--name={name}" for name in jobs[:1]))
-        for name in jobs:
-            cluster.slurm("scancel", f"--name={name}")
+    with alone():
+        yield cluster
+        _clear(cluster)
+
+
+def _clear(cluster: Cluster) -> None:
+    """Nothing that a test sent outlives it."""
+    jobs = [path.parent.name for path in cluster.places.results.glob("jobs/*/runs.json")]
+    for name in jobs:
+        cluster.slurm("scancel", f"--name={name}")
+    waiting = ["squeue", "-h", "--name", ",".join(jobs), "-o", "%i"]
+    until(lambda: not jobs or not cluster.slurm(*waiting).strip(), 30, "the test's jobs to end")
 
 
 @dataclass(frozen=True)
@@ -148,6 +164,7 @@ def _tensors(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def unbroken(_profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     folder: Path = tmp_path_factory.mktemp("unbroken")
     cluster = Cluster(_profile, Places(folder / "results", folder / "figures", folder / "data"))
-    cluster.send(long_run())
-    cluster.done(long_run())
+    with alone():
+        cluster.send(long_run())
+        cluster.done(long_run())
     return Unbroken(cluster.places)

@@ -1,6 +1,7 @@
 """Exactly one attempt publishes; what is damaged is seen; what cannot go on says why."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -55,7 +56,7 @@ def test_a_writer_that_wakes_up_in_the_middle_of_a_write_writes_into_nothing(fol
     new = Attempt.claim(folder, tiny)
     new.open_metrics(0)
     new.record({"iteration": 1})
-    old._metrics.write(b"late\n")  # the check had been passed before the new attempt came
+    os.write(old._metrics, b"late\n")  # the check had been passed before the new attempt came
     old.close(), new.close()
     assert b"late" not in folder.metrics.read_bytes()
 
@@ -68,18 +69,33 @@ def test_metrics_beyond_the_checkpoint_are_cut_off(folder, tiny):
     attempt.close()
     again = Attempt.claim(folder, tiny)
     again.open_metrics(size)
-    again.close()
+    again.close(), again.close()
     assert folder.metrics.stat().st_size == size
 
 
 def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
     attempt = Attempt.claim(folder, tiny)
     attempt.open_metrics(0)
-    size = attempt.record({"iteration": 1})
+    attempt.save({"iteration": 1, "metrics_size": attempt.record({"iteration": 1})})
     attempt.close()
     folder.metrics.write_bytes(folder.metrics.read_bytes().replace(b"1", b"7", 1))
-    with pytest.raises(RunFailed, match="damaged before its checkpoint, at byte 0"):
-        Attempt.claim(folder, tiny).open_metrics(size)
+    with pytest.raises(Incomplete, match=r"damaged: .*checkpoint.pt` \(its `metrics.jsonl` is damaged at byte 0 of"):
+        Attempt.claim(folder, tiny).load()
+
+
+def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(folder, tiny):
+    attempt = Attempt.claim(folder, tiny)
+    attempt.open_metrics(0)
+    sizes = [attempt.record({"iteration": 1})]
+    attempt.save({"iteration": 1, "metrics_size": sizes[0]})
+    sizes += [attempt.record({"iteration": 2})]
+    attempt.save({"iteration": 2, "metrics_size": sizes[1]})
+    attempt.close()
+    folder.metrics.write_bytes(folder.metrics.read_bytes()[:-1])
+    again = Attempt.claim(folder, tiny)
+    assert again.load()["iteration"] == 1
+    assert "checkpoint.pt` (its `metrics.jsonl` is damaged at byte" in folder.log.read_text()
+    assert checkpoints.find(folder).damaged == ()  # the good one is the newest now, and the next save keeps it
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
@@ -93,16 +109,16 @@ def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
     folder.path.mkdir()
     for iteration in (1, 2):
-        checkpoints.save(folder, {"iteration": iteration}, lambda: None)
+        checkpoints.save(folder, {"iteration": iteration, "metrics_size": 0}, lambda: None)
     content = bytearray(folder.checkpoint.read_bytes())
     content[len(content) // 2] ^= 1
     folder.checkpoint.write_bytes(content)
-    assert checkpoints.load(folder) == {"iteration": 1}
+    assert checkpoints.load(folder)["iteration"] == 1
 
 
 def test_a_checkpoint_cut_at_any_length_is_never_loaded(folder):
     folder.path.mkdir()
-    checkpoints.save(folder, {"iteration": 1}, lambda: None)
+    checkpoints.save(folder, {"iteration": 1, "metrics_size": 0}, lambda: None)
     content = folder.checkpoint.read_bytes()
     for size in range(0, len(content), 7):
         folder.checkpoint.write_bytes(content[:size])

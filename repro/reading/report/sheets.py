@@ -97,20 +97,16 @@ def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, 
 def _level(one: Judged, linked: dict[str, str]) -> tuple[Cell, ...]:
     error = one.paper.reading_error
     theirs = f"{one.paper.value:.2f}" + (f" ± {error:g}" if error else "")
-    ours = MISSING
+    ours, value = MISSING, ""
     if one.mean is not None:
+        value = f"{one.mean:.6f}"
         spread = "" if one.std is None else f" ± {one.std:.2f}"
         ours = f"{one.mean:.2f}{spread} ({one.n})"
     return (
         Cell(one.row, one.row),
         Cell(_split(one.metric), one.metric),
         Cell(theirs, f"{one.paper.value}", True),
-        Cell(
-            ours,
-            "" if one.mean is None else f"{one.mean:.6f}",
-            True,
-            _link(one.runs, linked) if one.mean is not None else "",
-        ),
+        Cell(ours, value, True, _link(one.runs, linked) if value else ""),
         Cell(one.verdict.word, one.verdict.word, word=True),
     )
 

@@ -1,0 +1,157 @@
+"""`repro diff`, as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner, Result
+
+import repro.cli.diff as page
+from experiments.cifar10 import PLAIN, RESNET
+from experiments.recipes import SCALES
+from repro.cli import cli
+from repro.errors import UserError
+
+SCHEMA = Path(page.__file__).parent.parent / "reading" / "diff.schema.json"
+SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)
+PRINTED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61, 1202: 7.93}
+
+
+def repro(*words: str) -> Result:
+    return CliRunner().invoke(cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False)
+
+
+@pytest.fixture
+def table6_as_printed(finished):
+    def write(off: float = 0.0, seeds: int = 5) -> None:
+        for depth, printed in PRINTED.items():
+            for run in list(RESNET[depth])[:seeds]:
+                finished(run, test_error=printed + off + SPREAD[run.seed], train_error=0.05)
+
+    return write
+
+
+def test_all_there_and_all_well_is_0(places, table6_as_printed):
+    table6_as_printed()
+    assert repro("diff", "table6").return_value == 0
+
+
+def test_something_worse_is_1(places, table6_as_printed):
+    table6_as_printed(off=3.0)
+    assert repro("diff", "table6").return_value == 1
+
+
+def test_fail_on_says_what_is_1(places, table6_as_printed):
+    table6_as_printed(off=3.0)
+    assert repro("diff", "table6", "--fail-on", "better").return_value == 0
+    assert repro("diff", "table6", "--fail-on", "better,worse").return_value == 1
+    assert repro("diff", "table6", "--fail-on", "").return_value == 0
+
+
+def test_something_missing_is_3_and_with_fail_on_1(places, table6_as_printed):
+    table6_as_printed(seeds=2)
+    assert repro("diff", "table6").return_value == 3
+    assert repro("diff", "table6", "--fail-on", "incomplete").return_value == 1
+    assert repro("diff", "figure1", "--fail-on", "missing").return_value == 1
+
+
+def test_fewer_seeds_may_be_asked_for(places, table6_as_printed):
+    table6_as_printed(seeds=2)
+    assert repro("diff", "table6", "--seeds", "2").return_value == 0
+
+
+def test_an_unknown_word_is_refused(places):
+    with pytest.raises(UserError, match="no verdict is called `worst`"):
+        repro("diff", "table6", "--fail-on", "worst")
+
+
+def test_a_table_that_is_not_reproduced_here_is_refused(places):
+    with pytest.raises(UserError, match="`table7` is not reproduced here"):
+        repro("diff", "table7")
+
+
+@pytest.mark.parametrize("scale", ["paper", "quick", "smoke"])
+def test_the_json_is_one_document_that_the_schema_describes(places, finished, scale):
+    for run in SCALES[scale](PLAIN[20].run).repeated(2):
+        finished(run, [30.0, 20.0], test_error=9.7 + run.seed / 10, train_error=1.4)
+    said = repro("diff", "figure6", "--scale", scale, "--json")
+    whole = json.loads(said.stdout)
+    jsonschema.validate(whole, json.loads(SCHEMA.read_text()))
+    assert whole["scale"] == scale
+    assert repro("diff", "figure6", "--scale", scale, "--format", "json").stdout == said.stdout
+
+
+def test_without_names_everything_is_compared(places):
+    whole = json.loads(repro("diff", "--json").stdout)
+    assert {"table6", "figure4", "table1"} <= set(whole["experiments"])
+
+
+def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places, finished):
+    finished(SCALES["smoke"](RESNET[20].run), test_error=40.0)
+    said = repro("diff", "table6")
+    assert said.stderr == "scale: smoke (the most serious with results; --scale chooses another)\n"
+    assert said.stdout.startswith("At scale smoke. Of 12 numbers, ")
+    assert "table6 ResNet-20 test_error: not comparable\n" in said.stdout
+
+
+def test_a_folder_with_problems_is_told(places, table6_as_printed):
+    table6_as_printed()
+    (places.runs / "holiday").mkdir()
+    assert "Folders with problems\n  runs/holiday: not a run: it has no run.json\n" in repro("diff", "table6").stdout
+
+
+@pytest.mark.parametrize("form", ["md", "latex", "csv", "html"])
+def test_every_format_is_printed(places, table6_as_printed, form):
+    table6_as_printed()
+    assert "ResNet-1202" in repro("diff", "table6", "--format", form).stdout
+
+
+def test_against_another_labs_numbers(places, table6_as_printed, tmp_path):
+    table6_as_printed()
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("experiment,row,metric,value\ntable6,ResNet-20,test_error,8.75\n")
+    said = repro("diff", "table6", "--against", str(theirs))
+    assert said.return_value == 0
+    assert said.stdout.startswith("Of 1 number, 1 is reproduced.")
+
+
+def in_a_terminal(*words: str, **environment: str) -> str:
+    """What the command prints where standard output is a terminal."""
+    import pty
+
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "repro.cli", *words]
+    process = subprocess.Popen(command, stdout=slave, stderr=subprocess.DEVNULL, env=os.environ | environment)
+    os.close(slave)
+    said = b""
+    while True:
+        try:
+            said += (chunk := os.read(master, 65536))
+        except OSError:
+            break
+        if not chunk:
+            break
+    os.close(master)
+    process.wait()
+    return said.decode()
+
+
+def test_colour_is_for_terminals_that_want_it(places, table6_as_printed):
+    table6_as_printed()
+    assert "\x1b[32mreproduced" in in_a_terminal("diff", "table6", TERM="xterm")
+    assert "\x1b" not in in_a_terminal("diff", "table6", TERM="xterm", NO_COLOR="1")
+    assert "\x1b" not in repro("diff", "table6").stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_lines_are_as_wide_as_columns_says(places, table6_as_printed, monkeypatch, columns):
+    table6_as_printed()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = repro("diff", "table6").stdout.splitlines()
+    assert columns - 25 < max(map(len, lines)) <= columns

@@ -1,0 +1,117 @@
+"""`repro status`: its columns, its patterns, what it says of failures, and what it fits into a narrow terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from experiments.recipes import CIFAR10, SCALES
+from repro.cli import main
+from repro.cli.status import _table
+from repro.cluster.state import State
+from repro.folders import Places, to_json, write_whole
+from repro.spec import Run, plain, resnet
+from tests.cluster.fake_slurm import laptop
+
+SMOKE = SCALES["smoke"]
+DONE, FAILED, OTHER = SMOKE(Run(resnet(20), CIFAR10)), SMOKE(Run(plain(56), CIFAR10)), SMOKE(Run(plain(20), CIFAR10, 7))
+
+
+@pytest.fixture(autouse=True)
+def _some_runs(here: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
+    final = {"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "provenance": {"host": "gpu1"}}
+    write_whole(here.run(DONE.id).final, to_json(final))
+    write_whole(here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"}))
+    write_whole(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
+    write_whole(here.run(OTHER.id).definition, b"{}")
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", *words])
+    assert not ended.value.code
+    return capsys.readouterr().out.splitlines()
+
+
+def test_piped_it_is_tabs_with_whole_names(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys)
+    assert lines[0].split("\t")[:5] == ["run", "state", "reason", "attempt", "iteration"]
+    row = next(line.split("\t") for line in lines if line.startswith(DONE.id))
+    assert (row[1], row[4], row[7], row[10]) == ("done", "200/200", "8.75", "gpu1")
+
+
+def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads("\n".join(said(capsys, "--json")))
+    assert found["schema"] == 1
+    assert {run["id"]: run["state"] for run in found["runs"]} == {
+        DONE.id: "done",
+        FAILED.id: "failed",
+        OTHER.id: "lacking",
+    }
+
+
+@pytest.mark.parametrize(
+    ("patterns", "ids"),
+    [
+        (["table6"], {DONE.id}),
+        (["figure6"], {DONE.id, FAILED.id, OTHER.id}),
+        (["figure6", "!*56*"], {DONE.id, OTHER.id}),
+        (["plain-*"], {FAILED.id, OTHER.id}),
+        (["nothing*"], set()),
+    ],
+)
+def test_patterns_choose_runs(patterns: list[str], ids: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert {line.split("\t")[0] for line in said(capsys, *patterns)[1:]} == ids
+
+
+def test_a_failed_run_shows_its_last_words_its_likely_cause_and_what_to_type(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = "\n".join(said(capsys, "--failed"))
+    assert DONE.id not in text
+    assert "    CUDA out of memory" in text
+    assert "likely cause: the GPU's memory was too small" in text
+    assert f"to retry: repro run figure1 --scale smoke --only {FAILED.id}" in text
+
+
+def test_a_pattern_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "a/../b"])
+    assert ended.value.code == 2
+    assert "is not a pattern" in capsys.readouterr().err
+
+
+def test_looking_more_often_than_every_ten_seconds_is_refused() -> None:
+    from repro.cli.status import command
+
+    assert CliRunner().invoke(command, ["--watch", "--every", "5"]).exit_code == 2
+
+
+def test_watching_ends_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(said(capsys, "--watch")) == 4
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 120, 200])
+def test_a_narrow_terminal_loses_columns_and_never_part_of_an_id(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    running = State(DONE.id, "running", "", 2, 40, 200, 75.0, 50.0, 40.0, "gpu1", "100_0", "1:00", "30:00", "mine")
+    _table([running])
+    header, row = capsys.readouterr().out.splitlines()
+    assert row.startswith(DONE.id)
+    assert "running" in row
+    assert ("where" in header) == (columns >= 200)
+    assert len(row) <= max(columns, len(DONE.id) + len("  running"))
+
+
+def test_no_runs_are_no_error(
+    here: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_RESULTS", os.devnull + "-nowhere")
+    assert len(said(capsys)) == 1

@@ -1,0 +1,177 @@
+"""`repro submit`: what it prints, what it asks, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from repro.cli import main
+from repro.cluster import submission
+from repro.folders import Places
+from tests.cluster.fake_slurm import FakeSlurm, laptop
+
+TABLE6 = ("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "1")
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    fake = FakeSlurm.install(tmp_path / "fake-slurm")
+    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
+    return fake
+
+
+@pytest.fixture
+def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
+
+
+def code(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.usefixtures("no_slurm")
+def test_a_dry_run_of_everything_prints_sbatch_text_without_slurm(
+    capsys: pytest.CaptureFixture[str], here: Places
+) -> None:
+    assert code("submit", "all", "--on", "example", "--dry-run") == 0
+    said = capsys.readouterr()
+    assert said.out.count("#!/bin/bash") >= 3
+    assert said.out.count("\nsrun ") == said.out.count("#!/bin/bash")
+    assert not here.results.exists()
+
+
+def test_it_prints_the_arrays_number_and_what_to_type_next(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(*TABLE6, "--yes") == 0
+    said = capsys.readouterr()
+    assert said.out == "100\n"
+    assert "GPU-hours" in said.err
+    assert said.err.endswith("next: repro status table6\n")
+
+
+def test_asking_twice_sends_once(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    code(*TABLE6)
+    capsys.readouterr()
+    assert code(*TABLE6) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "left alone: 6 queued\nnothing to send\n")
+
+
+def test_json_names_what_was_sent_and_what_was_left(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    code(*TABLE6, "--json")
+    first = json.loads(capsys.readouterr().out)
+    code(*TABLE6, "--json")
+    second = json.loads(capsys.readouterr().out)
+    assert first["schema"] == 1
+    assert (first["sent"][0]["array"], len(first["sent"][0]["runs"]), first["left"]) == ("100", 6, [])
+    assert (second["sent"], {left["state"] for left in second["left"]}) == ([], {"queued"})
+
+
+def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_ASK_ABOVE_JOBS", "3")
+    assert code(*TABLE6) == 2
+    assert "are above this cluster's limits for not asking" in capsys.readouterr().err
+    assert slurm.arrays() == []
+    assert code(*TABLE6, "--yes") == 0
+
+
+def test_options_reach_the_sbatch_text(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--partition",
+        "gpu",
+        "--account",
+        "mine",
+        "--time",
+        "1:30:00",
+        "--gpus",
+        "2",
+        "--max-parallel",
+        "4",
+        "--sbatch",
+        "reservation=spring",
+    ]
+    assert code(*TABLE6, *words, "--dry-run") == 0
+    text = capsys.readouterr().out
+    for line in ("partition=gpu", "account=mine", "time=90", "gpus-per-node=2", "array=0-5%4", "reservation=spring"):
+        assert f"#SBATCH --{line}\n" in text
+
+
+def test_slurms_verdict_is_relayed(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(*TABLE6, "--test-only") == 0
+    assert "to start at" in capsys.readouterr().out
+    assert code(*TABLE6, "--test-only", "--partition", "nowhere") == 4
+    assert "SLURM refuses it: invalid partition specified: nowhere" in capsys.readouterr().err
+
+
+def test_a_dry_run_and_a_test_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(*TABLE6, "--dry-run", "--test-only") == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_slurm")
+def test_without_slurm_it_says_what_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(*TABLE6) == 4
+    assert "no `sbatch` here" in capsys.readouterr().err
+
+
+def test_what_failed_is_named_with_the_way_to_retry(
+    slurm: FakeSlurm, here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code(*TABLE6)
+    slurm.end("100")
+    for path in here.runs.iterdir():
+        (path / "failed.json").write_text('{"state": "failed", "problem": "no data"}')
+    code(*TABLE6)
+    assert "left alone: 6 failed\nhint: `--retry`" in capsys.readouterr().err
+    code("status", "--failed", "resnet-20.*")
+    assert "to retry: repro submit table6 --seeds 1 --scale smoke --on example --retry" in capsys.readouterr().out
+    assert code(*TABLE6, "--retry") == 0
+    assert len(slurm.arrays()[1]) == 6
+
+
+def test_runs_taken_at_the_same_moment_are_told(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "take", lambda folder, ours, old: None)
+    assert code(*TABLE6) == 0
+    assert "left 6 runs that somebody else sent at this moment" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_what_was_sent(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submission, "_submit", interrupted)
+    assert code(*TABLE6) == 130
+    assert "sent: 0 runs; not sent: 6 runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("submit", "tabel6", "--on", "example"), "no experiment named `tabel6`"),
+        (("submit", "table6", "--on", "exampel"), "no cluster named `exampel`"),
+        (("submit", "table6", "--on", "../x"), "is not a name for a cluster"),
+        ((*TABLE6, "--time", "soon"), "is not a time"),
+        ((*TABLE6, "--partition", "x\ny"), "`partition` is"),
+        ((*TABLE6, "--sbatch", "wrap=sh"), "is not free"),
+        ((*TABLE6, "--cpus", "0"), "`cpus` is `0`"),
+        (("submit", "table7", "--on", "example"), "is not reproduced here"),
+    ],
+)
+def test_mistakes_are_usage_errors_and_write_nothing(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], here: Places
+) -> None:
+    assert code(*words) == 2
+    assert said in capsys.readouterr().err
+    assert not here.results.exists()
