@@ -83,7 +83,7 @@ def named(name: str) -> Net:
 
 
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
-    from repro.evaluation.ensemble import ensemble
+    from repro.predictions import ensemble
 
     errors = ensemble(files)
     what = f"ensemble of {len(files)}"
@@ -96,7 +96,7 @@ def _of_weights(
     import torch
 
     from repro.evaluation.photos import errors, scores_of
-    from repro.evaluation.predictions import save as keep
+    from repro.predictions import save as keep
     from repro.training.machine import prepare
 
     run = catalog.scale(scale)(Run(net, import_module("experiments.recipes").IMAGENET))

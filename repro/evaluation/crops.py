@@ -18,8 +18,8 @@ from torch import Tensor
 
 from repro.data.photos import Photos
 from repro.data.views import Pixels, centre, ten
-from repro.evaluation.predictions import Scores
 from repro.nets import ConvNet
+from repro.predictions import Scores
 
 CROPS = 80  # in one forward pass: enough for a GPU, and a laptop still has the memory
 

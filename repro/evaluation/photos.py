@@ -9,9 +9,9 @@ from repro import processes
 from repro.data.photos import Photos
 from repro.evaluation.crops import center, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
-from repro.evaluation.predictions import Scores, save, top_errors
 from repro.folders import Folder
 from repro.nets import ConvNet
+from repro.predictions import Scores, save, top_errors
 from repro.spec import Run
 
 WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}

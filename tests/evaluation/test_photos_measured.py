@@ -12,8 +12,8 @@ from generated_source import IMAGES, net, photos, run
 from torch import distributed
 
 from repro.evaluation.photos import measure, scores_of
-from repro.evaluation.predictions import errors_of, load
 from repro.folders import Folder
+from repro.predictions import errors_of, load
 
 WAYS = ("center", "ten_crop", "multi_scale")
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from repro.errors import UserError
-from repro.evaluation.ensemble import ensemble
-from repro.evaluation.predictions import Scores, save
+from repro.predictions import Scores, ensemble, save
 
 LABELS = np.array([0, 1, 2])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from repro.errors import Lacking, RunFailed, UserError
-from repro.evaluation.predictions import Scores, best_classes, load, save, top_errors
+from repro.predictions import Scores, best_classes, load, save, top_errors
 
 
 def scores_of(seed: int, images: int = 400, classes: int = 1000) -> Scores:
