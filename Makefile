@@ -5,7 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow test-long check lock clean
+# make test-slow   the slow ones; make test-slurm: those that need `slurm/local-cluster up`
+
+.PHONY: install demo test test-slow test-slurm test-long check lock clean
 
 install: .venv/.installed
 
@@ -20,10 +22,13 @@ demo: install
 	$(BIN)/repro reproduce table6 figure6 --scale smoke --skip resnet-1202
 
 test: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm"
 
 test-slow: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not slurm"
+
+test-slurm: install
+	$(BIN)/python -m pytest -m slurm
 
 check: install
 	$(BIN)/ruff check .

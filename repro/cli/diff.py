@@ -40,9 +40,10 @@ def command(
 
     Without EXPERIMENT: all of them. For example:  repro diff table6 figure6
     """
-    from repro.reading.diff import compared, document, words_of
+    from repro.reading.diff import compared, words_of
+    from repro.reading.document import document, formatted
     from repro.reading.frame import collect, scale_with_results
-    from repro.reading.telling import formatted, told
+    from repro.reading.telling import told
 
     failures = words_of(fail_on)
     declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})

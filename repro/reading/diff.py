@@ -1,12 +1,10 @@
 """The diff: every number and every claim with its word, what departs from the paper, and what is still lacking.
 
-`compared` computes it; `document` is its JSON, which `diff.schema.json` beside this page describes; `telling` says it
-to people.
+`compared` computes it; `telling` says it to people, `document` writes it down for programs.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,94 +91,6 @@ def words_of(text: str) -> tuple[str, ...]:
     return words
 
 
-def document(diff: Diff) -> dict[str, Any]:
-    """The diff as plain JSON values."""
-    from repro.reading.telling import summary
-
-    return {
-        "experiments": list(diff.experiments),
-        "scale": diff.scale,
-        "against": diff.against,
-        "summary": summary(diff),
-        "rows": [_row(row) for row in diff.rows],
-        "claims": [_claim(claim) for claim in diff.claims],
-        "curves": [_curve(gap) for gap in diff.curves],
-        "quoted": [_quoted(*number) for number in diff.quoted],
-        "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
-        "missing_runs": list(diff.lacking),
-        "problems": [{"folder": problem.folder, "problem": problem.problem} for problem in diff.problems],
-    }
-
-
-def _row(row: Judged) -> dict[str, Any]:
-    return {
-        "experiment": row.experiment,
-        "row": row.row,
-        "metric": row.metric,
-        "paper": row.paper.value,
-        "paper_kind": row.paper.kind,
-        "ours_mean": _number(row.mean),
-        "ours_std": _number(row.std),
-        "n": row.n,
-        "low": _number(row.verdict.low),
-        "high": _number(row.verdict.high),
-        "verdict": row.verdict.word,
-        "reasons": list(row.verdict.reasons),
-        "runs": list(row.runs),
-        "planned": row.planned,
-        "paper_std": row.paper.std,
-        "paper_n": row.paper.n,
-    }
-
-
-def _claim(claim: Claimed) -> dict[str, Any]:
-    evidence = [
-        {
-            "word": finding.word,
-            "said": finding.said,
-            "p": _number(finding.p),
-            "effect": _number(finding.effect),
-            "low": _number(finding.low),
-            "high": _number(finding.high),
-            "runs": list(finding.runs),
-        }
-        for finding in claim.evidence
-    ]
-    return {
-        "id": claim.claim.id,
-        "text": claim.claim.text,
-        "verdict": claim.word,
-        "p": _number(claim.p),
-        "evidence": evidence,
-        "experiment": claim.experiment,
-        "where": claim.claim.where,
-        "checked": claim.checked,
-    }
-
-
-def _curve(gap: Gap) -> dict[str, Any]:
-    return {
-        "experiment": gap.experiment,
-        "row": gap.row,
-        "split": gap.split,
-        "rate": gap.phase,
-        "gap": _number(gap.gap),
-        "reading_error": gap.reading_error,
-        "within_reading_error": gap.within,
-        "points": gap.points,
-        "runs": list(gap.runs),
-    }
-
-
-def _quoted(experiment: str, row: str, metric: str, paper: Paper) -> dict[str, Any]:
-    return {"experiment": experiment, "row": row, "metric": metric, "paper": paper.value}
-
-
-def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
-    named = {"field": departure.field, "paper": departure.paper, "ours": departure.ours, "why": departure.why}
-    return named | {"nets": list(nets)}
-
-
 def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...]]:
     """Every departure of the runs asked for, and of the images they saw, with the nets it concerns."""
     data = {
@@ -192,8 +102,3 @@ def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...
         for departure in departures(run, data.get(run.id)):
             found.setdefault(departure, {})[run.net.name] = None
     return {departure: tuple(nets) for departure, nets in found.items()}
-
-
-def _number(value: float | None) -> float | None:
-    """A number that JSON has; NaN and infinity have their place in the reasons."""
-    return None if value is None or not math.isfinite(value) else float(value)

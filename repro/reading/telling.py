@@ -10,13 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from repro.experiment import Paper
 from repro.reading.claims import Claimed
-from repro.reading.diff import Diff, document
+from repro.reading.diff import Diff
 from repro.reading.evidence import Finding
-from repro.reading.formats import Format, Sheet, render
 from repro.reading.gaps import Gap
 from repro.reading.judged import Judged
 
@@ -52,32 +49,21 @@ def summary(diff: Diff) -> str:
 
 
 def told(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) -> str:
-    """The whole diff as lines of at most `width` columns."""
+    """The whole diff as lines of at most `width` columns. What bars many numbers from comparison is said once."""
     lines = [*_wrapped(summary(diff), width)]
     for row in diff.rows:
-        lines += ["", _headline(f"{row.experiment} {row.row} {row.metric}", _word(row), row.verdict.word, paint)]
+        lines += ["", _headline(f"{row.experiment} {row.row} {row.metric}", word_of(row), row.verdict.word, paint)]
         lines += _indented(_row_lines(row), width)
     for claim in (claim for claim in diff.claims if claim.checked):
-        p = "" if claim.p is None else f" (p = {_p(claim.p)})"
+        p = "" if claim.p is None else f" (p = {p_value(claim.p)})"
         lines += ["", _headline(f"claim {claim.claim.id}", claim.word + p, claim.word, paint)]
-        lines += _indented([f"{claim.claim.text} [{claim.claim.where}]", *map(_evidence, claim.evidence)], width)
+        lines += _indented([f"{claim.claim.text} [{claim.claim.where}]", *map(in_words, claim.evidence)], width)
+    lines += _section("What makes numbers not comparable", _barred(diff.rows), width)
     lines += _section("Claims that nothing here checks", _unchecked(diff.claims), width)
     lines += _section("Curves, against those read off the paper's figures", map(_curve, diff.curves), width)
     lines += _section("Departures from the paper's protocol", departures(diff), width)
     lines += _section("Folders with problems", (f"{p.folder}: {p.problem}" for p in diff.problems), width)
     return "\n".join(lines) + "\n"
-
-
-def formatted(diff: Diff, form: Format) -> str:
-    """The diff in one of the formats; `json` is the CLI's own document."""
-    if form == "table":
-        return told(diff)
-    if form == "csv":
-        return render(_facts(diff), "csv")
-    title = "Ours and the paper's" if diff.against is None else f"Ours and those of {diff.against}"
-    numbers = Sheet(title, _number_cells(diff), pd.DataFrame(), (summary(diff), *departures(diff)), ("paper", "ours"))
-    sheets = [numbers, *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else [])]
-    return "\n".join(render(sheet, form) for sheet in sheets)
 
 
 def departures(diff: Diff) -> list[str]:
@@ -119,7 +105,7 @@ def _claims_in_words(claims: Sequence[Claimed]) -> str:
     return f"Of {len(claims)} claim{_s(claims)} that can be checked, {', '.join(parts)}."
 
 
-def _word(row: Judged) -> str:
+def word_of(row: Judged) -> str:
     """`incomplete` says how far it is."""
     return f"incomplete {row.n}/{row.planned}" if row.verdict.word == "incomplete" else row.verdict.word
 
@@ -127,14 +113,26 @@ def _word(row: Judged) -> str:
 def _row_lines(row: Judged) -> list[str]:
     if row.verdict.word == "missing":
         return [" · ".join([f"paper {paper_cell(row.paper)}", *row.verdict.reasons])]
+    if row.verdict.word == "not comparable":
+        return [f"paper {paper_cell(row.paper)} · ours {our_cell(row)}"]
     return [_measured(row), *row.verdict.reasons]
+
+
+def _barred(rows: Iterable[Judged]) -> list[str]:
+    """Each set of reasons with the rows it concerns."""
+    found: dict[tuple[str, ...], dict[str, dict[str, None]]] = {}
+    for row in rows:
+        if row.verdict.word == "not comparable":
+            found.setdefault(row.verdict.reasons, {}).setdefault(row.experiment, {})[row.row] = None
+    named = lambda tables: "; ".join(f"{name} {', '.join(rows)}" for name, rows in tables.items())  # noqa: E731
+    return [f"{named(tables)}: {'; '.join(reasons)}" for reasons, tables in found.items()]
 
 
 def _measured(row: Judged) -> str:
     """paper 6.61 ± 0.16 (n = 5) · ours 6.58 ± 0.14 (n = 5) · 95 %: 6.40 to 6.76"""
     parts = [f"paper {paper_cell(row.paper)}", f"ours {our_cell(row)}"]
     if row.verdict.low is not None and row.verdict.high is not None:
-        what = "mean" if row.paper.kind == "mean" or row.verdict.word == "not comparable" else "one more run"
+        what = "mean" if row.paper.kind == "mean" else "one more run"
         parts.append(f"95 % of {what}: {row.verdict.low:.2f} to {row.verdict.high:.2f}")
     return " · ".join(parts)
 
@@ -154,12 +152,12 @@ def our_cell(row: Judged) -> str:
     return f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "") + f" (n = {row.n})"
 
 
-def _evidence(finding: Finding) -> str:
+def in_words(finding: Finding) -> str:
     """One part of a claim, with its effect and the interval."""
     if finding.low is None or finding.high is None or finding.p is None:
         return finding.said
     effect = f"{finding.effect:.3g} ({finding.low:.3g} to {finding.high:.3g})"
-    return f"{finding.said}: {effect}, p = {_p(finding.p)} alone"
+    return f"{finding.said}: {effect}, p = {p_value(finding.p)} alone"
 
 
 def _unchecked(claims: Iterable[Claimed]) -> list[str]:
@@ -197,52 +195,7 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     )
 
 
-def _number_cells(diff: Diff) -> pd.DataFrame:
-    cells = [
-        {
-            "experiment": row.experiment,
-            "row": row.row,
-            "metric": row.metric,
-            "paper": paper_cell(row.paper),
-            "ours": our_cell(row),
-            "verdict": _word(row),
-            "why": "; ".join(row.verdict.reasons),
-        }
-        for row in diff.rows
-    ]
-    return pd.DataFrame(cells, columns=["experiment", "row", "metric", "paper", "ours", "verdict", "why"])
-
-
-def _claim_cells(diff: Diff) -> pd.DataFrame:
-    cells = [
-        {
-            "claim": claim.claim.id,
-            "text": claim.claim.text,
-            "verdict": claim.word,
-            "p": "" if claim.p is None else _p(claim.p),
-            "evidence": "; ".join(map(_evidence, claim.evidence)),
-        }
-        for claim in diff.claims
-    ]
-    return pd.DataFrame(cells, columns=["claim", "text", "verdict", "p", "evidence"])
-
-
-def _facts(diff: Diff) -> Sheet:
-    """Numbers and claims in one CSV: a claim is a line whose metric is `claim`."""
-    whole = document(diff)
-    columns = ["experiment", "row", "metric", "paper", "paper_kind", "ours_mean", "ours_std", "n", "low", "high"]
-    columns += ["verdict", "reasons", "runs"]
-    lines: list[dict[str, Any]] = list(whole["rows"])
-    for claim in whole["claims"]:
-        said = [finding["said"] for finding in claim["evidence"]]
-        ids = list(dict.fromkeys(run for finding in claim["evidence"] for run in finding["runs"]))
-        about = {"experiment": claim["experiment"], "row": claim["id"], "metric": "claim", "verdict": claim["verdict"]}
-        lines.append(about | {"reasons": said, "runs": ids})
-    facts = pd.DataFrame(lines, columns=columns)
-    return Sheet("", facts, facts)
-
-
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else "below 0.001"
 
 

@@ -39,13 +39,17 @@ def train(
     A run that is done is left alone, or measured again from its last checkpoint.
     """
     folder = places.run(run.id)
-    final: dict[str, Any] | None = read_json(folder.final)
-    if final is not None and not measure_again:
+
+    def done() -> dict[str, Any] | None:
+        return None if measure_again else read_json(folder.final)
+
+    if final := done():
         return final
     attempt = Attempt.claim(folder, run) if processes.rank() == 0 else Bystander(folder, run)
     try:
         with explained(folder.path):
-            return _train(run, places, attempt, stop or Stop(), prepare(run.recipe, device))
+            stop, device = stop or Stop(), prepare(run.recipe, device)
+            return done() or _train(run, places, attempt, stop, device)  # an older attempt may just have ended it
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
         raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None

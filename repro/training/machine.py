@@ -18,7 +18,7 @@ import torch
 
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
-from repro.folders import ROOT
+from repro.folders import ROOT, read_json
 from repro.spec import Recipe, Run
 from repro.training.attempt import job
 
@@ -114,6 +114,9 @@ def code_hash() -> str:
 @cache
 def commit() -> dict[str, Any]:
     """The commit and whether the tree differed from it; a frozen copy of the code carries both in a file."""
+    frozen: dict[str, Any] | None = read_json(ROOT / "commit.json")
+    if frozen is not None:
+        return frozen
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout

@@ -16,9 +16,10 @@ from experiments.recipes import SCALES
 from repro import catalog
 from repro.errors import UserError
 from repro.experiment import Experiment, Skipped, at
-from repro.reading.diff import Diff, compared, document, words_of
+from repro.reading.diff import Diff, compared, words_of
+from repro.reading.document import document, formatted
 from repro.reading.frame import collect
-from repro.reading.telling import formatted, summary, told
+from repro.reading.telling import summary, told
 
 SCHEMA = json.loads(Path(repro.reading.diff.__file__).with_name("diff.schema.json").read_text())
 SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,14 +27,18 @@ def small_run() -> Run:
 
 
 def prepared(folder: Path) -> Path:
-    """A folder with the small data set in it. From here on, this process saves at every iteration."""
+    """A folder with the small data set in it, and a run that nobody damages.
+
+    From here on this process saves at every iteration, and has imported whatever training imports on its way.
+    """
     torch.set_num_threads(1)
-    machine.SAVE_SHARE = float("inf")
+    os.environ["REPRO_SAVE_EVERY"], machine.SAVE_SHARE = "0", float("inf")
     draws = np.random.default_rng(0)
     images = [draws.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8) for count in (32, 8)]
     labels = [np.arange(count) % 10 for count in (32, 8)]
     arrays = Arrays(images[0], labels[0], images[1], labels[1], tuple("abcdefghij"))
     store.save("small", arrays, "generated", "random numbers", folder / "data")
+    trained(places(folder, "unbroken"))
     return folder
 
 
