@@ -1,11 +1,10 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
-# make test   the tests; make check: style and types; make lock: the requirements, pinned again
+# make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
+# make check  style and types; make lock: the requirements, pinned again
 
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
-
-# make test-slow   the slow ones; make test-slurm: those that need `slurm/local-cluster up`
 
 .PHONY: install demo test test-slow test-slurm test-long check lock clean
 

@@ -86,11 +86,11 @@ def stopped_at(number: int) -> Before:
     return before
 
 
-def failing_at(number: int, code: int, on: bool = False) -> Before:
-    """Make the n-th call fail; `on`: every one after it as well, until the process ends."""
+def failing_at(number: int, code: int, lasting: bool = False) -> Before:
+    """Make the n-th call fail; a lasting fault makes every later one fail that needs room on the disk."""
 
     def before(count: int, name: str, arguments: tuple[Any, ...]) -> None:
-        if count == number or (on and count > number and name not in ("close", "unlink")):
+        if count == number or (lasting and count > number and name in ("open", "write", "fsync", "mkdir", "link")):
             raise OSError(code, os.strerror(code), str(arguments[0]))
 
     return before

@@ -84,21 +84,22 @@ def calls(folder: Path, stride: int = 1) -> Figures:
 
 
 def errors(folder: Path, stride: int = 1, errnos: int = len(ERRNOS)) -> Figures:
-    """Make each file operation fail, as on a full or lost disk; then give the disk back."""
+    """Make each file operation fail, or that one and all writing after it; then give the disk back and go on."""
     unbroken, total = untouched(folder), number_of_calls(folder)
     refused = ignored = unclear = left = differing = lost = 0
     for number in some(total, stride):
         for code in [ERRNOS[(number + other) % len(ERRNOS)] for other in range(errnos)]:
             here = places(folder, f"error-{number}-{code}")
             found = folder_of(here)
-            ended = attempt(here, around=partial(watched, here.results, failing_at(number, code))).ended()
+            fault = failing_at(number, code, lasting=bool(number % 2))
+            ended = attempt(here, around=partial(watched, here.results, fault)).ended()
             named = os.strerror(code) in ended.get("problem", "") and str(here.results) in ended["problem"]
             refused += ended["code"] == ENVIRONMENT and named
             ignored += ended["code"] == 0
             unclear += ended["code"] not in (0, ENVIRONMENT) or not (named or ended["code"] == 0)
-            left += len(found.temporaries()) - (ended["code"] == 0 and len(found.temporaries()))
             lost += damaged(found)
             expect(attempt(here).ended(), 0)
+            left += len(found.temporaries())
             differing += differing_bytes(here, unbroken)
             shutil.rmtree(here.results)
     return {
