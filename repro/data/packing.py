@@ -6,12 +6,9 @@ sees the whole set or none.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,11 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repro.data.pack import ABOUT, MANIFEST, PACK, About, Row, hash_of, manifest_of, read_about, to_bytes
+from repro.data.placing import move_away, new_folder, renamed
 from repro.data.source import Origin
 from repro.data.threads import in_order, processors
 from repro.data.views import decoded
 from repro.errors import UserError, shown
-from repro.folders import cannot_write, sync_folder, write_whole
+from repro.folders import write_whole
 
 HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
 NAMED = 5  # how many bad images an error names
@@ -76,37 +74,8 @@ def pack(found: Found, place: Path, replace: bool = False) -> About:
         while not renamed(temporary, place):
             if not replace:
                 return _the_same(place, about)
-            _move_away(place)
+            move_away(place)
     return about
-
-
-@contextlib.contextmanager
-def new_folder(place: Path) -> Iterator[Path]:
-    """A temporary folder beside the place, gone afterwards unless it was renamed."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    try:
-        yield temporary
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def renamed(temporary: Path, place: Path) -> bool:
-    """Rename, or answer False because something is there: a folder never replaces one that has files."""
-    sync_folder(temporary)
-    try:
-        temporary.rename(place)
-    except OSError:
-        if place.exists():
-            return False
-        raise
-    sync_folder(place.parent)
-    return True
 
 
 def _written(found: Found, folder: Path, name: str) -> About:
@@ -228,10 +197,3 @@ def _the_same(place: Path, about: About) -> About:
             "`--replace` puts the new one in its place; `repro data check` says whether the old one is whole",
         )
     return there
-
-
-def _move_away(place: Path) -> None:
-    aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-    with contextlib.suppress(FileNotFoundError):  # another one moved it first
-        place.rename(aside / "replaced")
-    shutil.rmtree(aside, ignore_errors=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.data.pack import ABOUT, MANIFEST, PACK, read_about
-from repro.data.packing import new_folder, renamed
+from repro.data.placing import new_folder, renamed
 from repro.errors import Lacking, shown
 from repro.folders import cannot_write
 
