@@ -28,9 +28,11 @@ IMAGENET_BLOCKS = {  # Table 1: how many blocks conv2_x … conv5_x have
 IMAGENET_DEPTHS = tuple(IMAGENET_BLOCKS)
 BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
 
+LARGEST_BATCH = 65_536  # more would be a slip of the pen, and fill any memory
 DIGITS = 10  # of a run's digest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NET = re.compile(r"(plain|resnet)-?(\d{1,5})(?:-?([abc]))?(?:-(v1\.5|stride-3x3))?", re.IGNORECASE)
 
 
 def checked_name(name: str, what: str) -> str:
@@ -114,6 +116,27 @@ def resnet(depth: int, shortcut: Shortcut = "A", family: Literal["cifar", "image
 def _net(family: Literal["cifar", "imagenet"], kind: Literal["plain", "resnet"], depth: int, **choices: Any) -> Net:
     classes = choices.pop("classes", 10 if family == "cifar" else 1000)
     return Net(family, kind, depth, classes=classes, **choices)
+
+
+def named(name: str, family: Literal["cifar", "imagenet"] | None = None) -> Net:
+    """The net that people call so. Without a family, the depths of Table 1 are ImageNet's and all others CIFAR's.
+
+    What the name does not say is as in the paper: shortcut A on CIFAR, B for bottlenecks (Table 3).
+    """
+    found = _NET.fullmatch(name)
+    if not found:
+        raise UserError(f"{shown(name)} is not the name of a net", "for example resnet-34-b, plain-18 or resnet-20")
+    depth, letter = int(found[2]), (found[3] or "").upper() or None
+    family = family or ("imagenet" if depth in IMAGENET_BLOCKS else "cifar")
+    if found[1].lower() == "plain":
+        net = plain(depth, family, shortcut=letter)
+    else:
+        net = resnet(depth, letter or ("A" if family == "cifar" else "B"), family)  # type: ignore[arg-type]
+        if family == "imagenet" and not (letter or net.bottleneck):
+            others = f"resnet-{depth}-a, resnet-{depth}-b or resnet-{depth}-c"
+            hint = f"{others}; torchvision's weights are of resnet-{depth}-b"
+            raise UserError(f"{shown(name)} does not say its shortcut", hint)
+    return replace(net, stride_in="3x3") if found[4] else net
 
 
 @dataclass(frozen=True)
@@ -202,6 +225,8 @@ class Recipe:
         for what in ("rate", "momentum", "decay"):
             if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
                 raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be finite and positive")
+        if self.batch > LARGEST_BATCH:
+            raise UserError(f"`recipe.batch` is {shown(self.batch)}", f"it may be {LARGEST_BATCH:,} at most")
         if list(self.drops) != sorted(set(self.drops)):
             raise UserError(f"`recipe.drops` is {shown(list(self.drops))}", "list the iterations in rising order")
         group = self.batch_norm_group

@@ -44,7 +44,7 @@ recipes = some.builds(
     name=names,
     dataset=names,
     input=inputs,
-    batch=counts,
+    batch=some.integers(1, 2**16),
     iterations=counts,
     drops=some.sets(counts, max_size=3).map(sorted).map(tuple),
     evaluate_every=counts,
@@ -263,3 +263,10 @@ def test_nets_of_50_layers_and_more_are_made_of_bottlenecks():
     ]
     assert resnet(152, "B", "imagenet").blocks == (3, 8, 36, 3)
     assert plain(56).blocks == (9, 9, 9)
+
+
+def test_a_batch_that_would_fill_any_memory_is_refused():
+    assert problem_and_hint(lambda: replace(RECIPE, batch=1_000_000)) == (
+        "`recipe.batch` is `1000000`",
+        "it may be 65,536 at most",
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repro.errors import UserError, shown
+
 if TYPE_CHECKING:
     from repro.data.source import Source
     from repro.spec import Recipe
@@ -15,12 +17,14 @@ PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and r
 def open_source(recipe: Recipe, folder: Path) -> Source:
     """The recipe's data set; `folder` is where the data sets are."""
     if is_photos(recipe.dataset, folder):
-        from repro.data.photos import open_photos
-
-        return open_photos(recipe, folder)
-    from repro.data.images import open_images
-
-    return open_images(recipe, folder)
+        from repro.data.photos import open_photos as opened
+    else:
+        from repro.data.images import open_images as opened  # type: ignore[assignment]
+    source: Source = opened(recipe, folder)
+    if recipe.batch > source.train_images:
+        problem = f"`recipe.batch` {shown(recipe.batch)} is more than the {source.train_images:,} training images"
+        raise UserError(f"{problem} of {shown(source.name)}", "choose a smaller batch")
+    return source
 
 
 def is_photos(name: str, folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """The generated set is the same everywhere, at once, and in balance."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, SCALES, VARIANTS
 from repro.data import generated, open_source
 from repro.data.arrays import content_hash
+from repro.errors import UserError
 from repro.folders import Places
 from repro.spec import Run, plain, resnet
 
@@ -45,3 +47,9 @@ def test_variants_have_a_smoke_scale_too() -> None:
             recipe = SCALES["smoke"](variant(Run(net, CIFAR10_WARMUP))).recipe
             assert (recipe.dataset, recipe.batch) == ("generated", 32)
             assert recipe.iterations <= 360
+
+
+def test_a_batch_larger_than_the_set_is_refused(here: Places) -> None:
+    recipe = replace(SCALES["smoke"](Run(resnet(20), CIFAR10)).recipe, batch=2001)
+    with pytest.raises(UserError, match=r"`recipe.batch` `2001` is more than the 2,000 training images of `generated`"):
+        open_source(recipe, here.data)
