@@ -1,5 +1,6 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
+# make test-long   every kind of damage in full, for the README's table of reliability
 # make check  style and types; make lock: the requirements, pinned again
 
 PYTHON ?= python3
@@ -28,6 +29,9 @@ test-slow: install
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm
+
+test-long: install
+	$(BIN)/python -m tests.reliability.long
 
 check: install
 	$(BIN)/ruff check .

@@ -11,10 +11,12 @@ from repro.spec import Run
 
 NAMES = (
     "figure1",
+    "figure3",
     "table1",
     "table2",
     "figure4",
     "table3",
+    "figure5",
     "table4",
     "table5",
     "table6",
@@ -25,8 +27,8 @@ NAMES = (
 
 GROUPS = {
     "cifar10": ("figure1", "table6", "figure6", "figure7"),
-    "imagenet": ("table1", "table2", "figure4", "table3", "table4", "table5"),
-    "all": NAMES[:10],
+    "imagenet": ("figure3", "table1", "table2", "figure4", "table3", "figure5", "table4", "table5"),
+    "all": NAMES[:12],
 }
 
 

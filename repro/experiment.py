@@ -1,4 +1,4 @@
-"""What is shown, as values: the paper's numbers, a Table, a Figure, the Claims, and what is Skipped.
+"""What is shown, as values: the paper's numbers, a Table, a Figure, a Drawing, the Claims, and what is Skipped.
 
 An experiment module in `experiments/` binds one of these to the name `experiment`. It declares; everything that
 computes, draws or judges reads the declaration.
@@ -165,6 +165,20 @@ class Figure:
     note: str = ""
 
 
+Drawn: TypeAlias = Net | Literal["VGG-19", "basic block", "bottleneck block"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the paper that shows nets layer by layer: drawn from the nets themselves, without any run."""
+
+    title: str
+    columns: tuple[tuple[str, Drawn], ...]  # heading, and what stands under it
+    page: int
+    claims: tuple[Claim, ...] = ()
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A table that is not reproduced here, and why: a gap is a definition too."""
@@ -174,7 +188,7 @@ class Skipped:
     page: int
 
 
-Experiment: TypeAlias = Table | Figure | Skipped
+Experiment: TypeAlias = Table | Figure | Drawing | Skipped
 
 
 @dataclass(frozen=True)
@@ -216,7 +230,10 @@ T = TypeVar("T")
 
 
 def at(experiment: T, scale: Scale, seeds: int | None = None, change: Callable[[Run], Run] = lambda run: run) -> T:
-    """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows)."""
+    """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows).
+
+    An ensemble keeps its members, however many seeds are asked for: of other nets it would be another number.
+    """
 
     def changed(runs: Runs) -> Runs:
         count = seeds if seeds is not None else min(runs.seeds, scale.seeds or runs.seeds)
@@ -255,6 +272,9 @@ def _with_runs(thing: Any, change: Callable[[Runs], Runs]) -> Any:
         return change(thing)
     if isinstance(thing, tuple):
         return tuple(_with_runs(item, change) for item in thing)
+    if isinstance(thing, Row):
+        members = tuple(Runs(change(group).run, group.seeds) for group in thing.ensemble)
+        return replace(thing, runs=thing.runs and change(thing.runs), ensemble=members)
     if is_dataclass(thing) and not isinstance(thing, (type, Net)):
         return replace(thing, **{f.name: _with_runs(getattr(thing, f.name), change) for f in fields(thing)})
     return thing

@@ -20,6 +20,12 @@ from typing import Any
 from repro.folders import ROOT, Places, create, read_json, to_json
 from repro.spec import Run, definition
 
+KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+}
+
 
 @dataclass
 class Slots:
@@ -86,6 +92,7 @@ class Slots:
 
     def _worker(self) -> subprocess.Popen[str]:
         own = {"REPRO_THREADS": str(self.threads), "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
+        own |= {name: value for name, value in KEEPING_MEMORY.items() if name not in os.environ}
         own |= {"REPRO_RESULTS": str(self.places.results), "REPRO_DATA": str(self.places.data)}
         own |= {"REPRO_DEVICE": self.device} if self.device else {}
         worker = subprocess.Popen(

@@ -22,8 +22,8 @@ def saved(path: Path, scores: list[list[float]], data: str = "abc") -> Path:
 def test_two_nets_can_be_right_together_where_each_is_wrong(tmp_path: Path) -> None:
     one = saved(tmp_path / "one", [[0.4, 0.6, 0.0], [0.0, 1.0, 0.0], [0.5, 0.1, 0.4]])
     two = saved(tmp_path / "two", [[0.4, 0.0, 0.6], [0.0, 1.0, 0.0], [0.1, 0.5, 0.4]])
-    assert ensemble([one])["ensemble_top1"] == pytest.approx(200 / 3)
-    assert ensemble([one, two]) == {"ensemble_top1": 0.0, "ensemble_top5": 0.0}
+    assert ensemble([one])[0] == pytest.approx(200 / 3)
+    assert ensemble([one, two]) == (0.0, 0.0)
 
 
 def test_an_ensemble_of_one_is_that_one(tmp_path: Path) -> None:

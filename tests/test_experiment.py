@@ -57,7 +57,22 @@ def test_a_group_named_twice_is_one_group():
 
 def test_what_is_counted_or_quoted_needs_no_run():
     assert runs_of(load("table1")) == ()
-    assert runs_of(load("table5")) == ()
+    assert runs_of(load("figure3")) == ()
+
+
+@pytest.mark.parametrize("seeds", [None, 1, 7])
+def test_an_ensemble_keeps_its_members_whatever_number_of_seeds_is_asked_for(seeds):
+    for known in scales().values():
+        runs = runs_of(at(load("table5"), known, seeds))
+        assert [(run.net.name, run.seed) for run in runs] == [
+            ("resnet-34-b", 0),
+            ("resnet-34-c", 0),
+            ("resnet-50-b", 0),
+            ("resnet-101-b", 0),
+            ("resnet-152-b", 0),
+            ("resnet-152-b", 1),
+        ]
+        assert {run.scale for run in runs} == {known.name}
 
 
 def test_nets_of_counted_rows_are_left_alone_by_a_scale():

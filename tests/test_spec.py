@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from repro.errors import UserError
-from repro.spec import Input, Net, Recipe, Run, Warmup, definition, from_definition, plain, resnet
+from repro.spec import Input, Net, Recipe, Run, Warmup, definition, from_definition, named, plain, resnet
 
 names = some.from_regex(r"[a-z][a-z0-9-]{0,9}", fullmatch=True)
 counts = some.integers(1, 10**6)
@@ -270,3 +270,45 @@ def test_a_batch_that_would_fill_any_memory_is_refused():
         "`recipe.batch` is `1000000`",
         "it may be 65,536 at most",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "net"),
+    [
+        ("resnet-34-b", resnet(34, "B", "imagenet")),
+        ("ResNet34B", resnet(34, "B", "imagenet")),
+        ("resnet50", resnet(50, "B", "imagenet")),
+        ("resnet-50-v1.5", resnet(50, "B", "imagenet", stride_in="3x3")),
+        ("plain-50-stride-3x3", replace(plain(50, "imagenet"), stride_in="3x3")),
+        ("plain-18", plain(18, "imagenet")),
+        ("resnet-20", resnet(20)),
+        ("plain-1202", plain(1202)),
+        ("resnet-56-b", resnet(56, "B")),
+    ],
+)
+def test_a_net_is_found_by_the_name_that_people_call_it_by(name, net):
+    assert named(name) == net
+
+
+@pytest.mark.parametrize(
+    "net", [resnet(50), plain(152), resnet(110), plain(34, "imagenet"), resnet(34, "C", "imagenet")]
+)
+def test_with_its_family_every_net_is_found_by_its_own_name(net):
+    assert named(net.name, net.family) == net
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "hint"),
+    [
+        ("vgg-16", "`vgg-16` is not the name of a net", "resnet-34-b"),
+        ("resnet-51", "no CIFAR net has depth `51`", "the nearest are 50 and 56"),
+        ("resnet-34", "`resnet-34` does not say its shortcut", "torchvision's weights are of resnet-34-b"),
+        ("plain-18-a", "a plain cannot have shortcut `A`", "a plain net has none"),
+        ("resnet-18-b-v1.5", "`stride_in` and `zeros` do not fit `resnet-18-b`", "`stride_in` belongs to nets of"),
+    ],
+)
+def test_what_is_no_name_of_a_net_is_refused(name, problem, hint):
+    with pytest.raises(UserError) as raised:
+        named(name)
+    assert problem in raised.value.problem
+    assert hint in raised.value.hint

@@ -11,7 +11,10 @@ from importlib import import_module
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
+from repro.cli.mistakes import of_click, of_system
+from repro.cli.surroundings import check_folders, colours, print_every_letter
 from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
 
 VERBS = {
@@ -29,6 +32,7 @@ VERBS = {
     "report": "One HTML page with everything.",
     "reproduce": "run, collect, table or figure, and diff, in one go.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
+    "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
     "doctor": "What would fail later, said now.",
     "completion": "The script that completes commands and names in your shell.",
@@ -80,32 +84,40 @@ def cli(context: click.Context, debug: bool) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(USAGE)
+    check_folders()
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words  # wherever it stands
+    words = ["--debug"] * debug + [word for word in words if word != "--debug"]
+    print_every_letter()
+    code = 0
     try:
-        code = cli.main(arguments, prog_name="repro", standalone_mode=False)
+        code = cli.main(words, prog_name="repro", standalone_mode=False, color=colours())
     except UserError as error:
-        code = error.code
-        _say(error.problem, error.hint, "--debug" in arguments)
-    except click.ClickException as error:
+        code = _say(error, debug)
+    except NoArgsIsHelpError as error:
         code = USAGE
-        _say(error.format_message(), "", "--debug" in arguments)
+        click.echo(error.ctx.get_help())
+    except click.ClickException as error:
+        code = _say(of_click(error), debug)
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-        _say("interrupted", "the same command carries on where this one stopped")
+        _say(UserError("interrupted", "the same command carries on where this one stopped"))
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away, as `| head` does
-        code = 0
+    except OSError as error:
+        code = _say(of_system(error), debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(problem: str, hint: str, debug: bool = False) -> None:
+def _say(error: UserError, debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {problem}" + (f"\n\nhint: {hint}" if hint else ""), err=True)
+    click.echo(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True)
+    return error.code
 
 
 __all__ = ["cli", "main"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
 from repro.errors import UserError
 from repro.folders import places
@@ -33,8 +34,8 @@ def command(patterns: Sequence[str], yes: bool, as_json: bool) -> None:
     found = [state for state in states(chosen(patterns, here, must_match=True), here) if state.live and state.job]
     if found and not yes:
         if not sys.stdin.isatty():
-            raise UserError(f"{len(found)} runs would be cancelled", "say `--yes`")
-        click.confirm(f"Cancel {len(found)} runs?", abort=True, err=True)
+            raise UserError(f"{counted(len(found), 'run')} would be cancelled", "say `--yes`")
+        click.confirm(f"Cancel {counted(len(found), 'run')}?", abort=True, err=True)
     by_cluster: dict[str | None, list[str]] = defaultdict(list)
     for state in found:
         claim = newest(here.run(state.id))
@@ -46,4 +47,4 @@ def command(patterns: Sequence[str], yes: bool, as_json: bool) -> None:
         return
     for state in found:
         click.echo(f"{state.id}\t{state.job}")
-    click.echo(f"cancelled {len(found)} runs" if found else "nothing runs or waits among these", err=True)
+    click.echo(f"cancelled {counted(len(found), 'run')}" if found else "nothing runs or waits among these", err=True)

@@ -6,6 +6,7 @@ from collections import Counter
 
 import click
 
+from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
 from repro.errors import FAILED, FINE
 from repro.folders import places
@@ -26,7 +27,7 @@ def command(as_json: bool, strict: bool) -> int:
     save(gathered, where)
     states = Counter(gathered.table["state"].to_pylist())
     for problem in gathered.problems:
-        click.echo(f"warning: {problem.folder}: {problem.problem}", err=True)
+        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if as_json:
         problems = [{"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems]
         counts = {"folders": gathered.folders, "opened": gathered.opened, "runs": gathered.table.num_rows}
@@ -35,6 +36,8 @@ def command(as_json: bool, strict: bool) -> int:
         )
     else:
         done = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
-        click.echo(f"{gathered.table.num_rows} runs ({done}); {gathered.opened} of {gathered.folders} folders read")
+        click.echo(
+            f"{counted(gathered.table.num_rows, 'run')} ({done}); {gathered.opened} of {gathered.folders} folders read"
+        )
         click.echo(f"{where.frame}: {'written' if gathered.changed else 'up to date'}")
     return FAILED if strict and gathered.problems else FINE

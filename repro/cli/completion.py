@@ -9,9 +9,9 @@ from repro.errors import UserError
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def command(shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script of a SHELL: bash, zsh or fish.
 
     For example:  eval "$(repro completion bash)"
     """

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json
 from repro.errors import ENVIRONMENT
 from repro.folders import places
+from repro.spec import checked_name
 
 if TYPE_CHECKING:
     from repro.data.sets import Known
@@ -49,8 +51,8 @@ def prepare(names: tuple[str, ...], replace: bool, as_json: bool) -> None:
 
 
 @command.command("import")
-@click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("name", metavar="NAME")
+@click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
 @json_option
 def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
@@ -61,11 +63,13 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     """
     from repro.data import sets
 
-    click.echo(f"reading {path}", err=True)
+    checked_name(name, "a data set")
+    if path.exists():
+        click.echo(f"reading {path}", err=True)
     _print([sets.import_set(name, path, places().data, replace)], as_json)
 
 
-@command.command()
+@command.command(short_help="Read sets whole and compare hashes.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @json_option
 @click.pass_context
@@ -77,6 +81,11 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     there = [found.name for found in sets.known(folder) if found.state in ("ready", "damaged")]
     checked = [sets.look(name, folder, whole=True) for name in names or there]
     _print(checked, as_json)
+    if not checked:
+        click.echo(f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`", err=True)
+    for one in checked:
+        if one.state == "missing":
+            click.echo(f"\n{one.name} is not in {folder}\n\nhint: {one.hint}", err=True)
     if any(found.state in ("missing", "damaged") for found in checked):
         context.exit(ENVIRONMENT)
 
@@ -87,9 +96,7 @@ def _print(found: list[Known], as_json: bool) -> None:
         print_json({"sets": [asdict(one) for one in found]})
         return
     rows = [COLUMNS, *map(_row, found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print_rows(rows)
     for one in found:
         if one.problem:
             click.echo(f"\n{one.name}: {one.problem}\n\nhint: {one.hint}", err=True)

@@ -10,21 +10,35 @@ from pathlib import Path
 import click
 
 from repro import catalog
-from repro.cli.options import experiments_argument, json_option, not_skipped, print_json, scale_option, selected
-from repro.errors import FAILED, FINE, INCOMPLETE
+from repro.cli.options import (
+    experiments_argument,
+    json_option,
+    not_skipped,
+    print_json,
+    scale_option,
+    seeds_option,
+    selected,
+)
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
 from repro.folders import places
 
+LARGEST = 50_000_000  # bytes of a CSV of numbers
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
 
 
 @click.command()
 @experiments_argument(required=False)
 @scale_option(default=None)
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run are asked for.")
+@seeds_option("How many seeds of each run are asked for.")
 @click.option("--fail-on", default="worse,fails", metavar="WORDS", help="Exit 1 on these verdicts (worse,fails).")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to print it.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
 @json_option
-@click.option("--against", type=click.Path(path_type=Path), metavar="FILE|RESULTS", help="A CSV or results folder.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="FILE|RESULTS",
+    help="Compare with these numbers, not the paper's.",
+)
 @click.option("--allow-mixed", is_flag=True, help="Average even runs on different images, and say so.")
 def command(
     experiments: Sequence[str],
@@ -40,13 +54,16 @@ def command(
 
     Without EXPERIMENT: all of them. For example:  repro diff table6 figure6
     """
+    declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
+    catalog.scale(scale or "paper")
+    _check_file(against)
+
     from repro.reading.diff import compared, words_of
     from repro.reading.document import document, formatted
     from repro.reading.frame import collect, scale_with_results
     from repro.reading.telling import told
 
     failures = words_of(fail_on)
-    declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
     collected = collect(places())
     chosen = scale or scale_with_results(declared.values(), collected)
     if scale is None:
@@ -59,6 +76,17 @@ def command(
     else:
         click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
     return FAILED if diff.fails(failures) else INCOMPLETE if diff.lacking else FINE
+
+
+def _check_file(path: Path | None) -> None:
+    """A CSV of numbers is a file, and small: a device or a pipe would never end."""
+    if path is None or path.is_dir():
+        return
+    hint = "name a CSV of numbers or a folder of results"
+    if not path.exists():
+        raise UserError(f"no file or folder {shown(path)}", hint)
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise UserError(f"{shown(path)} is no file of numbers, or too large for one", hint)
 
 
 def _painted(text: str, word: str) -> str:

@@ -1,8 +1,7 @@
-"""`repro evaluate`: any weights of a net of ImageNet, measured as the paper measures."""
+"""`repro evaluate`: any weights of a net of the paper, measured as the paper measures."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,22 +13,24 @@ from repro import catalog
 from repro.cli.options import json_option, print_json, scale_option
 from repro.errors import UserError, shown
 from repro.folders import places
-from repro.spec import Net, Run, plain, resnet
+from repro.spec import Net, Run, named
 
 if TYPE_CHECKING:
+    from repro.data.images import Images
     from repro.data.photos import Photos
     from repro.nets import ConvNet
+    from repro.nets.weights import State
+    from repro.predictions import Scores
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
-
-_NET = re.compile(r"(plain|resnet)-?(\d{1,4})(?:-?([abc]))?(?:-(v1\.5|stride-3x3))?", re.IGNORECASE)
+RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
 
 
 @click.command()
-@click.option("--net", metavar="NET", help="resnet-34-b, plain-18, resnet-50, resnet-50-v1.5 …")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Ours, or torchvision's.")
+@click.option("--net", metavar="NET", help="resnet-34-b, plain-18, resnet-50-v1.5, resnet-20 …")
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Ours, torchvision's or akamaster's.")
 @click.option(
-    "--crops", type=click.Choice(list(WAYS)), default="ten", show_default=True, help="Which views to average."
+    "--crops", type=click.Choice(list(WAYS)), help="Views to average (default: ten; of small images, the one there is)."
 )
 @click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
 @click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one).")
@@ -40,7 +41,7 @@ _NET = re.compile(r"(plain|resnet)-?(\d{1,4})(?:-?([abc]))?(?:-(v1\.5|stride-3x3
 def command(
     net: str | None,
     weights: Path | None,
-    crops: str,
+    crops: str | None,
     data: str | None,
     device: str | None,
     save: Path | None,
@@ -48,16 +49,17 @@ def command(
     scale: str,
     as_json: bool,
 ) -> None:
-    """Top-1 and top-5 error of weights on the validation images; or of an ensemble of kept predictions.
+    """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
 
     \b
     For example:  repro evaluate --net resnet-50 --weights resnet50.pth --crops multi --save one.npz
                   repro evaluate --ensemble one.npz --ensemble two.npz
+                  repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
     """
     if ensemble and not (net or weights):
         facts = _of_ensemble(ensemble)
     elif net and weights and not ensemble:
-        facts = _of_weights(named(net), weights, crops, data, scale, device, save)
+        facts = _of_weights(_net(net, data), weights, crops, data, scale, device, save)
     else:
         raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
     if as_json:
@@ -66,79 +68,92 @@ def command(
         click.echo(f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %")
 
 
-def named(name: str) -> Net:
-    """The net of ImageNet with that name. Deep nets have shortcut B, as in Table 3; for the others the name says it."""
-    found = _NET.fullmatch(name)
-    if not found:
-        raise UserError(f"{shown(name)} is not the name of a net", "for example resnet-34-b, plain-18 or resnet-50")
-    kind, depth, letter = found[1].lower(), int(found[2]), (found[3] or "").upper() or None
-    choices: dict[str, Any] = {"stride_in": "3x3"} if found[4] else {}
-    if kind == "plain":
-        return plain(depth, "imagenet", **choices | ({"shortcut": letter} if letter else {}))
-    net = resnet(depth, letter or "B", "imagenet", **choices)  # type: ignore[arg-type]
-    if not letter and not net.bottleneck:
-        hint = f"resnet-{depth}-a, resnet-{depth}-b or resnet-{depth}-c; torchvision's weights are of resnet-{depth}-b"
-        raise UserError(f"{shown(name)} does not say its shortcut", hint)
-    return net
+def _net(name: str, data: str | None) -> Net:
+    """The net of that name; on small images, a net of CIFAR whatever its depth."""
+    from repro.data import is_photos
+
+    return named(name, "cifar" if data and not is_photos(data, places().data) else None)
 
 
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
     from repro.predictions import ensemble
 
-    errors = ensemble(files)
-    what = f"ensemble of {len(files)}"
-    return {"what": what, "top1": errors["ensemble_top1"], "top5": errors["ensemble_top5"]}
+    top1, top5 = ensemble(files)
+    return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 
 
 def _of_weights(
-    net: Net, weights: Path, crops: str, data: str | None, scale: str, device: str | None, save: Path | None
+    net: Net, weights: Path, crops: str | None, data: str | None, scale: str, device: str | None, save: Path | None
 ) -> dict[str, Any]:
     import torch
 
-    from repro.evaluation.photos import errors, scores_of
     from repro.predictions import save as keep
+    from repro.predictions import top_errors
     from repro.training.machine import prepare
 
-    run = catalog.scale(scale)(Run(net, import_module("experiments.recipes").IMAGENET))
+    run = catalog.scale(scale)(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     run = replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
     module, source = _opened(run, weights)
     there = prepare(run.recipe, torch.device(device) if device else None)
-    way = WAYS[crops]
-    scores = scores_of(module.to(there), source.to(there), way)
+    crops, scores = _measured(module.to(there), source.to(there), crops)
     if save:
-        keep(save, source.hash, {way: scores}, way)
-    found = errors({way: scores})
-    images = f"{source.name}, {source.test_images:,} images"
+        keep(save, source.hash, {WAYS[crops]: scores}, WAYS[crops])
+    top1, top5 = top_errors(scores.scores, scores.labels)
     return {
-        "what": f"{net.name}, {crops}, {images}",
+        "what": f"{net.name}, {crops}, {source.name}, {source.test_images:,} images",
         "net": net.name,
         "crops": crops,
         "scale": scale,
         "data": {"name": source.name, "hash": source.hash, "origin": source.origin, "test_images": source.test_images},
-        "top1": found[f"{way}_top1"],
-        "top5": found[f"{way}_top5"],
+        "top1": top1,
+        "top5": top5,
     }
 
 
-def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos]:
+def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     """The net with these weights, and the images as these weights expect them."""
-    from repro.data.packing import IMAGENET_MEAN, IMAGENET_STD
-    from repro.data.photos import open_photos
+    from repro.data import open_source
     from repro.nets import build
     from repro.nets.weights import load, read, variant
 
     state = read(weights)
     net = variant(run.net, state)
     if net != run.net:
-        click.echo(f"these weights are of the variant with stride in the {net.stride_in}", err=True)
+        what = f"stride in the {net.stride_in}" if net.bottleneck else f"zero channels on {net.zeros} sides"
+        click.echo(f"these weights are of the variant with {what}", err=True)
     module = build(net)
     load(module, net, state)
-    source = open_photos(run.recipe, places().data)
+    source: Any = open_source(run.recipe, places().data)
     if source.classes > net.classes:
         raise UserError(
             f"{shown(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
         )
-    if "fc.weight" in state:  # torchvision's nets were trained on images divided by the standard deviation
-        recipe = replace(run.recipe, input=replace(run.recipe.input, std="channel"))
-        source = replace(source, recipe=recipe, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return module, source
+    return module, _as_trained_on(source, state)
+
+
+def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
+    """torchvision's and akamaster's nets saw images less ImageNet's channel means, over its standard deviations."""
+    from repro.data.packing import IMAGENET_MEAN, IMAGENET_STD
+    from repro.data.photos import Photos
+
+    if isinstance(source, Photos) and "fc.weight" in state:
+        recipe = replace(source.recipe, input=replace(source.recipe.input, std="channel"))
+        return replace(source, recipe=recipe, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    if not isinstance(source, Photos) and "linear.weight" in state:
+        mean, std = (source.scale.new_tensor(values) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        return replace(source, mean=(255 * mean).expand_as(source.mean), scale=1 / (255 * std))
+    return source
+
+
+def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple[str, Scores]:
+    """The scores of all test images, and by which views."""
+    from repro.data.photos import Photos
+    from repro.evaluation.photos import scores_of
+    from repro.evaluation.single import single
+
+    if isinstance(source, Photos):
+        return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])
+    if crops not in (None, "center"):
+        hint = "the paper tests them by the single view: leave `--crops` out"
+        raise UserError(f"{shown(source.name)} holds small images, which have no {shown(crops)} views", hint)
+    return "center", single(net, source)

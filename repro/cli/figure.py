@@ -1,4 +1,4 @@
-"""`repro figure F`: a figure of the paper, drawn from the runs there are."""
+"""`repro figure F`: a figure of the paper, drawn from the runs there are, or from the nets themselves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from repro import catalog
 from repro.cli.options import json_option, print_json, scale_option
 from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Figure, Skipped
+from repro.experiment import Drawing, Figure, Skipped
 from repro.folders import places
 
 FORMATS = ("svg", "pdf", "png")
@@ -33,15 +33,18 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
     figure, forms = _figure(name), _formats(form)
     chosen = catalog.scale(scale) if scale else None
 
-    from repro.reading import figures
+    from repro.reading import drawings, figures
     from repro.reading.frame import collect, scale_with_results
 
     here = places()
     collected = collect(here)
     at_scale = chosen or catalog.scale(scale_with_results([figure], collected))
-    drawing = figures.draw(figure, collected, at_scale, seeds)
+    if isinstance(figure, Drawing):
+        drawing, said = drawings.draw(figure), drawings.described(figure)
+    else:
+        drawing = figures.draw(figure, collected, at_scale, seeds)
+        said = figures.described(figure, collected, at_scale, seeds)
     files = [str(path) for path in figures.write(name, drawing, here, at_scale.name, forms)]
-    said = figures.described(figure, collected, at_scale, seeds)
     if as_json:
         print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
         return
@@ -49,11 +52,11 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
     click.echo(said, err=True)
 
 
-def _figure(name: str) -> Figure:
+def _figure(name: str) -> Figure | Drawing:
     experiment = catalog.load(name)
     if isinstance(experiment, Skipped):
         raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
-    if not isinstance(experiment, Figure):
+    if not isinstance(experiment, Figure | Drawing):
         raise UserError(f"{shown(name)} is not a figure", f"print it with `repro table {name}`")
     return experiment
 

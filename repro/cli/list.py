@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import Any
 
 import click
 
 from repro import catalog
+from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json, scale_option
 from repro.estimate import gpu_hours
 from repro.experiment import Skipped, at, runs_of
-from repro.folders import Places, places
+from repro.folders import Places, places, run_folders
 
 
 @click.command()
@@ -23,16 +22,15 @@ def command(scale: str, as_json: bool) -> None:
 
     For example:  repro list --scale smoke
     """
-    lines = [_facts(name, scale, places()) for name in catalog.NAMES]
+    here = places()
+    lines = [_facts(name, scale, here) for name in catalog.NAMES]
     if as_json:
         print_json({"scale": scale, "experiments": lines})
         return
-    room = shutil.get_terminal_size().columns - 42 if sys.stdout.isatty() else None
-    click.echo(f"{'experiment':<10}  {'runs':>7}  {'left':>9}  {'state':<8}  what it is")
-    for facts in lines:
-        runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
-        left = f"{facts['gpu_hours_left']:.1f} GPU-h" if facts["gpu_hours_left"] else "–"
-        click.echo(f"{facts['experiment']:<10}  {runs:>7}  {left:>9}  {facts['state']:<8}  {facts['title'][:room]}")
+    print_rows([("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2))
+    others = sorted(_scales_with_runs(here) - {scale})
+    if others and not any(facts["done"] for facts in lines):
+        click.echo(f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}", err=True)
 
 
 def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
@@ -50,3 +48,14 @@ def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
         "total": len(runs),
         "gpu_hours_left": round(sum(map(gpu_hours, left)), 2),
     }
+
+
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
+    left = f"{facts['gpu_hours_left']:.1f} GPU-h" if facts["gpu_hours_left"] else "–"
+    return facts["experiment"], runs, left, facts["state"], facts["title"]
+
+
+def _scales_with_runs(here: Places) -> set[str]:
+    names = (folder.path.name.split(".") for folder in run_folders(here.runs))
+    return {name[-2] for name in names if len(name) >= 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from repro.cli.columns import cut
 from repro.folders import Places
 from repro.here import progress_of
 from repro.spec import Run
@@ -23,9 +25,9 @@ class Live:
     def __init__(self, places: Places, runs: Mapping[str, Run], to_do: int) -> None:
         self._places, self._runs, self._to_do = places, runs, to_do
         self._count = 0
-        self._drawn = 0
+        self._drawn: list[str] = []
         self._said: dict[str, float] = {}
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> Live:
         return self
@@ -36,11 +38,11 @@ class Live:
     def look(self, at_work: list[str]) -> None:
         """Show where these runs are."""
         if self._terminal:
-            self._wipe()
-            lines = [self._line(run_id) for run_id in at_work]
-            for line in lines:
-                click.echo(line[: _width()], err=True)
-            self._drawn = len(lines)
+            lines = [self._line(run_id, _width()) for run_id in at_work]
+            if lines != self._drawn:
+                self._wipe()
+                click.echo("\n".join(lines), err=True, nl=bool(lines))
+                self._drawn = lines
             return
         now = time.monotonic()
         for run_id in at_work:
@@ -56,20 +58,27 @@ class Live:
         how = event.get("problem") or _errors(progress)
         click.echo(f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {how}", err=True)
 
-    def _line(self, run_id: str) -> str:
+    def _line(self, run_id: str, room: int = 10_000) -> str:
+        """Where a run is; a narrow terminal loses its pace first, then its errors."""
         progress = progress_of(run_id, self._places)
         if not progress:
             return f"  {run_id}  starting"
         of = self._runs[run_id].recipe.iterations
         speed, left = progress.get("rate_per_second"), progress.get("eta_seconds")
-        pace = f"  {speed:.1f}/s" if speed else ""
-        eta = f"  {timedelta(seconds=round(left))} left" if left is not None else ""
-        return f"  {run_id}  {progress['iteration']}/{of}  {_errors(progress)}{pace}{eta}"
+        pace = f"{speed:.1f}/s" if speed else ""
+        eta = f"{timedelta(seconds=round(left))} left" if left is not None else ""
+        where = f"  {run_id}  {progress['iteration']}/{of}"
+        for facts in ((_errors(progress), pace, eta), (_errors(progress), eta), (eta,)):
+            line = "  ".join(filter(None, (where, *facts)))
+            if len(line) <= room:
+                return line
+        return cut(where, room)
 
     def _wipe(self) -> None:
         if self._drawn:
-            click.echo(f"\033[{self._drawn}A\033[J", nl=False, err=True)
-            self._drawn = 0
+            sys.stderr.write(f"\033[{len(self._drawn)}A\033[J")  # no colour: NO_COLOR leaves it alone
+            sys.stderr.flush()
+            self._drawn = []
 
 
 def _errors(progress: Mapping[str, Any]) -> str:

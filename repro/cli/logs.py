@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from repro.cli.options import Whole
 from repro.errors import Incomplete, shown
 from repro.folders import places
 
@@ -14,8 +15,8 @@ from repro.folders import places
 @click.argument("run", metavar="RUN")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until Ctrl-C.")
 @click.option("--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages.")
-@click.option("--rank", type=click.IntRange(0), metavar="K", help="Another process of a run that several train.")
-@click.option("-n", "--lines", type=click.IntRange(1), metavar="N", help="The last N lines only.")
+@click.option("--rank", type=Whole(0), metavar="K", help="Another process of a run that several train.")
+@click.option("-n", "--lines", type=Whole(1), metavar="N", help="The last N lines only.")
 def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int | None) -> None:
     """What a run said. RUN is its id, or a pattern or job number that means one run.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -17,6 +18,17 @@ from repro.spec import Run
 SCHEMA = 1  # of every JSON document that a command prints
 
 
+class Whole(click.IntRange):
+    """A whole number in the digits 0 to 9; other alphabets' digits are letters here."""
+
+    name = "whole number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}", value):
+            self.fail(f"{value!r} is not {self.name}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
 
@@ -28,12 +40,20 @@ def scale_option(default: str | None = "paper") -> Callable[..., Any]:
     )
 
 
+def seeds_option(about: str = "How many seeds of each run.") -> Callable[..., Any]:
+    return click.option("--seeds", type=Whole(1, 1000), metavar="N", help=about)
+
+
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--seeds, --variant and --set, which say what is trained."""
     for option in (
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value of the recipe."),
-        click.option("--variant", "variants", multiple=True, metavar="NAME", help="Another reading of the protocol."),
-        click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run."),
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe, repeatable."
+        ),
+        click.option(
+            "--variant", "variants", multiple=True, metavar="NAME", help="Another reading of the protocol, repeatable."
+        ),
+        seeds_option(),
     ):
         function = option(function)
     return function

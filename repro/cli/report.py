@@ -32,6 +32,6 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
         print_json({"file": str(path), "scale": at_scale.name, "bytes": path.stat().st_size})
     else:
         click.echo(str(path))
-        click.echo(f"scale {at_scale.name}, {path.stat().st_size / 1e6:.1f} MB", err=True)
+        click.echo(f"scale: {at_scale.name}; {path.stat().st_size / 1e6:.1f} MB", err=True)
     if opened:
         click.launch(path.as_uri())

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.options import experiments_argument, not_skipped, scale_option, selected
+from repro.cli.options import experiments_argument, not_skipped, scale_option, seeds_option, selected
 from repro.cli.run import here_options, only_those, train_here
 from repro.errors import FAILED, FINE
-from repro.experiment import Experiment, Figure, Table, runs_of
+from repro.experiment import Experiment, Table, runs_of
 from repro.folders import places
 
 
 @click.command()
 @experiments_argument()
 @scale_option()
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="How many seeds of each run.")
+@seeds_option()
 @here_options
 @click.pass_context
 def command(
@@ -42,7 +42,7 @@ def command(
     for name, experiment in chosen.items():
         click.echo()
         if isinstance(experiment, Table):
-            context.invoke(table.command, experiment=name, scale=scale, seeds=seeds)
+            context.invoke(table.command, name=name, scale=scale, seeds=seeds)
         else:
             context.invoke(figure.command, name=name, scale=scale, seeds=seeds)
     click.echo()
@@ -53,7 +53,7 @@ def command(
 
 def _say_what_next(chosen: dict[str, Experiment], scale: str) -> None:
     here = places()
-    figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if isinstance(e, Figure)]
+    figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if not isinstance(e, Table)]
     for path in figures:
         click.echo(f"\nopen   {path}", err=True)
     click.echo(f"next   repro report --scale {scale} --open     everything on one page", err=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from repro.cli.columns import counted
 from repro.cli.options import (
+    Whole,
     experiments_argument,
     json_option,
     not_skipped,
@@ -18,7 +21,7 @@ from repro.cli.options import (
     selection_options,
 )
 from repro.errors import FAILED, FINE, Lacking, UserError, shown
-from repro.experiment import runs_of
+from repro.experiment import Experiment, runs_of
 from repro.folders import Places, places
 from repro.spec import Run
 
@@ -27,7 +30,7 @@ def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Which runs, how many at once, and on what."""
     for option in (
         click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)."),
-        click.option("--jobs", type=click.IntRange(1, 64), metavar="N", help="How many runs at once."),
+        click.option("--jobs", type=Whole(1, 64), metavar="N", help="How many runs at once."),
         click.option("--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this."),
         click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this."),
     ):
@@ -65,6 +68,7 @@ def command(
     """
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
     runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    say_untrained(chosen)
     if again:
         from repro.here import set_aside
 
@@ -76,9 +80,32 @@ def command(
 def only_those(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
     """The runs whose ids contain one of the first texts (if any is given) and none of the second."""
     chosen = [run for run in runs if not only or any(text in run.id for text in only)]
-    if only and not chosen:
-        raise UserError(f"no run's id contains {' or '.join(map(shown, only))}", "`repro show` lists the ids")
-    return [run for run in chosen if not any(text in run.id for text in skip)]
+    left = [run for run in chosen if not any(text in run.id for text in skip)]
+    if (only or skip) and runs and not left:
+        asked = [f"contains {' or '.join(map(shown, only))}"] * bool(only)
+        asked += [f"is without {' and '.join(map(shown, skip))}"] * bool(skip)
+        raise UserError(f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids")
+    return left
+
+
+def say_untrained(experiments: dict[str, Experiment]) -> None:
+    """Name what needs no training: some tables are counted, some figures drawn from the nets."""
+    for name, experiment in experiments.items():
+        if not runs_of(experiment):
+            verb = "table" if name.startswith("table") else "figure"
+            click.echo(f"{name} needs no run: `repro {verb} {name}` makes it", err=True)
+
+
+def check_data(runs: Sequence[Run], here: Places) -> None:
+    """Every data set that the runs read is there, or is drawn when it is needed; said before anything begins."""
+    from repro.data import sets
+
+    for name in sorted({run.recipe.dataset for run in runs} - set(sets.DRAWN)):
+        found = sets.look(name, here.data)
+        if found.state == "missing":
+            raise Lacking(f"no data set {shown(name)} in {shown(here.data, 300)}", found.hint or "")
+        if found.state == "damaged":
+            raise Lacking(f"data set {shown(name)}: {found.problem}", found.hint or "")
 
 
 def train_here(
@@ -93,8 +120,11 @@ def train_here(
     from repro.cli.live import Live
     from repro.here import Slots, lacking
 
+    device = _device(device)
     todo = list(runs) if also_done else lacking(runs, here)
-    click.echo(f"{len(runs)} runs: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
+    click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
+    if todo:
+        check_data(todo, here)
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
     slots = Slots(here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done)
@@ -107,4 +137,17 @@ def train_here(
                 raise Lacking(event["problem"], event["hint"])
     if as_json:
         print_json({"done": len(runs) - len(todo) + sum(e["state"] == "done" for e in ended), "ended": ended})
-    return FINE if all(event["state"] == "done" for event in ended) else FAILED
+    if all(event["state"] == "done" for event in ended):
+        return FINE
+    for hint in dict.fromkeys(event["hint"] for event in ended if event.get("hint")):
+        click.echo(f"\nhint: {hint}", err=True)
+    click.echo("\nnext: repro status --failed", err=True)
+    return FAILED
+
+
+def _device(given: str | None) -> str | None:
+    """The device, if it is one: a slip of the pen would otherwise be found by each worker."""
+    for name, device in (("--device", given), ("REPRO_DEVICE", os.environ.get("REPRO_DEVICE"))):
+        if device and not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
+            raise UserError(f"`{name}` cannot be {shown(device)}", "it is cpu, cuda, cuda:1 …")
+    return given

@@ -14,7 +14,7 @@ from repro.architecture import cost
 from repro.cli.options import json_option, names_of, print_json, scale_option, selected, selection_options
 from repro.errors import UserError, did_you_mean, shown
 from repro.estimate import gpu_hours
-from repro.experiment import Experiment, Figure, Row, Skipped, groups_of, runs_of
+from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, runs_of
 from repro.folders import ROOT, places
 from repro.ledger import ledger
 from repro.spec import Net, Run, definition
@@ -46,8 +46,9 @@ def command(
 
     For example:  repro show table6
     """
-    if experiment not in catalog.NAMES:
-        catalog.load(experiment)  # says which name is near; a group is not one experiment
+    if experiment in catalog.GROUPS:
+        raise UserError(f"{shown(experiment)} is a group", "show one of " + ", ".join(catalog.GROUPS[experiment]))
+    catalog.load(experiment)  # says which name is near
     [(name, chosen)] = selected([experiment], scale, seeds, variants, settings).items()
     facts = _facts(name, chosen, scale)
     if run_id is not None:
@@ -79,13 +80,15 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
 def _nets(experiment: Any) -> list[Net]:
     trained = [group.run.net for group in groups_of(experiment)]
     counted = [row.net for row in _rows(experiment) if row.net]
+    if isinstance(experiment, Drawing):
+        counted = [drawn for _, drawn in experiment.columns if isinstance(drawn, Net)]
     return list(dict.fromkeys(trained + counted))
 
 
 def _rows(experiment: Any) -> list[Row]:
     if isinstance(experiment, Figure):
         return list(dict.fromkeys(row for panel in experiment.panels for row in panel.rows))
-    return list(experiment.rows)
+    return list(experiment.rows) if isinstance(experiment, Table) else []
 
 
 def _net(net: Net, runs: tuple[Run, ...]) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _paper(experiment: Any) -> list[dict[str, Any]]:
-    metrics = ("test_error", "train_error") if isinstance(experiment, Figure) else experiment.metrics
+    metrics = experiment.metrics if isinstance(experiment, Table) else ("test_error", "train_error")
     return [
         {"row": row.label, "metric": metric} | {key: value for key, value in asdict(paper).items() if value is not None}
         for row in _rows(experiment)
@@ -150,7 +153,8 @@ def _print(facts: dict[str, Any]) -> None:
     if "skipped" in facts:
         click.echo(f"\nNot reproduced here: {facts['skipped']}")
         return
-    click.echo(f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}")
+    if facts["nets"]:
+        click.echo(f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}")
     for net in facts["nets"]:
         counts = f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
         click.echo(f"  {net['net']:<20}{counts}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.options import json_option, print_json
+from repro import catalog
+from repro.cli.options import Whole, json_option, print_json
 from repro.folders import places
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _WORTH += ("job", "where", "train_error")
 @click.argument("patterns", nargs=-1, metavar="PATTERN…")
 @click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
 @click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
-@click.option("--every", type=click.IntRange(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
+@click.option("--every", type=Whole(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
 @json_option
 def command(patterns: Sequence[str], failed: bool, watch: bool, every: int, as_json: bool) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
@@ -42,7 +43,7 @@ def command(patterns: Sequence[str], failed: bool, watch: bool, every: int, as_j
         found = _look(patterns, failed)
         if watch and sys.stdout.isatty():
             click.clear()
-        _show(found, failed, as_json)
+        _show(found, failed, as_json, patterns)
         if not watch or not any(state.live for state in found):
             return
         time.sleep(every)
@@ -53,11 +54,13 @@ def _look(patterns: Sequence[str], failed: bool) -> list[State]:
     from repro.cluster.state import states
 
     here = places()
-    found = states(chosen(patterns, here), here)
+    ours = (*catalog.NAMES, *catalog.GROUPS)
+    must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
+    found = states(chosen(patterns, here, must_match), here)
     return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
 
 
-def _show(found: Sequence[State], failed: bool, as_json: bool) -> None:
+def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequence[str]) -> None:
     if as_json:
         print_json({"runs": [{"state": state.word} | _without_word(state) for state in found]})
     elif failed:
@@ -70,7 +73,7 @@ def _show(found: Sequence[State], failed: bool, as_json: bool) -> None:
         for state in found:
             click.echo("\t".join(_cells(state)[name] for name in _READ))
     if not as_json:
-        _summary(found, failed)
+        _summary(found, failed, patterns)
 
 
 def _without_word(state: State) -> dict[str, object]:
@@ -93,7 +96,8 @@ def _table(found: Sequence[State]) -> None:
         kept.append(name)
     for row in [{name: name for name in _WORTH}, *rows]:
         line = "  ".join(row[name].ljust(widths[name]) for name in _READ if name in kept)
-        click.secho(line.rstrip(), fg=_COLOURS.get(row["state"]))
+        colour = _COLOURS.get(row["state"])
+        click.echo(click.style(line.rstrip(), fg=colour) if colour else line.rstrip())
 
 
 _COLOURS = {
@@ -152,10 +156,11 @@ def retry_command(state: State) -> str:
     return join(["repro", "run", *words, "--only", state.id])
 
 
-def _summary(found: Sequence[State], failed: bool) -> None:
+def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    click.echo(said or ("nothing failed" if failed else "no runs yet"), err=True)
+    none = f"no runs of {' '.join(patterns)} yet" if patterns else "no runs yet"
+    click.echo(said or ("nothing failed" if failed else none), err=True)
     if any(state.reason == "scheduler unknown" for state in found):
         click.echo("Warning: no scheduler answers here, so only the runs' own files are shown", err=True)
     if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.columns import counted
 from repro.cli.options import (
+    Whole,
     experiments_argument,
     json_option,
     not_skipped,
@@ -18,6 +20,7 @@ from repro.cli.options import (
     selected,
     selection_options,
 )
+from repro.cli.run import check_data, say_untrained
 from repro.errors import UserError
 from repro.experiment import runs_of
 from repro.folders import Places, places
@@ -46,7 +49,7 @@ _COUNTED = (
 
 def _profile_options(function: Any) -> Any:
     for option, key, about in reversed(_COUNTED):
-        function = click.option(option, key, type=click.IntRange(0), metavar="N", help=about)(function)
+        function = click.option(option, key, type=Whole(0), metavar="N", help=about)(function)
     for option, key, about in reversed(_ASKED):
         function = click.option(option, key, metavar="TEXT", help=about)(function)
     return function
@@ -54,11 +57,11 @@ def _profile_options(function: Any) -> Any:
 
 @click.command()
 @experiments_argument()
-@click.option("--on", "cluster", envvar="REPRO_ON", required=True, metavar="CLUSTER", help="A profile in slurm/.")
+@click.option("--on", "cluster", envvar="REPRO_ON", metavar="CLUSTER", help="A profile in slurm/; or REPRO_ON.")
 @scale_option()
 @selection_options
 @_profile_options
-@click.option("--sbatch", "options", multiple=True, metavar="KEY=VALUE", help="Any other option of sbatch.")
+@click.option("--sbatch", "options", multiple=True, metavar="KEY=VALUE", help="Another option of sbatch, repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM.")
 @click.option("--test-only", is_flag=True, help="Ask SLURM for its verdict; send nothing.")
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
@@ -67,7 +70,7 @@ def _profile_options(function: Any) -> Any:
 @json_option
 def command(
     experiments: Sequence[str],
-    cluster: str,
+    cluster: str | None,
     scale: str,
     seeds: int | None,
     variants: Sequence[str],
@@ -92,11 +95,15 @@ def command(
     if dry_run and test_only:
         raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
     here = places()
+    if cluster is None:
+        known = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
+        raise UserError("`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}")
     profile = profiles.with_sbatch(profiles.load(cluster, here.slurm, asked), options)
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
     wanted = submission.Wanted(retry, again, _selection(seeds, variants, settings))
     size = max_array_size(profile.slurm_conf)
     plan = submission.plan({name: runs_of(each) for name, each in chosen.items()}, here, profile, wanted, size)
+    say_untrained(chosen)
     if dry_run:
         for text in submission.texts(plan, here, profile):
             click.echo(text)
@@ -108,6 +115,8 @@ def command(
         return
     _say_left(plan)
     if plan.runs:
+        if "REPRO_DATA" not in profile.environment:
+            check_data(plan.runs, here)
         _ask(plan, here, profile, yes)
     sent = _send(plan, here, profile, wanted) if plan.runs else []
     _report(plan, sent, experiments, as_json)
@@ -127,7 +136,7 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
     from repro.cluster.disk import node_local
 
     hours = estimate(plan.runs, here, profile)
-    click.echo(f"{len(plan.runs)} runs in {len(plan.arrays)} arrays, {hours}", err=True)
+    click.echo(f"{counted(len(plan.runs), 'run')} in {counted(len(plan.arrays), 'array')}, {hours}", err=True)
     kind = node_local(here.results)
     if kind and profile.slurm_conf is None:
         click.echo(f"Warning: results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`", err=True)
@@ -135,7 +144,8 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserError(
-            f"{len(plan.runs)} runs and {hours.gpu_hours:.3g} GPU-hours are above this cluster's limits for not asking",
+            f"{counted(len(plan.runs), 'run')} and {hours.gpu_hours:.3g} GPU-hours are above this cluster's limits "
+            "for not asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)
@@ -150,12 +160,12 @@ def _send(plan: Plan, here: Places, profile: Profile, wanted: Any) -> list[Sent]
         for each in submission.send(plan, here, profile, wanted):
             sent.append(each)
             if each.array:
-                click.echo(f"sent {len(each.runs)} runs as array {each.array} ({each.batch})", err=True)
+                click.echo(f"sent {counted(len(each.runs), 'run')} as array {each.array} ({each.batch})", err=True)
             if each.taken:
-                click.echo(f"left {len(each.taken)} runs that somebody else sent at this moment", err=True)
+                click.echo(f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment", err=True)
     except (KeyboardInterrupt, UserError):
         count = sum(len(each.runs) for each in sent)
-        click.echo(f"sent: {count} runs; not sent: {len(plan.runs) - count} runs", err=True)
+        click.echo(f"sent: {counted(count, 'run')}; not sent: {counted(len(plan.runs) - count, 'run')}", err=True)
         raise
     return sent
 

@@ -11,11 +11,10 @@ from repro.evaluation.crops import center, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.folders import Folder
 from repro.nets import ConvNet
-from repro.predictions import Scores, save, top_errors
+from repro.predictions import ENSEMBLED, Scores, save, top_errors
 from repro.spec import Run
 
 WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
-ENSEMBLED = "multi_scale"  # Table 5 is an ensemble of Table 4's results
 
 
 def measure(net: ConvNet, run: Run, source: Photos, folder: Folder) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import UserError, shown
+from repro.nets import short_sums
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -26,19 +27,25 @@ class BatchNorm(nn.BatchNorm2d):
         self.learning = True
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or (self.learning and (self.group is None or len(x) == self.group)):
+        if not self.training:
             return super().forward(x)
-        groups = self._groups(x)
-        # At momentum 1 batch_norm leaves a batch's own mean and unbiased variance in its running statistics.
-        means = self.running_mean.new_zeros(len(groups), self.num_features)
-        variances = torch.ones_like(means)
-        normal = [
-            F.batch_norm(part, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
-            for part, mean, variance in zip(groups, means, variances, strict=True)
-        ]
+        short = short_sums.applies(x)
+        if not short and self.learning and (self.group is None or len(x) == self.group):
+            return super().forward(x)
+        normalise = self._by_short_sums if short else self._by_torch
+        outputs, means, variances = zip(*map(normalise, self._groups(x)), strict=True)
         if self.learning:
-            self._learn(means.mean(0), variances.mean(0))
-        return normal[0] if len(normal) == 1 else torch.cat(normal)
+            self._learn(torch.stack(means).mean(0), torch.stack(variances).mean(0))
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _by_short_sums(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return short_sums.normalised(x, self.weight, self.bias, self.eps)
+
+    def _by_torch(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # At momentum 1 batch_norm leaves a batch's own mean and unbiased variance in its running statistics.
+        mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
+        y = F.batch_norm(x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
+        return y, mean, variance
 
     def _groups(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.group is None:

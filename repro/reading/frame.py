@@ -14,7 +14,7 @@ import pyarrow as pa
 from repro import catalog
 from repro.errors import Lacking
 from repro.experiment import Experiment, Skipped, at, runs_of
-from repro.folders import Places
+from repro.folders import Folder, Places
 from repro.reading.gathered import INTERNAL, Problem, gather, save
 from repro.reading.records import CURVE
 from repro.spec import Run
@@ -37,6 +37,7 @@ class Collected:
     runs: pd.DataFrame
     points: pd.DataFrame
     responses: pd.DataFrame
+    places: Places
     problems: tuple[Problem, ...] = ()
     opened: int = 0  # folders read this time; the others had not changed
 
@@ -44,6 +45,12 @@ class Collected:
     def finals(self) -> pd.DataFrame:
         """The runs that are done."""
         return self.runs[self.runs["state"] == "done"]
+
+    def folder_of(self, run_id: str) -> Folder:
+        """Where the run was read from."""
+        run = self.runs.loc[self.runs["id"] == run_id].iloc[0]
+        parent = {"runs": self.places.runs, "published": self.places.published}[run["place"]]
+        return Folder(parent / run["folder"])
 
 
 def collect(places: Places, keep: bool = True) -> Collected:
@@ -54,7 +61,7 @@ def collect(places: Places, keep: bool = True) -> Collected:
             save(gathered, places)
     table = gathered.table
     runs = _runs(table)
-    return Collected(runs, _points(table, runs), _responses(table, runs), gathered.problems, gathered.opened)
+    return Collected(runs, _points(table, runs), _responses(table, runs), places, gathered.problems, gathered.opened)
 
 
 def rows_of(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:

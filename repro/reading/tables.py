@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from repro.experiment import Paper, Row, Scale, Table, at
+from repro.experiment import Paper, Row, Scale, Table, at, runs_of
 from repro.folders import Places, write_whole
 from repro.ledger import ledger
+from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.reading.frame import Collected, mixed, rows_of
 from repro.reading.judged import COUNTS, REFUSED, Judged, judged
@@ -128,9 +129,17 @@ def _fact(
         "high": word.verdict.high if word else None,
         "verdict": word.verdict.word if word else "quoted" if paper else None,
         "reasons": word.verdict.reasons if word else (),
-        "departures": tuple(ledger(row.runs)) if row.runs else (),
+        "departures": tuple(ledger(runs_of(row))),
         "runs": word.runs if word else tuple(finals["id"]),
+        **(_ensemble(row, metric, collected) if row.ensemble else {}),
     }
+
+
+def _ensemble(row: Row, metric: str, collected: Collected) -> dict[str, Any]:
+    """One number of several nets. The paper has none to judge it by; while nets are lacking, the verdict says so."""
+    found = together(row, metric, collected)
+    ours = {"ours_mean": found.error, "n": 0 if found.error is None else 1, "planned": found.planned}
+    return ours | {"verdict": found.word, "reasons": found.reasons, "runs": found.runs}
 
 
 def _ours(word: Judged | None, metric: str, finals: pd.DataFrame) -> dict[str, Any]:
@@ -177,7 +186,7 @@ def _block(facts: pd.DataFrame, metric: str, marks: dict[str, str]) -> pd.DataFr
 def _said(block: pd.DataFrame) -> pd.DataFrame:
     """The rows about which there is something to say."""
     ours = "ours" if "ours" in block else OURS
-    return block[(block[PAPER] != MISSING) | (block[ours] != MISSING)]
+    return block[(block[[PAPER, ours, VERDICT]] != MISSING).any(axis=1)]
 
 
 def _our_cell(fact: dict[str, Any]) -> str:
@@ -217,6 +226,7 @@ def _notes(experiment: Table, facts: pd.DataFrame, scale: Scale) -> tuple[str, .
     """What n, ± and the columns mean; what is missing; what cannot be compared, and why."""
     trained = ~facts["metric"].isin(COUNTS)
     said = [experiment.note] if experiment.note else []
+    said += [f"{row.label}: {row.note}." for row in experiment.rows if row.note]
     said.append(f"Scale {scale.name}: {scale.about}.")
     if trained.any():
         said.append("Ours: mean ± standard deviation over n seeds, of the last iteration.")
@@ -243,7 +253,7 @@ def _by_reasons(facts: pd.DataFrame) -> dict[str, list[str]]:
 
 def _departures(scaled: Table) -> tuple[dict[str, str], tuple[str, ...]]:
     """A letter for each set of departures from the paper's protocol; none where all rows depart alike."""
-    found = {row.label: tuple(map(str, ledger(row.runs))) for row in scaled.rows if row.runs}
+    found = {row.label: tuple(map(str, ledger(runs))) for row in scaled.rows if (runs := runs_of(row))}
     kinds = [kind for kind in dict.fromkeys(found.values()) if kind]
     if len(set(found.values())) == 1:
         return {}, tuple(f"Departs from the paper. {'; '.join(kind)}." for kind in kinds)

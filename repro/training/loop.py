@@ -99,6 +99,4 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     measured["metrics"] |= state.warm_up.facts()
     measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number)
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
-    final = attempt.finish(measured)
-    attempt.progress("done", state.iteration, **state.facts())
-    return final
+    return attempt.finish(measured)

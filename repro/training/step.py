@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,32 +17,118 @@ from repro.spec import Recipe
 NEVER = 2**62
 
 
+Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
+
+
 def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Plain SGD with momentum: v ← 0.9 v + g, w ← w − lr v. Never Nesterov's."""
     weights = [p for p in net.parameters() if p.dim() > 1]
     others = [p for p in net.parameters() if p.dim() <= 1]  # batch norm's γ and β, the bias of the last layer
     decay = recipe.decay if recipe.decay_on == "everything" else 0.0
     groups = [{"params": weights, "weight_decay": recipe.decay}, {"params": others, "weight_decay": decay}]
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, foreach=True)
+    fused = weights[0].device.type == "cuda"
+    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=fused, foreach=not fused)
 
 
-def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
-    """One step: (images, labels, rate) → this process's summed loss and its count of wrong answers, on the device."""
-    together = processes.sharing_gradients(net)
-    share = recipe.batch / processes.count()  # a mean over the whole batch, however unequal the processes' parts
+def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+    """One step: (images, labels, rate) → this process's summed loss and its count of wrong answers, on the device.
+
+    On one GPU the step is captured, unless `REPRO_CAPTURE` is 0; with several processes it is not.
+    """
+    on_gpu = next(net.parameters()).device.type == "cuda"
+    if on_gpu and processes.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
+        return Captured(net, optimizer, recipe)
+    return eager(net, optimizer, recipe)
+
+
+def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+    """The step, operation by operation."""
+    learn = _learner(net, optimizer, recipe)
 
     def step(images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         for group in optimizer.param_groups:
             group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+        return learn(images, labels)
+
+    return step
+
+
+def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Forward, backward, and a move of the weights at the optimizer's rate."""
+    together = processes.sharing_gradients(net)
+    share = recipe.batch / processes.count()  # a mean over the whole batch, however unequal the processes' parts
+
+    def learn(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
             scores = together(images)
         loss = functional.cross_entropy(scores.float(), labels, reduction="sum")
-        optimizer.zero_grad(set_to_none=True)
         (loss / share).backward()
         optimizer.step()
         return loss.detach(), (scores.argmax(1) != labels).sum()
 
-    return step
+    return learn
+
+
+class Captured:
+    """The step as one CUDA graph: a small net is bound by the launches of its thousand kernels, a graph is one launch.
+
+    Every step is a replay, the first as well, so an interrupted run ends like an unbroken one: what the rehearsals
+    before the capture changed is put back. Images, labels and rate are copied to where the graph reads them.
+    """
+
+    REHEARSALS = 3  # torch asks for some before a capture, on a stream of their own
+
+    def __init__(self, net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
+        self._net, self._optimizer = net, optimizer
+        self._learn = _learner(net, optimizer, recipe)
+        self._device = next(net.parameters()).device
+        self._rate = torch.zeros((), device=self._device)
+        self._inputs: tuple[Tensor, Tensor] | None = None
+        self._replay: Callable[[], None]
+        self._answer: tuple[Tensor, Tensor]
+        for group in optimizer.param_groups:
+            group["lr"] = self._rate
+            for parameter in group["params"]:  # v starts at 0, so that the first step is an ordinary one
+                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+
+    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        if self._inputs is None:
+            self._inputs = images.clone(), labels.clone()
+            self._prepare(*self._inputs)
+        for place, value in zip(self._inputs, (images, labels), strict=True):
+            place.copy_(value)
+        self._rate.fill_(rate)
+        self._replay()
+        return self._answer  # valid until the next step, which is when its sums have been taken
+
+    def _prepare(self, images: Tensor, labels: Tensor) -> None:
+        before = [tensor.clone() for tensor in self._state()]
+        self._rehearse(images, labels)
+        self._optimizer.zero_grad(set_to_none=True)  # gradients are to lie in the graph's own memory
+        self._capture(images, labels)
+        with torch.no_grad():
+            for tensor, value in zip(self._state(), before, strict=True):
+                tensor.copy_(value)
+
+    def _state(self) -> list[Tensor]:
+        momentum = [state["momentum_buffer"] for state in self._optimizer.state.values()]
+        return [*self._net.parameters(), *self._net.buffers(), *momentum]
+
+    def _rehearse(self, images: Tensor, labels: Tensor) -> None:
+        aside = torch.cuda.Stream(self._device)
+        aside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(aside):
+            for _ in range(self.REHEARSALS):
+                self._optimizer.zero_grad(set_to_none=True)
+                self._learn(images, labels)
+        torch.cuda.current_stream(self._device).wait_stream(aside)
+
+    def _capture(self, images: Tensor, labels: Tensor) -> None:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._answer = self._learn(images, labels)
+        self._replay = graph.replay
 
 
 class Diverged(Exception):

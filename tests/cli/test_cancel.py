@@ -33,7 +33,7 @@ def test_what_matches_is_cancelled_and_named(slurm: FakeSlurm, capsys: pytest.Ca
     assert code("cancel", "resnet-20.*", "--yes") == 0
     said = capsys.readouterr()
     assert said.out.split("\t")[1] == "100_0\n"
-    assert said.err == "cancelled 1 runs\n"
+    assert said.err == "cancelled 1 run\n"
     assert len(slurm.arrays()[0]) == 5
 
 

@@ -51,7 +51,7 @@ def test_a_problem_is_a_warning_and_with_strict_a_failure(places, words, code):
     (places.runs / "holiday").mkdir(parents=True)
     said = repro("collect", *words)
     assert said.return_value == code
-    assert said.stderr == "warning: runs/holiday: not a run: it has no run.json\n"
+    assert said.stderr == "Warning: runs/holiday: not a run: it has no run.json\n"
 
 
 def test_the_runs_are_only_read(places, finished):

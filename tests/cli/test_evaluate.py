@@ -1,8 +1,9 @@
-"""`repro evaluate` measures any weights."""
+"""`repro evaluate` measures any weights, of ImageNet's nets and of CIFAR's."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from repro.cli.evaluate import command, named
+from repro.cli.evaluate import command
 from repro.errors import UserError
 from repro.nets import build
-from repro.spec import plain, resnet
+from repro.spec import resnet
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
 
@@ -81,28 +82,57 @@ def test_torchvisions_nets_get_the_scores_that_torchvision_gives(tmp_path: Path)
     assert (source.mean, source.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def test_names_of_nets() -> None:
-    assert named("resnet-34-b") == named("ResNet34B") == resnet(34, "B", "imagenet")
-    assert named("resnet50") == named("resnet-50-b") == resnet(50, "B", "imagenet")
-    assert named("resnet-50-v1.5") == resnet(50, "B", "imagenet", stride_in="3x3")
-    assert named("plain-18") == plain(18, "imagenet")
+def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
+    torch.save(build(resnet(20)).state_dict(), tmp_path / "weights.pt")
+    words = ("--net", "resnet-20", "--weights", tmp_path / "weights.pt", *SMOKE)
+    found = json.loads(evaluate(*words, "--json", "--save", tmp_path / "p.npz"))
+    assert (found["net"], found["crops"], found["data"]["name"]) == ("resnet-20", "center", "generated")
+    assert evaluate("--ensemble", tmp_path / "p.npz").startswith(f"ensemble of 1: top-1 error {found['top1']:.2f} %")
+    with pytest.raises(UserError, match="`generated` holds small images, which have no `ten` views"):
+        evaluate(*words, "--crops", "ten")
 
 
-@pytest.mark.parametrize(
-    ("name", "problem", "hint"),
-    [
-        ("vgg-16", "`vgg-16` is not the name of a net", "resnet-34-b"),
-        ("resnet-51", "no ImageNet net has depth `51`", "18, 34, 50, 101, 152"),
-        ("resnet-34", "`resnet-34` does not say its shortcut", "torchvision's weights are of resnet-34-b"),
-        ("plain-18-a", "cannot have shortcut `A`", "a plain net has none"),
-        ("resnet-18-b-v1.5", "`stride_in`", ""),
-    ],
-)
-def test_other_names_are_refused(name: str, problem: str, hint: str) -> None:
-    with pytest.raises(UserError) as raised:
-        named(name)
-    assert problem in raised.value.problem
-    assert hint in raised.value.hint
+def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Path) -> None:
+    from repro import catalog
+    from repro.catalog import load
+    from repro.cli.evaluate import _opened
+    from repro.evaluation.error import error
+    from repro.evaluation.single import single
+    from repro.experiment import at, runs_of
+    from repro.predictions import top_errors
+
+    run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
+    torch.save(build(run.net).state_dict(), tmp_path / "weights.pt")
+    module, source = _opened(run, tmp_path / "weights.pt")
+    scores = single(module, source)
+    assert top_errors(scores.scores, scores.labels)[0] == error(module, source.test(), "test")["test_error"]
+
+
+def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(tmp_path: Path) -> None:
+    """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
+    from repro import catalog
+    from repro.catalog import load
+    from repro.cli.evaluate import _opened
+    from repro.experiment import at, runs_of
+
+    run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
+    state = {f"module.{theirs(name)}": value for name, value in build(run.net).state_dict().items()}
+    torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "resnet20.th")
+    words = ["--net", "resnet20", "--weights", str(tmp_path / "resnet20.th"), *SMOKE]
+    result = CliRunner().invoke(command, words, catch_exceptions=False)
+    assert "these weights are of the variant with zero channels on both sides" in result.stderr
+    _, source = _opened(run, tmp_path / "resnet20.th")
+    [(images, _)] = list(source.test(batch=source.test_images))
+    pixels = source.test_pixels.numpy() / 255
+    expected = (pixels - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    assert np.abs(images.permute(0, 2, 3, 1).numpy() - expected).max() < 1e-5
+
+
+def theirs(name: str) -> str:
+    """Our name of a weight as akamaster's nets have it."""
+    name = re.sub(r"stage(\d)\.block(\d)", lambda found: f"layer{found[1]}.{int(found[2]) - 1}", name)
+    name = name.replace("stem.conv", "conv1").replace("stem.norm", "bn1").replace("classifier", "linear")
+    return re.sub(r"norm(\d)", r"bn\1", name)
 
 
 @pytest.mark.parametrize(

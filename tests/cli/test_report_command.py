@@ -21,7 +21,7 @@ def test_the_report_is_written_and_its_place_printed(here, monkeypatch):
     monkeypatch.setattr(click, "launch", opened.append)
     done = report("--open")
     assert done.stdout == f"{here.report}\n"
-    assert done.stderr.startswith("scale paper, 0.")
+    assert done.stderr.startswith("scale: paper; 0.")
     assert here.report.read_text().startswith("<!doctype html>")
     assert opened == [here.report.as_uri()]
 

@@ -62,7 +62,7 @@ def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> 
         (["figure6"], {DONE.id, FAILED.id, OTHER.id}),
         (["figure6", "!*56*"], {DONE.id, OTHER.id}),
         (["plain-*"], {FAILED.id, OTHER.id}),
-        (["nothing*"], set()),
+        (["table2"], set()),
     ],
 )
 def test_patterns_choose_runs(patterns: list[str], ids: set[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +77,26 @@ def test_a_failed_run_shows_its_last_words_its_likely_cause_and_what_to_type(
     assert "    CUDA out of memory" in text
     assert "likely cause: the GPU's memory was too small" in text
     assert f"to retry: repro run figure1 --scale smoke --only {FAILED.id}" in text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [("figure9", "did you mean `figure1`?"), ("zzz*", "`repro status` lists the runs")],
+)
+def test_a_pattern_that_matches_nothing_is_a_mistake(
+    pattern: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", pattern])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"Error: no run matches `{pattern}`\n\nhint: {hint}\n"
+
+
+def test_an_experiment_without_runs_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "table2"])
+    assert not ended.value.code
+    assert capsys.readouterr().err == "no runs of table2 yet\n"
 
 
 def test_a_pattern_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import experiments
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
 from repro.catalog import NAMES, load, needed
-from repro.experiment import Counted, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+from repro.experiment import Counted, Drawing, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
 
 FOLDER = Path(experiments.__file__).parent
 HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "matplotlib", "msgspec", "submitit", "click", "rich")
@@ -37,6 +37,7 @@ CLAIMS = {  # all about the classification part, by section, table or figure
 
 tables = [name for name in NAMES if isinstance(load(name), Table)]
 figures = [name for name in NAMES if isinstance(load(name), Figure)]
+drawings = [name for name in NAMES if isinstance(load(name), Drawing)]
 skipped = [name for name in NAMES if isinstance(load(name), Skipped)]
 
 
@@ -47,6 +48,7 @@ def claims():
 def test_every_table_and_figure_of_the_classification_part_is_an_experiment():
     assert sorted(tables) == [f"table{number}" for number in range(1, 7)]
     assert sorted(figures) == ["figure1", "figure4", "figure6", "figure7"]
+    assert sorted(drawings) == ["figure3", "figure5"]
 
 
 @pytest.mark.parametrize("name", skipped)
@@ -84,7 +86,7 @@ def test_a_row_gives_one_number_or_a_gap_for_each_metric(name):
 def test_what_is_quoted_has_no_runs_and_what_is_ours_is_not_quoted(name):
     for row in load(name).rows:
         kinds = {paper.kind for paper in row.paper if paper}
-        assert ("quoted" in kinds) == (row.runs is None and row.net is None)
+        assert ("quoted" in kinds) == (not runs_of(row) and row.net is None)
 
 
 @pytest.mark.parametrize("name", tables)
@@ -131,7 +133,12 @@ def test_tables_and_figures_of_section_42_share_their_runs():
 def test_tables_and_figures_of_section_41_share_their_runs():
     assert set(needed("table2")) == set(needed("figure4"))
     assert set(needed("table4")) < set(needed("table3"))
-    assert len({run for name in NAMES for run in needed(name) if run.net.family == "imagenet"}) == 9
+    assert len({run for name in NAMES for run in needed(name) if run.net.family == "imagenet"}) == 9 + 1
+
+
+def test_table_5_adds_one_run_to_those_of_table_4_a_second_resnet_152():
+    [second] = set(needed("table5")) - set(needed("table4"))
+    assert (second.net.name, second.seed) == ("resnet-152-b", 1)
 
 
 def test_resnet_110_and_1202_warm_up_and_the_others_do_not():

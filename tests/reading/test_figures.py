@@ -190,10 +190,12 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(place
     code = (
         "import locale, sys; locale.setlocale(locale.LC_ALL, '')\n"
         "from pathlib import Path; from dataclasses import replace\n"
-        "from repro import catalog, folders; from repro.reading import figures, style, frame\n"
+        "from repro import catalog, folders; from repro.reading import drawings, figures, style, frame\n"
         "scale = catalog.scale('paper'); places = replace(folders.places(), figures=Path(sys.argv[1]))\n"
         "drawing = figures.draw(catalog.load('figure1'), frame.collect(places), scale)\n"
-        "figures.write('figure1', drawing, places, 'paper', style.FORMATS)"
+        "figures.write('figure1', drawing, places, 'paper', style.FORMATS)\n"
+        "nets = drawings.draw(catalog.load('figure3'))\n"
+        "figures.write('figure3', nets, places, 'paper', style.FORMATS)"
     )
     written = []
     for number, locale in enumerate(("C", "C.UTF-8")):
@@ -203,7 +205,7 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(place
         subprocess.run([sys.executable, "-c", code, str(out)], check=True, env=environment, timeout=120)
         written.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
     assert written[0] == written[1]
-    assert list(written[0]) == ["figure1.pdf", "figure1.png", "figure1.svg"]
+    assert list(written[0]) == [f"{name}.{form}" for name in ("figure1", "figure3") for form in ("pdf", "png", "svg")]
 
 
 def test_files_carry_no_date_and_embed_their_fonts(drawn):

@@ -46,7 +46,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def one_run(tmp_path_factory) -> Places:
-    """One finished run of sixty-nine, from a machine with a name that means ill."""
+    """One finished run of seventy, from a machine with a name that means ill."""
     root = tmp_path_factory.mktemp("one run")
     there, run = Places(root / "results", root / "figures", root / "data"), next(iter(PLAIN[20]))
     folder, curve = there.run(run.id), range(1, 4)
@@ -72,11 +72,11 @@ def page(html) -> Page:
     return Page(html)
 
 
-def test_after_one_run_of_sixty_nine_everything_that_is_there_is_shown(page):
-    assert "1 of 69" in page.text
+def test_after_one_run_of_seventy_everything_that_is_there_is_shown(page):
+    assert "1 of 70" in page.text
     assert "plain-20: 1 of 5 seeds" in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 4
-    for name in ("figure1", "table1", "table6", "figure6", "figure7"):
+    assert sum(tag == "svg" for tag, _ in page.tags) == 6
+    for name in ("figure1", "figure3", "table1", "figure5", "table6", "figure6", "figure7"):
         assert name in page.values("id")
 
 
@@ -120,7 +120,8 @@ def test_what_a_run_says_of_itself_arrives_as_text(page):
 
 
 def test_figures_carry_a_title_and_a_description(page):
-    assert page.values("role").count("img") == 4
+    assert page.values("role").count("img") == 6
+    assert "34-layer residual, 34 weighted layers: 7×7 conv 64 /2; pool /2" in page.text
     assert "plain-20 ends at training error 18.0 %" in page.text
 
 

@@ -36,7 +36,7 @@ class Disk:
     handles: dict[int, File | None] = field(default_factory=dict)  # None is the folder itself
     calls: list[str] = field(default_factory=list)
     _above: int | None = None
-    promised: int = 0  # checkpoints whose saving has come to its end
+    promised: int = 0  # the iteration whose checkpoint has been saved
 
     def __post_init__(self) -> None:
         for path in self.folder.iterdir() if self.folder.exists() else ():
@@ -99,7 +99,6 @@ class Disk:
         self._say("sync", self.folder if file is None else handle)
         if file is None:
             self.safe, self.pending = dict(self.names), []
-            self.promised = self.calls.count("rename checkpoint.pt")
         else:
             file.synced = file.now
 

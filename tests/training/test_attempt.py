@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 
 import pytest
 import torch
 
-from repro.errors import Incomplete, RunFailed, UserError
+from repro.errors import Incomplete, Lacking, RunFailed, UserError
 from repro.folders import Folder
 from repro.training import Stop, Stopped, train
 from repro.training import checkpoint as checkpoints
 from repro.training.attempt import Attempt, Superseded
+from repro.training.machine import Pace
 
 
 @pytest.fixture
@@ -174,3 +176,67 @@ def test_everything_a_run_writes_is_private(tiny, here):
         path.name: "0o0" for path in folder.iterdir()
     }
     assert len(list(folder.iterdir())) <= 12
+
+
+def test_what_is_not_finite_in_a_final_record_is_null_and_says_which_it_was(folder, tiny):
+    attempt = Attempt.claim(folder, tiny)
+    measured = {"metrics": {"test_loss": float("nan"), "a": float("inf"), "b": 1.5}, "responses": [1.0, float("nan")]}
+    final = attempt.finish(measured)
+    assert final["metrics"] == {"test_loss": None, "a": None, "b": 1.5}
+    assert final["flags"] == {"test_loss": "nan", "a": "inf"}
+    assert final["responses"] == [1.0, None]
+    assert json.loads(folder.final.read_bytes()) == final
+
+
+def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
+    attempt = Attempt.claim(folder, tiny)
+    shutil.rmtree(folder.path)
+    for write in (lambda: attempt.say("hello"), lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
+        with pytest.raises(Lacking, match=r"cannot write .*/run.*: No such file or directory"):
+            write()
+    assert not list(folder.path.iterdir())
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tiny, here):
+    for _ in (1, 2):
+        with pytest.raises(Stopped):
+            train(tiny, here, asked_at_once())
+    folder = here.run(tiny.id)
+    folder.checkpoint.unlink(), folder.previous_checkpoint.unlink()
+    with pytest.raises(Incomplete, match=r"the checkpoints of .* are gone: an earlier attempt began at iteration 1"):
+        train(tiny, here)
+
+
+def test_a_run_that_was_on_two_machines_has_both_on_record(tiny, here):
+    with pytest.raises(Stopped):
+        train(tiny, here, asked_at_once())
+    folder = here.run(tiny.id)
+    state = checkpoints.load(folder) | {"machines": ["another machine"]}
+    checkpoints.save(folder, state, lambda: None)
+    machines = train(tiny, here)["provenance"]["machines"]
+    assert machines[0] == "another machine"
+    assert "threads, torch" in machines[1]
+
+
+def test_a_finished_run_found_finished_after_the_claim_is_left_alone(tiny, here, monkeypatch):
+    final = train(tiny, here)
+    folder = here.run(tiny.id)
+    looks = iter([None, final])
+    monkeypatch.setattr("repro.training.loop.read_json", lambda path: next(looks))
+    before = folder.final.stat().st_ino
+    assert train(tiny, here) == final
+    assert folder.final.stat().st_ino == before
+
+
+def test_saving_takes_at_most_its_share_of_the_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("repro.training.machine.time.monotonic", lambda: now[0])
+    monkeypatch.setenv("REPRO_SAVE_EVERY", "0")
+    pace, saving = Pace(0, 10**6, 0.0), 0.0
+    while now[0] < 10_000:
+        now[0] += 0.5
+        if pace.should_save():
+            with pace.saving():
+                now[0] += 3.0
+                saving += 3.0
+    assert 0 < saving / now[0] <= 0.0101

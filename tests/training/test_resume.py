@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments.recipes import IMAGENET, SCALES
 from repro.folders import Places
-from repro.spec import Run
+from repro.spec import Run, plain
 from repro.training import Stop, Stopped, train
 from repro.training.checkpoint import load
 
@@ -80,3 +81,16 @@ def test_a_finished_run_is_not_trained_again(tiny, here):
     final = train(tiny, here)
     assert train(tiny, here) == final
     assert here.run(tiny.id).attempts() == [1]
+
+
+@pytest.mark.slow
+def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_the_last_prediction(here, tmp_path):
+    run, unbroken = SCALES["smoke"](Run(plain(18, "imagenet"), IMAGENET)), Places(tmp_path / "one", tmp_path, here.data)
+    whole = train(run, unbroken)
+    for looks in (3, 4):
+        with pytest.raises(Stopped):
+            train(run, here, StopAt(looks))
+    resumed = train(run, here)
+    assert_same(trace(here, run), trace(unbroken, run))
+    assert resumed["metrics"] == whole["metrics"]
+    assert here.run(run.id).predictions.read_bytes() == unbroken.run(run.id).predictions.read_bytes()

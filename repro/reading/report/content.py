@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from repro import catalog
-from repro.experiment import Figure, Scale, Skipped, Table, at, groups_of
-from repro.reading import figures, tables
+from repro.experiment import Drawing, Figure, Scale, Skipped, Table, at, groups_of
+from repro.reading import drawings, figures, tables
 from repro.reading.claims import Claimed
 from repro.reading.diff import Diff, compared
 from repro.reading.frame import Collected
@@ -113,8 +113,7 @@ def page(collected: Collected, scale: Scale) -> Page:
     )
 
 
-def _section(name: str, experiment: Table | Figure, material: Material) -> Section:
-    parts = _table(name, experiment, material) if isinstance(experiment, Table) else _figure(name, experiment, material)
+def _section(name: str, experiment: Table | Figure | Drawing, material: Material) -> Section:
     return Section(
         name=name,
         heading=tables.heading(name),
@@ -122,8 +121,18 @@ def _section(name: str, experiment: Table | Figure, material: Material) -> Secti
         page=experiment.page,
         note=experiment.note,
         claims=tuple(_claim(one, material.linked) for one in material.claims if one.experiment == name),
-        **parts,
+        **_parts(name, experiment, material),
     )
+
+
+def _parts(name: str, experiment: Table | Figure | Drawing, material: Material) -> dict[str, Any]:
+    match experiment:
+        case Table():
+            return _table(name, experiment, material)
+        case Figure():
+            return _figure(name, experiment, material)
+        case Drawing():
+            return _drawing(name, experiment)
 
 
 def _table(name: str, table: Table, material: Material) -> dict[str, Any]:
@@ -144,6 +153,11 @@ def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
         "tables": (levels,) if levels.rows else (),
         "more": (gaps,) if gaps.rows else (),
     }
+
+
+def _drawing(name: str, drawing: Drawing) -> dict[str, Any]:
+    said = drawings.described(drawing)
+    return {"svg": Markup(inline(drawings.draw(drawing), name, drawing.title, said))}
 
 
 def _claim(one: Claimed, linked: dict[str, str]) -> dict[str, Any]:

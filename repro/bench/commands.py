@@ -1,0 +1,92 @@
+"""How long commands take, and how that grows with the runs: whole processes, started as a user starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from repro import lines
+from repro.catalog import load
+from repro.experiment import Table
+from repro.folders import Places, to_json
+from repro.spec import Run, definition
+
+POINTS = 64  # of a curve: the paper's
+REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
+
+
+def command(words: list[str], results: str, cold: bool = False) -> Callable[[], float]:
+    """Seconds of `repro WORDS` on these results; `cold` forgets first what was gathered before."""
+    place = Places(Path(results), Path(results) / "figures", Path(results) / "data")
+    folders = {"REPRO_RESULTS": results, "REPRO_FIGURES": str(place.figures), "REPRO_DATA": str(place.data)}
+
+    def once() -> float:
+        if cold:
+            place.frame.unlink(missing_ok=True)
+        return _seconds([sys.executable, "-c", REPRO, *words], folders)
+
+    return once
+
+
+def bare(module: str) -> Callable[[], float]:
+    """Seconds of a python that imports this and ends."""
+    return lambda: _seconds([sys.executable, "-c", f"import {module}"], {})
+
+
+@contextmanager
+def constructed(count: int) -> Iterator[str]:
+    """A folder of results with that many finished runs of Table 6, as training leaves them."""
+    with tempfile.TemporaryDirectory(prefix="repro-bench-") as folder:
+        places = Places(Path(folder), Path(folder), Path(folder))
+        for run, error in _runs(count):
+            _write(run, error, places)
+        yield folder
+
+
+def _runs(count: int) -> Iterator[tuple[Run, float]]:
+    table = load("table6")
+    assert isinstance(table, Table)
+    nets = [row.runs[0] for row in table.rows if row.runs]
+    for number in range(count):
+        yield replace(nets[number % len(nets)], seed=number // len(nets)), 6.0 + number % 97 / 100
+
+
+def _write(run: Run, error: float, places: Places) -> None:
+    folder = places.run(run.id)
+    folder.path.mkdir(parents=True)
+    folder.definition.write_bytes(to_json(definition(run)))
+    folder.metrics.write_bytes(b"".join(lines.encode(_row(point, error)) for point in range(1, POINTS + 1)))
+    measured = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1, "response_mean": 0.4}
+    data = {
+        "name": "cifar10",
+        "hash": "da7a",
+        "origin": "official archive",
+        "train_images": 50_000,
+        "test_images": 10_000,
+    }
+    where = {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T01:00:00+00:00", "seconds": 3600.0}
+    where |= {"host": "node", "device": "cpu", "threads": 1, "python": "3.11.7", "torch": "2.11.0", "precision": "fp32"}
+    where |= {"commit": "abc1234", "dirty": False, "code": "c0de", "attempts": 1, "job": None, "data": data}
+    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": measured, "provenance": where}
+    folder.final.write_bytes(to_json(final))
+
+
+def _row(point: int, error: float) -> dict[str, float]:
+    row = {"iteration": 1_000 * point, "rate": 0.1, "train_error": 90.0 / point, "train_loss": 2.0 / point}
+    return row | {"test_error": error + 80 / point, "test_loss": 0.3, "gradient_first": 0.1, "gradient_last": 0.2}
+
+
+def _seconds(words: list[str], environment: dict[str, str]) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(words, env=os.environ | environment, capture_output=True, text=True)
+    took = time.perf_counter() - began
+    if done.returncode not in (0, 1, 3):  # 1 and 3: done, and a verdict or a gap to tell
+        raise RuntimeError(f"{' '.join(words[3:])} ended with {done.returncode}: {done.stderr[-300:]}")
+    return took

@@ -1,0 +1,78 @@
+"""What a benchmark leaves: a JSON record that says on what it was measured, and the same as Markdown."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from repro.bench.contest import Line, Table
+from repro.data.threads import processors
+
+SCHEMA = 1
+
+
+def record(part: str, quick: bool, tables: Sequence[Table], load_before: float) -> dict[str, Any]:
+    """The record of one part."""
+    about = {"schema": SCHEMA, "part": part, "quick": quick, "machine": _machine(load_before)}
+    return about | {"tables": [_finite(table.as_json()) for table in tables]}
+
+
+def load() -> float:
+    """How many processes wanted a processor in the last minute."""
+    return round(os.getloadavg()[0], 2)
+
+
+def markdown(tables: Sequence[Table], machine: dict[str, Any]) -> str:
+    """All tables as Markdown, the machine last."""
+    about = f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
+    about += f"load {machine['load_before']:g} before, {machine['load_after']:g} after"
+    return "\n\n".join([*map(_markdown, tables), about]) + "\n"
+
+
+def _markdown(table: Table) -> str:
+    facts = sorted({name for line in table.lines for name in line.facts} - {"peak_mib"})
+    head = [f"{table.title}", table.unit, "ratio", "quartiles", "rounds", *(name.replace("_", " ") for name in facts)]
+    rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    rows += [[*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)] for line in table.lines]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return f"{text}\n\n{table.note}" if table.note else text
+
+
+def _cells(line: Line) -> list[str]:
+    if math.isnan(line.ratio):
+        return [line.way, f"{line.median:.4g}", "–", "–", str(line.rounds)]
+    quartiles = f"{line.low:.2f}–{line.high:.2f}"
+    return [line.way, f"{line.median:.4g}", f"{line.ratio:.2f}", quartiles, str(line.rounds)]
+
+
+def _machine(load_before: float) -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "processors": processors(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "load_before": load_before,
+        "load_after": load(),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo") as file:  # noqa: PTH123
+            names = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+            return next(names, platform.machine())
+    except OSError:
+        return platform.machine()
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: null."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

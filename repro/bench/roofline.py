@@ -1,0 +1,57 @@
+"""What the machine can do at most: its best matrix product, convolution and copy, measured like everything else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+SECONDS = 0.3  # about, for each measurement
+
+
+def product(precision: str, device: str = "cpu") -> Callable[[], float]:
+    """GFLOP/s of a large square matrix product."""
+    side = 2048 if device == "cpu" else 8192
+    a, b = (torch.randn(side, side, dtype=_type(precision), device=device) for _ in range(2))
+    return _rate(lambda: a @ b, 2e-9 * side**3, device)
+
+
+def convolution(precision: str, device: str = "cpu") -> Callable[[], float]:
+    """GFLOP/s of a wide 3×3 convolution, channels last."""
+    count, channels, side = 32, 128, 32
+    maps = torch.randn(count, channels, side, side, dtype=_type(precision), device=device)
+    maps = maps.to(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, dtype=_type(precision), device=device)
+    weight = weight.to(memory_format=torch.channels_last)
+    work = 2e-9 * count * side**2 * channels**2 * 9
+    return _rate(lambda: functional.conv2d(maps, weight, padding=1), work, device)
+
+
+def copy(device: str = "cpu", mebibytes: int = 256) -> Callable[[], float]:
+    """GB/s of a copy, read and written; 8 MiB stay in a cache, as the maps of a small net do."""
+    source = torch.ones(mebibytes * 2**18, device=device)
+    target = torch.empty_like(source)
+    return _rate(lambda: target.copy_(source), 2e-9 * source.nbytes, device)
+
+
+def _rate(work: Callable[[], object], amount: float, device: str) -> Callable[[], float]:
+    """The best of as many repetitions as fit: a limit is what can be reached, not what is usual."""
+
+    @torch.inference_mode()
+    def best() -> float:
+        fastest, until = float("inf"), time.perf_counter() + SECONDS
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            work()
+            if device != "cpu":
+                torch.cuda.synchronize()
+            fastest = min(fastest, time.perf_counter() - began)
+        return amount / fastest
+
+    return best
+
+
+def _type(precision: str) -> torch.dtype:
+    return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]

@@ -1,0 +1,64 @@
+"""`repro bench`: this machine against the usual way of doing the same."""
+
+from __future__ import annotations
+
+import click
+
+from repro.cli.options import json_option, near, print_json
+from repro.errors import FINE, Lacking, UserError, shown
+from repro.folders import places, to_json, write_whole
+
+PARTS = {
+    "cpu": "training on processors against the usual loop; the machine's limits; faithfulness",
+    "gpu": "training on a GPU, captured and packed",
+    "evaluation": "ten-crop and multi-scale testing",
+    "input": "ImageNet's input on one core",
+    "commands": "what commands take, from 10 to 10,000 runs",
+    "checkpoints": "the share of the time that saving takes",
+    "depth": "time and memory a layer as nets get deeper",
+}
+
+
+def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in PARTS if name.startswith(incomplete)]
+
+
+@click.command(epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + ".")
+@click.argument("part", metavar="PART", shell_complete=_names)
+@click.option("--quick", is_flag=True, help="Fewer nets and rounds: a first look, in minutes.")
+@click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
+@json_option
+def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
+    """Measure this machine against the usual way of doing it. Ways take turns; ratios are medians over rounds.
+
+    For example:  repro bench cpu --quick
+    """
+    if part not in PARTS:
+        raise UserError(f"no benchmark named {shown(part)}", near(part, list(PARTS)))
+    if part == "gpu":
+        _need_a_gpu()
+    from repro.bench import record
+    from repro.bench.parts import PARTS as MEASURED
+
+    before = record.load()
+    tables = MEASURED[part](quick, lambda line: click.echo(line, err=True))
+    found = record.record(part, quick, tables, before)
+    text = record.markdown(tables, found["machine"])
+    if save:
+        folder = places().results / "bench"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{part}-quick" if quick else part
+        write_whole(folder / f"{name}.json", to_json(found))
+        write_whole(folder / f"{name}.md", text.encode())
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(text, nl=False)
+    return FINE
+
+
+def _need_a_gpu() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise Lacking("no GPU here to measure", "`repro bench cpu` measures the processors")

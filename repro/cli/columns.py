@@ -1,0 +1,35 @@
+"""Rows of facts: in columns on a terminal; anywhere else whole, a line each, with tabs between."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+
+import click
+
+
+def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+    """The rows, the first one being the heading; the columns numbered in `right` end together."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = shutil.get_terminal_size().columns
+    for row in rows:
+        cells = (
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        click.echo(cut("  ".join(cells).rstrip(), room))
+
+
+def cut(line: str, room: int) -> str:
+    """The line, ending in … where there is no room for the rest."""
+    return line if len(line) <= room else line[: max(0, room - 1)] + "…"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

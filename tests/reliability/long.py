@@ -1,0 +1,109 @@
+"""The long tier, `make test-long`: every kind of damage in full, the figures kept in `results/reliability.json`.
+
+It takes most of an hour on one core. `python -m tests.reliability.long kills power` does only those kinds and keeps the
+other figures; `python -m tests.reliability.long print` damages nothing, prints the table, and puts it into the README.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from repro.folders import ROOT, read_json, to_json
+
+FILE = ROOT / "results" / "reliability.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- reliability: written by `make test-long` -->\n", "<!-- end of reliability -->"
+
+FULL: dict[str, tuple[int, ...]] = {
+    "kills": (1000, 0),
+    "calls": (1,),
+    "errors": (1, 6),
+    "power": (1,),
+    "flips": (10_000, 0),
+    "rows": (),
+    "fences": (1,),
+    "races": (200, 0),
+    "nowhere": (),
+    "cost": (),
+    "secrets": (),
+}
+
+Figures = dict[str, dict[str, Any]]
+
+
+def main(words: list[str]) -> None:
+    figures: Figures = read_json(FILE) or {}
+    for name in [] if words == ["print"] else words or FULL:
+        from tests.reliability.damage import damage
+
+        made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": _torch(), "python": platform.python_version()}
+        figures[name] = damage(name, *FULL[name]) | made
+        FILE.write_bytes(to_json(figures))
+        print(name, json.dumps(figures[name]), flush=True)
+    print(table(figures))
+    README.write_text(published(README.read_text(), figures))
+
+
+def published(readme: str, figures: Figures) -> str:
+    """The README with the table of these figures."""
+    before, rest = readme.split(BEGIN)
+    return before + BEGIN + table(figures) + "\n" + END + rest.split(END)[1]
+
+
+def table(figures: Figures) -> str:
+    """One line for each kind of damage that has been done in full."""
+    lines = ["| damage | how often | what became of it |", "|---|---|---|"]
+    for name, (damage, often, became) in WORDS.items():
+        if name in figures:
+            found = {key: f"{value:,}" if isinstance(value, int) else value for key, value in figures[name].items()}
+            lines.append(f"| {damage} | {often.format(**found)} | {became.format(**found)} |")
+    return "\n".join(lines)
+
+
+WORDS = {  # damage, how often, what became of it
+    "kills": ("`kill -9` at a random moment", "{kills} in {runs} runs", "{differing_bytes} bytes differ"),
+    "calls": ("`kill -9` at each file operation of a run", "{kills}", "{differing_bytes} bytes differ"),
+    "errors": (
+        "each file operation fails: disk full, quota, I/O, read-only, no right, stale",
+        "{failed_calls}",
+        "{unclear} unclear messages, {checkpoints_lost} checkpoints lost, {differing_bytes} bytes differ",
+    ),
+    "power": (
+        "the power fails: every state the disk may be in",
+        "{states}",
+        "{promises_broken} saved checkpoints lost",
+    ),
+    "flips": (
+        "a checkpoint with a bit flipped, cut, or with a page of zeros",
+        "{bits_flipped} + {cuts} + {pages_zeroed}",
+        "{detected} seen, the previous one used {previous_used} times",
+    ),
+    "rows": (
+        "a curve cut at each byte, each bit flipped",
+        "{bytes_cut_at} + {bits_flipped}",
+        "{wrong_rows} wrong rows",
+    ),
+    "fences": (
+        "an old attempt hangs at each file operation, wakes up late",
+        "{rounds}",
+        "{files_changed} files changed",
+    ),
+    "races": ("two attempts at work on one run", "{rounds}", "{differing_bytes} bytes differ"),
+    "nowhere": ("attempts that get nowhere", "{attempts_before_it_stops}", "the run stops and says so"),
+    "cost": ("saving as often as it may", "{seconds} s", "{percent} % of the time"),
+    "secrets": ("secrets planted in the environment", "{planted}", "{found} found in what was written"),
+}
+
+
+def _torch() -> str:
+    import torch
+
+    return str(torch.__version__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

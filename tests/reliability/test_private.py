@@ -1,0 +1,84 @@
+"""What is written is ours alone, unless we say otherwise, and holds nothing that was not meant to be in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from repro.folders import ROOT, write_whole
+
+SECRETS = {
+    "WANDB_API_KEY": "planted-secret-1",
+    "GITHUB_TOKEN": "planted-secret-2",
+    "AWS_SECRET_ACCESS_KEY": "planted-secret-3",
+    "REPRO_PASSWORD": "planted-secret-4",
+    "https_proxy": "http://me:planted-secret-5@proxy:1",
+}
+DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day, each for people to read
+    "repro/cluster/doctor.py": 1,
+    "repro/training/attempt.py": 3,
+    "repro/training/machine.py": 1,
+}
+
+
+def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "repro.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+
+
+def folders(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")] if path.is_dir()}
+
+
+def test_a_run_its_table_and_its_page_are_private_and_hold_no_secret(here):
+    small = ("--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=4", "--set", "drops=[2]")
+    assert repro("run", "table6", *small, **SECRETS).returncode == 0
+    for words in (("collect",), ("table", "table6", "--scale", "smoke"), ("report",)):
+        repro(*words, **SECRETS)
+    written = [path for path in here.results.rglob("*") if path.is_file()]
+    assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {path.name for path in written}
+    assert not [path for path in written if b"planted-secret" in path.read_bytes()]
+    assert modes(here.results / "runs") == {0o600}
+    assert folders(here.results / "runs") == {0o700}
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_new_folders_and_files_are_private_whatever_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+    finally:
+        os.umask(before)
+    assert folders(tmp_path / "new") == {0o700}
+    assert modes(tmp_path / "new") == {0o600}
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_our_group_may_read_if_we_say_so(tmp_path, mask, monkeypatch):
+    monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
+    before = os.umask(mask)
+    try:
+        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+    finally:
+        os.umask(before)
+    assert folders(tmp_path / "new") == {0o750}
+    assert modes(tmp_path / "new") == {0o640}
+
+
+def test_the_time_of_day_is_for_people_only():
+    looks = re.compile(r"time\.time\(|datetime\.now\(|utcnow\(|\.today\(")
+    found = {
+        str(path.relative_to(ROOT)): count
+        for path in (ROOT / "repro").rglob("*.py")
+        if (count := len(looks.findall(path.read_text())))
+    }
+    assert found == DISPLAYED_ONLY
