@@ -22,22 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro.spec import checked_name
-from repro.whole import cannot_read, cannot_write, create, read_json, sync_folder, to_json, write_whole
-
-__all__ = (
-    "ROOT",
-    "Folder",
-    "Places",
-    "cannot_read",
-    "cannot_write",
-    "create",
-    "places",
-    "read_json",
-    "run_folders",
-    "sync_folder",
-    "to_json",
-    "write_whole",
-)
+from repro.whole import cannot_read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -138,6 +123,14 @@ class Folder:
 
     def attempt(self, number: int) -> Path:
         return self.path / f"attempt-{number:04d}.json"
+
+    def set_aside(self) -> None:
+        """Keep what is there under a name that no reader takes for a run, so that the run can begin from nothing."""
+        number = 1
+        while (aside := self.path.with_name(f".{self.path.name}.replaced-{number}")).exists():
+            number += 1
+        if self.path.exists():
+            self.path.rename(aside)
 
     def attempts(self) -> list[int]:
         """The numbers of the attempts on record, oldest first; none where there is no folder."""

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repro.folders import ROOT, Places, create, read_json, to_json
+from repro.folders import ROOT, Places
 from repro.spec import Run, definition
+from repro.whole import create, read_json, to_json
 
 KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
     "THP_MEM_ALLOC_ENABLE": "1",
@@ -110,17 +111,6 @@ class Slots:
 def declare(run: Run, places: Places) -> None:
     """Write the run's definition into its folder, unless it is there."""
     create(places.run(run.id).definition, to_json(definition(run)))
-
-
-def set_aside(run: Run, places: Places) -> None:
-    """Move what a run left behind out of the way, keeping it, so that it can be trained again from nothing."""
-    folder = places.run(run.id).path
-    if not folder.exists():
-        return
-    kept = places.runs / ".set-aside"
-    kept.mkdir(exist_ok=True, mode=0o700)
-    number = sum(1 for _ in kept.glob(f"{run.id}.*"))
-    folder.rename(kept / f"{run.id}.{number}")
 
 
 def lacking(runs: Sequence[Run], places: Places) -> list[Run]:

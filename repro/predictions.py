@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.errors import Lacking, RunFailed, UserError, shown
-from repro.folders import write_whole
+from repro.whole import write_whole
 
 BEST = 5
 ENSEMBLED = "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
@@ -73,7 +73,7 @@ def save(path: Path, data: str, measured: Mapping[str, Scores], ensembled: str) 
     arrays["labels"] = measured[ensembled].labels.astype(np.uint16)
     arrays["scores"] = measured[ensembled].scores.astype(np.float16)
     file = BytesIO()
-    np.savez_compressed(file, data=np.array(data), **arrays)
+    np.savez_compressed(file, data=np.array(data), **arrays)  # type: ignore[arg-type]
     write_whole(path, file.getvalue())
 
 
@@ -108,4 +108,4 @@ def ensemble(files: Iterable[Path]) -> tuple[float, float]:
         count += 1
     if mean is None or first is None:
         raise UserError("an ensemble of nothing", "name the predictions of one run or more")
-    return top_errors(mean / count, first.labels)
+    return top_errors((mean / count).astype(np.float32), first.labels)

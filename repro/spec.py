@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from repro.errors import UserError, shown
 
+Family = Literal["cifar", "imagenet"]
 Shortcut = Literal["A", "B", "C"]
 
 IMAGENET_BLOCKS = {  # Table 1: how many blocks conv2_x … conv5_x have
@@ -46,7 +47,7 @@ def checked_name(name: str, what: str) -> str:
 class Net:
     """A net of the paper. `family` says which architecture: section 4.2's (cifar) or Table 1's (imagenet)."""
 
-    family: Literal["cifar", "imagenet"]
+    family: Family
     kind: Literal["plain", "resnet"]
     depth: int
     shortcut: Shortcut | None = None  # None: plain, or no choice to make
@@ -100,25 +101,25 @@ class Net:
         return f"{self.kind}-{self.depth}" + (f"-{self.shortcut}".lower() if letter else "")
 
 
-def plain(depth: int, family: Literal["cifar", "imagenet"] = "cifar", **choices: Any) -> Net:
+def plain(depth: int, family: Family = "cifar", **choices: Any) -> Net:
     """The plain net of that depth."""
-    stride_in = "1x1" if family == "imagenet" and depth >= BOTTLENECK_FROM else None
-    return _net(family, "plain", depth, stride_in=stride_in, **choices)
+    return _net(family, "plain", depth, **choices)
 
 
-def resnet(depth: int, shortcut: Shortcut = "A", family: Literal["cifar", "imagenet"] = "cifar", **choices: Any) -> Net:
+def resnet(depth: int, shortcut: Shortcut = "A", family: Family = "cifar", **choices: Any) -> Net:
     """The residual net of that depth: every block of the plain net with a shortcut."""
-    own: dict[str, Any] = {"shortcut": shortcut, "zeros": "end" if shortcut == "A" else None}
-    own["stride_in"] = "1x1" if family == "imagenet" and depth >= BOTTLENECK_FROM else None
-    return _net(family, "resnet", depth, **own | choices)
+    zeros = {"zeros": "end"} if shortcut == "A" else {}
+    return _net(family, "resnet", depth, **{"shortcut": shortcut} | zeros | choices)
 
 
-def _net(family: Literal["cifar", "imagenet"], kind: Literal["plain", "resnet"], depth: int, **choices: Any) -> Net:
-    classes = choices.pop("classes", 10 if family == "cifar" else 1000)
-    return Net(family, kind, depth, classes=classes, **choices)
+def _net(family: Family, kind: Literal["plain", "resnet"], depth: int, **choices: Any) -> Net:
+    usual: dict[str, Any] = {"classes": 10 if family == "cifar" else 1000}
+    if family == "imagenet" and depth >= BOTTLENECK_FROM:
+        usual["stride_in"] = "1x1"
+    return Net(family, kind, depth, **usual | choices)
 
 
-def named(name: str, family: Literal["cifar", "imagenet"] | None = None) -> Net:
+def named(name: str, family: Family | None = None) -> Net:
     """The net that people call so. Without a family, the depths of Table 1 are ImageNet's and all others CIFAR's.
 
     What the name does not say is as in the paper: shortcut A on CIFAR, B for bottlenecks (Table 3).

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from repro import lines
-from repro.folders import Folder, Places, to_json
+from repro.folders import Folder, Places
 from repro.spec import Run, definition
+from repro.whole import to_json
 
 PROVENANCE = {
     "started": "2026-01-01T00:00:00+00:00",

@@ -1,4 +1,4 @@
-"""The design itself: the wings meet only on disk, definitions are light, and every part works where its own tools do."""
+"""The design itself: the wings meet only on disk, definitions are light, each part needs its own tools only."""
 
 import ast
 import os

@@ -15,8 +15,9 @@ from pathlib import Path
 from repro import lines
 from repro.catalog import load
 from repro.experiment import Table
-from repro.folders import Places, to_json
+from repro.folders import Places
 from repro.spec import Run, definition
+from repro.whole import to_json
 
 POINTS = 64  # of a curve: the paper's
 REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
@@ -53,7 +54,7 @@ def constructed(count: int) -> Iterator[str]:
 def _runs(count: int) -> Iterator[tuple[Run, float]]:
     table = load("table6")
     assert isinstance(table, Table)
-    nets = [row.runs[0] for row in table.rows if row.runs]
+    nets = [row.runs.run for row in table.rows if row.runs]
     for number in range(count):
         yield replace(nets[number % len(nets)], seed=number // len(nets)), 6.0 + number % 97 / 100
 

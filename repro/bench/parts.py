@@ -20,10 +20,10 @@ Part = Callable[[bool, Say], list[Table]]
 
 def cpu(quick: bool, say: Say) -> list[Table]:
     """Training on the processors against the usual loop, the machine's limits, and faithfulness."""
-    depths, rounds = ((20,), 7) if quick else ((20, 56, 110), 9)
+    depths, rounds = ((20,), 5) if quick else ((20, 56, 110), 9)
     tables = [_on_processors(depth, rounds, say) for depth in depths]
     limits = _limits("cpu", processors(), rounds // 2, say)
-    return [*tables, *limits, *_reached(tables, depths, limits[0]), _faithful(rounds, say)]
+    return [*tables, *limits, *_reached(tables, depths, limits[0]), _faithful(*((32, 3) if quick else (128, 9)), say)]
 
 
 def _on_processors(depth: int, rounds: int, say: Say) -> Table:
@@ -66,19 +66,19 @@ def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> l
     return found
 
 
-def _faithful(rounds: int, say: Say) -> Table:
+def _faithful(batch: int, rounds: int, say: Say) -> Table:
     kinds = (("fp32", "nchw"), ("fp32", "channels last"), ("bf16", "channels last"))
     ways = [
         Way(
             f"{precision}, {layout}",
             f"{BENCH}.training:far_from_fp64",
-            {"depth": 20, "precision": precision, "layout": layout},
+            {"depth": 20, "precision": precision, "layout": layout, "batch": batch},
             processors(),
         )
         for precision, layout in kinds
     ]
     note = "Another seed each round. Most of it is a few ReLUs near zero that turn; CONTRIBUTING.md has the rest."
-    title = "Gradients of one step of resnet-20 against fp64"
+    title = f"Gradients of one step of resnet-20, batch {batch}, against fp64"
     return contest(title, "relative error", ways, rounds, say, "less", note)
 
 

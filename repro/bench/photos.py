@@ -47,15 +47,15 @@ def photos(count: int, batch: int) -> Photos:
     pack: Any = SimpleNamespace(
         about=about, train=rows, val=rows, labels=rows % 1000, content=contents.__getitem__, path_of=str
     )
-    return Photos(replace(IMAGENET, batch=batch), pack, MEAN, STD, torch.device("cpu"))
+    return Photos(replace(IMAGENET, batch=batch, batch_norm_group=None), pack, MEAN, STD, torch.device("cpu"))
 
 
 def our_input(count: int) -> Callable[[], float]:
     """Images a second of one core, decoded, cropped, coloured and ready for the net."""
     _one_core()
     batch = 32
-    batches = photos(count, batch).batches(0, 0, 1_000_000)
-    return lambda: _pace(batches, count // batch, batch)
+    source = photos(count, batch)
+    return lambda: _pace(source.batches(0, 0, count // batch), count // batch, batch)  # nothing was decoded before
 
 
 def usual_input(count: int) -> Callable[[], float]:

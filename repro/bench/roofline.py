@@ -42,7 +42,7 @@ def _rate(work: Callable[[], object], amount: float, device: str) -> Callable[[]
     @torch.inference_mode()
     def best() -> float:
         fastest, until = float("inf"), time.perf_counter() + SECONDS
-        while time.perf_counter() < until:
+        while fastest == float("inf") or time.perf_counter() < until:
             began = time.perf_counter()
             work()
             if device != "cpu":

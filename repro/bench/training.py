@@ -175,9 +175,9 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
     )
 
 
-def far_from_fp64(depth: int, precision: str, layout: str) -> Callable[[], float]:
+def far_from_fp64(depth: int, precision: str, layout: str, batch: int = 128) -> Callable[[], float]:
     """How far the gradients of one step are from those of fp64, relatively; another seed at each call."""
-    recipe, seeds = recipe_of(), iter(range(1_000))
+    recipe, seeds = recipe_of(batch=batch), iter(range(1_000))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     memory = {"nchw": torch.contiguous_format, "channels last": torch.channels_last}[layout]
 

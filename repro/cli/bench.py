@@ -6,7 +6,8 @@ import click
 
 from repro.cli.options import json_option, near, print_json
 from repro.errors import FINE, Lacking, UserError, shown
-from repro.folders import places, to_json, write_whole
+from repro.folders import places
+from repro.whole import to_json, write_whole
 
 PARTS = {
     "cpu": "training on processors against the usual loop; the machine's limits; faithfulness",

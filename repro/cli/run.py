@@ -70,10 +70,8 @@ def command(
     runs = only_those(runs_of(tuple(chosen.values())), only, skip)
     say_untrained(chosen)
     if again:
-        from repro.here import set_aside
-
         for run in runs:
-            set_aside(run, places())
+            places().run(run.id).set_aside()
     context.exit(train_here(runs, places(), jobs, device, again or measure_again, as_json))
 
 

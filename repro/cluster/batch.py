@@ -16,8 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from repro.folders import Places, create, read_json, to_json, write_whole
+from repro.folders import Places
 from repro.spec import checked_name
+from repro.whole import create, read_json, to_json, write_whole
 
 SCHEMA = 1
 

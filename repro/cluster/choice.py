@@ -13,7 +13,8 @@ from repro import catalog
 from repro.cluster.batch import Batch, jobs_folder
 from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Skipped, at, runs_of
-from repro.folders import Folder, Places, read_json, run_folders
+from repro.folders import Folder, Places, run_folders
+from repro.whole import read_json
 
 Matches: TypeAlias = Callable[[str], bool]  # of a run's id
 

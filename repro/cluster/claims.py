@@ -18,7 +18,8 @@ from typing import Literal
 from repro.cluster.batch import Batch
 from repro.cluster.queue import Live
 from repro.errors import UserError
-from repro.folders import Folder, create, read_json, to_json, write_whole
+from repro.folders import Folder
+from repro.whole import create, read_json, to_json, write_whole
 
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
 

@@ -9,8 +9,9 @@ from statistics import median
 from repro.cluster.profile import Profile
 from repro.errors import UserError
 from repro.estimate import gpu_hours
-from repro.folders import Folder, Places, read_json
+from repro.folders import Folder, Places
 from repro.spec import Run
+from repro.whole import read_json
 
 
 @dataclass(frozen=True)

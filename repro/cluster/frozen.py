@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.errors import Lacking
-from repro.folders import ROOT, Places, cannot_write, sync_folder, to_json
+from repro.folders import ROOT, Places
+from repro.whole import cannot_write, sync_folder, to_json
 
 _PACKAGES = ("repro", "experiments")
 

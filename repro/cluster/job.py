@@ -62,8 +62,9 @@ def train(run_id: str, batch: object, index: int, signals: Signals) -> int:
     from repro.cluster.processes import together
     from repro.cluster.staging import staged
     from repro.errors import UserError
-    from repro.folders import places, read_json
+    from repro.folders import places
     from repro.spec import from_definition
+    from repro.whole import read_json
 
     assert isinstance(batch, Batch)
     here = places()
@@ -142,7 +143,8 @@ def say(text: str) -> None:
 
 def _code() -> str:
     """The frozen code that runs here, and the commit it was made from."""
-    from repro.folders import ROOT, read_json
+    from repro.folders import ROOT
+    from repro.whole import read_json
 
     commit = (read_json(ROOT / "commit.json") or {}).get("commit")
     return ROOT.name + (f" of commit {commit[:12]}" if commit else "")

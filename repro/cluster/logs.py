@@ -8,7 +8,8 @@ from pathlib import Path
 
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.state import State
-from repro.folders import Places, read_json
+from repro.folders import Places
+from repro.whole import read_json
 
 
 def logs_of(run_id: str, places: Places, errors: bool = False) -> list[Path]:

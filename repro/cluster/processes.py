@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repro.errors import Lacking
-from repro.folders import read_json, to_json, write_whole
+from repro.whole import read_json, to_json, write_whole
 
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]

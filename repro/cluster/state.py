@@ -14,7 +14,8 @@ from repro.cluster import queue
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, Standing, born, newest, standing
 from repro.errors import UserError
-from repro.folders import Folder, Places, read_json
+from repro.folders import Folder, Places
+from repro.whole import read_json
 
 Word = Literal["done", "running", "queued", "suspended", "interrupted", "lost", "failed", "diverged", "lacking"]
 

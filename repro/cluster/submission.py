@@ -27,8 +27,9 @@ from repro.cluster.profile import Profile
 from repro.cluster.state import State, conf_of, judge, look
 from repro.cluster.state import ask as ask_for
 from repro.errors import Lacking, UserError
-from repro.folders import Folder, Places, create, to_json
+from repro.folders import Places
 from repro.spec import Run, checked_name, definition
+from repro.whole import create, to_json
 
 
 @dataclass(frozen=True)
@@ -160,20 +161,12 @@ def _claim(
     for run in runs:
         folder, old = places.run(run.id), planned.claims[run.id]
         if wanted.again and (folder.final.exists() or folder.failed.exists()):
-            _put_aside(folder)
+            folder.set_aside()
             old = None
         claim = take(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
         if claim is not None:
             claimed[run.id] = claim
             create(folder.definition, to_json(definition(run)))
-
-
-def _put_aside(folder: Folder) -> None:
-    """Keep what is redone, under a name that no reader takes for a run."""
-    number = 1
-    while (aside := folder.path.with_name(f".{folder.path.name}.replaced-{number}")).exists():
-        number += 1
-    folder.path.rename(aside)
 
 
 def _batch_name(experiment: str, runs: Sequence[Run], code: Path) -> str:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
-from repro.folders import read_json
+from repro.whole import read_json
 
 SCHEMA = 1
 PACK, MANIFEST, ABOUT = "photos.pack", "manifest.csv", "dataset.json"

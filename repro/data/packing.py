@@ -24,7 +24,7 @@ from repro.data.source import Origin
 from repro.data.threads import in_order, processors
 from repro.data.views import decoded
 from repro.errors import UserError, shown
-from repro.folders import write_whole
+from repro.whole import write_whole
 
 HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
 NAMED = 5  # how many bad images an error names

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.errors import Lacking, UserError
-from repro.folders import cannot_write, sync_folder
+from repro.whole import cannot_write, sync_folder
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from repro.data.pack import ABOUT, MANIFEST, PACK, read_about
 from repro.data.placing import new_folder, renamed
 from repro.errors import Lacking, shown
-from repro.folders import cannot_write
+from repro.whole import cannot_write
 
 
 def stage(folder: Path, scratch: Path) -> Path:

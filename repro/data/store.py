@@ -15,8 +15,8 @@ from repro.data.arrays import Arrays, content_hash
 from repro.data.placing import move_away, new_folder, renamed
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
-from repro.folders import to_json, write_whole
 from repro.spec import checked_name
+from repro.whole import to_json, write_whole
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 SCHEMA = 1

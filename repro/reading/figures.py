@@ -15,12 +15,13 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from repro.experiment import Figure, Panel, Scale, at
-from repro.folders import Places, write_whole
+from repro.folders import Places
 from repro.reading import style
 from repro.reading.curves import Curve, curve_of
 from repro.reading.frame import Collected, rows_of
 from repro.reading.gaps import digitised
 from repro.reading.panels import SPLITS, Frame, draw_errors, draw_key, draw_responses, named_by
+from repro.whole import write_whole
 
 
 def draw(figure: Figure, collected: Collected, scale: Scale, seeds: int | None = None) -> Drawing:

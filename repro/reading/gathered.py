@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.folders import Folder, Places, run_folders, write_whole
+from repro.folders import Folder, Places, run_folders
 from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
+from repro.whole import write_whole
 
 LAYOUT = "1"  # of runs.parquet: raise it when `records` reads something new
 

@@ -14,13 +14,14 @@ from typing import Any
 import pandas as pd
 
 from repro.experiment import Paper, Row, Scale, Table, at, runs_of
-from repro.folders import Places, write_whole
+from repro.folders import Places
 from repro.ledger import ledger
 from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.reading.frame import Collected, mixed, rows_of
 from repro.reading.judged import COUNTS, REFUSED, Judged, judged
 from repro.reading.statistics import sample
+from repro.whole import write_whole
 
 NAMES = {
     "parameters_millions": "parameters (10⁶)",

@@ -9,6 +9,7 @@ write appends to a file that is no longer there.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -100,16 +101,16 @@ class Attempt:
 
     def close(self) -> None:
         if self._metrics is not None:
-            os.close(self._metrics)
+            with contextlib.suppress(OSError):  # every row was synced when it was written
+                os.close(self._metrics)
             self._metrics = None
 
     def say(self, line: str) -> None:
-        """Append a line to the run's log."""
+        """Append a line to the run's log, if it will take it: no run ends for want of its diary."""
         text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {line}\n"
-        with writing(self.folder.log):
-            handle = os.open(
-                self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640 if for_the_group() else 0o600
-            )
+        with contextlib.suppress(OSError):
+            mode = 0o640 if for_the_group() else 0o600
+            handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
             try:
                 append(handle, text.encode())
             finally:

@@ -17,7 +17,8 @@ import torch
 
 from repro import lines
 from repro.errors import Incomplete, shown
-from repro.folders import Folder, cannot_read, write_whole
+from repro.folders import Folder
+from repro.whole import cannot_read, write_whole
 
 _DIGEST = 32  # bytes
 

@@ -16,7 +16,7 @@ from repro.data import open_source
 from repro.errors import RunFailed, UserError
 from repro.evaluation import measure
 from repro.evaluation.error import error
-from repro.folders import Places, read_json
+from repro.folders import Places
 from repro.spec import Run
 from repro.training.attempt import Attempt, Bystander
 from repro.training.machine import Pace, prepare, provenance
@@ -24,7 +24,7 @@ from repro.training.schedule import rate
 from repro.training.state import State
 from repro.training.step import Diverged, gradient_norms, stepper
 from repro.training.stop import Stop, Stopped
-from repro.whole import explained
+from repro.whole import explained, read_json
 
 
 def train(

@@ -18,9 +18,10 @@ import torch
 
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
-from repro.folders import ROOT, read_json
+from repro.folders import ROOT
 from repro.spec import Recipe, Run
 from repro.training.attempt import job
+from repro.whole import read_json
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving

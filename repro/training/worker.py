@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from repro.errors import FINE, INTERRUPTED, UserError
-from repro.folders import Places, places, read_json
+from repro.folders import Places, places
 from repro.spec import from_definition
 from repro.training import Stop, Stopped, train
 from repro.training.attempt import Superseded
+from repro.whole import read_json
 
 
 def main() -> int:

@@ -12,10 +12,11 @@ import pytest
 from experiments import figure1, table6
 from repro import catalog, lines
 from repro.experiment import at, groups_of
-from repro.folders import Places, to_json, write_whole
+from repro.folders import Places
 from repro.reading.frame import collect
 from repro.reading.report import report
 from repro.spec import Run, definition
+from repro.whole import to_json, write_whole
 
 pytestmark = pytest.mark.browser
 

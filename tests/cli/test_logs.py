@@ -13,7 +13,8 @@ from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, take
 from repro.cluster.logs import cause
 from repro.cluster.state import State
-from repro.folders import Places, write_whole
+from repro.folders import Places
+from repro.whole import write_whole
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 

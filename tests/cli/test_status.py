@@ -13,8 +13,9 @@ from experiments.recipes import CIFAR10, SCALES
 from repro.cli import main
 from repro.cli.status import _table
 from repro.cluster.state import State
-from repro.folders import Places, to_json, write_whole
+from repro.folders import Places
 from repro.spec import Run, plain, resnet
+from repro.whole import to_json, write_whole
 from tests.cluster.fake_slurm import laptop
 
 SMOKE = SCALES["smoke"]
@@ -81,7 +82,7 @@ def test_a_failed_run_shows_its_last_words_its_likely_cause_and_what_to_type(
 
 @pytest.mark.parametrize(
     ("pattern", "hint"),
-    [("figure9", "did you mean `figure1`?"), ("zzz*", "`repro status` lists the runs")],
+    [("figure9", "did you mean `figure7`?"), ("zzz*", "`repro status` lists the runs")],
 )
 def test_a_pattern_that_matches_nothing_is_a_mistake(
     pattern: str, hint: str, capsys: pytest.CaptureFixture[str]

@@ -149,7 +149,7 @@ def test_reproduce_shows_tables_figures_and_the_diff_in_one_go(here):
 def test_run_again_keeps_the_old_folder_aside(here):
     repro("run", "table6", *TINY)
     assert repro("run", "table6", *TINY, "--again").returncode == 0
-    assert len(list((here.runs / ".set-aside").iterdir())) == 1
+    assert len(list(here.runs.glob(".*.replaced-1"))) == 1
 
 
 def test_a_run_that_diverges_is_a_failure_with_its_iteration(here):
@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_a_run_folder_of_another_version_is_refused(here):
-    run = catalog.scale("smoke").change(catalog.needed("table6")[0])
+    run = catalog.scale("smoke")(catalog.needed("table6")[0])
     declare(run, here)
     folder = here.run(run.id)
     folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))

@@ -14,7 +14,8 @@ from repro.cluster.batch import Batch
 from repro.cluster.claims import Claim, newest, standing, take, withdraw
 from repro.cluster.queue import Job
 from repro.errors import UserError
-from repro.folders import Folder, Places, to_json, write_whole
+from repro.folders import Folder, Places
+from repro.whole import to_json, write_whole
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 

@@ -10,7 +10,8 @@ import pytest
 
 from repro.cluster.frozen import freeze, frozen_folder
 from repro.errors import UserError
-from repro.folders import Places, read_json
+from repro.folders import Places
+from repro.whole import read_json
 
 
 @pytest.fixture

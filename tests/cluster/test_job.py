@@ -106,8 +106,8 @@ def test_handlers_are_there_before_torch_is(tmp_path: Path) -> None:
 
 def test_a_stalled_run_fails_and_says_why(here, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     from experiments.recipes import CIFAR10, SCALES
-    from repro.folders import create, read_json, to_json
     from repro.spec import Run, definition, resnet
+    from repro.whole import create, read_json, to_json
 
     run = SCALES["smoke"](Run(resnet(8), CIFAR10))
     create(here.run(run.id).definition, to_json(definition(run)))

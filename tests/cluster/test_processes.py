@@ -13,8 +13,9 @@ import pytest
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.processes import together
-from repro.folders import Places, create, to_json
+from repro.folders import Places
 from repro.spec import Run, definition, resnet
+from repro.whole import create, to_json
 
 ROOT = Path(__file__).parents[2]
 

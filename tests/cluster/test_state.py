@@ -13,7 +13,8 @@ import pytest
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, take
 from repro.cluster.state import State, states
-from repro.folders import Places, to_json, write_whole
+from repro.folders import Places
+from repro.whole import to_json, write_whole
 from tests.cluster.fake_slurm import FakeSlurm
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"

@@ -18,8 +18,9 @@ from repro.cluster import submission
 from repro.cluster.profile import Profile
 from repro.cluster.submission import Plan, Sent, Wanted, plan, send, texts
 from repro.errors import UserError
-from repro.folders import Places, read_json, to_json, write_whole
+from repro.folders import Places
 from repro.spec import Run, resnet
+from repro.whole import read_json, to_json, write_whole
 from tests.cluster.fake_slurm import FakeSlurm
 
 GOLDEN = Path(__file__).parent / "sbatch.golden"

@@ -16,9 +16,9 @@ from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro import lines
-from repro.folders import to_json
 from repro.reading.frame import collect, mixed, rows_of, scale_with_results
 from repro.reading.gathered import gather, save
+from repro.whole import to_json
 
 RUN, OTHER = list(RESNET[20])[:2]
 SMOKE = SCALES["smoke"]

@@ -12,10 +12,11 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro import catalog, lines
-from repro.folders import Places, to_json, write_whole
+from repro.folders import Places
 from repro.reading.frame import collect
 from repro.reading.report import report, write
 from repro.spec import definition
+from repro.whole import to_json, write_whole
 
 PAPER = catalog.scale("paper")
 HOSTILE = '</td><script>alert("x")</script><img src=x onerror=alert(1)>'

@@ -50,6 +50,7 @@ def errors(folder: Path, stride: int = 1, errnos: int = len(ERRNOS)) -> Figures:
             shutil.rmtree(here.results)
     return {
         "failed_calls": refused + ignored + unclear,
+        "errors_each": errnos,
         "stopped_with_a_clear_message": refused,
         "did_not_matter": ignored,
         "unclear": unclear,

@@ -12,7 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from repro.folders import ROOT, read_json, to_json
+from repro.folders import ROOT
+from repro.whole import read_json, to_json
 
 FILE = ROOT / "results" / "reliability.json"
 README = ROOT / "README.md"
@@ -69,7 +70,7 @@ WORDS = {  # damage, how often, what became of it
     "calls": ("`kill -9` at each file operation of a run", "{kills}", "{differing_bytes} bytes differ"),
     "errors": (
         "each file operation fails: disk full, quota, I/O, read-only, no right, stale",
-        "{failed_calls}",
+        "{failed_calls}, with {errors_each} of 6 errors each",
         "{unclear} unclear messages, {checkpoints_lost} checkpoints lost, {differing_bytes} bytes differ",
     ),
     "power": (

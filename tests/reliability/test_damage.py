@@ -33,11 +33,12 @@ def test_two_hundred_kills_at_random_moments_change_nothing():
 
 
 def test_a_kill_at_any_file_operation_changes_nothing_and_leaves_nothing_behind():
-    figures = damage("calls", 5)  # saves follow each other at a distance that five does not divide
+    figures = damage("calls", 5)  # each file operation of a save has its turn in one of the eight
     assert figures["kills"] >= 40
     assert figures["differing_bytes"] == figures["temporaries_left"] == 0
 
 
+@pytest.mark.slow
 def test_any_file_operation_may_fail_with_a_clear_message_and_nothing_is_lost():
     figures = damage("errors", 5, 1)
     assert figures["stopped_with_a_clear_message"] >= 30
@@ -58,12 +59,14 @@ def test_a_damaged_checkpoint_is_always_seen_and_the_previous_one_used():
     assert figures["detected"] == figures["previous_used"] == total
 
 
+@pytest.mark.slow
 def test_an_old_attempt_that_wakes_up_at_any_file_operation_changes_no_file():
     figures = damage("fences", 9)
     assert figures["superseded"] >= 15
     assert figures["files_changed"] == figures["differing_bytes"] == 0
 
 
+@pytest.mark.slow
 def test_two_live_writers_never_mix_their_files():
     figures = damage("races", 20)
     assert figures["superseded"] >= 5

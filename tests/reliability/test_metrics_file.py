@@ -12,9 +12,10 @@ import random
 import pytest
 
 from repro import lines
-from repro.folders import Folder, to_json
+from repro.folders import Folder
 from repro.reading import records
 from repro.spec import definition
+from repro.whole import to_json
 from tests.reliability.small import small_run
 
 ROWS = [

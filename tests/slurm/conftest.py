@@ -133,8 +133,8 @@ class Unbroken:
         """Bit for bit: the curves, the weights and momenta, and what was measured."""
         import torch
 
-        from repro.folders import read_json
         from repro.training.checkpoint import load
+        from repro.whole import read_json
 
         ours, theirs = (place.run(long_run().id) for place in (self.places, other))
         one, two = (load(folder) for folder in (ours, theirs))

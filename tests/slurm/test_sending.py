@@ -12,7 +12,8 @@ import pytest
 from repro.cluster.state import states
 from repro.cluster.submission import Wanted, plan, verdicts
 from repro.errors import UserError
-from repro.folders import ROOT, read_json
+from repro.folders import ROOT
+from repro.whole import read_json
 from tests.slurm.conftest import LOCAL, Cluster, short_run
 
 pytestmark = pytest.mark.slurm

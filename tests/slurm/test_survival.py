@@ -10,7 +10,7 @@ import time
 import pytest
 
 from repro.cluster.submission import Wanted
-from repro.folders import read_json
+from repro.whole import read_json
 from tests.slurm.conftest import LOCAL, Cluster, Unbroken, long_run, short_run, until
 
 pytestmark = pytest.mark.slurm

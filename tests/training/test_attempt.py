@@ -191,7 +191,8 @@ def test_what_is_not_finite_in_a_final_record_is_null_and_says_which_it_was(fold
 def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
     attempt = Attempt.claim(folder, tiny)
     shutil.rmtree(folder.path)
-    for write in (lambda: attempt.say("hello"), lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
+    attempt.say("hello")
+    for write in (lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
         with pytest.raises(Lacking, match=r"cannot write .*/run.*: No such file or directory"):
             write()
     assert not list(folder.path.iterdir())

@@ -1,10 +1,5 @@
 """An interrupted run ends bit for bit like an unbroken one."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -13,8 +8,6 @@ from repro.folders import Places
 from repro.spec import Run, plain
 from repro.training import Stop, Stopped, train
 from repro.training.checkpoint import load
-
-KILLING = Path(__file__).parent / "killing.py"
 
 
 class StopAt(Stop):
@@ -58,15 +51,6 @@ def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks,
         train(tiny, here, StopAt(looks))
     assert not here.run(tiny.id).final.exists()
     train(tiny, here)
-    assert_same(trace(here, tiny), unbroken)
-
-
-def test_killed_again_and_again_it_still_ends_like_an_unbroken_one(tiny, here, unbroken):
-    environment = os.environ | {"REPRO_SAVE_EVERY": "0"}
-    command = [sys.executable, str(KILLING), "25", "1"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 5
     assert_same(trace(here, tiny), unbroken)
 
 

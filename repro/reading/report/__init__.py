@@ -12,9 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from repro.experiment import Scale
-from repro.folders import Places, write_whole
+from repro.folders import Places
 from repro.reading.frame import Collected
 from repro.reading.report.content import page
+from repro.whole import write_whole
 
 MOODS = {
     "good": ("reproduced", "consistent", "holds", "done", "within reading error"),

@@ -1,0 +1,27 @@
+"""What a benchmark leaves: JSON without NaN, and Markdown."""
+
+import json
+
+from repro.bench.contest import Table, compared
+from repro.bench.record import markdown, record
+
+TABLE = Table("Training", "images/s", "more", compared({"usual": [100.0, 110.0], "ours": [150.0, 165.0]}), "A note.")
+
+
+def test_the_record_says_what_was_measured_and_on_what():
+    found = json.loads(json.dumps(record("cpu", True, [TABLE], load_before=0.5), allow_nan=False))
+    assert (found["schema"], found["part"], found["quick"]) == (1, "cpu", True)
+    assert {"processor", "processors", "torch", "load_before", "load_after"} <= set(found["machine"])
+    assert found["tables"][0]["lines"][1]["ratio"] == 1.5
+
+
+def test_a_number_that_is_none_is_null():
+    table = Table("Odd", "s", "less", compared({"a": [1.0], "b": [float("nan")]}))
+    assert record("cpu", True, [table], 0.0)["tables"][0]["lines"][1]["ratio"] is None
+
+
+def test_markdown_has_a_row_a_way_and_the_machine_last():
+    text = markdown([TABLE], record("cpu", True, [TABLE], 0.5)["machine"])
+    assert "| ours | 157.5 | 1.50 | 1.50–1.50 | 2 |" in text
+    assert "A note." in text
+    assert "load 0.5 before" in text.splitlines()[-1]
