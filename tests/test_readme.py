@@ -109,7 +109,7 @@ def test_the_commands_of_a_document_run_one_after_another(path, finished, tmp_pa
 
 
 def run(line: str, capsys) -> tuple[int, str]:
-    """How the command ended, and what it said on standard error: in a process of its own only where it starts others."""
+    """How the command ended, and what it said on standard error; where it starts others, in a process of its own."""
     verb, *rest = shlex.split(line)[1:]
     if verb in ("run", "reproduce"):
         done = subprocess.run([sys.executable, "-m", "repro.cli", verb, *rest], capture_output=True, text=True)

@@ -64,7 +64,7 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     from repro.data import sets
 
     checked_name(name, "a data set")
-    if path.exists():
+    if path.is_file() or path.is_dir():
         click.echo(f"reading {path}", err=True)
     _print([sets.import_set(name, path, places().data, replace)], as_json)
 

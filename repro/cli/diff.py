@@ -55,7 +55,8 @@ def command(
     Without EXPERIMENT: all of them. For example:  repro diff table6 figure6
     """
     declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
-    catalog.scale(scale or "paper")
+    if scale is not None:
+        catalog.scale(scale)  # says which name is near, before pandas is loaded
     _check_file(against)
 
     from repro.reading.diff import compared, words_of

@@ -18,7 +18,7 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
 
     For example:  repro report --open
     """
-    chosen = catalog.scale(scale) if scale else None
+    chosen = catalog.scale(scale) if scale is not None else None
 
     from repro.reading import report
     from repro.reading.frame import collect, scale_with_results

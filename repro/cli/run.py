@@ -95,15 +95,19 @@ def say_untrained(experiments: dict[str, Experiment]) -> None:
 
 
 def check_data(runs: Sequence[Run], here: Places) -> None:
-    """Every data set that the runs read is there, or is drawn when it is needed; said before anything begins."""
+    """Every data set that the runs read is there and as large as a batch; said before anything begins."""
     from repro.data import sets
 
-    for name in sorted({run.recipe.dataset for run in runs} - set(sets.DRAWN)):
+    largest = {run.recipe.dataset: run.recipe.batch for run in sorted(runs, key=lambda run: run.recipe.batch)}
+    for name, batch in largest.items():
         found = sets.look(name, here.data)
         if found.state == "missing":
             raise Lacking(f"no data set {shown(name)} in {shown(here.data, 300)}", found.hint or "")
         if found.state == "damaged":
             raise Lacking(f"data set {shown(name)}: {found.problem}", found.hint or "")
+        if found.train_images is not None and batch > found.train_images:
+            problem = f"`recipe.batch` {shown(batch)} is more than the {found.train_images:,} training images"
+            raise UserError(f"{problem} of {shown(name)}", "choose a smaller batch")
 
 
 def train_here(
@@ -120,9 +124,9 @@ def train_here(
 
     device = _device(device)
     todo = list(runs) if also_done else lacking(runs, here)
-    click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
     if todo:
         check_data(todo, here)
+    click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
     slots = Slots(here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done)

@@ -4,7 +4,6 @@ runs.json             the ids of its runs; an element's index is the place of it
 sent.json             the array's number, as soon as SLURM has given one
 …_submission.sh       exactly what was sent
 JOB_INDEX_RANK_log.out, .err      what SLURM kept of each element; a requeued one appends
-INDEX.starts          the checkpoint that each start of an element found
 """
 
 from __future__ import annotations
@@ -80,9 +79,6 @@ class Batch:
         text = "".join(path.read_text(errors="replace")[-16_384:] for path in self.logs(index, "err")[:1])
         found = _ENDED.findall(text.rpartition("── ")[2])
         return _WORDS.get(found[-1], found[-1].lower()) if found else None
-
-    def starts(self, index: int) -> Path:
-        return self.path / f"{index}.starts"
 
     @cached_property
     def _indices(self) -> dict[str, int]:

@@ -16,28 +16,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import FrameType
 
-STALLED = 5  # starts that find the same checkpoint: then something is wrong with the run, not with the queue
+from repro.stop import Stop
+
 RESUMABLE = 75  # exit code: saved, and not requeued
 
 
-class Signals:
-    """What the job has been asked, from its first moment on: `Stop` has the same field, but comes with torch."""
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
-        self._owner = os.getpid()
-        for each in (signal.SIGUSR2, signal.SIGTERM):
-            signal.signal(each, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() == self._owner:  # a forked data worker has the handler, but not the pid
-            self.reason = self.reason or signal.Signals(number).name
-
-
 def main() -> int:
-    signals = Signals()
+    stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)  # before torch is imported
     from repro.cluster.batch import Batch
 
     batch, index = Batch(Path(sys.argv[1])), int(os.environ["SLURM_ARRAY_TASK_ID"])
@@ -50,13 +36,13 @@ def main() -> int:
     banner = f"── {run_id} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
     print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
-    code = train(run_id, batch, index, signals)
-    if signals.reason == "SIGTERM" and code == RESUMABLE:
+    code = train(run_id, batch, index, stop)
+    if stop.reason == "SIGTERM" and code == RESUMABLE:
         wait_to_be_killed()
     return code
 
 
-def train(run_id: str, batch: object, index: int, signals: Signals) -> int:
+def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
     """Train the run; the exit code says how it ended."""
     from repro.cluster.batch import Batch
     from repro.cluster.processes import together
@@ -73,19 +59,13 @@ def train(run_id: str, batch: object, index: int, signals: Signals) -> int:
         with together(batch.path, index) as rank:
             here = staged(here, run.recipe.dataset)
             import repro.training as training
-            from repro.training.attempt import Attempt, Superseded
+            from repro.training.attempt import Superseded
 
-            if rank == 0 and stalled(batch.starts(index), here.run(run_id).checkpoint):
-                problem = f"no progress in {STALLED} starts: each found the same checkpoint"
-                hint = "its log says why; a time limit may be shorter than the way to the first checkpoint"
-                Attempt.claim(here.run(run_id), run).fail("failed", 0, problem, hint, "stalled")
-                say(f"Error: {problem}\n\nhint: {hint}")
-                return 1
             try:
-                training.train(run, here, signals)  # type: ignore[arg-type]
+                training.train(run, here, stop)
             except training.Stopped as stopped:
                 say(str(stopped))
-                if signals.reason == "SIGTERM":
+                if stop.reason == "SIGTERM":
                     return RESUMABLE
                 return requeue() if rank == 0 else 0
             except Superseded as superseded:
@@ -110,19 +90,6 @@ def requeue() -> int:
         return RESUMABLE
     say("saved and requeued")
     return 0
-
-
-def stalled(starts: Path, checkpoint: Path) -> bool:
-    """Note which checkpoint this start finds; true if the last so many starts all found the same one."""
-    found = "none"
-    if checkpoint.exists():
-        with checkpoint.open("rb") as file:
-            file.seek(max(0, checkpoint.stat().st_size - 32))  # it ends with its own digest
-            found = file.read().hex()
-    with starts.open("a") as file:
-        file.write(found + "\n")
-    last = starts.read_text().split()[-STALLED - 1 :]
-    return len(last) > STALLED and len(set(last)) == 1
 
 
 def wait_to_be_killed() -> None:

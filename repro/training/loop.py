@@ -18,12 +18,12 @@ from repro.evaluation import measure
 from repro.evaluation.error import error
 from repro.folders import Places
 from repro.spec import Run
+from repro.stop import Stop, Stopped
 from repro.training.attempt import Attempt, Bystander
 from repro.training.machine import Pace, prepare, provenance
 from repro.training.schedule import rate
 from repro.training.state import State
 from repro.training.step import Diverged, gradient_norms, stepper
-from repro.training.stop import Stop, Stopped
 from repro.whole import explained, read_json
 
 

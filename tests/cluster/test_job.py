@@ -1,4 +1,4 @@
-"""The job itself: what it does about signals, about a withdrawn batch, and about a run that makes no progress."""
+"""The job itself: what it does about signals, about a withdrawn batch, and about requeueing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster import job
-from repro.cluster.batch import Batch
-from repro.cluster.job import RESUMABLE, STALLED, Signals, requeue, stalled
+from repro.cluster.job import RESUMABLE, requeue
+from repro.stop import Stop
 
 
 @pytest.fixture
@@ -25,33 +24,21 @@ def _handlers_restored():
 
 @pytest.mark.usefixtures("_handlers_restored")
 def test_a_signal_raises_a_flag_and_the_first_one_counts() -> None:
-    signals = Signals()
+    stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGUSR2)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert signals.reason == "SIGUSR2"
+    assert stop.reason == "SIGUSR2"
 
 
 @pytest.mark.usefixtures("_handlers_restored")
 def test_a_forked_child_does_not_raise_it() -> None:
-    signals = Signals()
-    signals._owner += 1
-    os.kill(os.getpid(), signal.SIGUSR2)
-    assert signals.reason is None
-
-
-def test_a_run_that_finds_the_same_checkpoint_again_and_again_is_stalled(tmp_path: Path) -> None:
-    starts, checkpoint = tmp_path / "0.starts", tmp_path / "checkpoint.pt"
-    found = [stalled(starts, checkpoint) for _ in range(STALLED + 1)]
-    assert found == [False] * STALLED + [True]
-    checkpoint.write_bytes(b"weights" + b"d" * 32)
-    assert not stalled(starts, checkpoint)
-
-
-def test_a_run_that_moves_may_start_for_ever(tmp_path: Path) -> None:
-    starts, checkpoint = tmp_path / "0.starts", tmp_path / "checkpoint.pt"
-    for number in range(20):
-        checkpoint.write_bytes(b"weights" + f"{number:032}".encode())
-        assert not stalled(starts, checkpoint)
+    stop = Stop().on(signal.SIGUSR2)
+    child = os.fork()
+    if child == 0:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        os._exit(stop.reason is not None)
+    assert os.waitpid(child, 0)[1] == 0
+    assert stop.reason is None
 
 
 def scontrol(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,24 +83,9 @@ def test_a_withdrawn_batch_has_nothing_to_do(tmp_path: Path) -> None:
 
 
 def test_handlers_are_there_before_torch_is(tmp_path: Path) -> None:
-    script = f"import sys; sys.argv = ['job', {str(tmp_path)!r}]; from repro.cluster import job; job.Signals(); "
+    script = "import sys; import repro.cluster.job; "
     script += "print('torch' in sys.modules, 'submitit' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "False"]
-
-
-def test_a_stalled_run_fails_and_says_why(here, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    from experiments.recipes import CIFAR10, SCALES
-    from repro.spec import Run, definition, resnet
-    from repro.whole import create, read_json, to_json
-
-    run = SCALES["smoke"](Run(resnet(8), CIFAR10))
-    create(here.run(run.id).definition, to_json(definition(run)))
-    batch = Batch(here.results / "jobs" / "one")
-    batch.declare([run.id], {})
-    batch.starts(0).write_text("none\n" * STALLED)
-    assert job.train(run.id, batch, 0, object.__new__(Signals)) == 1
-    assert read_json(here.run(run.id).failed)["cause"] == "stalled"
-    assert "no progress in 5 starts" in capsys.readouterr().out

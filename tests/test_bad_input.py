@@ -1,0 +1,344 @@
+"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and nothing created."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from repro.cli import VERBS, main
+from repro.cli.data import command as data
+from tests.cluster.fake_slurm import laptop
+
+EXIT_CODES = {0, 1, 2, 3, 4, 130}
+LONGEST = 200  # letters of a problem, whatever was typed
+
+NOT_NAMED = "`repro list` names them all"
+WHOLE = "it is a whole number from 1 to 1000"
+SMOKE = ["--scale", "smoke", "--seeds", "1", "--only", "resnet-20"]
+DRY = ["submit", "figure6", "--on", "example", "--dry-run", "--scale", "smoke"]
+EXAMPLE = " (cluster `example`, `example.toml`)"
+WORDS = "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks"
+
+HOSTILE = [
+    *("", "../../etc/x", "/abs", "a/b", "..", "."),
+    *("$(touch F)", "`id`", "; rm -rf ~", "| sh", "x\\'\"\ntouch F\n#"),
+    *("a\nb", "a\tb", "a\rb", "a\0b", "\x1b[31mred"),
+    *("x" * 65, "x" * 256, "x" * 100_000),
+    *("%j", "%A", "50%a"),
+    *("resnet\u202e20", "r\u0435snet20", "e\u0301", "\u00e9", "\udcff"),
+    *("CON", "nul", "table6.", "table6 ", "TABLE6", "a" * 64 + "."),
+    *("<script>", "<img onerror=x>", "$\\input{x}$"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop without SLURM, in a folder of its own, so that a file made by mistake is seen."""
+    monkeypatch.setenv("PATH", str(laptop(tmp_path.parent / f"{tmp_path.name}-programs")))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def repro(capsys: pytest.CaptureFixture[str]):
+    """Exit code, standard output and standard error of a command."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+def created(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def told(err: str) -> tuple[str, str]:
+    """The problem and the hint of the one answer."""
+    problem, _, hint = err.removesuffix("\n").partition("\n\nhint: ")
+    return problem.removeprefix("Error: "), hint
+
+
+def on(*options: str) -> list[str]:
+    return ["run", "figure6", *SMOKE, *options]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "hint"),
+    [
+        # B2-B5, B10: commands, experiments, options
+        (["rnu"], "no command named `rnu`", "did you mean `run`?"),
+        (["../run"], "no command named `../run`", "did you mean `run`?"),
+        (["data", "lst"], "no command `lst`", "did you mean `list`?"),
+        (["run", "resnet11"], "no experiment named `resnet11`", "did you mean `imagenet`?"),
+        (["run", ""], "no experiment named ``", NOT_NAMED),
+        (["run", "a\x1b[31m\n"], "no experiment named `a\\x1b[31m\\n`", NOT_NAMED),
+        (["show", "cifar10"], "`cifar10` is a group", "show one of figure1, table6, figure6, figure7"),
+        (["run", "-rf"], "no option `-r`", "for example `repro run figure6 --scale smoke --seeds 2`"),
+        (["run", "figure6", "--sclae", "smoke"], "no option `--sclae`", "did you mean `--scale`?"),
+        (["run", "figure6", "--scale"], "`--scale` needs a value", "`--help` says what there is"),
+        (["run", "figure6", "--only=-rf"], "no run's id contains `-rf`", "`repro show EXPERIMENT` lists the ids"),
+        (["run"], "`EXPERIMENT…` is missing", "for example `repro run figure6 --scale smoke --seeds 2`"),
+        (["table"], "`TABLE` is missing", "for example `repro table table6 --format latex`"),
+        (["show", "table6", "x"], "too many arguments: `x`", "for example `repro show table6`"),
+        (["run", "figure6", "--scale", "smok"], "no scale named `smok`", "did you mean `smoke`?"),
+        (["list", "--scale", "huge"], "no scale named `huge`", "scales: paper, quick, smoke"),
+        (on("--variant", "gost"), "no variant named `gost`", "did you mean `ghost`?"),
+        (on("--device", "gpu"), "`--device` cannot be `gpu`", "it is cpu, cuda, cuda:1 …"),
+        (on("--skip", "resnet"), "no run's id contains `resnet-20` and is without `resnet`", None),
+        # B15, B33: numbers
+        *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("-1", "0", "1.5")),
+        *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("abc", "0x10")),
+        *((["diff", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("1e3", "1_0", str(2**64))),
+        (["run", "figure6", "--seeds", "١٢"], "`--seeds` cannot be `\\u0661\\u0662`", WHOLE),
+        (on("--jobs", "0"), "`--jobs` cannot be `0`", "it is a whole number from 1 to 64"),
+        (["status", "--every", "1"], "`--every` cannot be `1`", "it is a whole number, 10 or more"),
+        # B17-B23: the recipe
+        (on("--set", "iterations=0"), "`recipe.iterations` is `0`", "it must be 1 or more"),
+        (on("--set", "iterations=-3"), "`recipe.iterations` is `-3`", "it must be 1 or more"),
+        *(
+            (on("--set", f"iterations={text}"), f"`recipe.iterations` cannot be `{text}`", None)
+            for text in ("nan", "1e9")
+        ),
+        (on("--set", "rate=0"), "`recipe.rate` is `0.0`", "it must be finite and positive"),
+        (on("--set", "rate=-0.1"), "`recipe.rate` is `-0.1`", "it must be finite and positive"),
+        *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("nan", "inf", "0,1")),
+        *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("", "high", "[0.1]")),
+        (on("--set", "rate=1e999"), "`recipe.rate` is `inf`", "it must be finite and positive"),
+        (on("--set", "batch=0"), "`recipe.batch` is `0`", "it must be 1 or more"),
+        (on("--set", "batch=1000000"), "`recipe.batch` is `1000000`", "it may be 65,536 at most"),
+        (
+            on("--set", "batch=2001"),
+            "`recipe.batch` `2001` is more than the 2,000 training images of `generated`",
+            "choose a smaller batch",
+        ),
+        (
+            on("--set", "batch_norm_group=5"),
+            "`recipe.batch_norm_group` `5` does not divide the batch of 32",
+            "choose a divisor of the batch, 2 or more",
+        ),
+        (
+            on("--set", "depth=21"),
+            "no CIFAR net has depth `21`: depths are 6n+2",
+            "the nearest are 20 and 26; the paper has 20, 32, 44, 56, 110 and 1202",
+        ),
+        (on("--set", "rat=0.1"), "there is no setting `rat`", "did you mean `rate`?"),
+        (on("--set", "net=null"), "there is no setting `net`", None),
+        (on("--set", "rate"), "`rate` is not a setting", "write KEY=VALUE, for example `rate=0.05`"),
+        (on("--set", "=1"), "`=1` is not a setting", "write KEY=VALUE, for example `rate=0.05`"),
+        (on("--set", "rate=0.1", "--set", "rate=0.2"), "`recipe.rate` is set twice", "set it once"),
+        (on("--set", "seed=3"), "`seed` cannot be set", "use `--seeds`"),
+        # B5, B31-B33: what reaches sbatch
+        (["submit", "figure6"], "`--on` is missing: which cluster?", None),
+        (["submit", "figure6", "--on", "exmaple"], "no cluster named `exmaple`", "did you mean `example`?"),
+        *(
+            (["submit", "figure6", "--on", text], f"`{text}` is not a name for a cluster", None)
+            for text in ("..", "%j")
+        ),
+        *(
+            ([*DRY, "--time", t], f"`{t}` is not a time (cluster `example`, `example.toml`)", None)
+            for t in ("-5", "10d")
+        ),
+        ([*DRY, "--time", "0"], "`0` is not a time limit (cluster `example`, `example.toml`)", None),
+        ([*DRY, "--time", "1:99"], "`1:99` is not a time (cluster `example`, `example.toml`)", None),
+        *(
+            ([*DRY, "--memory", m], f"`memory` is `{m}` (cluster `example`, `example.toml`)", None)
+            for m in ("0", "12XB")
+        ),
+        *(
+            ([*DRY, "--memory", m], f"`memory` is `{m}` (cluster `example`, `example.toml`)", None)
+            for m in ("-1G", "1e9G")
+        ),
+        ([*DRY, "--gpus", "-1"], "`--gpus` cannot be `-1`", "it is a whole number, 0 or more"),
+        ([*DRY, "--gpus", "9999"], f"`gpus` is `9999`{EXAMPLE}", "it is 0 to 64"),
+        ([*DRY, "--max-parallel", "0"], f"`max_parallel` is `0`{EXAMPLE}", None),
+        ([*DRY, "--partition", "a\nb"], f"`partition` is `a\\nb`{EXAMPLE}", WORDS),
+        ([*DRY, "--account", "$(id)"], f"`account` is `$(id)`{EXAMPLE}", WORDS),
+        ([*DRY, "--sbatch", "comment=a b"], "`sbatch.comment` is `a b`", WORDS),
+        ([*DRY, "--sbatch", "mail-user=x'\"\n#"], "`sbatch.mail-user` is `x'\"\\n#`", WORDS),
+        ([*DRY, "--sbatch", "wrap=sh"], "sbatch option `wrap` is not free", None),
+        ([*DRY, "--test-only"], "`--dry-run` and `--test-only` exclude each other", None),
+        # B24, B28, B38-B40: files, tables, figures
+        (["diff", "--against", "nowhere.csv"], "no file or folder `nowhere.csv`", None),
+        (["diff", "--against", "/dev/zero"], "`/dev/zero` is no file of numbers, or too large for one", None),
+        (["diff", "table66"], "no experiment named `table66`", "did you mean `table6`?"),
+        (["diff", "table7"], None, "`repro list` shows what is"),
+        (["diff", "--fail-on", "bad"], "no verdict is called `bad`", None),
+        (["diff", "--format", "exe"], "`--format` cannot be `exe`", "it is one of table, md, latex, csv, json, html"),
+        (["table", "figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
+        (["figure", "table6"], "`table6` is not a figure", "print it with `repro table table6`"),
+        (["figure", "figure6", "--format", "exe"], "no figure format `exe`", "formats: svg, pdf, png"),
+        (["completion", "tcsh"], "`SHELL` cannot be `tcsh`", "it is one of bash, zsh, fish"),
+        (["data", "import", "../x", "."], "`../x` is not a name for a data set", None),
+        (["data", "import", "pets", "/dev/zero"], "`/dev/zero` is neither a folder nor a file", None),
+        (["data", "prepare", "cifar"], "no data set `cifar` to prepare", "did you mean `cifar10`?"),
+        # B36: runs that are not there
+        (["logs", "x"], "no run matches `x`", "`repro status` lists the runs"),
+        (["cancel", "x"], "no run matches `x`", "`repro status` lists the runs"),
+        (["status", "figure66"], "no run matches `figure66`", "did you mean `figure6`?"),
+        (["cancel", "a b"], "`a b` is not a pattern", "use an experiment's name, or a run's id with * and ?"),
+        (["show", "table6", "--run", "x"], "table6 has no run `x` at scale paper", "`repro show table6` lists them"),
+    ],
+)
+def test_a_mistake_gets_one_answer_and_creates_nothing(words, problem, hint, repro, tmp_path):
+    code, out, err = repro(*words)
+    said = told(err)
+    assert (code, out, said[0]) == (2, "", problem or said[0])
+    assert said[1] == (hint or said[1]) != ""
+    assert created(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name[:20]))
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "NAME"],
+        ["show", "NAME"],
+        ["submit", "NAME", "--on", "example", "--dry-run"],
+        ["submit", "figure6", "--on", "NAME"],
+        [*DRY, "--partition", "NAME", "--seeds", "0"],
+        ["reproduce", "figure6", "--scale", "NAME"],
+        ["run", "figure6", "--variant", "NAME"],
+        ["run", "figure6", "--set", "recipe.dataset=NAME", "--only", "nothing"],
+        ["table", "NAME"],
+        ["figure", "NAME"],
+        ["diff", "NAME"],
+        ["report", "--scale", "NAME"],
+        ["logs", "NAME"],
+        ["cancel", "NAME", "--yes"],
+        ["show", "table6", "--run", "NAME"],
+        ["data", "import", "NAME", "nowhere"],
+        ["bench", "NAME"],
+    ],
+    ids=lambda words: "-".join(words[:2]),
+)
+def test_a_hostile_name_is_refused_wherever_it_is_given(words, name, repro, tmp_path):
+    code, out, err = repro(*(word.replace("NAME", name) for word in words))
+    assert code in (2, 4)
+    assert out == ""
+    assert len(told(err)[0]) <= LONGEST
+    assert err.isprintable() or set(err) - set("\n") == {letter for letter in err if letter.isprintable()}
+    assert created(tmp_path) == []
+
+
+def test_no_arguments_are_answered_with_help(repro, tmp_path):
+    for words in ([], ["data"]):
+        code, out, err = repro(*words)
+        assert (code, err) == (2, "")
+        assert "Commands:" in out
+    assert created(tmp_path) == []
+
+
+def test_a_data_set_that_is_not_there_is_said_before_anything_begins(repro, tmp_path, here):
+    code, _, err = repro("run", "table6", "--only", "resnet-20", "--seeds", "1")
+    assert (code, created(tmp_path)) == (4, [])
+    assert f"Error: no data set `cifar10` in `{here.data}`\n\nhint: `repro data prepare cifar10`" in err
+
+
+def test_without_slurm_nothing_is_sent_or_left(repro, tmp_path):
+    code, _, err = repro("submit", "figure1", "--on", "example", "--scale", "smoke")
+    assert (code, created(tmp_path)) == (4, [])
+    assert "no `sbatch` here" in err
+
+
+@pytest.mark.parametrize("verb", [["status"], ["collect"], ["list"], ["run", "figure6"], ["report"]], ids=" ".join)
+def test_a_results_folder_that_is_none_is_refused_by_every_command(verb, repro, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for path, why in ((tmp_path / "file", "which is not a folder"), (Path("/"), "the root of the file system")):
+        monkeypatch.setenv("REPRO_RESULTS", str(path))
+        code, _, err = repro(*verb)
+        assert (code, told(err)[0]) == (2, f"`REPRO_RESULTS` is `{path}`, {why}")
+    assert created(tmp_path) == ["file"]
+
+
+def test_a_folder_of_nobody_is_refused(repro, monkeypatch):
+    monkeypatch.setenv("REPRO_DATA", "~nobody-at-all/x")
+    code, _, err = repro("list")
+    assert (code, told(err)[1]) == (2, "write it without `~`")
+
+
+def test_a_working_directory_that_is_gone_is_named(repro, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    monkeypatch.setenv("REPRO_RESULTS", "results")
+    (tmp_path / "gone").rmdir()
+    assert repro("status") == (4, "", "Error: the working directory is gone\n\nhint: `cd` to a folder that exists\n")
+
+
+def test_what_the_system_refuses_is_no_traceback(repro, monkeypatch):
+    monkeypatch.setenv("REPRO_RESULTS", "/proc/results")
+    code, _, err = repro("collect")
+    assert (code, "cannot write `/proc/results/runs.parquet`" in err) == (4, True)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, Path.mkdir], ids=["pipe", "empty", "folder"])
+def test_a_strange_file_of_numbers_is_refused_without_waiting_for_it(make, repro, tmp_path, here):
+    make(tmp_path / "numbers.csv")
+    code, _, err = repro("diff", "table6", "--against", str(tmp_path / "numbers.csv"))
+    assert code == 2
+    assert "numbers.csv`" in err
+    assert not here.figures.exists()
+
+
+def test_debug_shows_where_wherever_it_stands(repro):
+    for words in (["--debug", "run", "tabel6"], ["run", "tabel6", "--debug"]):
+        code, _, err = repro(*words)
+        assert code == 2
+        assert err.startswith("Traceback")
+        assert err.endswith("hint: did you mean `table6`?\n")
+
+
+# A grammar of argument lists, most of them wrong. Those that could begin long work get a name that cannot exist.
+
+BEGINS_WORK = {"run", "submit", "reproduce", "table", "figure", "diff", "report", "collect", "doctor"}
+BEGINS_WORK |= {"evaluate", "bench"}
+TYPED = [name for name in HOSTILE if "\0" not in name]  # no process can be given a NUL
+NAMES = ["table6", "figure6", "figure1", "table7", "cifar10", "all", "resnet-20*", "!*110*", "1_0", "zzz", *TYPED]
+VALUES = ["0", "1", "-1", "1.5", "nan", "1e9", "١٢", "smoke", "paper", "x=y", "rate=0.1", "cpu", "json", *TYPED]
+OPTIONS = ["--scale", "--seeds", "--set", "--variant", "--only", "--skip", "--jobs", "--device", "--run", "--format"]
+OPTIONS += ["--on", "--time", "--memory", "--gpus", "--sbatch", "--max-parallel", "--lines", "--rank", "--fail-on"]
+FLAGS = ["--json", "--debug", "--help", "-h", "--yes", "--failed", "--err", "--dry-run", "--test-only", "--version"]
+FLAGS += ["--", "-x"]
+
+
+def argument_list(chance: random.Random) -> list[str]:
+    verb = chance.choice([*VERBS, "rnu", *TYPED[:4]])
+    words = [verb]
+    if verb == "data":
+        words.append(chance.choice([*data.commands, "lst"]))
+        if words[1] in ("prepare", "import"):
+            words.append("no-such-set")
+    if verb in BEGINS_WORK:
+        words.append("no such thing")
+    for _ in range(chance.randrange(5)):
+        kind = chance.random()
+        if kind < 0.4:
+            words.append(chance.choice(NAMES))
+        elif kind < 0.8:
+            words += [chance.choice(OPTIONS), chance.choice(VALUES)][: chance.choice((1, 2, 2, 2))]
+        else:
+            words.append(chance.choice(FLAGS))
+    return words
+
+
+def fuzz(repro, tmp_path: Path, seed: int, count: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(count):
+        words = argument_list(chance)
+        code, _, err = repro(*words)
+        assert code in EXIT_CODES, words
+        assert "--debug" in words or "Traceback" not in err, words
+        assert created(tmp_path) == [], words
+
+
+def test_any_list_of_words_ends_in_a_published_exit_code(repro, tmp_path):
+    fuzz(repro, tmp_path, seed=1, count=150)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 6))
+def test_two_thousand_lists_of_words_end_in_published_exit_codes(seed, repro, tmp_path):
+    fuzz(repro, tmp_path, seed, count=500)
