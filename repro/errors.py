@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import PurePath
 
 # Exit codes; scripts rely on them.
 FINE = 0
@@ -44,9 +45,11 @@ class Lacking(UserError):
 
 
 def shown(value: object, width: int = 80) -> str:
-    """A value as an error message may print it: escaped, cut, in backticks."""
+    """A value as an error message may print it: escaped, in backticks, cut at its end; of a path the end is kept."""
     text = str(value).encode("unicode_escape").decode("ascii")
-    return f"`{text if len(text) <= width else text[: width - 1] + '…'}`"
+    if len(text) <= width:
+        return f"`{text}`"
+    return f"`…{text[1 - width :]}`" if isinstance(value, PurePath) else f"`{text[: width - 1]}…`"
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -6,6 +6,7 @@ same progress files that `repro status` reads.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -86,10 +87,9 @@ class Slots:
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
             if event is None:
+                _close(worker)
                 worker = self._worker()
-        assert worker.stdin is not None
-        worker.stdin.close()
-        worker.wait()
+        _close(worker)
 
     def _worker(self) -> subprocess.Popen[str]:
         own = {"REPRO_THREADS": str(self.threads), "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
@@ -136,6 +136,12 @@ def _ask(worker: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any]
     line = worker.stdout.readline()
     event: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
     return event
+
+
+def _close(worker: subprocess.Popen[str]) -> None:
+    """Let it end: there is nothing more to do."""
+    with contextlib.suppress(BrokenPipeError):
+        worker.communicate()
 
 
 def _died(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:

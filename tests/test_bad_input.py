@@ -99,10 +99,7 @@ def on(*options: str) -> list[str]:
         # B17-B23: the recipe
         (on("--set", "iterations=0"), "`recipe.iterations` is `0`", "it must be 1 or more"),
         (on("--set", "iterations=-3"), "`recipe.iterations` is `-3`", "it must be 1 or more"),
-        *(
-            (on("--set", f"iterations={text}"), f"`recipe.iterations` cannot be `{text}`", None)
-            for text in ("nan", "1e9")
-        ),
+        *((on("--set", f"iterations={n}"), f"`recipe.iterations` cannot be `{n}`", None) for n in ("nan", "1e9")),
         (on("--set", "rate=0"), "`recipe.rate` is `0.0`", "it must be finite and positive"),
         (on("--set", "rate=-0.1"), "`recipe.rate` is `-0.1`", "it must be finite and positive"),
         *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("nan", "inf", "0,1")),
@@ -134,24 +131,10 @@ def on(*options: str) -> list[str]:
         # B5, B31-B33: what reaches sbatch
         (["submit", "figure6"], "`--on` is missing: which cluster?", None),
         (["submit", "figure6", "--on", "exmaple"], "no cluster named `exmaple`", "did you mean `example`?"),
-        *(
-            (["submit", "figure6", "--on", text], f"`{text}` is not a name for a cluster", None)
-            for text in ("..", "%j")
-        ),
-        *(
-            ([*DRY, "--time", t], f"`{t}` is not a time (cluster `example`, `example.toml`)", None)
-            for t in ("-5", "10d")
-        ),
-        ([*DRY, "--time", "0"], "`0` is not a time limit (cluster `example`, `example.toml`)", None),
-        ([*DRY, "--time", "1:99"], "`1:99` is not a time (cluster `example`, `example.toml`)", None),
-        *(
-            ([*DRY, "--memory", m], f"`memory` is `{m}` (cluster `example`, `example.toml`)", None)
-            for m in ("0", "12XB")
-        ),
-        *(
-            ([*DRY, "--memory", m], f"`memory` is `{m}` (cluster `example`, `example.toml`)", None)
-            for m in ("-1G", "1e9G")
-        ),
+        *((["submit", "figure6", "--on", n], f"`{n}` is not a name for a cluster", None) for n in ("..", "%j", "/x")),
+        *(([*DRY, "--time", t], f"`{t}` is not a time{EXAMPLE}", None) for t in ("-5", "10d", "1:99:00", "infinite")),
+        ([*DRY, "--time", "0"], f"`0` is not a time limit{EXAMPLE}", "it is one minute to 365 days"),
+        *(([*DRY, "--memory", m], f"`memory` is `{m}`{EXAMPLE}", None) for m in ("0", "12XB", "-1G", "1e9G")),
         ([*DRY, "--gpus", "-1"], "`--gpus` cannot be `-1`", "it is a whole number, 0 or more"),
         ([*DRY, "--gpus", "9999"], f"`gpus` is `9999`{EXAMPLE}", "it is 0 to 64"),
         ([*DRY, "--max-parallel", "0"], f"`max_parallel` is `0`{EXAMPLE}", None),
@@ -220,7 +203,7 @@ def test_a_hostile_name_is_refused_wherever_it_is_given(words, name, repro, tmp_
     assert code in (2, 4)
     assert out == ""
     assert len(told(err)[0]) <= LONGEST
-    assert err.isprintable() or set(err) - set("\n") == {letter for letter in err if letter.isprintable()}
+    assert err.replace("\n", "").isprintable()
     assert created(tmp_path) == []
 
 
@@ -277,9 +260,9 @@ def test_what_the_system_refuses_is_no_traceback(repro, monkeypatch):
 @pytest.mark.parametrize("make", [os.mkfifo, Path.touch, Path.mkdir], ids=["pipe", "empty", "folder"])
 def test_a_strange_file_of_numbers_is_refused_without_waiting_for_it(make, repro, tmp_path, here):
     make(tmp_path / "numbers.csv")
-    code, _, err = repro("diff", "table6", "--against", str(tmp_path / "numbers.csv"))
+    code, _, err = repro("diff", "table6", "--against", "numbers.csv")
     assert code == 2
-    assert "numbers.csv`" in err
+    assert "`numbers.csv`" in err
     assert not here.figures.exists()
 
 

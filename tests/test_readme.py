@@ -11,6 +11,7 @@ from typing import get_args
 
 import click
 import pytest
+from run_folders import finished, places, write_run  # noqa: F401
 
 from experiments.cifar10 import PLAIN
 from repro.catalog import scale
@@ -21,8 +22,6 @@ from repro.folders import ROOT
 from repro.reading import claims, verdicts
 from repro.reading.statistics import equivalence_power, seeds_to_decide
 from tests.cluster.fake_slurm import FakeSlurm
-
-pytest_plugins = ("run_folders",)
 
 ADDING, VERDICTS = ROOT / "docs" / "adding-an-experiment.md", ROOT / "docs" / "reading-a-verdict.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -94,7 +93,7 @@ def test_what_the_other_commands_need_is_there(line):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_commands_of_a_document_run_one_after_another(path, finished, tmp_path, monkeypatch, capsys):
+def test_the_commands_of_a_document_run_one_after_another(path, finished, tmp_path, monkeypatch, capsys):  # noqa: F811
     slurm = FakeSlurm.install(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{slurm.folder}:{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.setattr(cifar10.download, "__defaults__", (lambda done, of: None, "http://127.0.0.1:9/x", cifar10.MD5))

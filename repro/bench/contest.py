@@ -92,7 +92,10 @@ def compared(
 def _contender(way: Way) -> Iterator[subprocess.Popen[str]]:
     """A process that has prepared the job and waits. What it says goes to a file that is shown if it dies."""
     command = [sys.executable, "-m", "repro.bench.contender", way.function, json.dumps(dict(way.given))]
-    own = {"OMP_NUM_THREADS": str(way.threads), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:2]])}
+    own = {
+        "OMP_NUM_THREADS": str(way.threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             command,
@@ -106,14 +109,21 @@ def _contender(way: Way) -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _ended(process)
+
+
+def _ended(process: subprocess.Popen[str]) -> None:
+    """A contender whose input ends, ends; one that does not is killed."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 def _go(together: Sequence[subprocess.Popen[str]]) -> tuple[float, dict[str, float]]:

@@ -85,9 +85,9 @@ def _check_file(path: Path | None) -> None:
         return
     hint = "name a CSV of numbers or a folder of results"
     if not path.exists():
-        raise UserError(f"no file or folder {shown(path)}", hint)
+        raise UserError(f"no file or folder {shown(path, 300)}", hint)
     if not path.is_file() or path.stat().st_size > LARGEST:
-        raise UserError(f"{shown(path)} is no file of numbers, or too large for one", hint)
+        raise UserError(f"{shown(path, 300)} is no file of numbers, or too large for one", hint)
 
 
 def _painted(text: str, word: str) -> str:

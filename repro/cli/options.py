@@ -60,7 +60,8 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def experiments_argument(required: bool = True) -> Callable[..., Any]:
-    return click.argument("experiments", nargs=-1, required=required, metavar="EXPERIMENT…", shell_complete=_names)
+    metavar = "EXPERIMENT…" if required else "[EXPERIMENT…]"
+    return click.argument("experiments", nargs=-1, required=required, metavar=metavar, shell_complete=_names)
 
 
 def selected(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 
 import click
@@ -56,6 +59,7 @@ def _say_what_next(chosen: dict[str, Experiment], scale: str) -> None:
     figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if not isinstance(e, Table)]
     for path in figures:
         click.echo(f"\nopen   {path}", err=True)
-    click.echo(f"next   repro report --scale {scale} --open     everything on one page", err=True)
-    click.echo("       repro show table6                    what the paper's own scale would take", err=True)
-    click.echo("       repro submit table6 --on CLUSTER     and to send it there", err=True)
+    repro = "repro" if shutil.which("repro") else os.path.relpath(sys.argv[0])
+    click.echo(f"next   {repro} report --scale {scale} --open", err=True)
+    click.echo(f"       {repro} show table6                      what the paper's own scale would take", err=True)
+    click.echo(f"       {repro} submit table6 --on CLUSTER       and to send it there", err=True)

@@ -70,9 +70,14 @@ def command(
     runs = only_those(runs_of(tuple(chosen.values())), only, skip)
     say_untrained(chosen)
     if again:
+        _device(device)  # what would stop the new runs must not move the old ones
+        check_data(runs, places())
         for run in runs:
             places().run(run.id).set_aside()
-    context.exit(train_here(runs, places(), jobs, device, again or measure_again, as_json))
+    code = train_here(runs, places(), jobs, device, again or measure_again, as_json)
+    if code == FINE and runs and not (variants or settings):
+        click.echo(f"next: repro diff {' '.join(experiments)} --scale {scale}", err=True)
+    context.exit(code)
 
 
 def only_those(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:

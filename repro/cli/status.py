@@ -29,7 +29,7 @@ _WORTH += ("job", "where", "train_error")
 
 
 @click.command()
-@click.argument("patterns", nargs=-1, metavar="PATTERN…")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN…]")
 @click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
 @click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
 @click.option("--every", type=Whole(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")

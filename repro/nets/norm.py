@@ -33,9 +33,9 @@ class BatchNorm(nn.BatchNorm2d):
         if not short and self.learning and (self.group is None or len(x) == self.group):
             return super().forward(x)
         normalise = self._by_short_sums if short else self._by_torch
-        outputs, means, variances = zip(*map(normalise, self._groups(x)), strict=True)
+        outputs, *statistics = zip(*map(normalise, self._groups(x)), strict=True)
         if self.learning:
-            self._learn(torch.stack(means).mean(0), torch.stack(variances).mean(0))
+            self._learn(*(each[0] if len(each) == 1 else torch.stack(each).mean(0) for each in statistics))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _by_short_sums(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """Contenders take turns, and a ratio is taken within its round."""
 
+from pathlib import Path
+
 import pytest
 
 from repro.bench.contest import Way, compared, contest
@@ -10,22 +12,13 @@ def quiet(_):
     pass
 
 
-def counting(start, step=1):
-    """A job whose number grows each time; the first, unmeasured, is `start`."""
-    numbers = iter(range(start, start + 100 * step, step))
-    return lambda: next(numbers)
-
-
-def telling(**facts):
-    return lambda: {"number": 2.0} | facts
-
-
-def dying():
-    raise ValueError("no such thing")
+@pytest.fixture(autouse=True)
+def _jobs_can_be_found(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def way(name, function, **given):
-    return Way(name, f"{__name__}:{function}", given)
+    return Way(name, f"jobs:{function}", given)
 
 
 def test_the_first_way_is_what_the_others_are_compared_with():
@@ -50,7 +43,7 @@ def test_every_round_asks_every_way_once_after_one_unmeasured_time():
 
 
 def test_several_at_once_count_together():
-    twice = Way("a", f"{__name__}:counting", {"start": 5}, at_once=2)
+    twice = Way("a", "jobs:counting", {"start": 5}, at_once=2)
     assert contest("Two", "numbers", [twice], 1, quiet).lines[0].median == 12
 
 

@@ -1,6 +1,7 @@
 """`repro bench`: parts by name, one JSON document, records kept when asked."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,17 +12,14 @@ from repro.cli import main
 from repro.folders import places
 
 
-def ready():
-    return lambda: 3.0
-
-
 @pytest.fixture
 def tiny(monkeypatch):
     """A part that really runs a contest, of one contender that has nothing to do."""
 
     def part(quick, say):
-        return [contest("Nothing", "times", [Way("ours", f"{__name__}:ready")], 1, say)]
+        return [contest("Nothing", "times", [Way("ours", "jobs:ready")], 1, say)]
 
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent / "bench"))
     monkeypatch.setitem(parts.PARTS, "depth", part)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from repro.cli.evaluate import command
+from repro.cli import cli
 from repro.errors import UserError
 from repro.nets import build
 from repro.spec import resnet
@@ -20,7 +20,7 @@ SMOKE = ("--scale", "smoke", "--device", "cpu")
 
 
 def evaluate(*words: str | Path) -> str:
-    result = CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["evaluate", *(str(word) for word in words)], catch_exceptions=False)
     return result.stdout
 
 
@@ -56,7 +56,7 @@ def test_torchvisions_weights_are_recognised_with_their_stride_and_their_input(t
     torch.manual_seed(0)
     torch.save(resnet50(num_classes=10).state_dict(), tmp_path / "weights.pth")
     words = ("--net", "resnet50", "--weights", str(tmp_path / "weights.pth"), "--crops", "center", *SMOKE)
-    result = CliRunner().invoke(command, words, catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["evaluate", *words], catch_exceptions=False)
     assert "these weights are of the variant with stride in the 3x3" in result.stderr
     assert "resnet-50-b, center" in result.stdout
 
@@ -119,7 +119,7 @@ def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(t
     state = {f"module.{theirs(name)}": value for name, value in build(run.net).state_dict().items()}
     torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "resnet20.th")
     words = ["--net", "resnet20", "--weights", str(tmp_path / "resnet20.th"), *SMOKE]
-    result = CliRunner().invoke(command, words, catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["evaluate", *words], catch_exceptions=False)
     assert "these weights are of the variant with zero channels on both sides" in result.stderr
     _, source = _opened(run, tmp_path / "resnet20.th")
     [(images, _)] = list(source.test(batch=source.test_images))
