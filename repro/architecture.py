@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -57,6 +58,7 @@ class Cost:
     projections: int
 
 
+@cache
 def cost(net: Net, size: int | None = None) -> Cost:
     """What the net costs on one image of that side."""
     return cost_of(layers(net, size))

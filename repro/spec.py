@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, Literal, Self
 
 from repro.errors import UserError, shown
@@ -288,9 +289,17 @@ def definition(run: Run) -> dict[str, Any]:
 
 
 def digest(run: Run) -> str:
-    """Ten hexadecimal digits that differ when anything that can move a number differs."""
-    text = json.dumps(definition(run), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    """Ten hexadecimal digits that differ when anything that can move a number differs: of the definition as JSON."""
+    values = {each.name: getattr(run, each.name) for each in fields(run)}
+    parts = (f'"{name}":{_text(values[name])}' for name in sorted(values) if values[name] is not None)
+    return hashlib.sha256(f"{{{','.join(parts)}}}".encode()).hexdigest()[:DIGITS]
+
+
+@cache
+def _text(part: Any) -> str:
+    """A part of a definition as canonical JSON; hundreds of runs share a few nets and recipes."""
+    value = _without_none(asdict(part)) if is_dataclass(part) and not isinstance(part, type) else _plain(part)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def from_definition(values: dict[str, Any]) -> Run:
