@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,8 +83,14 @@ def test_at_its_time_limit_a_run_is_requeued(cluster: Cluster, unbroken: Unbroke
     run = long_run()
     cluster.send(run)
     job = cluster.under_way(run)
-    # The signal comes `grace` seconds before the limit: with a limit that is nearer than that, it is due now.
+    # The signal comes `grace` seconds before the limit: with a limit that is nearer than that, it is due now, which is
+    # when the scheduler next looks. The run holds its breath till then, so that it cannot end before.
+    pid = read_json(cluster.places.run(run.id).progress)["pid"]
+    os.kill(pid, signal.SIGSTOP)
     cluster.slurm("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    until(lambda: _pending(pid, signal.SIGUSR2), 90, "SLURM to send USR2", cluster, run)
+    with contextlib.suppress(ProcessLookupError):  # where SLURM woke it itself, and it has ended already
+        os.kill(pid, signal.SIGCONT)
     until(lambda: cluster.state(run).word in ("queued", "done"), 90, "the job to be queued again", cluster, run)
     assert "saved and requeued" in logs(cluster, "out")
     cluster.slurm("scontrol", "update", f"JobId={job}", "TimeLimit=30")
@@ -149,3 +157,13 @@ def test_two_nodes_requeue_together_and_carry_on(cluster: Cluster) -> None:
 
 def logs(cluster: Cluster, kind: str) -> str:
     return "".join(path.read_text() for path in cluster.places.results.glob(f"jobs/*/*_log.{kind}"))
+
+
+def _pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a stopped process has been sent the signal, or was woken by it and has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
