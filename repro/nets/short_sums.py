@@ -20,12 +20,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 ROW = 1024  # numbers in a long row, if the map's size allows
+ENOUGH = 8192  # terms that torch may sum naively: no ReLU turns for it
 
 
 def applies(x: Tensor) -> bool:
-    """Whether this map is one that torch would sum naively."""
+    """Whether this map is one that torch would sum naively, and is too large for that."""
     naive = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and naive
+    known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
+    return known and naive and x.numel() > ENOUGH * x.shape[1]
 
 
 def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -26,8 +26,7 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     others = [p for p in net.parameters() if p.dim() <= 1]  # batch norm's γ and β, the bias of the last layer
     decay = recipe.decay if recipe.decay_on == "everything" else 0.0
     groups = [{"params": weights, "weight_decay": recipe.decay}, {"params": others, "weight_decay": decay}]
-    fused = weights[0].device.type == "cuda"
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=fused, foreach=not fused)
+    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
 
 
 def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
