@@ -177,9 +177,13 @@ def _stretched(run: Run, times: int, over: int) -> Run:
 
 
 def _quick(run: Run) -> Run:
-    """Real images, a sixteenth of the schedule; ImageNet nets at a quarter of the resolution."""
+    """Real images, a fortieth of the schedule, in the precision that a CPU with bfloat16 computes twice as fast.
+
+    ImageNet nets see a quarter of the resolution besides.
+    """
+    run = _recipe(precision="bf16")(run)
     if run.net.family == "cifar":
-        return _stretched(run, 1, 16)
+        return _recipe(evaluate_every=100)(_stretched(run, 1, 40))
     small = Input(size=64, mean="channel", shorter_side=(74, 137), colour=0.1, test_side=74, test_sides=(64, 74, 110))
     recipe = replace(run.recipe, input=small, batch=32, batch_norm_group=None, iterations=600, drops=(300, 450))
     return replace(run, recipe=replace(recipe, evaluate_every=50))

@@ -23,6 +23,7 @@ from repro.data import generated
 from repro.data.images import as_source
 from repro.folders import Folder
 from repro.nets import build
+from repro.nets.blocks import ZeroPadded
 from repro.spec import Recipe, Run, resnet
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
@@ -63,7 +64,7 @@ def ours(
 def usual(depth: int, steps: int, batch: int = 128, workers: int = 2, device: str = "cpu") -> Callable[[], float]:
     """Images a second of the usual loop: DataLoader with workers, PIL crop and flip, fp32, N×C×H×W, `.item()`."""
     place = torch.device(device)
-    net = build(resnet(depth)).to(place).train()
+    net = _with_usual_shortcuts(build(resnet(depth))).to(place).train()
     optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=1e-4)
     batches = _loaded(batch, workers)
 
@@ -120,6 +121,25 @@ def checkpoint(depth: int) -> Callable[[], float]:
 
 def _most_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _with_usual_shortcuts(net: nn.Module) -> nn.Module:
+    """The same net and numbers, its option A written as in most public code."""
+    for block in net.modules():
+        if isinstance(shortcut := getattr(block, "shortcut", None), ZeroPadded):
+            block.shortcut = _Sliced(shortcut.stride, shortcut.channels)
+    return net
+
+
+class _Sliced(nn.Module):
+    """Every stride-th pixel by slicing, then zero channels."""
+
+    def __init__(self, stride: int, channels: tuple[int, int]) -> None:
+        super().__init__()
+        self.stride, self.channels = stride, channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.channels))
 
 
 def _loaded(batch: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -59,6 +59,23 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def only_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--only and --skip, which take a part of what the experiments name."""
+    function = click.option("--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this.")(function)
+    return click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this.")(function)
+
+
+def only_those(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
+    """The runs whose ids contain one of the first texts (if any is given) and none of the second."""
+    chosen = [run for run in runs if not only or any(text in run.id for text in only)]
+    left = [run for run in chosen if not any(text in run.id for text in skip)]
+    if (only or skip) and runs and not left:
+        asked = [f"contains {' or '.join(map(shown, only))}"] * bool(only)
+        asked += [f"is without {' and '.join(map(shown, skip))}"] * bool(skip)
+        raise UserError(f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids")
+    return left
+
+
 def experiments_argument(required: bool = True) -> Callable[..., Any]:
     metavar = "EXPERIMENT…" if required else "[EXPERIMENT…]"
     return click.argument("experiments", nargs=-1, required=required, metavar=metavar, shell_complete=_names)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.options import experiments_argument, not_skipped, scale_option, seeds_option, selected
-from repro.cli.run import here_options, only_those, train_here
+from repro.cli.options import experiments_argument, not_skipped, only_those, scale_option, seeds_option, selected
+from repro.cli.run import here_options, train_here
 from repro.errors import FAILED, FINE
 from repro.experiment import Experiment, Table, runs_of
 from repro.folders import places

@@ -15,6 +15,8 @@ from repro.cli.options import (
     experiments_argument,
     json_option,
     not_skipped,
+    only_options,
+    only_those,
     print_json,
     scale_option,
     selected,
@@ -31,8 +33,7 @@ def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)."),
         click.option("--jobs", type=Whole(1, 64), metavar="N", help="How many runs at once."),
-        click.option("--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this."),
-        click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this."),
+        only_options,
     ):
         function = option(function)
     return function
@@ -78,17 +79,6 @@ def command(
     if code == FINE and runs and not (variants or settings):
         click.echo(f"next: repro diff {' '.join(experiments)} --scale {scale}", err=True)
     context.exit(code)
-
-
-def only_those(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
-    """The runs whose ids contain one of the first texts (if any is given) and none of the second."""
-    chosen = [run for run in runs if not only or any(text in run.id for text in only)]
-    left = [run for run in chosen if not any(text in run.id for text in skip)]
-    if (only or skip) and runs and not left:
-        asked = [f"contains {' or '.join(map(shown, only))}"] * bool(only)
-        asked += [f"is without {' and '.join(map(shown, skip))}"] * bool(skip)
-        raise UserError(f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids")
-    return left
 
 
 def say_untrained(experiments: dict[str, Experiment]) -> None:

@@ -15,6 +15,8 @@ from repro.cli.options import (
     experiments_argument,
     json_option,
     not_skipped,
+    only_options,
+    only_those,
     print_json,
     scale_option,
     selected,
@@ -60,6 +62,7 @@ def _profile_options(function: Any) -> Any:
 @click.option("--on", "cluster", envvar="REPRO_ON", metavar="CLUSTER", help="A profile in slurm/; or REPRO_ON.")
 @scale_option()
 @selection_options
+@only_options
 @_profile_options
 @click.option("--sbatch", "options", multiple=True, metavar="KEY=VALUE", help="Another option of sbatch, repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM.")
@@ -75,6 +78,8 @@ def command(
     seeds: int | None,
     variants: Sequence[str],
     settings: Sequence[str],
+    only: Sequence[str],
+    skip: Sequence[str],
     options: tuple[str, ...],
     dry_run: bool,
     test_only: bool,
@@ -100,9 +105,11 @@ def command(
         raise UserError("`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}")
     profile = profiles.with_sbatch(profiles.load(cluster, here.slurm, asked), options)
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    wanted = submission.Wanted(retry, again, _selection(seeds, variants, settings))
-    size = max_array_size(profile.slurm_conf)
-    plan = submission.plan({name: runs_of(each) for name, each in chosen.items()}, here, profile, wanted, size)
+    left = only_those(runs_of(tuple(chosen.values())), only, skip)
+    runs = {name: [run for run in runs_of(each) if run in left] for name, each in chosen.items()}
+    selection = _said(seeds=(seeds,) * bool(seeds), variant=variants, set=settings, only=only, skip=skip)
+    wanted = submission.Wanted(retry, again, selection)
+    plan = submission.plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
     say_untrained(chosen)
     if dry_run:
         for text in submission.texts(plan, here, profile):
@@ -122,12 +129,10 @@ def command(
     _report(plan, sent, experiments, as_json)
 
 
-def _selection(seeds: int | None, variants: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
+def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
     """The options that selected these runs, as they were said."""
-    said = ["--seeds", str(seeds)] if seeds is not None else []
-    for option, values in (("--variant", variants), ("--set", settings)):
-        said += [word for value in values for word in (option, value)]
-    return tuple(said)
+    pairs = ((f"--{option}", str(value)) for option, values in selection.items() for value in values)
+    return tuple(word for pair in pairs for word in pair)
 
 
 def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:

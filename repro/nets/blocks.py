@@ -104,7 +104,8 @@ class ZeroPadded(nn.Module):
         self.channels = (before, outputs - inputs - before)  # zeros before and after
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, *self.channels))
+        pixels = F.avg_pool2d(x, 1, self.stride)  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
+        return F.pad(pixels, (0, 0, 0, 0, *self.channels))
 
 
 class Projection(nn.Module):

@@ -151,11 +151,11 @@ def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_cu
     finish(finished, at(ONE, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
     drawing = figures.draw(ONE, collect(places), QUICK)
     axes = drawing.axes[0]
-    assert axes.get_xlim() == (0, 4_000)
+    assert axes.get_xlim() == (0, 1_600)
     assert axes.get_ylim()[1] > 41
     assert axes.get_xlabel() == "iterations"
     assert axes.xaxis.get_major_formatter()(3_000, 0) == "3,000"
-    assert "Scale quick, 4,000 iterations: not comparable with the paper" in said_under(drawing)
+    assert "Scale quick, 1,600 iterations: not comparable with the paper" in said_under(drawing)
     assert not [name for name in lines_of(axes) if name.startswith("paper")]
 
 
