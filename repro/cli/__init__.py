@@ -31,6 +31,7 @@ VERBS = {
     "diff": "Our numbers and the paper's claims, each with a verdict.",
     "report": "One HTML page with everything.",
     "reproduce": "run, collect, table or figure, and diff, in one go.",
+    "publish": "Put the records of finished runs where they are tracked.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",

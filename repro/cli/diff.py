@@ -15,12 +15,14 @@ from repro.cli.options import (
     json_option,
     not_skipped,
     print_json,
+    scale_of_results,
     scale_option,
     seeds_option,
     selected,
 )
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
 from repro.folders import places
+from repro.whole import write_whole
 
 LARGEST = 50_000_000  # bytes of a CSV of numbers
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
@@ -52,7 +54,9 @@ def command(
 ) -> int:
     """Say how our numbers differ from the paper's, with how much confidence.
 
-    Without EXPERIMENT: all of them. For example:  repro diff table6 figure6
+    Without EXPERIMENT: all of them, kept as results/diff.md too; what is missing is then no failure.
+
+    For example:  repro diff table6 figure6
     """
     declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
     if scale is not None:
@@ -61,14 +65,12 @@ def command(
 
     from repro.reading.diff import compared, words_of
     from repro.reading.document import document, formatted
-    from repro.reading.frame import collect, scale_with_results
+    from repro.reading.frame import collect
     from repro.reading.telling import told
 
     failures = words_of(fail_on)
     collected = collect(places())
-    chosen = scale or scale_with_results(declared.values(), collected)
-    if scale is None:
-        click.echo(f"scale: {chosen} (the most serious with results; --scale chooses another)", err=True)
+    chosen = scale or scale_of_results(declared.values(), collected).name
     diff = compared(declared, selected(tuple(declared), chosen, seeds), collected, chosen, allow_mixed, against)
     if as_json or form == "json":
         print_json(document(diff))
@@ -76,7 +78,12 @@ def command(
         click.echo(told(diff, _width(), _painted), nl=False)
     else:
         click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
-    return FAILED if diff.fails(failures) else INCOMPLETE if diff.lacking else FINE
+    if not (experiments or against or seeds or allow_mixed):
+        path = places().tables_at(chosen) / "diff.md"
+        write_whole(path, formatted(diff, "md").encode())
+        click.echo(f"written: {path}", err=True)
+    asked_for = diff.lacking if experiments else ()
+    return FAILED if diff.fails(failures) else INCOMPLETE if asked_for else FINE
 
 
 def _check_file(path: Path | None) -> None:

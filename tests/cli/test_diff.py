@@ -61,6 +61,14 @@ def test_something_missing_is_3_and_with_fail_on_1(places, table6_as_printed):
     assert repro("diff", "figure1", "--fail-on", "missing").return_value == 1
 
 
+def test_without_names_nothing_in_particular_is_asked_for_and_the_whole_is_kept(places, table6_as_printed):
+    table6_as_printed(seeds=2)
+    said = repro("diff")
+    assert said.return_value == 0
+    assert said.stderr.endswith(f"written: {places.results / 'diff.md'}\n")
+    assert (places.results / "diff.md").read_text() == repro("diff", "--format", "md").stdout
+
+
 def test_fewer_seeds_may_be_asked_for(places, table6_as_printed):
     table6_as_printed(seeds=2)
     assert repro("diff", "table6", "--seeds", "2").return_value == 0
