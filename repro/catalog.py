@@ -9,7 +9,7 @@ from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Experiment, Scale, Skipped, Variant, runs_of
 from repro.spec import Run
 
-NAMES = (
+REPRODUCED = (
     "figure1",
     "figure3",
     "table1",
@@ -22,13 +22,13 @@ NAMES = (
     "table6",
     "figure6",
     "figure7",
-    *(f"table{number}" for number in range(7, 15)),
 )
+NAMES = (*REPRODUCED, *(f"table{number}" for number in range(7, 15)))  # the others say why not
 
 GROUPS = {
     "cifar10": ("figure1", "table6", "figure6", "figure7"),
     "imagenet": ("figure3", "table1", "table2", "figure4", "table3", "figure5", "table4", "table5"),
-    "all": NAMES[:12],
+    "all": REPRODUCED,
 }
 
 

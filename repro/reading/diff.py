@@ -22,7 +22,7 @@ from repro.reading.gathered import Problem
 from repro.reading.judged import Judged, judged, quoted
 from repro.spec import Run
 
-WORDS = (*get_args(verdicts.Word), *get_args(claims.Word))
+WORDS = tuple(dict.fromkeys((*get_args(verdicts.Word), *get_args(claims.Word))))
 DEFAULT_FAILURES = ("worse", "fails")
 
 

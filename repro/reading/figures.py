@@ -59,12 +59,13 @@ def described(figure: Figure, collected: Collected, scale: Scale, seeds: int | N
     """The figure in words, for those who cannot see it: where each curve ends, and the notes under it."""
     scaled = at(figure, scale, seeds)
     curves = [(panel, curve_of(row, collected)) for panel in scaled.panels for row in panel.rows]
-    said = []
+    ends: dict[str, dict[str, None]] = {}  # by label: a net may be in several panels
     for panel, curve in curves:
-        ends = {"test": curve.last(panel.test_metric), "train": curve.last("train_error")}
+        levels = {"test": curve.last(panel.test_metric), "train": curve.last("train_error")}
         shown = panel.splits if panel.shows == "curves" else ()
-        known = [f"{SPLITS[split]} error {ends[split]:.1f} %" for split in shown if ends[split] is not None]
-        said += [f"{curve.label} ends at {' and '.join(known)}"] if known else []
+        known = [f"{SPLITS[split]} error {levels[split]:.1f} %" for split in shown if levels[split] is not None]
+        ends.setdefault(curve.label, {}).update(dict.fromkeys(known))
+    said = [f"{label} ends at {' and '.join(known)}" for label, known in ends.items() if known]
     notes = notes_under(figure, [curve for _, curve in curves], collected, scale)
     return " ".join([f"{'; '.join(said)}." if said else "", *notes]).strip()
 

@@ -88,7 +88,7 @@ def write(name: str, filled: Sheet, places: Places, scale: str, forms: Iterable[
 def heading(name: str) -> str:
     """table6 as a reader knows it: Table 6."""
     letters = name.rstrip("0123456789")
-    return f"{letters.capitalize()} {name[len(letters) :]}"
+    return f"{letters.capitalize()} {name[len(letters) :]}".strip()
 
 
 def named(metric: str) -> str:

@@ -149,7 +149,7 @@ def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
     return {
         "svg": Markup(inline(drawing, name, figure.title, said)),  # escaped by its writer; all else is escaped here
         "wide": drawing.get_figwidth() > 5,
-        "toggle": any(panel.shows == "curves" for panel in figure.panels),
+        "toggle": any({"train", "test"} <= {*panel.splits} for panel in figure.panels if panel.shows == "curves"),
         "tables": (levels,) if levels.rows else (),
         "more": (gaps,) if gaps.rows else (),
     }
