@@ -181,12 +181,12 @@ def _quick(run: Run) -> Run:
 
     ImageNet nets see a quarter of the resolution besides.
     """
-    run = _recipe(precision="bf16")(run)
     if run.net.family == "cifar":
-        return _recipe(evaluate_every=100)(_stretched(run, 1, 40))
+        run = _stretched(run, 1, 40)
+        return replace(run, recipe=replace(run.recipe, evaluate_every=100, precision="bf16"))
     small = Input(size=64, mean="channel", shorter_side=(74, 137), colour=0.1, test_side=74, test_sides=(64, 74, 110))
     recipe = replace(run.recipe, input=small, batch=32, batch_norm_group=None, iterations=600, drops=(300, 450))
-    return replace(run, recipe=replace(recipe, evaluate_every=50))
+    return replace(run, recipe=replace(recipe, evaluate_every=50, precision="bf16"))
 
 
 def _smoke(run: Run) -> Run:

@@ -21,3 +21,13 @@ def gpu_hours(run: Run) -> float:
     arithmetic = BACKWARD * 2 * net.multiply_adds * run.recipe.batch / FLOPS_PER_SECOND
     seconds = net.layers * SECONDS_PER_LAYER + arithmetic / SPEED_UP[run.recipe.precision]
     return run.recipe.iterations * seconds / 3600
+
+
+def in_words(hours: float) -> str:
+    """A time on GPUs as people say it: under a GPU-minute, about 2 GPU-minutes, about 3.1 GPU-hours."""
+    minutes = hours * 60
+    if minutes < 1:
+        return "under a GPU-minute"
+    if minutes < 59.5:
+        return f"about {minutes:.0f} GPU-minute{'' if minutes < 1.5 else 's'}"
+    return f"about {hours:,.1f} GPU-hours" if hours < 99.95 else f"about {hours:,.0f} GPU-hours"

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -83,7 +84,7 @@ class Slots:
             except queue.Empty:
                 break
             self._at_work[run_id] = run_id
-            event = _ask(worker, {"id": run_id, "measure_again": self.measure_again})
+            event = _ask(worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device})
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
             if event is None:
@@ -95,7 +96,6 @@ class Slots:
         own = {"REPRO_THREADS": str(self.threads), "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
         own |= {name: value for name, value in KEEPING_MEMORY.items() if name not in os.environ}
         own |= {"REPRO_RESULTS": str(self.places.results), "REPRO_DATA": str(self.places.data)}
-        own |= {"REPRO_DEVICE": self.device} if self.device else {}
         worker = subprocess.Popen(
             [sys.executable, "-m", "repro.training.worker"],
             stdin=subprocess.PIPE,
@@ -145,10 +145,28 @@ def _close(worker: subprocess.Popen[str]) -> None:
 
 
 def _died(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
+    """What is said of a worker that ended without a word. The kernel kills by signal 9, and says so to nobody here."""
+    resident = _resident(worker)
     code = worker.wait()
-    killed = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    hint = "signal 9 is often the kernel, out of memory; the same command carries on from the last checkpoint"
-    return {"id": run_id, "state": "lost", "problem": f"its process was {killed}", "hint": hint, "code": 1}
+    killed = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    hint = "the same command carries on from the last checkpoint"
+    if code == -signal.SIGKILL:
+        killed += f", probably out of memory{resident}"
+        hint += "; fewer runs at once (`--jobs`) need less memory"
+    return {"id": run_id, "state": "lost", "problem": f"its process {killed}", "hint": hint, "code": 1}
+
+
+def _resident(worker: subprocess.Popen[str]) -> str:
+    """The most memory that the process had, and what there is, once it has ended; nothing where nobody counted."""
+    try:
+        _, status, used = os.wait4(worker.pid, 0)
+    except ChildProcessError:
+        return ""
+    worker.returncode = os.waitstatus_to_exitcode(status)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # of a container, or of a job; `max` where there is no limit
+        there = min(there, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return f": it had {used.ru_maxrss * 1024 / 2**30:.1f} of {there / 2**30:.1f} GiB"
 
 
 def _first(folder: Path) -> str:

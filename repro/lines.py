@@ -12,6 +12,8 @@ import json
 import math
 from typing import Any
 
+import msgspec
+
 _MARK = b',"digest":"'
 
 
@@ -33,7 +35,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
     body = start + b"}"
     if not mark or end != _digest(body) + b'"}\n':
         return None
-    row: dict[str, Any] = json.loads(body)
+    row = _object(body)
     for key, sign in row.pop("flags", {}).items():
         row[key] = float(sign)
     return row
@@ -50,6 +52,16 @@ def whole(content: bytes) -> tuple[list[dict[str, Any]], int]:
         rows.append(row)
         size += len(line)
     return rows, size
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """What `json` makes of it, a few times as fast."""
+    row: dict[str, Any]
+    try:
+        row = msgspec.json.decode(body)
+    except msgspec.DecodeError:  # it is stricter: a lone surrogate, a NaN in a list, a number beyond all bounds
+        row = json.loads(body)
+    return row
 
 
 def _digest(body: bytes) -> bytes:

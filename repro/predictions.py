@@ -8,7 +8,7 @@ one image in ten thousand, too few for an ensemble's printed digits to feel. Nee
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -67,14 +67,23 @@ def errors_of(best: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float
     return 100 * int(wrong[:, 0].sum()) / len(labels), 100 * int(wrong.all(axis=1).sum()) / len(labels)
 
 
-def save(path: Path, data: str, measured: Mapping[str, Scores], ensembled: str) -> None:
-    """Write the predictions, whole or not at all; `ensembled` is the way of testing whose scores are kept."""
+def save(
+    path: Path,
+    data: str,
+    measured: Mapping[str, Scores],
+    ensembled: str,
+    may_publish: Callable[[], None] = lambda: None,
+) -> None:
+    """Write the predictions, whole or not at all; `ensembled` is the way of testing whose scores are kept.
+
+    `may_publish` is asked just before, and raises if it may not be.
+    """
     arrays = {f"best_{way}": best_classes(scores.scores).astype(np.uint16) for way, scores in measured.items()}
     arrays["labels"] = measured[ensembled].labels.astype(np.uint16)
     arrays["scores"] = measured[ensembled].scores.astype(np.float16)
     file = BytesIO()
     np.savez_compressed(file, data=np.array(data), **arrays)  # type: ignore[arg-type]
-    write_whole(path, file.getvalue())
+    write_whole(path, file.getvalue(), may_publish)
 
 
 def load(path: Path) -> Predictions:

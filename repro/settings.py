@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from repro.errors import UserError, did_you_mean, shown
-from repro.spec import BOTTLENECK_FROM, Recipe, Run, definition, from_definition
+from repro.spec import BOTTLENECK_FROM, LARGEST_COUNT, Recipe, Run, definition, from_definition
 
 NOT_SETTINGS = {
     "seed": "use `--seeds`",
@@ -22,6 +22,18 @@ NOT_SETTINGS = {
     "recipe.name": "a changed recipe is named by itself",
     "net.family": "choose another experiment: its data and recipe belong to its family of nets",
 }
+
+CALLED = {  # what other people call our fields
+    **dict.fromkeys(("lr", "learning_rate", "lr0", "base_lr"), "rate"),
+    **dict.fromkeys(("wd", "weight_decay", "l2"), "decay"),
+    **dict.fromkeys(("bs", "batch_size", "batchsize"), "batch"),
+    **dict.fromkeys(("epochs", "steps", "max_iter", "num_iterations"), "iterations"),
+    **dict.fromkeys(("milestones", "lr_steps", "schedule"), "drops"),
+    **dict.fromkeys(("layers", "num_layers"), "depth"),
+    **dict.fromkeys(("data", "data_set"), "dataset"),
+    **dict.fromkeys(("amp", "dtype", "fp16"), "precision"),
+}
+PYTHONS = {"None": "null", "True": "true", "False": "false", "none": "null"}  # JSON writes them otherwise
 
 
 def with_settings(run: Run, settings: Iterable[str]) -> Run:
@@ -56,6 +68,8 @@ def _path(key: str) -> str:
     ends = [path for path in known if f".{path}".endswith(f".{key}")]
     if not ends:
         free = [path for path in known if path not in NOT_SETTINGS]
+        if ours := CALLED.get(key.removeprefix("recipe.").lower()):
+            raise UserError(f"there is no setting {shown(key)}", f"did you mean `{ours}`?{_counted(ours)}")
         near = did_you_mean(key, dict.fromkeys([*free, *(path.split(".")[-1] for path in free)]))
         raise UserError(f"there is no setting {shown(key)}", near or "there are " + ", ".join(map(shown, free)))
     path = key if key in known else min(ends, key=lambda path: path.count("."))
@@ -68,14 +82,48 @@ def _typed(path: str, text: str) -> Any:
     """The text as a value of the type that the spec gives this field."""
     import msgspec
 
+    kind = _types()[path]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = text
     try:
-        return msgspec.to_builtins(msgspec.convert(value, _types()[path], strict=True))
+        return msgspec.to_builtins(msgspec.convert(value, kind, strict=True))
     except msgspec.ValidationError:
-        raise UserError(f"`{path}` cannot be {shown(text)}", f"it is {_described(_types()[path])}") from None
+        raise UserError(
+            f"`{path}` cannot be {shown(text)}", f"it is {_described(kind)}{_instead(text, kind)}"
+        ) from None
+
+
+def _counted(ours: str) -> str:
+    """A schedule is counted in iterations, which is not what everybody counts."""
+    return " (390.6 of them are one epoch of CIFAR-10 at batch 128)" if ours == "iterations" else ""
+
+
+def _instead(text: str, kind: Any) -> str:
+    """How the same value is written here, where it is written otherwise."""
+    others = (PYTHONS.get(text), text.replace(",", "."), _digits(text))
+    fit = next((other for other in others if other and other != text and _fits(other, kind)), None)
+    return f": write {shown(fit)}" if fit else ""
+
+
+def _fits(text: str, kind: Any) -> bool:
+    import msgspec
+
+    try:
+        msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, ValueError):
+        return False
+    return True
+
+
+def _digits(text: str) -> str | None:
+    """1e5 in digits."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return str(int(number)) if abs(number) <= LARGEST_COUNT and number.is_integer() else None
 
 
 @cache
@@ -102,7 +150,9 @@ def _described(kind: Any) -> str:
     if get_args(kind):
         options = [_described(option) for option in get_args(kind) if option is not type(None)]
         return " or ".join([*options, "null"])
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(kind, "null")
+    return {float: "a finite number", int: "a whole number", bool: "true or false", str: "text"}.get(
+        kind, "null, which takes it away"
+    )
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:

@@ -30,7 +30,13 @@ IMAGENET_BLOCKS = {  # Table 1: how many blocks conv2_x … conv5_x have
 IMAGENET_DEPTHS = tuple(IMAGENET_BLOCKS)
 BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
 
-LARGEST_BATCH = 65_536  # more would be a slip of the pen, and fill any memory
+# More of these would be a slip of the pen, fill any memory, or never end. The paper's largest are in parentheses.
+LARGEST_BATCH = 65_536  # (256)
+LARGEST_COUNT = 10_000_000  # iterations (600,000)
+LARGEST_DEPTH = 9_998  # of CIFAR's nets (1202)
+LARGEST_SIDE = 4_096  # pixels (640)
+MOST_CLASSES = 100_000  # (1000)
+MOST_DROPS = 100  # (3)
 DIGITS = 10  # of a run's digest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -42,6 +48,12 @@ def checked_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
         raise UserError(f"{shown(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -")
     return name
+
+
+def _at_most(largest: int, what: str, value: int) -> None:
+    if value > largest:
+        said = what if " " in what else f"`{what}`"
+        raise UserError(f"{said} is {shown(value)}", f"it may be {largest:,} at most")
 
 
 @dataclass(frozen=True)
@@ -59,11 +71,13 @@ class Net:
 
     def __post_init__(self) -> None:
         if self.family == "cifar" and (self.depth < 8 or self.depth % 6 != 2):
-            below = max(8, self.depth - (self.depth - 2) % 6)
+            below = min(max(8, self.depth - (self.depth - 2) % 6), LARGEST_DEPTH - 6)
             raise UserError(
                 f"no CIFAR net has depth {shown(self.depth)}: depths are 6n+2",
                 f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and 1202",
             )
+        if self.family == "cifar":
+            _at_most(LARGEST_DEPTH, "net.depth", self.depth)
         if self.family == "imagenet" and self.depth not in IMAGENET_BLOCKS:
             raise UserError(
                 f"no ImageNet net has depth {shown(self.depth)}",
@@ -81,6 +95,7 @@ class Net:
             )
         if self.classes < 2:
             raise UserError(f"a net cannot tell {shown(self.classes)} classes apart", "`classes` is 2 or more")
+        _at_most(MOST_CLASSES, "net.classes", self.classes)
 
     @property
     def bottleneck(self) -> bool:
@@ -165,6 +180,8 @@ class Warmup:
                 f"`warmup` is {shown((self.below, self.window, self.iterations))}",
                 "`below` is a percentage, `window` and `iterations` are 1 or more",
             )
+        _at_most(LARGEST_COUNT, "warmup.window", self.window or 0)
+        _at_most(LARGEST_COUNT, "warmup.iterations", self.iterations or 0)
 
 
 @dataclass(frozen=True)
@@ -194,6 +211,7 @@ class Input:
                 f"`input.pad` is {shown(self.pad)} and `input.colour` {shown(self.colour)}",
                 "neither can be negative or infinite",
             )
+        _at_most(LARGEST_SIDE, "a side of `recipe.input`", max(*sides, self.pad or 0))
 
 
 @dataclass(frozen=True)
@@ -227,8 +245,10 @@ class Recipe:
         for what in ("rate", "momentum", "decay"):
             if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
                 raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be finite and positive")
-        if self.batch > LARGEST_BATCH:
-            raise UserError(f"`recipe.batch` is {shown(self.batch)}", f"it may be {LARGEST_BATCH:,} at most")
+        _at_most(LARGEST_BATCH, "recipe.batch", self.batch)
+        for what in ("iterations", "evaluate_every"):
+            _at_most(LARGEST_COUNT, f"recipe.{what}", getattr(self, what))
+        _at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
         if list(self.drops) != sorted(set(self.drops)):
             raise UserError(f"`recipe.drops` is {shown(list(self.drops))}", "list the iterations in rising order")
         group = self.batch_norm_group

@@ -11,6 +11,7 @@ import errno
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,14 +80,29 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)  # noqa: PTH102
-        if for_the_group():
-            os.chmod(path, 0o750)  # noqa: PTH101
+        share(path)
     sync_folder(path.parent)
+
+
+def share(path: Path) -> None:
+    """Let our group into this folder, if it may read what we write; one that hands on its group still does."""
+    if for_the_group():
+        os.chmod(path, 0o750 | (os.stat(path).st_mode & stat.S_ISGID))  # noqa: PTH101, PTH116
 
 
 def for_the_group() -> bool:
     """Whether our group may read what we write; else nobody but us."""
     return os.environ.get("REPRO_GROUP_READABLE") == "1"
+
+
+def file_mode() -> int:
+    """What a new file's mode is, where the umask does not take more away."""
+    return 0o640 if for_the_group() else 0o600
+
+
+def keep_private() -> None:
+    """Have whatever this process makes, and those it starts, be as private as what is written here."""
+    os.umask(0o027 if for_the_group() else 0o077)
 
 
 def sync_folder(path: Path) -> None:

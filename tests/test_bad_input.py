@@ -2,12 +2,15 @@
 
 import os
 import random
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from repro.cli import VERBS, main
+from repro.cli import VERBS, main, mistakes
 from repro.cli.data import command as data
+from repro.folders import ROOT
 from tests.cluster.fake_slurm import laptop
 
 EXIT_CODES = {0, 1, 2, 3, 4, 130}
@@ -19,6 +22,14 @@ SMOKE = ["--scale", "smoke", "--seeds", "1", "--only", "resnet-20"]
 DRY = ["submit", "figure6", "--on", "example", "--dry-run", "--scale", "smoke"]
 EXAMPLE = " (cluster `example`, `example.toml`)"
 WORDS = "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks"
+CARRIES_ON = "what is half done carries on by itself; `--again` begins anew"
+EVALUATE = ["evaluate", "--net", "resnet-50"]
+TO_NULL = "predictions cannot replace `/dev/null`, which is a device"
+NO_FILES = [
+    (words, kind, path, what)
+    for words, kind in (([*EVALUATE, "--weights"], "weights"), (["evaluate", "--ensemble"], "predictions"))
+    for path, what in (("/dev/zero", "a device"), ("/proc", "a folder"))
+]
 
 HOSTILE = [
     *("", "../../etc/x", "/abs", "a/b", "..", "."),
@@ -79,6 +90,7 @@ def on(*options: str) -> list[str]:
         (["show", "cifar10"], "`cifar10` is a group", "show one of figure1, table6, figure6, figure7"),
         (["run", "-rf"], "no option `-r`", "for example `repro run figure6 --scale smoke --seeds 2`"),
         (["run", "figure6", "--sclae", "smoke"], "no option `--sclae`", "did you mean `--scale`?"),
+        *(([*on(), word], f"no option `{word}`", CARRIES_ON) for word in ("--resume", "--continue", "--restart")),
         (["run", "figure6", "--scale"], "`--scale` needs a value", "`--help` says what there is"),
         (["run", "figure6", "--only=-rf"], "no run's id contains `-rf`", "`repro show EXPERIMENT` lists the ids"),
         (["run"], "`EXPERIMENT…` is missing", "for example `repro run figure6 --scale smoke --seeds 2`"),
@@ -87,19 +99,36 @@ def on(*options: str) -> list[str]:
         (["run", "figure6", "--scale", "smok"], "no scale named `smok`", "did you mean `smoke`?"),
         (["list", "--scale", "huge"], "no scale named `huge`", "scales: paper, quick, smoke"),
         (on("--variant", "gost"), "no variant named `gost`", "did you mean `ghost`?"),
-        (on("--device", "gpu"), "`--device` cannot be `gpu`", "it is cpu, cuda, cuda:1 …"),
+        *(
+            (on("--device", d), f"`--device` cannot be `{d}`", "it is cpu, cuda, cuda:1 …")
+            for d in ("gpu", "", "cuda:x")
+        ),
+        *((["table", "table6", "--scale", s], f"no scale named `{s}`", None) for s in ("", "smok")),
+        *((["figure", "figure6", "--scale", s], f"no scale named `{s}`", None) for s in ("", "smok")),
+        *(([verb, "--scale", ""], "no scale named ``", None) for verb in ("diff", "report", "list")),
         (on("--skip", "resnet"), "no run's id contains `resnet-20` and is without `resnet`", None),
         # B15, B33: numbers
         *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("-1", "0", "1.5")),
         *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("abc", "0x10")),
         *((["diff", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("1e3", "1_0", str(2**64))),
         (["run", "figure6", "--seeds", "١٢"], "`--seeds` cannot be `\\u0661\\u0662`", WHOLE),
+        *(
+            ([*words, "--seeds", "١"], "`--seeds` cannot be `\\u0661`", WHOLE)
+            for words in (["table", "table6"], ["figure", "figure6"], ["diff"], ["reproduce", "figure6"])
+        ),
         (on("--jobs", "0"), "`--jobs` cannot be `0`", "it is a whole number from 1 to 64"),
         (["status", "--every", "1"], "`--every` cannot be `1`", "it is a whole number, 10 or more"),
         # B17-B23: the recipe
         (on("--set", "iterations=0"), "`recipe.iterations` is `0`", "it must be 1 or more"),
         (on("--set", "iterations=-3"), "`recipe.iterations` is `-3`", "it must be 1 or more"),
         *((on("--set", f"iterations={n}"), f"`recipe.iterations` cannot be `{n}`", None) for n in ("nan", "1e9")),
+        (on("--set", "iterations=999999999"), "`recipe.iterations` is `999999999`", "it may be 10,000,000 at most"),
+        (on("--set", "lr=0.1"), "there is no setting `lr`", "did you mean `rate`?"),
+        (
+            on("--set", "warmup=None"),
+            "`recipe.warmup` cannot be `None`",
+            "it is null, which takes it away: write `null`",
+        ),
         (on("--set", "rate=0"), "`recipe.rate` is `0.0`", "it must be finite and positive"),
         (on("--set", "rate=-0.1"), "`recipe.rate` is `-0.1`", "it must be finite and positive"),
         *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("nan", "inf", "0,1")),
@@ -145,8 +174,15 @@ def on(*options: str) -> list[str]:
         ([*DRY, "--sbatch", "wrap=sh"], "sbatch option `wrap` is not free", None),
         ([*DRY, "--test-only"], "`--dry-run` and `--test-only` exclude each other", None),
         # B24, B28, B38-B40: files, tables, figures
-        (["diff", "--against", "nowhere.csv"], "no file or folder `nowhere.csv`", None),
-        (["diff", "--against", "/dev/zero"], "`/dev/zero` is no file of numbers, or too large for one", None),
+        (["diff", "--against", "nowhere.csv"], "no numbers at `nowhere.csv`", None),
+        (["diff", "--against", "/dev/zero"], "`/dev/zero` is a device, no file of numbers", None),
+        (["diff", "--strict", "--allow-mixed"], "`--strict` and `--allow-mixed` exclude each other", None),
+        ([*EVALUATE, "--weights", "nowhere.pt"], "no weights at `nowhere.pt`", "name a file that `torch.save` wrote"),
+        ([*EVALUATE, "--weights", "x" * 300], f"cannot look at `{'x' * 300}`: File name too long", None),
+        ([*EVALUATE, "--weights", "x", "--device", "gpu"], "`--device` cannot be `gpu`", "it is cpu, cuda, cuda:1 …"),
+        ([*EVALUATE, "--weights", "x", "--save", "/dev/null"], TO_NULL, "name a file"),
+        (["evaluate", "--ensemble", "nowhere.npz"], "no predictions at `nowhere.npz`", None),
+        *(([*words, path], f"`{path}` is {what}, no file of {kind}", None) for words, kind, path, what in NO_FILES),
         (["diff", "table66"], "no experiment named `table66`", "did you mean `table6`?"),
         (["diff", "table7"], None, "`repro list` shows what is"),
         (["diff", "--fail-on", "bad"], "no verdict is called `bad`", None),
@@ -157,6 +193,7 @@ def on(*options: str) -> list[str]:
         (["completion", "tcsh"], "`SHELL` cannot be `tcsh`", "it is one of bash, zsh, fish"),
         (["data", "import", "../x", "."], "`../x` is not a name for a data set", None),
         (["data", "import", "pets", "/dev/zero"], "`/dev/zero` is neither a folder nor a file", None),
+        (["data", "import", "imagenet", "/dev/zero"], "`/dev/zero` is neither a folder nor a file", None),
         (["data", "prepare", "cifar"], "no data set `cifar` to prepare", "did you mean `cifar10`?"),
         # B36: runs that are not there
         (["logs", "x"], "no run matches `x`", "`repro status` lists the runs"),
@@ -230,11 +267,71 @@ def test_without_slurm_nothing_is_sent_or_left(repro, tmp_path):
 @pytest.mark.parametrize("verb", [["status"], ["collect"], ["list"], ["run", "figure6"], ["report"]], ids=" ".join)
 def test_a_results_folder_that_is_none_is_refused_by_every_command(verb, repro, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    for path, why in ((tmp_path / "file", "which is not a folder"), (Path("/"), "the root of the file system")):
+    for path, ends, why in (
+        (tmp_path / "file", 2, "which is not a folder"),
+        (Path("/"), 4, "the root of the file system"),
+    ):
         monkeypatch.setenv("REPRO_RESULTS", str(path))
         code, _, err = repro(*verb)
-        assert (code, told(err)[0]) == (2, f"`REPRO_RESULTS` is `{path}`, {why}")
+        assert (code, told(err)[0]) == (ends, f"`REPRO_RESULTS` is `{path}`, {why}")
     assert created(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("files", [("manifest.json", "train.npy"), ("dataset.json", "photos.pack")], ids=lambda f: f[0])
+def test_results_do_not_go_into_a_data_set(files, repro, here, monkeypatch):
+    (here.data / "cifar10").mkdir(parents=True)
+    for name in files:
+        (here.data / "cifar10" / name).touch()
+    monkeypatch.setenv("REPRO_FIGURES", str(here.data / "cifar10/deep/down"))
+    said = f"`REPRO_FIGURES` is inside the data set `{here.data / 'cifar10'}`"
+    code, _, err = repro("figure", "figure5")
+    assert (code, told(err)[0]) == (4, said)
+
+
+def test_a_folder_that_everybody_may_write_to_takes_a_word_of_trust(repro, here):
+    here.results.mkdir(mode=0o700)
+    here.results.chmod(0o777)
+    code, _, err = repro("table", "table1")
+    assert (code, told(err)[0]) == (4, f"everybody may write in `{here.results}`")
+    assert told(err)[1] == "`chmod o-w` it, or say `--trust-folder` if you trust whoever may write there"
+    assert list(here.results.iterdir()) == []
+    assert repro("list")[0] == 0  # which only reads
+    assert repro("table", "table1", "--trust-folder")[0] == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_a_folder_of_somebody_else_takes_a_word_of_trust(repro, here, monkeypatch):
+    here.runs.mkdir(parents=True)
+    os.chown(here.runs, 4242, -1)
+    code, _, err = repro("collect")
+    assert (code, told(err)[0]) == (4, f"`{here.runs}` belongs to user 4242")
+    monkeypatch.setenv("REPRO_TRUST_FOLDER", "1")
+    assert repro("collect")[0] == 3
+
+
+def test_where_pytorch_is_missing_or_too_old_the_command_that_helps_is_named(repro, tmp_path, monkeypatch):
+    old = tmp_path / "old" / "torch-2.10.0.dist-info"
+    old.mkdir(parents=True)
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.10.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "old"))
+    code, _, err = repro(*on())
+    assert (code, told(err)) == (
+        4,
+        ("PyTorch 2.10.0 is too old: it must be 2.11 or newer", "`pip install 'torch>=2.11'`"),
+    )
+    monkeypatch.setitem(sys.modules, "torch", None)
+    said = ("`torch` is not installed, and this command needs it", f"`make install`, or {mistakes.TORCH}")
+    (tmp_path / "weights.pt").touch()
+    for words in (on(), [*EVALUATE, "--weights", "weights.pt", "--device", "cpu"]):
+        code, _, err = repro(*words)
+        assert (code, told(err)) == (4, said)
+    assert repro("table", "table1")[0] == 0  # what reads needs none
+
+
+def test_python_is_new_enough_or_the_installation_says_so():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11"
+    assert "Python 3.11 or newer is needed, this is" in (ROOT / "Makefile").read_text()
 
 
 def test_a_folder_of_nobody_is_refused(repro, monkeypatch):
@@ -255,6 +352,28 @@ def test_what_the_system_refuses_is_no_traceback(repro, monkeypatch):
     monkeypatch.setenv("REPRO_RESULTS", "/proc/results")
     code, _, err = repro("collect")
     assert (code, "cannot write `/proc/results/runs.parquet`" in err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*EVALUATE, "--weights", "PIPE"],
+        ["evaluate", "--ensemble", "PIPE"],
+        [*EVALUATE, "--weights", "x", "--save", "PIPE"],
+        ["diff", "--against", "PIPE"],
+        ["data", "import", "pets", "PIPE"],
+        ["data", "import", "imagenet", "PIPE"],
+        ["data", "import", "imagenet", "."],
+    ],
+    ids=lambda words: "-".join(words[-3:]),
+)
+def test_a_pipe_is_refused_without_waiting_for_somebody_to_write(words, repro, tmp_path):
+    (tmp_path / "class").mkdir()
+    os.mkfifo(tmp_path / "class/pipe.png")
+    code, _, err = repro(*("class/pipe.png" if word == "PIPE" else word for word in words))
+    assert code == 2
+    assert "pipe.png` is a pipe" in err or "is neither a folder nor a file" in err or "which is a pipe" in err
+    assert created(tmp_path) == ["class", "class/pipe.png"]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.touch, Path.mkdir], ids=["pipe", "empty", "folder"])

@@ -33,7 +33,15 @@ SHELL = {  # what stands in a block besides `repro`, and what must be there for 
     ".": lambda word: word == ".venv/bin/activate",
 }
 SCALED = ("list", "show", "run", "submit", "table", "figure", "diff", "report", "reproduce")
-ENDS = {"diff": {0, 1, 3}, "doctor": {0, 4}, "data prepare": {4}, "data check": {4}, "logs": {0, 3}}  # else 0
+ENDS = {
+    "diff": {0, 1, 3},
+    "table": {0, 3},
+    "figure": {0, 3},
+    "doctor": {0, 4},
+    "data prepare": {4},
+    "data check": {4},
+    "logs": {0, 3},
+}  # else 0
 TINY = ["--set", "iterations=4", "--set", "drops=[2]", "--set", "evaluate_every=2"]
 NOT_RUN = ("evaluate", "bench")  # they need weights, or minutes
 

@@ -85,6 +85,26 @@ def test_a_misspelt_key_leads_to_the_nearest():
     assert refused("momentun=0.8") == ("there is no setting `momentun`", "did you mean `momentum`?")
 
 
+@pytest.mark.parametrize(
+    ("setting", "ours"),
+    [
+        ("lr=1", "rate"),
+        ("recipe.lr=1", "rate"),
+        ("weight_decay=1", "decay"),
+        ("batch_size=1", "batch"),
+        ("wd=1", "decay"),
+    ],
+)
+def test_what_others_call_it_leads_to_our_name(setting, ours):
+    assert refused(setting) == (f"there is no setting `{setting[:-2]}`", f"did you mean `{ours}`?")
+
+
+def test_epochs_are_counted_in_iterations():
+    assert refused("epochs=164")[1] == (
+        "did you mean `iterations`? (390.6 of them are one epoch of CIFAR-10 at batch 128)"
+    )
+
+
 def test_a_key_far_from_all_is_answered_with_all():
     problem, hint = refused("zzz.q=1")
     assert problem == "there is no setting `zzz.q`"
@@ -95,14 +115,19 @@ def test_a_key_far_from_all_is_answered_with_all():
 @pytest.mark.parametrize(
     ("setting", "problem", "hint"),
     [
-        ("rate=fast", "`recipe.rate` cannot be `fast`", "it is a number"),
-        ("rate=nan", "`recipe.rate` cannot be `nan`", "it is a number"),
+        ("rate=fast", "`recipe.rate` cannot be `fast`", "it is a finite number"),
+        ("rate=nan", "`recipe.rate` cannot be `nan`", "it is a finite number"),
+        ("rate=inf", "`recipe.rate` cannot be `inf`", "it is a finite number"),
+        ("rate=0,1", "`recipe.rate` cannot be `0,1`", "it is a finite number: write `0.1`"),
         ("batch=6.5", "`recipe.batch` cannot be `6.5`", "it is a whole number"),
-        ("flip=True", "`recipe.input.flip` cannot be `True`", "it is true or false"),
+        ("batch=1e2", "`recipe.batch` cannot be `1e2`", "it is a whole number: write `100`"),
+        ("iterations=1e9", "`recipe.iterations` cannot be `1e9`", "it is a whole number"),
+        ("flip=True", "`recipe.input.flip` cannot be `True`", "it is true or false: write `true`"),
+        ("warmup=None", "`recipe.warmup` cannot be `None`", "it is null, which takes it away: write `null`"),
         ("shortcut=D", "`net.shortcut` cannot be `D`", "it is one of `A`, `B`, `C` or null"),
         ("drops=3", "`recipe.drops` cannot be `3`", "it is a list of whole numbers such as [32000,48000]"),
         ("dataset=3", "`recipe.dataset` cannot be `3`", "it is text"),
-        ("recipe.warmup={}", "`recipe.warmup` cannot be `{}`", "it is null"),
+        ("recipe.warmup={}", "`recipe.warmup` cannot be `{}`", "it is null, which takes it away"),
         ("batch_norm_group=x", "`recipe.batch_norm_group` cannot be `x`", "it is a whole number or null"),
     ],
 )
@@ -138,7 +163,32 @@ def test_what_is_not_a_setting_says_what_is(setting, hint):
     assert said == hint
 
 
+@pytest.mark.parametrize(
+    ("setting", "what", "most"),
+    [
+        ("batch=100000", "`recipe.batch`", "65,536"),
+        ("iterations=1000000000", "`recipe.iterations`", "10,000,000"),
+        ("evaluate_every=1000000000", "`recipe.evaluate_every`", "10,000,000"),
+        ("warmup.iterations=1000000000", "`warmup.iterations`", "10,000,000"),
+        ("depth=99998", "`net.depth`", "9,998"),
+        ("classes=1000000", "`net.classes`", "100,000"),
+        ("size=5000", "a side of `recipe.input`", "4,096"),
+        ("pad=5000", "a side of `recipe.input`", "4,096"),
+    ],
+)
+def test_a_size_that_must_be_a_slip_of_the_pen_is_refused(setting, what, most):
+    value = setting.partition("=")[2]
+    assert refused(setting) == (f"{what} is `{value}`", f"it may be {most} at most")
+
+
+def test_a_rate_or_momentum_may_be_absurd_for_the_run_then_diverges_and_its_record_says_so():
+    assert with_settings(RUN, ["rate=1e30", "momentum=5"]).recipe.momentum == 5
+
+
 def test_absurd_values_are_answered_and_cut():
+    assert refused(f"drops={[*range(1000)]}") == ("the number of `recipe.drops` is `1000`", "it may be 100 at most")
+    assert len(refused(f"drops={[*range(99, 0, -1)]}")[0]) < 120
+    assert len(refused("dataset=" + "x" * 5_000)[0]) < 140
     problem, _ = refused("batch=" + "[" * 100_000)
     assert len(problem) < 120
     assert refused("batch=" + "9" * 5_000)[1] == "it is a whole number"

@@ -13,9 +13,10 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli.mistakes import of_click, of_system
-from repro.cli.surroundings import check_folders, colours, print_every_letter
+from repro.cli.mistakes import of_click, of_import, of_system
+from repro.cli.surroundings import check_folders, check_owners, colours, print_every_letter
 from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
+from repro.whole import keep_private
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
@@ -38,6 +39,9 @@ VERBS = {
     "doctor": "What would fail later, said now.",
     "completion": "The script that completes commands and names in your shell.",
 }
+
+WRITING = ("run", "submit", "collect", "table", "figure", "diff", "report", "reproduce", "publish", "bench")
+EVERYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
 
 class Verbs(click.Group):
@@ -75,9 +79,12 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--trust-folder", is_flag=True, envvar="REPRO_TRUST_FOLDER", help="Write even where others may write too."
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
 @click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
     """Reproduce Deep Residual Learning for Image Recognition.
 
     For example:  repro reproduce figure6 --scale smoke
@@ -86,14 +93,17 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
         context.exit(USAGE)
     check_folders()
+    if context.invoked_subcommand in WRITING and not trust_folder:
+        check_owners()
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
     words = [*(sys.argv[1:] if arguments is None else arguments)]
-    debug = "--debug" in words  # wherever it stands
-    words = ["--debug"] * debug + [word for word in words if word != "--debug"]
+    debug = "--debug" in words
+    words = [word for word in EVERYWHERE if word in words] + [word for word in words if word not in EVERYWHERE]
     print_every_letter()
+    keep_private()
     code = 0
     try:
         code = cli.main(words, prog_name="repro", standalone_mode=False, color=colours())
@@ -109,6 +119,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _say(UserError("interrupted", "the same command carries on where this one stopped"))
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away, as `| head` does
+    except ImportError as error:
+        code = _say(of_import(error), debug)
     except OSError as error:
         code = _say(of_system(error), debug)
     sys.exit(code if isinstance(code, int) else 0)

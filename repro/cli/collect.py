@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import click
 
 from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
-from repro.errors import FAILED, FINE
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
 from repro.folders import places
+
+OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+")
 
 
 @click.command()
@@ -18,11 +22,14 @@ from repro.folders import places
 def command(as_json: bool, strict: bool) -> int:
     """Gather all runs into results/runs.parquet; read only what changed.
 
+    Exit code 3 where there are none yet, 1 where there are folders and none of them could be read.
+
     For example:  repro collect --json
     """
     from repro.reading.gathered import gather, save
 
     where = places()
+    _check_ours(where.results)
     gathered = gather(where)
     save(gathered, where)
     states = Counter(gathered.table["state"].to_pylist())
@@ -40,4 +47,17 @@ def command(as_json: bool, strict: bool) -> int:
             f"{counted(gathered.table.num_rows, 'run')} ({done}); {gathered.opened} of {gathered.folders} folders read"
         )
         click.echo(f"{where.frame}: {'written' if gathered.changed else 'up to date'}")
-    return FAILED if strict and gathered.problems else FINE
+    if gathered.problems and (strict or not gathered.table.num_rows):
+        return FAILED
+    return FINE if gathered.table.num_rows else INCOMPLETE
+
+
+def _check_ours(results: Path) -> None:
+    """A folder of something else gets no file of ours."""
+    names = {path.name for path in results.iterdir()} if results.is_dir() else set()
+    strange = sorted(name for name in names if not name.startswith("."))
+    if strange and not any(map(OURS.fullmatch, strange)):
+        raise UserError(
+            f"{shown(results, 300)} is a folder of something else: it has {shown(strange[0])}, and no `runs`",
+            "name a folder of results with `REPRO_RESULTS`; it need not exist yet",
+        )

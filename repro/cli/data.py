@@ -18,7 +18,7 @@ from repro.spec import checked_name
 if TYPE_CHECKING:
     from repro.data.sets import Known
 
-COLUMNS = ("name", "state", "origin", "training", "test", "hash", "where")
+COLUMNS = ("name", "state", "origin", "training", "test", "split", "hash", "where")
 HASH_DIGITS = 12  # shown; --json has all
 
 
@@ -98,13 +98,23 @@ def _print(found: list[Known], as_json: bool) -> None:
     rows = [COLUMNS, *map(_row, found)]
     print_rows(rows)
     for one in found:
+        if one.split_made_here:
+            click.echo(f"\n{one.name} came without a split: {one.split_made_here}", err=True)
         if one.problem:
             click.echo(f"\n{one.name}: {one.problem}\n\nhint: {one.hint}", err=True)
 
 
 def _row(one: Known) -> tuple[str, ...]:
     counts = ("–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images))
-    return one.name, one.state, one.origin or "–", *counts, (one.hash or "–")[:HASH_DIGITS], one.where
+    return (
+        one.name,
+        one.state,
+        one.origin or "–",
+        *counts,
+        one.split_in_short,
+        (one.hash or "–")[:HASH_DIGITS],
+        one.where,
+    )
 
 
 def _percent() -> Callable[[int, int], None]:

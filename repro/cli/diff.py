@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,9 +20,11 @@ from repro.cli.options import (
     scale_option,
     seeds_option,
     selected,
+    strict_option,
 )
-from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError
 from repro.folders import places
+from repro.given import checked_file
 from repro.whole import write_whole
 
 LARGEST = 50_000_000  # bytes of a CSV of numbers
@@ -41,6 +44,7 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
     metavar="FILE|RESULTS",
     help="Compare with these numbers, not the paper's.",
 )
+@strict_option
 @click.option("--allow-mixed", is_flag=True, help="Average even runs on different images, and say so.")
 def command(
     experiments: Sequence[str],
@@ -50,7 +54,8 @@ def command(
     form: str,
     as_json: bool,
     against: Path | None,
-    allow_mixed: bool,
+    allow_mixed: bool = False,
+    strict: bool = False,
 ) -> int:
     """Say how our numbers differ from the paper's, with how much confidence.
 
@@ -62,6 +67,8 @@ def command(
     if scale is not None:
         catalog.scale(scale)  # says which name is near, before pandas is loaded
     _check_file(against)
+    if strict and allow_mixed:
+        raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
 
     from repro.reading.diff import compared, words_of
     from repro.reading.document import document, formatted
@@ -69,7 +76,7 @@ def command(
     from repro.reading.telling import told
 
     failures = words_of(fail_on)
-    collected = collect(places())
+    collected = replace(collect(places()), strict=strict)
     chosen = scale or scale_of_results(declared.values(), collected).name
     diff = compared(declared, selected(tuple(declared), chosen, seeds), collected, chosen, allow_mixed, against)
     if as_json or form == "json":
@@ -78,23 +85,20 @@ def command(
         click.echo(told(diff, _width(), _painted), nl=False)
     else:
         click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
-    if not (experiments or against or seeds or allow_mixed):
+    if not (experiments or against or seeds or allow_mixed or strict):
         path = places().tables_at(chosen) / "diff.md"
         write_whole(path, formatted(diff, "md").encode())
         click.echo(f"written: {path}", err=True)
     asked_for = diff.lacking if experiments else ()
-    return FAILED if diff.fails(failures) else INCOMPLETE if asked_for else FINE
+    refused = strict and any(row.refused for row in diff.rows)
+    return FAILED if refused or diff.fails(failures) else INCOMPLETE if asked_for else FINE
 
 
 def _check_file(path: Path | None) -> None:
     """A CSV of numbers is a file, and small: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
-    hint = "name a CSV of numbers or a folder of results"
-    if not path.exists():
-        raise UserError(f"no file or folder {shown(path, 300)}", hint)
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise UserError(f"{shown(path, 300)} is no file of numbers, or too large for one", hint)
+    checked_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST)
 
 
 def _painted(text: str, word: str) -> str:

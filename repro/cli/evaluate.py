@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro import catalog
-from repro.cli.options import json_option, print_json, scale_option
+from repro.cli.options import checked_device, device_option, json_option, print_json, scale_option
 from repro.errors import UserError, shown
 from repro.folders import places
+from repro.given import checked_file, checked_target
 from repro.spec import Net, Run, named
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
     "--crops", type=click.Choice(list(WAYS)), help="Views to average (default: ten; of small images, the one there is)."
 )
 @click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
-@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one).")
+@device_option
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the predictions, for ensembles.")
 @click.option("--ensemble", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="Kept predictions.")
 @scale_option()
@@ -56,9 +57,13 @@ def command(
                   repro evaluate --ensemble one.npz --ensemble two.npz
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
     """
+    checked_device(device)
+    if save is not None:
+        checked_target(save, "predictions")
     if ensemble and not (net or weights):
         facts = _of_ensemble(ensemble)
     elif net and weights and not ensemble:
+        checked_file(weights, "weights", "name a file that `torch.save` wrote")
         facts = _of_weights(_net(net, data), weights, crops, data, scale, device, save)
     else:
         raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
@@ -78,6 +83,8 @@ def _net(name: str, data: str | None) -> Net:
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
     from repro.predictions import ensemble
 
+    for file in files:
+        checked_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
     top1, top5 = ensemble(files)
     return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from repro import catalog
-from repro.cli.options import json_option, print_json, scale_option
+from repro.cli.options import code_of, json_option, print_json, scale_of_results, scale_option, seeds_option
 from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Drawing, Figure, Skipped
+from repro.experiment import Drawing, Figure, Skipped, at, runs_of
 from repro.folders import places
 
 FORMATS = ("svg", "pdf", "png")
@@ -20,25 +20,25 @@ def _figures(context: click.Context, parameter: click.Parameter, incomplete: str
 @click.command("figure")
 @click.argument("name", metavar="FIGURE", shell_complete=_figures)
 @scale_option(None)
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="Use so many seeds of each run.")
+@seeds_option("Use so many seeds of each run.")
 @click.option("--format", "form", default=",".join(FORMATS), metavar="LIST", help="Of svg, pdf and png (default: all).")
 @json_option
-def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool) -> None:
+def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool) -> int:
     """Draw a figure of the paper and print where it is.
 
-    It draws with whatever there is, and says in the figure what is missing.
+    It draws with whatever there is, and says in the figure what is missing. Exit code 3 as long as that is everything.
 
     For example:  repro figure figure6 --format pdf,png
     """
     figure, forms = _figure(name), _formats(form)
-    chosen = catalog.scale(scale) if scale else None
+    chosen = catalog.scale(scale) if scale is not None else None
 
     from repro.reading import drawings, figures
-    from repro.reading.frame import collect, scale_with_results
+    from repro.reading.frame import collect, rows_of
 
     here = places()
     collected = collect(here)
-    at_scale = chosen or catalog.scale(scale_with_results([figure], collected))
+    at_scale = chosen or scale_of_results([figure], collected)
     if isinstance(figure, Drawing):
         drawing, said = drawings.draw(figure), drawings.described(figure)
     else:
@@ -47,9 +47,13 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
     files = [str(path) for path in figures.write(name, drawing, here, at_scale.name, forms)]
     if as_json:
         print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
-        return
-    click.echo("\n".join(files))
-    click.echo(said, err=True)
+    else:
+        click.echo("\n".join(files))
+        click.echo(said, err=True)
+    wanted = runs_of(at(figure, at_scale, seeds))
+    points, responses = (rows_of(frame, wanted) for frame in (collected.points, collected.responses))
+    drawn = points[["train_error", "test_error"]].notna().any(axis=None) or responses["response"].notna().any()
+    return code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))
 
 
 def _figure(name: str) -> Figure | Drawing:

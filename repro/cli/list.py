@@ -9,7 +9,7 @@ import click
 from repro import catalog
 from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json, scale_option
-from repro.estimate import gpu_hours
+from repro.estimate import gpu_hours, in_words
 from repro.experiment import Skipped, at, runs_of
 from repro.folders import Places, places, run_folders
 
@@ -46,13 +46,13 @@ def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
         "state": state if runs else "counted",
         "done": len(runs) - len(left),
         "total": len(runs),
-        "gpu_hours_left": round(sum(map(gpu_hours, left)), 2),
+        "gpu_hours_left": float(f"{sum(map(gpu_hours, left)):.4g}"),
     }
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
     runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
-    left = f"{facts['gpu_hours_left']:.1f} GPU-h" if facts["gpu_hours_left"] else "–"
+    left = in_words(facts["gpu_hours_left"]).removeprefix("about ") if facts["gpu_hours_left"] else "–"
     return facts["experiment"], runs, left, facts["state"], facts["title"]
 
 

@@ -10,6 +10,17 @@ from click.exceptions import NoSuchCommand
 
 from repro.errors import Lacking, UserError, shown
 
+TORCH = "`pip install 'torch>=2.11' 'torchvision>=0.26'`"
+NEEDED = {
+    "torch": TORCH,
+    "torchvision": TORCH,
+    "PIL": "`pip install pillow`",
+    "submitit": "`pip install submitit==1.5.4`",
+}
+NEEDED |= {name: f"`pip install {name}`" for name in ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn")}
+NEEDED |= {name: f"`pip install {name}`" for name in ("jinja2", "tabulate", "msgspec")}
+RESUMING = ("--resume", "--continue", "--restart")
+
 
 def of_click(error: click.ClickException) -> UserError:
     """A complaint about the words that were typed."""
@@ -24,10 +35,25 @@ def of_system(error: OSError) -> UserError:
     return Lacking(f"{where}{error.strerror or error}", "with `--debug` the same command shows where it happened")
 
 
+def of_import(error: ImportError) -> UserError:
+    """A package that this command needs and that is not there."""
+    package = (error.name or "").split(".")[0]
+    if package not in NEEDED:
+        raise error
+    return Lacking(
+        f"{shown(package)} is not installed, and this command needs it", f"`make install`, or {NEEDED[package]}"
+    )
+
+
 def _problem(error: click.ClickException) -> tuple[str, str]:
     message = error.format_message()
     if isinstance(error, click.NoSuchOption):
         near = error.possibilities or []
+        if error.option_name in RESUMING:
+            return (
+                f"no option {shown(error.option_name)}",
+                "what is half done carries on by itself; `--again` begins anew",
+            )
         return f"no option {shown(error.option_name)}", f"did you mean `{near[0]}`?" if near else ""
     if isinstance(error, NoSuchCommand):
         near = error.possibilities or []

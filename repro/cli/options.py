@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from repro import catalog
-from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Experiment, Skipped, at
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError, did_you_mean, shown
+from repro.experiment import Experiment, Scale, Skipped, at, runs_of
 from repro.spec import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from repro.reading.frame import Collected
 
 SCHEMA = 1  # of every JSON document that a command prints
 
@@ -27,6 +33,23 @@ class Whole(click.IntRange):
         if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}", value):
             self.fail(f"{value!r} is not {self.name}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def scale_of_results(experiments: Iterable[Experiment], collected: Collected) -> Scale:
+    """The scale to show where none was asked for, said on stderr: the most serious one that has results."""
+    from repro.reading.frame import scale_with_results
+
+    wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped) and runs_of(experiment)]
+    name = scale_with_results(wanted, collected)
+    if wanted:
+        why = "the most serious with results" if (collected.finals["scale"] == name).any() else "nothing is done yet"
+        click.echo(f"scale: {name} ({why}; --scale chooses another)", err=True)
+    return catalog.scale(name)
+
+
+def code_of(shown: bool, runs: DataFrame) -> int:
+    """How a page ends: well with anything of ours on it; else 1 where runs diverged, and 3 where there is nothing."""
+    return FINE if shown else FAILED if (runs["state"] == "diverged").any() else INCOMPLETE
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +67,20 @@ def seeds_option(about: str = "How many seeds of each run.") -> Callable[..., An
     return click.option("--seeds", type=Whole(1, 1000), metavar="N", help=about)
 
 
+def device_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    about = "cpu, cuda, cuda:1 … (default: a GPU where there is one)."
+    return click.option("--device", metavar="DEVICE", help=about)(function)
+
+
+def checked_device(given: str | None) -> str | None:
+    """The device, if it is one: a slip of the pen would otherwise be found late, and by each worker."""
+    environment = os.environ.get("REPRO_DEVICE") or None
+    name, device = ("--device", given) if given is not None else ("REPRO_DEVICE", environment)
+    if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
+        raise UserError(f"`{name}` cannot be {shown(device)}", "it is cpu, cuda, cuda:1 …")
+    return given
+
+
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--seeds, --variant and --set, which say what is trained."""
     for option in (
@@ -57,6 +94,11 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
+
+
+def strict_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    about = "Average no runs of different code, torch or device, nor any that went on elsewhere; exit 1 if there are."
+    return click.option("--strict", is_flag=True, help=about)(function)
 
 
 def only_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from repro import catalog
-from repro.cli.options import json_option, print_json, scale_option
+from repro.cli.options import json_option, print_json, scale_of_results, scale_option
 from repro.folders import places
 
 
@@ -21,17 +21,17 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
     chosen = catalog.scale(scale) if scale is not None else None
 
     from repro.reading import report
-    from repro.reading.frame import collect, scale_with_results
+    from repro.reading.frame import collect
 
     here = places()
     collected = collect(here)
     experiments = [catalog.load(name) for name in catalog.NAMES]
-    at_scale = chosen or catalog.scale(scale_with_results(experiments, collected))
+    at_scale = chosen or scale_of_results(experiments, collected)
     path = report.write(report.report(collected, at_scale), here)
     if as_json:
         print_json({"file": str(path), "scale": at_scale.name, "bytes": path.stat().st_size})
     else:
         click.echo(str(path))
-        click.echo(f"scale: {at_scale.name}; {path.stat().st_size / 1e6:.1f} MB", err=True)
+        click.echo(f"{path.stat().st_size / 1e6:.1f} MB at scale {at_scale.name}", err=True)
     if opened:
         click.launch(path.as_uri())

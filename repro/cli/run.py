@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +14,8 @@ import click
 from repro.cli.columns import counted
 from repro.cli.options import (
     Whole,
+    checked_device,
+    device_option,
     experiments_argument,
     json_option,
     not_skipped,
@@ -22,16 +26,19 @@ from repro.cli.options import (
     selected,
     selection_options,
 )
-from repro.errors import FAILED, FINE, Lacking, UserError, shown
+from repro.errors import FAILED, FINE, Lacking, RunFailed, UserError, shown
 from repro.experiment import Experiment, runs_of
 from repro.folders import Places, places
+from repro.here import progress_of
 from repro.spec import Run
+
+TORCH = (2, 11)  # the oldest that is known to work
 
 
 def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Which runs, how many at once, and on what."""
     for option in (
-        click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 … (default: a GPU where there is one)."),
+        device_option,
         click.option("--jobs", type=Whole(1, 64), metavar="N", help="How many runs at once."),
         only_options,
     ):
@@ -71,8 +78,9 @@ def command(
     runs = only_those(runs_of(tuple(chosen.values())), only, skip)
     say_untrained(chosen)
     if again:
-        _device(device)  # what would stop the new runs must not move the old ones
+        checked_device(device)  # what would stop the new runs must not move the old ones
         check_data(runs, places())
+        check_idle(runs, places())
         for run in runs:
             places().run(run.id).set_aside()
     code = train_here(runs, places(), jobs, device, again or measure_again, as_json)
@@ -105,6 +113,46 @@ def check_data(runs: Sequence[Run], here: Places) -> None:
             raise UserError(f"{problem} of {shown(name)}", "choose a smaller batch")
 
 
+def check_torch() -> None:
+    """Whether PyTorch is there and new enough, without importing it: said once, and not by each worker."""
+    from importlib import metadata, util
+
+    if util.find_spec("torch") is None:
+        raise ModuleNotFoundError(name="torch")
+    try:
+        found = metadata.version("torch")
+    except metadata.PackageNotFoundError:  # not installed by a packager
+        return
+    if tuple(int(part) for part in re.findall(r"[0-9]+", found)[:2]) < TORCH:
+        newest = ".".join(map(str, TORCH))
+        raise Lacking(f"PyTorch {found} is too old: it must be {newest} or newer", f"`pip install 'torch>={newest}'`")
+
+
+def check_idle(runs: Sequence[Run], here: Places) -> None:
+    """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
+    from repro.cluster.state import states
+
+    begun = [folder for run in runs if (folder := here.run(run.id)).progress.exists()]
+    for state in states(begun, here):
+        pid = progress_of(state.id, here).get("pid")
+        known = state.job or (state.host == socket.gethostname() and _trains(pid))
+        if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
+            who = f"job {state.job} on {state.host}" if state.job else f"process {pid} on {state.host}"
+            stop = f"`repro cancel {state.id}`" if state.job else f"`kill {pid}`"
+            raise RunFailed(
+                f"{shown(state.id, 100)} is running: {who}",
+                f"wait for it; or {stop}, which saves, and then this command carries on; or leave it out with `--skip`",
+            )
+
+
+def _trains(pid: int | None) -> bool:
+    """Whether that process of this machine is one of ours, and no other that has got its number since."""
+    try:
+        return b"repro" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def train_here(
     runs: Sequence[Run],
     here: Places,
@@ -117,10 +165,12 @@ def train_here(
     from repro.cli.live import Live
     from repro.here import Slots, lacking
 
-    device = _device(device)
+    device = checked_device(device)
     todo = list(runs) if also_done else lacking(runs, here)
     if todo:
+        check_torch()
         check_data(todo, here)
+        check_idle(todo, here)
     click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
@@ -140,11 +190,3 @@ def train_here(
         click.echo(f"\nhint: {hint}", err=True)
     click.echo("\nnext: repro status --failed", err=True)
     return FAILED
-
-
-def _device(given: str | None) -> str | None:
-    """The device, if it is one: a slip of the pen would otherwise be found by each worker."""
-    for name, device in (("--device", given), ("REPRO_DEVICE", os.environ.get("REPRO_DEVICE"))):
-        if device and not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
-            raise UserError(f"`{name}` cannot be {shown(device)}", "it is cpu, cuda, cuda:1 …")
-    return given

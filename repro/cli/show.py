@@ -13,10 +13,11 @@ from repro import catalog
 from repro.architecture import cost
 from repro.cli.options import json_option, names_of, print_json, scale_option, selected, selection_options
 from repro.errors import UserError, did_you_mean, shown
-from repro.estimate import gpu_hours
+from repro.estimate import gpu_hours, in_words
 from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, runs_of
 from repro.folders import ROOT, places
 from repro.ledger import ledger
+from repro.memory import gib, memory
 from repro.spec import Net, Run, definition
 
 PITFALLS = {
@@ -69,7 +70,8 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
     return facts | {
         "nets": [_net(net, runs) for net in _nets(experiment)],
         "runs": [_run(run) for run in runs],
-        "gpu_hours": round(sum(map(gpu_hours, runs)), 2),
+        "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
+        "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
         "claims": [{"id": claim.id, "text": claim.text, "where": claim.where} for claim in experiment.claims],
@@ -111,7 +113,9 @@ def _run(run: Run) -> dict[str, Any]:
         "recipe": run.recipe.name,
         "scale": run.scale,
         "seed": run.seed,
-        "gpu_hours": round(gpu_hours(run), 3),
+        "gpu_hours": float(f"{gpu_hours(run):.4g}"),
+        "gpu_bytes": round(memory(run, on_gpu=True).gpu),
+        "cpu_bytes": round(memory(run, on_gpu=False).host),
         "done": places().finished(run.id),
     }
 
@@ -160,8 +164,9 @@ def _print(facts: dict[str, Any]) -> None:
         click.echo(f"  {net['net']:<20}{counts}")
     if facts["runs"]:
         done = sum(run["done"] for run in facts["runs"])
-        hours = f"about {facts['gpu_hours']:.1f} GPU-hours in all, computed from layers and multiply-adds"
-        click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done; {hours}")
+        click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done")
+        hours, most = in_words(facts["gpu_hours"]), gib(facts["gpu_bytes"])
+        click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
         for run in facts["runs"]:
             click.echo(f"  {run['id']:<58}{'done' if run['done'] else '–'}")
     _print_numbers(facts)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
-_READ = ("run", "state", "reason", "attempt", "iteration", "eta", "train_error", "test_error")
+_READ = ("run", "state", "reason", "attempt", "iteration", "eta", "gpu", "train_error", "test_error")
 _READ += ("elapsed", "job", "where")
-_WORTH = ("run", "state", "iteration", "test_error", "eta", "reason", "attempt", "elapsed")
+_WORTH = ("run", "state", "iteration", "test_error", "eta", "reason", "gpu", "attempt", "elapsed")
 _WORTH += ("job", "where", "train_error")
 
 
@@ -69,32 +69,41 @@ def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequenc
     elif sys.stdout.isatty():
         _table(found)
     else:
-        click.echo("\t".join(_READ))
+        names = _shown(_READ, found)
+        click.echo("\t".join(names))
         for state in found:
-            click.echo("\t".join(_cells(state)[name] for name in _READ))
+            click.echo("\t".join(_cells(state)[name] for name in names))
     if not as_json:
         _summary(found, failed, patterns)
 
 
 def _without_word(state: State) -> dict[str, object]:
+    """A state's facts for JSON; how busy a GPU is only where there is one."""
     facts = asdict(state)
     facts.pop("word")
+    if state.gpu_percent is None:
+        facts.pop("gpu_percent")
     return facts
+
+
+def _shown(names: Sequence[str], found: Sequence[State]) -> list[str]:
+    """The columns, with that of the GPU only where a run trains on one that says how busy it is."""
+    return [name for name in names if name != "gpu" or any(state.gpu_percent is not None for state in found)]
 
 
 def _table(found: Sequence[State]) -> None:
     """As many columns as fit, by their worth, in the order in which they are read."""
     from shutil import get_terminal_size
 
-    rows = [_cells(state) for state in found]
-    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in _WORTH}
+    rows, names = [_cells(state) for state in found], _shown(_WORTH, found)
+    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in names}
     left, kept = get_terminal_size().columns, []
-    for name in _WORTH:
+    for name in names:
         if left < widths[name] and name not in ("run", "state"):
             continue
         left -= widths[name] + 2
         kept.append(name)
-    for row in [{name: name for name in _WORTH}, *rows]:
+    for row in [{name: name for name in names}, *rows]:
         line = "  ".join(row[name].ljust(widths[name]) for name in _READ if name in kept)
         colour = _COLOURS.get(row["state"])
         click.echo(click.style(line.rstrip(), fg=colour) if colour else line.rstrip())
@@ -122,6 +131,7 @@ def _cells(state: State) -> dict[str, str]:
         "reason": " ".join(state.reason.split()),
         "attempt": str(state.attempt or ""),
         "iteration": of,
+        "gpu": f"{state.gpu_percent:.0f} %" if running and state.gpu_percent is not None else "",
         "eta": str(timedelta(seconds=round(state.eta_seconds or 0))) if running else "",
         "train_error": number(state.train_error),
         "test_error": number(state.test_error),

@@ -24,12 +24,12 @@ from repro.cli.options import (
 )
 from repro.cli.run import check_data, say_untrained
 from repro.errors import UserError
-from repro.experiment import runs_of
+from repro.experiment import Experiment, runs_of
 from repro.folders import Places, places
 
 if TYPE_CHECKING:
     from repro.cluster.profile import Profile
-    from repro.cluster.submission import Plan, Sent
+    from repro.cluster.submission import Plan, Sent, Wanted
 
 _ASKED = (  # option, key of the profile, what it is
     ("--partition", "partition", "Partition."),
@@ -93,40 +93,32 @@ def command(
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
-    from repro.cluster import profile as profiles
-    from repro.cluster import submission
-    from repro.cluster.queue import max_array_size
+    from repro.cluster.submission import Wanted
 
     if dry_run and test_only:
         raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
     here = places()
+    profile = _profile(cluster, here, asked, options)
+    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
+    said = _said(seeds=(seeds,) * bool(seeds), variant=variants, set=settings, only=only, skip=skip)
+    wanted = Wanted(retry, again, said)
+    plan = _plan(chosen, only, skip, here, profile, wanted)
+    say_untrained(chosen)
+    if dry_run:
+        _print_texts(plan, here, profile)
+    elif test_only:
+        _print_verdicts(plan, here, profile)
+    else:
+        _report(plan, _send(plan, here, profile, wanted, yes), experiments, as_json)
+
+
+def _profile(cluster: str | None, here: Places, asked: dict[str, Any], options: tuple[str, ...]) -> Profile:
+    from repro.cluster.profile import load, with_sbatch
+
     if cluster is None:
         known = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
         raise UserError("`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}")
-    profile = profiles.with_sbatch(profiles.load(cluster, here.slurm, asked), options)
-    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    left = only_those(runs_of(tuple(chosen.values())), only, skip)
-    runs = {name: [run for run in runs_of(each) if run in left] for name, each in chosen.items()}
-    selection = _said(seeds=(seeds,) * bool(seeds), variant=variants, set=settings, only=only, skip=skip)
-    wanted = submission.Wanted(retry, again, selection)
-    plan = submission.plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
-    say_untrained(chosen)
-    if dry_run:
-        for text in submission.texts(plan, here, profile):
-            click.echo(text)
-        _say_left(plan)
-        return
-    if test_only:
-        for verdict in submission.verdicts(plan, here, profile):
-            click.echo(verdict)
-        return
-    _say_left(plan)
-    if plan.runs:
-        if "REPRO_DATA" not in profile.environment:
-            check_data(plan.runs, here)
-        _ask(plan, here, profile, yes)
-    sent = _send(plan, here, profile, wanted) if plan.runs else []
-    _report(plan, sent, experiments, as_json)
+    return with_sbatch(load(cluster, here.slurm, asked), options)
 
 
 def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
@@ -135,28 +127,69 @@ def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
     return tuple(word for pair in pairs for word in pair)
 
 
-def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
-    """Say what it will cost, warn of what would lose it, and ask above the profile's limits."""
-    from repro.cluster.cost import estimate
-    from repro.cluster.disk import node_local
+def _plan(
+    chosen: dict[str, Experiment],
+    only: Sequence[str],
+    skip: Sequence[str],
+    here: Places,
+    profile: Profile,
+    wanted: Wanted,
+) -> Plan:
+    """What is left to send of the runs that were chosen."""
+    from repro.cluster import submission
+    from repro.cluster.queue import max_array_size
 
-    hours = estimate(plan.runs, here, profile)
-    click.echo(f"{counted(len(plan.runs), 'run')} in {counted(len(plan.arrays), 'array')}, {hours}", err=True)
-    kind = node_local(here.results)
-    if kind and profile.slurm_conf is None:
-        click.echo(f"Warning: results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`", err=True)
+    left = set(only_those(runs_of(tuple(chosen.values())), only, skip))
+    runs = {name: [run for run in runs_of(each) if run in left] for name, each in chosen.items()}
+    return submission.plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
+
+
+def _print_texts(plan: Plan, here: Places, profile: Profile) -> None:
+    from repro.cluster.submission import texts
+
+    for text in texts(plan, here, profile):
+        click.echo(text)
+    _say_left(plan)
+
+
+def _print_verdicts(plan: Plan, here: Places, profile: Profile) -> None:
+    from repro.cluster.submission import verdicts
+
+    for verdict in verdicts(plan, here, profile):
+        click.echo(verdict)
+
+
+def _send(plan: Plan, here: Places, profile: Profile, wanted: Wanted, yes: bool) -> list[Sent]:
+    """Send what is left, if there is something and whoever asks agrees."""
+    _say_left(plan)
+    if not plan.runs:
+        return []
+    if "REPRO_DATA" not in profile.environment:
+        check_data(plan.runs, here)
+    _ask(plan, here, profile, yes)
+    return _sent(plan, here, profile, wanted)
+
+
+def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
+    """Say what it will cost, warn of what may go wrong, and ask above the profile's limits."""
+    from repro.cluster.cost import estimate
+    from repro.cluster.foresight import foreseen, most_memory
+
+    hours, runs = estimate(plan.runs, here, profile), counted(len(plan.runs), "run")
+    click.echo(f"{runs} in {counted(len(plan.arrays), 'array')}, {hours}, {most_memory(plan.runs, profile)}", err=True)
+    for trouble in foreseen(plan.runs, here, profile):
+        click.echo(f"Warning: {trouble}", err=True)
     if yes or (len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours):
         return
     if not sys.stdin.isatty():
         raise UserError(
-            f"{counted(len(plan.runs), 'run')} and {hours.gpu_hours:.3g} GPU-hours are above this cluster's limits "
-            "for not asking",
+            f"{runs}, {hours.said}, are above this cluster's limits for not asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)
 
 
-def _send(plan: Plan, here: Places, profile: Profile, wanted: Any) -> list[Sent]:
+def _sent(plan: Plan, here: Places, profile: Profile, wanted: Wanted) -> list[Sent]:
     """Send array after array; if it is cut short, say what was sent and what was not."""
     from repro.cluster import submission
 

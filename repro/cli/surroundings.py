@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from pathlib import Path
 
 from repro.errors import Lacking, UserError, shown
-from repro.folders import places
+from repro.folders import ROOT, places
+
+OF_A_SET = (("manifest.json", "train.npy"), ("dataset.json", "photos.pack"))  # what a data set's folder has
+TRUST = "say `--trust-folder` if you trust whoever may write there"
 
 
 def check_folders() -> None:
@@ -24,7 +28,36 @@ def check_folders() -> None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{said}, which is not a folder", "name a folder; it need not exist yet")
         if folder.resolve() == Path(folder.anchor):
-            raise UserError(f"{said}, the root of the file system", "name a folder of its own")
+            raise Lacking(f"{said}, the root of the file system", "name a folder of its own")
+    for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures)):
+        for place in (folder, *folder.parents):
+            if any(all((place / file).is_file() for file in files) for files in OF_A_SET):
+                raise Lacking(f"`REPRO_{name}` is inside the data set {shown(place, 300)}", "name a folder of its own")
+
+
+def check_owners() -> None:
+    """Nobody but us can put anything where we write, and read it back as our own.
+
+    What lies beside the code is as safe as the code is, which runs anyway.
+    """
+    here = places()
+    for folder in (here.results, here.runs, here.figures):
+        if not folder.is_dir() or folder.resolve().is_relative_to(ROOT):
+            continue
+        status = folder.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            raise Lacking(f"{shown(folder, 300)} belongs to {_user(status.st_uid)}", TRUST)
+        if status.st_mode & stat.S_IWOTH:
+            raise Lacking(f"everybody may write in {shown(folder, 300)}", f"`chmod o-w` it, or {TRUST}")
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return shown(pwd.getpwuid(number).pw_name)
+    except KeyError:
+        return f"user {number}"
 
 
 def print_every_letter() -> None:

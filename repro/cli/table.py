@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from repro import catalog
-from repro.cli.options import json_option, scale_option
-from repro.errors import UserError, shown
-from repro.experiment import Skipped, Table
+from repro.cli.options import code_of, json_option, scale_of_results, scale_option, seeds_option, strict_option
+from repro.errors import FAILED, UserError, shown
+from repro.experiment import Skipped, Table, at, runs_of
 from repro.folders import places
 
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
@@ -20,29 +22,38 @@ def _tables(context: click.Context, parameter: click.Parameter, incomplete: str)
 @click.command("table")
 @click.argument("name", metavar="TABLE", shell_complete=_tables)
 @scale_option(None)
-@click.option("--seeds", type=click.IntRange(1, 1000), metavar="N", help="Use so many seeds of each run.")
+@seeds_option("Use so many seeds of each run.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
+@strict_option
 @json_option
-def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool) -> None:
+def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool, strict: bool = False) -> int:
     """Print a table of the paper with ours beside it, and write it in every format.
+
+    Exit code 3 as long as it has no number of ours.
 
     For example:  repro table table6 --format latex
     """
     table = _table(name)
-    chosen = catalog.scale(scale) if scale else None
+    chosen = catalog.scale(scale) if scale is not None else None
 
     from repro.reading import formats, tables
-    from repro.reading.frame import collect, scale_with_results
+    from repro.reading.frame import collect, rows_of
+    from repro.reading.judged import judged
 
     here = places()
-    collected = collect(here)
-    at_scale = chosen or catalog.scale(scale_with_results([table], collected))
+    collected = replace(collect(here), strict=strict)
+    at_scale = chosen or scale_of_results([table], collected)
     sheet = tables.sheet(name, table, collected, at_scale, seeds)
     written = tables.write(name, sheet, here, at_scale.name)
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
     click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
     for problem in collected.problems:
         click.echo(f"left out: {problem.folder}: {problem.problem}", err=True)
+    if strict and (refused := [one.row for one in judged(name, at(table, at_scale, seeds), collected) if one.refused]):
+        click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
+        return FAILED
+    wanted = runs_of(at(table, at_scale, seeds))
+    return code_of(not wanted or not rows_of(collected.finals, wanted).empty, rows_of(collected.runs, wanted))
 
 
 def _table(name: str) -> Table:

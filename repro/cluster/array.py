@@ -13,6 +13,7 @@ from repro.cluster.profile import Profile
 from repro.errors import UserError, shown
 from repro.folders import Places
 from repro.here import KEEPING_MEMORY
+from repro.whole import for_the_group
 
 
 class Array(Protocol):
@@ -69,7 +70,8 @@ def _switched_on(options: dict[str, Any]) -> dict[str, Any]:
 def _setup(profile: Profile, places: Places, code: Path) -> list[str]:
     """The profile's lines, then the variables; the frozen code goes before whatever modules have set."""
     ours = {"REPRO_RESULTS": places.results, "REPRO_FIGURES": places.figures, "REPRO_DATA": places.data}
-    exported = KEEPING_MEMORY | profile.environment | {name: str(path) for name, path in ours.items()}
+    shared = {"REPRO_GROUP_READABLE": "1"} if for_the_group() else {}
+    exported = KEEPING_MEMORY | profile.environment | shared | {name: str(path) for name, path in ours.items()}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]
     if profile.scratch:
         lines.append(f"export REPRO_SCRATCH={shlex.quote(profile.scratch)}")  # the job expands it

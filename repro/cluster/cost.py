@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
+from repro.cluster.past import recorded
 from repro.cluster.profile import Profile
-from repro.errors import UserError
-from repro.estimate import gpu_hours
-from repro.folders import Folder, Places
+from repro.estimate import gpu_hours, in_words
+from repro.folders import Places
 from repro.spec import Run
-from repro.whole import read_json
 
 
 @dataclass(frozen=True)
@@ -21,35 +19,26 @@ class Estimate:
     gpu_hours: float
     measured: int
     computed: int
+    on_gpu: bool = True
+
+    @property
+    def said(self) -> str:
+        return in_words(self.gpu_hours)
 
     def __str__(self) -> str:
         basis = [f"{self.measured} from past runs"] * bool(self.measured)
-        basis += [f"{self.computed} computed from the layers"] * bool(self.computed)
-        return f"about {self.gpu_hours:.3g} GPU-hours ({', '.join(basis)})"
+        how = "computed from the layers" if self.on_gpu else "computed as for a GPU: a CPU takes many times that"
+        basis += [f"{self.computed} {how}"] * bool(self.computed)
+        return f"{self.said} ({', '.join(basis)})"
 
 
 def estimate(runs: Iterable[Run], places: Places, profile: Profile) -> Estimate:
     """The sum over the runs. The GPUs a profile asks for are paid for, used or not."""
     cards = max(1, profile.gpus * profile.nodes)
-    past: dict[str, float | None] = {}
+    past = recorded("seconds", places, profile.on_gpu)
     hours, measured, computed = 0.0, 0, 0
     for run in runs:
-        kind = run.id.rpartition(".s")[0]
-        if kind not in past:
-            past[kind] = _past_hours(kind, places)
-        known = past[kind]
-        measured, computed = measured + (known is not None), computed + (known is None)
-        hours += (known if known is not None else gpu_hours(run)) * cards
-    return Estimate(hours, measured, computed)
-
-
-def _past_hours(kind: str, places: Places) -> float | None:
-    """The median of what runs took that differ in nothing but the seed."""
-    found = []
-    for parent in (places.runs, places.published):
-        for path in parent.glob(f"{kind}.s*/final.json"):
-            try:
-                found.append((read_json(Folder(path.parent).final) or {})["provenance"]["seconds"] / 3600)
-            except (UserError, KeyError, TypeError):
-                continue
-    return median(found) if found else None
+        seconds = past(run)
+        measured, computed = measured + (seconds is not None), computed + (seconds is None)
+        hours += (seconds / 3600 if seconds is not None else gpu_hours(run)) * cards
+    return Estimate(hours, measured, computed, profile.on_gpu)

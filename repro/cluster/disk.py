@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import time
 from pathlib import Path
 
 _SHARED = {
@@ -44,6 +47,24 @@ def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
         return "unknown"
     under = [(len(line[1]), line[2]) for line in lines if len(line) > 2 and real.is_relative_to(_unescaped(line[1]))]
     return max(under)[1] if under else "unknown"
+
+
+def write_speed(folder: Path, size: int = 8 * 2**20) -> float | None:
+    """Bytes a second at which a file of that size is written and synced there; None where none can be."""
+    content = os.urandom(size)
+    try:
+        with tempfile.TemporaryFile(dir=nearest(folder), buffering=0) as file:
+            began = time.monotonic()
+            file.write(content)
+            os.fsync(file.fileno())
+            return size / (time.monotonic() - began)
+    except OSError:
+        return None
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _unescaped(path: str) -> str:

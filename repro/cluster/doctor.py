@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from repro.cluster import queue
-from repro.cluster.disk import file_system, node_local
-from repro.cluster.profile import Profile, show_time
+from repro.cluster.check import Check, Checks
+from repro.cluster.disk import file_system, nearest, node_local, write_speed
+from repro.cluster.foresight import seconds_to_save
+from repro.cluster.gpus import torch_and_gpus
+from repro.cluster.profile import Profile, parse_time, show_time
 from repro.errors import UserError
 from repro.folders import ROOT, Places
+from repro.spec import resnet
+from repro.whole import for_the_group
 
 SPACE = 20 * 2**30  # a full table of checkpoints
 INODES = 20_000
 SKEW = 5.0  # seconds
+SUBMITIT = "1.5.4"  # the version this was tested with
 
-# The compute capability of cards, as clusters name them in their GRES.
-CARDS = {"k80": 37, "p100": 60, "v100": 70, "t4": 75, "a100": 80, "a40": 86, "a6000": 86, "l4": 89, "l40": 89}
-CARDS |= {"l40s": 89, "h100": 90, "h200": 90, "gh200": 90, "b200": 100, "gb200": 100}
-
-# The oldest driver that runs a build of torch for this major version of CUDA.
-DRIVERS = {11: 450, 12: 525, 13: 580}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the doctor's report."""
-
-    name: str
-    verdict: Literal["ok", "warning", "failure"]
-    words: str
-    fix: str = ""
-
-
-Checks = Iterator[Check]
+_ELSEWHERE = "set `REPRO_RESULTS`, in your shell's start-up file, to a folder of yours that every node sees"
 
 
 def examine(places: Places, profile: Profile | None) -> Checks:
     """Every check; those of a cluster where one is named."""
-    parts: list[Callable[[], Checks]] = [_python, lambda: _commands(profile), lambda: _results(places, profile)]
-    parts += [lambda: _torch(profile), lambda: _data(places), _code, lambda: _clock(places)]
+    parts: list[Callable[[], Checks]] = [_python, lambda: _commands(profile)]
     if profile:
-        parts[2:2] = [lambda: _accounting(profile), lambda: _partition(profile)]
-    for part in parts:
+        parts.append(lambda: _scheduler(profile))
+    parts += [lambda: _results(places, profile), lambda: _sharing(places.results), lambda: torch_and_gpus(profile)]
+    for part in [*parts, lambda: _data(places), _code, lambda: _clock(places)]:
         yield from part()
 
 
@@ -60,11 +48,10 @@ def _python() -> Checks:
     try:
         found = metadata.version("submitit")
     except metadata.PackageNotFoundError:
-        yield Check(
-            "submitit", "warning", "not installed: runs train here, but cannot be sent", "pip install submitit==1.5.4"
-        )
+        fix = f"`pip install submitit=={SUBMITIT}` where you submit; to train here it is not needed"
+        yield Check("submitit", "warning", "not installed: runs train here, but cannot be sent", fix)
         return
-    fix = "" if found == "1.5.4" else "pip install submitit==1.5.4, the version this was tested with"
+    fix = "" if found == SUBMITIT else f"`pip install submitit=={SUBMITIT}`, the version this was tested with"
     yield Check("submitit", "warning" if fix else "ok", found, fix)
 
 
@@ -73,45 +60,57 @@ def _commands(profile: Profile | None) -> Checks:
     if not lacking:
         yield Check("slurm", "ok", "sbatch, squeue, scancel, scontrol found")
     elif profile:
-        yield Check("slurm", "failure", f"not found: {', '.join(lacking)}", "log in to the cluster, or load its module")
+        fix = "log in to the cluster; or `module load slurm`, or what your site calls it; then ask again"
+        yield Check("slurm", "failure", f"not found: {', '.join(lacking)}", fix)
     else:
-        yield Check("slurm", "warning", "none here: `repro run` works, `repro submit` does not", "")
+        fix = "nothing, to train here with `repro run`; to submit, log in to a cluster"
+        yield Check("slurm", "warning", "none here: `repro run` works, `repro submit` does not", fix)
 
 
-def _accounting(profile: Profile) -> Checks:
+def _scheduler(profile: Profile) -> Checks:
     try:
-        config = queue.ask(["scontrol", "show", "config"], profile.slurm_conf)
+        config = queue.config(profile.slurm_conf)
     except UserError as error:
         yield Check("scheduler", "failure", error.problem, error.hint)
         return
-    yield Check("scheduler", "ok", f"answers; arrays of up to {queue.max_array_size(profile.slurm_conf)} runs")
-    kind = re.search(r"^AccountingStorageType\s*=\s*(\S+)", config, re.MULTILINE)
-    on = kind is not None and not kind[1].endswith(("none", "(null)"))
+    yield Check("scheduler", "ok", f"answers; arrays of up to {config.get('MaxArraySize', queue.MAX_ARRAY_SIZE)} runs")
+    on = not config.get("AccountingStorageType", "none").endswith(("none", "(null)"))
     yield Check("accounting", "ok", "on" if on else "off: `sacct` has no answers, and none are needed")
+    yield from _partition(profile)
 
 
 def _partition(profile: Profile) -> Checks:
     flag = ["--partition", profile.partition] if profile.partition else []
     try:
         said = queue.ask(["sinfo", "--noheader", *flag, "--format", "%R|%l|%D|%G|%a"], profile.slurm_conf)
-    except UserError:
+    except UserError as error:
+        yield Check("partition", "failure", error.problem, error.hint)
         return
     rows = [line.strip().split("|") for line in said.splitlines() if line.count("|") == 4]
     if not rows:
-        yield Check("partition", "failure", f"no partition `{profile.partition}`", "`sinfo` names them")
+        fix = f"`sinfo --format '%R %a %l %G'` names them: set `partition` in `slurm/{profile.name}.toml` to one"
+        yield Check("partition", "failure", f"no partition `{profile.partition or 'at all'}`", fix)
         return
     words = sorted({f"{name}: {nodes} nodes, limit {limit}, {gres}" for name, limit, nodes, gres, _ in rows})
     yield Check("partition", "ok", "; ".join(words))
+    if all(row[4] != "up" for row in rows):
+        yield Check("partition", "warning", "it is down: jobs would wait", "set another, or ask your site until when")
+    yield from _within(rows, profile)
+
+
+def _within(rows: list[list[str]], profile: Profile) -> Checks:
+    """Whether the partition, in these rows of `sinfo`, gives what the profile asks for."""
     limits = [_minutes(row[1]) for row in rows]
-    if None not in limits and profile.time > max(limit or 0 for limit in limits):
-        yield Check("time", "failure", f"{show_time(profile.time)} is above the partition's limit", "set `time` lower")
+    longest = max((limit for limit in limits if limit is not None), default=0)
+    if None not in limits and profile.time > longest:
+        fix = f'set `time = "{show_time(longest)}"`: a run that needs longer saves, queues again and carries on'
+        yield Check("time", "failure", f"{show_time(profile.time)} is above the partition's limit", fix)
     if profile.gpus and not any("gpu" in row[3] for row in rows):
-        yield Check("gpus", "failure", "the partition has none", "set another `partition`, or `gpus = 0`")
+        fix = "`sinfo --format '%R %G'` shows which partitions have some: set `partition`; or `gpus = 0`, for CPUs"
+        yield Check("gpus", "failure", "the partition has none", fix)
 
 
 def _minutes(limit: str) -> int | None:
-    from repro.cluster.profile import parse_time
-
     try:
         return parse_time(limit)
     except UserError:
@@ -119,86 +118,91 @@ def _minutes(limit: str) -> int | None:
 
 
 def _results(places: Places, profile: Profile | None) -> Checks:
-    folder = places.results
-    while not folder.exists():
-        folder = folder.parent
+    folder = nearest(places.results)
     try:
         with tempfile.NamedTemporaryFile(dir=folder):
             yield Check("results", "ok", f"{places.results} can be written ({file_system(places.results)})")
     except OSError as error:
-        yield Check("results", "failure", f"{folder} cannot be written: {error.strerror}", "set `REPRO_RESULTS`")
+        yield Check("results", "failure", f"{folder} cannot be written: {error.strerror}", _ELSEWHERE)
         return
     local = node_local(places.results)
     if local and profile and not profile.slurm_conf:
-        yield Check("shared", "failure", f"results are on {local}: other nodes lose them", "set `REPRO_RESULTS`")
+        yield Check("shared", "failure", f"results are on {local}: other nodes lose them", _ELSEWHERE)
     elif local:
-        yield Check("shared", "warning", f"results are on {local}", "fine on one machine; nodes need a shared folder")
+        yield Check("shared", "warning", f"results are on {local}", f"nothing, on one machine; else {_ELSEWHERE}")
     disk = os.statvfs(folder)
     free, inodes = disk.f_bavail * disk.f_frsize, disk.f_favail
-    few = bool(disk.f_files) and inodes < INODES
-    verdict: Literal["ok", "warning"] = "warning" if free < SPACE or few else "ok"
-    fix = "a full table needs about 20 GiB and 20,000 files" if verdict == "warning" else ""
-    yield Check("space", verdict, f"{free / 2**30:.0f} GiB and {inodes:,} files free", fix)
+    little = free < SPACE or (bool(disk.f_files) and inodes < INODES)
+    fix = f"a full table needs about 20 GiB and 20,000 files: free some, or {_ELSEWHERE}" if little else ""
+    words = f"{free / 2**30:.0f} GiB and {inodes:,} files free"
+    yield Check("space", "warning" if little else "ok", words, fix)
+    if profile:
+        yield from _saving(folder, profile)
 
 
-def _torch(profile: Profile | None) -> Checks:
+def _saving(folder: Path, profile: Profile) -> Checks:
+    """Whether the largest checkpoint is saved within half of the notice that a job gets."""
+    speed = write_speed(folder)
+    if speed is None:
+        return
+    largest = resnet(152, "B", "imagenet")
+    seconds, (notice, whose) = seconds_to_save(largest, speed), _notice(profile)
+    words = f"{speed / 1e6:.0f} MB/s: the largest checkpoint, of {largest.name}, takes {seconds:.0f} s"
+    if seconds <= notice / 2:
+        yield Check("saving", "ok", words)
+        return
+    fix = f"a faster folder: {_ELSEWHERE}"
+    if whose == "grace":
+        fix = f"set `grace` to {10 * math.ceil(seconds / 5)} or more, or use {fix}"
+    else:
+        fix = f"use {fix}; else a run that is preempted may lose the minute since its last save, and no more"
+    yield Check("saving", "warning", f"{words}, more than half of the {notice} s that `{whose}` leaves", fix)
+
+
+def _notice(profile: Profile) -> tuple[int, str]:
+    """The seconds from a job's last warning to its end, and which setting gives them."""
     try:
-        import torch
-    except ImportError:
-        yield Check("torch", "failure", "not installed: nothing can be trained", "pip install torch torchvision")
-        return
-    cuda = torch.version.cuda
-    yield Check("torch", "ok", f"{torch.__version__}, " + (f"CUDA {cuda}" if cuda else "for the CPU"))
-    cards = _cards_here() or _cards_of(profile)
-    if cuda is None:
-        if cards:
-            yield Check("gpu", "failure", f"{_named(cards)}, and this torch is for the CPU", "install a CUDA build")
-        return
-    yield from _driver(int(cuda.split(".")[0]))
-    compiled = [int(number) for number in re.findall(r"\bsm_(\d+)", " ".join(torch.cuda.get_arch_list()))]
-    for card, capability in sorted(cards.items()):
-        fits = any(each // 10 == capability // 10 and each <= capability for each in compiled)
-        fix = "" if fits else "install a build of torch that has it: older CUDA builds keep older cards"
-        words = f"{card} is sm_{capability}; this torch has {', '.join(map(str, compiled))}"
-        yield Check("gpu", "ok" if fits else "failure", words, fix)
-
-
-def _driver(cuda: int) -> Checks:
-    version = Path("/proc/driver/nvidia/version")
-    if not version.exists():
-        yield Check("driver", "ok", "no GPU on this machine; ask again on a node")
-        return
-    found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+)\.", version.read_text())
-    have, need = int(found[1]) if found else 0, DRIVERS.get(cuda, 0)
-    fix = "" if have >= need else f"CUDA {cuda} needs driver {need} or newer: install an older CUDA build of torch"
-    yield Check("driver", "failure" if fix else "ok", f"driver {have}", fix)
-
-
-def _cards_here() -> dict[str, int]:
-    import torch
-
-    if not torch.cuda.is_available():
-        return {}
-    capability = {index: torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count())}
-    return {torch.cuda.get_device_name(index): major * 10 + minor for index, (major, minor) in capability.items()}
-
-
-def _cards_of(profile: Profile | None) -> dict[str, int]:
-    """The cards that the partition's GRES names, where it names a kind."""
-    if profile is None or not profile.gpus:
-        return {}
-    flag = ["--partition", profile.partition] if profile.partition else []
-    try:
-        said = queue.ask(["sinfo", "--noheader", *flag, "--format", "%G"], profile.slurm_conf)
+        wait = re.match(r"\d+", queue.config(profile.slurm_conf).get("KillWait", ""))
     except UserError:
-        return {}
-    kinds = {kind.lower() for kind in re.findall(r"gpu:([A-Za-z][A-Za-z0-9_.-]*):", said)}
-    wanted = {profile.gpu_type.lower()} if profile.gpu_type else kinds
-    return {kind: CARDS[word] for kind in wanted for word in re.split(r"[_.-]", kind) if word in CARDS}
+        wait = None
+    notices = [(profile.grace, "grace")] + ([(int(wait[0]), "KillWait")] if wait else [])
+    return min(notices)
 
 
-def _named(cards: dict[str, int]) -> str:
-    return ", ".join(sorted(cards))
+def _sharing(results: Path) -> Checks:
+    """Where several people use one folder: whether they can read what each other writes."""
+    if not results.exists():
+        return
+    about = results.stat()
+    theirs, shared = about.st_uid != os.geteuid(), bool(about.st_mode & stat.S_ISGID)
+    if not (theirs or shared):
+        return
+    whose = f"results belong to {_owner(results)}" if theirs else "the results folder hands on its group"
+    readable, closed = about.st_mode & 0o050 == 0o050, _closed(results)
+    if not for_the_group():
+        fix = "`export REPRO_GROUP_READABLE=1` in the start-up file of everyone's shell"
+        fix += ", and `REPRO_TRUST_FOLDER=1` if you trust them" if theirs else "; alone, there is nothing to do"
+        yield Check("sharing", "warning", f"{whose}, and what you write there only you can read", fix)
+    elif not readable:
+        yield Check("sharing", "warning", f"{whose}, who cannot read it", f"its owner: `chmod g+rx {results}`")
+    if closed:
+        fix = f"its owner: `chmod g+rwxs` on {closed} in {results}; or, for results of your own, {_ELSEWHERE}"
+        yield Check("sharing", "failure", f"{whose}, and you cannot write to {closed} in it", fix)
+    elif readable and for_the_group():
+        yield Check("sharing", "ok", f"{whose}, and the group can read what you write")
+
+
+def _closed(results: Path) -> str:
+    """Which of the folders are closed to us in which a submission makes new ones."""
+    folders = {name: nearest(results / name) for name in ("runs", "jobs", "code")}
+    return ", ".join(name for name, folder in folders.items() if not os.access(folder, os.W_OK | os.X_OK))
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return f"user {path.stat().st_uid}"
 
 
 def _data(places: Places) -> Checks:
@@ -220,10 +224,11 @@ def _code() -> Checks:
 
     commit = commit_of(ROOT)
     if commit["commit"] is None:
-        yield Check("code", "warning", "not a git checkout: records will name no commit", "run from a clone")
+        fix = "to publish, run from a `git clone`; to try things out, nothing"
+        yield Check("code", "warning", "not a git checkout: records will name no commit", fix)
     elif commit["dirty"]:
         words = f"{str(commit['commit'])[:12]}, with changes that are not committed"
-        yield Check("code", "warning", words, "commit them before runs that will be published")
+        yield Check("code", "warning", words, "`git commit` them before runs that will be published")
     else:
         yield Check("code", "ok", str(commit["commit"])[:12])
 
@@ -236,5 +241,5 @@ def _clock(places: Places) -> Checks:
             skew = abs(os.fstat(file.fileno()).st_mtime - time.time())
     except OSError:
         return
-    fix = "" if skew < SKEW else "dates in records will be off; ask for time synchronisation (chrony)"
+    fix = "" if skew < SKEW else "only dates in records will be off; your site's support can synchronise it (chrony)"
     yield Check("clock", "warning" if fix else "ok", f"within {max(skew, 0.1):.1f} s of the file system's", fix)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from repro.errors import Lacking
 from repro.folders import ROOT, Places
-from repro.whole import cannot_write, sync_folder, to_json
+from repro.whole import cannot_write, make_folder, share, sync_folder, to_json
 
 _PACKAGES = ("repro", "experiments")
 
@@ -28,8 +28,9 @@ def freeze(places: Places, root: Path = ROOT) -> Path:
         return target
     temporary = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(target.parent)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        share(temporary)
         for path in _sources(root):
             copy = temporary / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)

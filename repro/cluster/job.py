@@ -25,7 +25,9 @@ RESUMABLE = 75  # exit code: saved, and not requeued
 def main() -> int:
     stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)  # before torch is imported
     from repro.cluster.batch import Batch
+    from repro.whole import keep_private
 
+    keep_private()
     batch, index = Batch(Path(sys.argv[1])), int(os.environ["SLURM_ARRAY_TASK_ID"])
     if not batch.runs:
         say("this batch was withdrawn; nothing to do")

@@ -81,6 +81,19 @@ class Profile:
         _check_sbatch(self.sbatch)
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its jobs train on a GPU."""
+        return self.gpus > 0 and not self.environment.get("REPRO_DEVICE", "").startswith("cpu")
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """What it asks for of each node, as SLURM reads it; None where it leaves that to the cluster."""
+        if self.memory is None:
+            return None
+        number, unit = self.memory.removesuffix("B")[:-1], self.memory.removesuffix("B")[-1]
+        return float(number) * 1024 ** ("KMGT".index(unit) + 1)
+
+    @property
     def interpreter(self) -> str:
         """What starts Python in a job, as the shell reads it."""
         return shlex.join([*self.container, self.python or sys.executable])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -65,11 +66,42 @@ def ask(command: list[str], slurm_conf: str | None = None) -> str:
         raise Lacking(f"no `{command[0]}` here", "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment(slurm_conf))
-    except subprocess.TimeoutExpired:
-        raise Lacking(f"`{command[0]}` has not answered for {PATIENCE} s", "the scheduler is busy; try later") from None
+    except subprocess.TimeoutExpired as late:
+        said = words((late.stderr or b"").decode(errors="replace"))
+        problem = f"`{command[0]}` has not answered for {PATIENCE} s" + (f", and says: {said}" if said else "")
+        raise Lacking(problem, advice(said or "timed out", command)) from None
     if done.returncode:
-        raise Lacking(f"`{command[0]}` says: {words(done.stderr) or shown(done.returncode)}", "SLURM decides this")
+        said = words(done.stderr)
+        raise Lacking(f"`{command[0]}` says: {said or shown(done.returncode)}", advice(said, command))
     return done.stdout
+
+
+def advice(said: str, command: list[str]) -> str:
+    """What to do when SLURM refuses to answer, by its own words."""
+    low = said.lower()
+    for signs, what in _ADVICE:
+        if any(sign in low for sign in signs):
+            return what
+    return f"try `{shlex.join(command)[:100]}` by hand; if that fails too, show its words to your site's support"
+
+
+_ADVICE = (
+    (
+        ("unable to contact", "connection refused", "timed out", "connect failure"),
+        "the controller does not answer: `scontrol ping` says whether it is up; try again in some minutes",
+    ),
+    (
+        ("configuration source", "slurm.conf", "resolve_ctls", "clustername"),
+        "SLURM's configuration is not found here: log in to a node of the cluster, or set `slurm_conf` in the profile",
+    ),
+    (
+        ("authentication", "munge", "auth plugin"),
+        "munge does not run here or the clocks differ: try another login node, or tell your site's support",
+    ),
+    (("invalid partition",), "`sinfo --format '%R %a %l %G'` names the partitions: set `partition` to one of them"),
+    (("access/permission denied", "invalid user"), "it is another user's, or closed to you: ask them, or support"),
+    (("invalid job id",), "it has ended in the meantime: `repro status` says how"),
+)
 
 
 def environment(slurm_conf: str | None) -> dict[str, str]:
@@ -81,15 +113,22 @@ def environment(slurm_conf: str | None) -> dict[str, str]:
 def max_array_size(slurm_conf: str | None = None) -> int:
     """How many elements an array may have here; the default where the scheduler cannot be asked."""
     try:
-        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask(["scontrol", "show", "config"], slurm_conf), re.MULTILINE)
+        size = config(slurm_conf).get("MaxArraySize", "")
     except UserError:
-        found = None
-    return max(1, int(found[1])) if found else MAX_ARRAY_SIZE
+        size = ""
+    return max(1, int(size)) if size.isdigit() else MAX_ARRAY_SIZE
+
+
+def config(slurm_conf: str | None = None) -> dict[str, str]:
+    """The scheduler's settings, by name: `KillWait` is `30 sec`."""
+    lines = (line.partition("=") for line in ask(["scontrol", "show", "config"], slurm_conf).splitlines())
+    return {name.strip(): value.strip() for name, equals, value in lines if equals}
 
 
 def words(text: str) -> str:
     """SLURM's message on one line, without its prefixes."""
-    lines = (re.sub(r"^(sbatch|squeue|scancel|scontrol): (error: )?", "", line.strip()) for line in text.splitlines())
+    prefix = re.compile(r"^(sbatch|squeue|scancel|scontrol|sinfo): (error: |fatal: )?")
+    lines = (prefix.sub("", line.strip()) for line in text.splitlines())
     return "; ".join(line for line in lines if line and line.isprintable())[:500]
 
 

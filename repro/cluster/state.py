@@ -40,6 +40,7 @@ class State:
     elapsed: str | None = None
     limit: str | None = None
     cluster: str | None = None
+    gpu_percent: float | None = None  # of the time in which its GPU computes
 
     @property
     def live(self) -> bool:
@@ -177,8 +178,8 @@ def _here(progress: dict[str, Any]) -> tuple[Word, str]:
 
 def _facts(seen: Seen) -> dict[str, Any]:
     progress, claim, batch = seen.progress or {}, seen.claim, seen.batch
-    names = ("attempt", "iteration", "iterations", "eta_seconds", "train_error", "test_error", "host", "job")
-    facts = {name: progress.get(name) for name in names}
+    names = ("attempt", "iteration", "iterations", "eta_seconds", "gpu_percent", "train_error", "test_error")
+    facts = {name: progress.get(name) for name in (*names, "host", "job")}
     index = batch.index(seen.id) if batch else None
     if batch and batch.array and index is not None and not facts["job"]:
         facts["job"] = f"{batch.array}_{index}"

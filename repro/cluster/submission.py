@@ -29,7 +29,7 @@ from repro.cluster.state import ask as ask_for
 from repro.errors import Lacking, UserError
 from repro.folders import Places
 from repro.spec import Run, checked_name, definition
-from repro.whole import create, to_json
+from repro.whole import create, make_folder, share, to_json, writing
 
 
 @dataclass(frozen=True)
@@ -179,10 +179,13 @@ def _digest(*words: str) -> str:
 
 def _new_batch(places: Places, name: str) -> Batch:
     """A folder that nobody else has: the same runs may have been sent before, or be sent at this moment."""
-    for path in _batch_folders(places, name):
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700, parents=True)
-            return Batch(path)
+    with writing(jobs_folder(places)):
+        make_folder(jobs_folder(places))
+        for path in _batch_folders(places, name):
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+                share(path)
+                return Batch(path)
     raise AssertionError("there is always another name")
 
 

@@ -71,7 +71,7 @@ def _pixels(path: PurePosixPath, content: bytes) -> Pixels:
                 )
             return np.asarray(image.convert("RGB"))  # grey gets three equal channels
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        reason = str(error).replace(repr(content), "")
+        reason = str(error).split("<")[0].strip() or "unreadable"  # Pillow names an object in memory
         raise UserError(f"{shown(path)} is not a whole image: {reason[:80]}", "copy it again, or remove it") from None
 
 

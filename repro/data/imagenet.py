@@ -18,11 +18,12 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
-from repro.data.members import members
+from repro.data.members import members, neither
 from repro.data.pack import About
 from repro.data.packing import Found, Photo, pack
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
+from repro.given import checked_file
 from repro.spec import checked_name
 
 IMAGES = (".jpeg", ".jpg", ".png")
@@ -41,7 +42,9 @@ def import_photos(name: str, path: Path, folder: Path, replace: bool = False) ->
 def photos_in(path: Path) -> Found:
     """The photos at that path, in whichever of the known layouts they are."""
     if not path.exists():
-        raise Lacking(f"there is nothing at {shown(path)}", "name a folder or a tar archive of images")
+        raise Lacking(f"there is nothing at {shown(path, 300)}", "name a folder or a tar archive of images")
+    if not (path.is_dir() or path.is_file()):
+        raise neither(path)
     if path.is_file():
         return Found(_archive(path))
     if (path / TRAIN).is_file() or (path / VAL).is_file():
@@ -62,7 +65,7 @@ def _folders(root: Path, split: Literal["train", "val"] | None) -> Iterator[Phot
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return checked_file(file, "images", "remove it, and import the rest", LARGEST).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {shown(file)}: {error.strerror}", "make it readable, or remove it") from None
 

@@ -33,9 +33,7 @@ def members(path: Path, largest: int) -> Iterator[Member]:
                 f"there is nothing at {shown(path, 300)}", "name a folder of images, or a .tar, .tar.gz or .zip of one"
             )
         elif not path.is_file():
-            raise UserError(
-                f"{shown(path, 300)} is neither a folder nor a file", "name a folder of images or an archive"
-            )
+            raise neither(path)
         elif zipfile.is_zipfile(path):
             yield from _in_zip(path, largest)
         else:
@@ -46,6 +44,11 @@ def members(path: Path, largest: int) -> Iterator[Member]:
         ) from None
     except OSError as error:  # gzip says so of damage, too
         raise Lacking(f"cannot read {shown(path, 300)}: {error}", "make it readable, or copy it again") from None
+
+
+def neither(path: Path) -> UserError:
+    """What to say of a device or a pipe, which would never end."""
+    return UserError(f"{shown(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
 
 
 def _in_folder(root: Path, folder: Path, largest: int) -> Iterator[Member]:

@@ -33,6 +33,7 @@ from repro.whole import read_json
 
 SCHEMA = 1
 PACK, MANIFEST, ABOUT = "photos.pack", "manifest.csv", "dataset.json"
+GIVEN, NO_SPLIT = "as given", "none: "  # what the words about a split are, or begin with, where nobody made one
 
 
 class Row(NamedTuple):

@@ -18,13 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repro.data.pack import ABOUT, MANIFEST, PACK, About, Row, hash_of, manifest_of, read_about, to_bytes
+from repro.data.pack import (
+    ABOUT,
+    GIVEN,
+    MANIFEST,
+    NO_SPLIT,
+    PACK,
+    About,
+    Row,
+    hash_of,
+    manifest_of,
+    read_about,
+    to_bytes,
+)
 from repro.data.placing import move_away, new_folder, renamed
 from repro.data.source import Origin
 from repro.data.threads import in_order, processors
 from repro.data.views import decoded
 from repro.errors import UserError, shown
-from repro.whole import write_whole
+from repro.whole import file_mode, write_whole
 
 HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
 NAMED = 5  # how many bad images an error names
@@ -81,7 +93,7 @@ def pack(found: Found, place: Path, replace: bool = False) -> About:
 def _written(found: Found, folder: Path, name: str) -> About:
     named: list[tuple[str, Row]] = []
     colours, problems = [], []
-    with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
         for examined in in_order(_examine, found.photos, ahead=4 * processors()):
             if examined.row is None or examined.colour is None:
                 problems.append(f"{shown(examined.photo.path)} ({examined.problem})")
@@ -149,7 +161,7 @@ def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
     given = {row.split for row in rows}
     if "" not in given:
         _refuse_strangers(rows, classes)
-        return rows, "as given"
+        return rows, GIVEN
     if given != {""}:
         raise UserError("some images are in `train` or `val` and some in neither", "put all of them in one of the two")
     contents: dict[int, list[str]] = {}
@@ -157,7 +169,7 @@ def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
         contents.setdefault(row.label, []).append(row.sha256)
     if min(map(len, contents.values())) < 2:
         return [row._replace(split="both") for row in rows], (
-            "none: some class has one image only, so every image is for training and for validation; "
+            f"{NO_SPLIT}some class has one image only, so every image is for training and for validation; "
             "errors on such a set say nothing about images not seen"
         )
     held_out = {label: set(sorted(own)[: max(1, len(own) // HELD_OUT)]) for label, own in contents.items()}

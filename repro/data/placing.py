@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.errors import Lacking, UserError
-from repro.whole import cannot_write, sync_folder
+from repro.whole import cannot_write, for_the_group, make_folder, sync_folder
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
 
@@ -18,9 +18,12 @@ TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where
 @contextlib.contextmanager
 def new_folder(place: Path) -> Iterator[Path]:
     """A private temporary folder beside the place, gone afterwards unless it was renamed."""
+    fresh = not place.parent.exists()
     try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place.parent)
         temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
+        if for_the_group():
+            temporary.chmod(0o750)
     except OSError as error:
         raise _no_room(place.parent, error) from error
     try:
@@ -29,6 +32,9 @@ def new_folder(place: Path) -> Iterator[Path]:
         raise _no_room(place.parent, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if fresh:
+            with contextlib.suppress(OSError):  # there is a set in it now
+                place.parent.rmdir()
 
 
 def renamed(temporary: Path, place: Path) -> bool:

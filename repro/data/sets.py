@@ -11,7 +11,7 @@ from typing import Literal
 from repro.data import PHOTOS, cifar10, generated, is_photos, store
 from repro.data.arrays import Arrays
 from repro.data.class_folders import read_class_folders
-from repro.data.pack import About, check_pack, read_about
+from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, did_you_mean, shown
 from repro.spec import checked_name
@@ -31,9 +31,21 @@ class Known:
     classes: int | None = None
     train_images: int | None = None
     test_images: int | None = None
+    split: str | None = None  # how training and test images were told apart, in words
     hash: str | None = None
     problem: str | None = None
     hint: str | None = None
+
+    @property
+    def split_made_here(self) -> str:
+        """What was done about a split that its source did not have; nothing where it had one."""
+        return "" if self.split in (None, GIVEN) else str(self.split).removeprefix(NO_SPLIT)
+
+    @property
+    def split_in_short(self) -> str:
+        if not self.split_made_here:
+            return "–" if self.split is None else "given"
+        return "train = test" if str(self.split).startswith(NO_SPLIT) else "held out"
 
 
 def known(folder: Path) -> list[Known]:
@@ -46,7 +58,8 @@ def look(name: str, folder: Path, whole: bool = False) -> Known:
     """A set's state as its manifest has it; `whole`: after reading everything and comparing hashes."""
     if name == generated.NAME:
         return Known(
-            name, "drawn when needed", "memory", "generated", generated.CLASSES, generated.TRAIN, generated.TEST
+            *(name, "drawn when needed", "memory", "generated"),
+            *(generated.CLASSES, generated.TRAIN, generated.TEST, GIVEN),
         )
     where = str(folder / checked_name(name, "a data set"))
     try:
@@ -126,9 +139,9 @@ def _how_to_get(name: str) -> str:
 
 def _images(manifest: store.Manifest, name: str, where: str) -> Known:
     counts = len(manifest.classes), manifest.train_images, manifest.test_images
-    return Known(name, "ready", where, manifest.origin, *counts, manifest.hash)
+    return Known(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash)
 
 
 def _photos(about: About, name: str, where: str) -> Known:
     counts = len(about.classes), about.train_images, about.val_images
-    return Known(name, "ready", where, about.origin, *counts, about.hash)
+    return Known(name, "ready", where, about.origin, *counts, about.split, about.hash)

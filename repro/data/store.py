@@ -16,7 +16,7 @@ from repro.data.placing import move_away, new_folder, renamed
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
 from repro.spec import checked_name
-from repro.whole import to_json, write_whole
+from repro.whole import file_mode, to_json, write_whole
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 SCHEMA = 1
@@ -110,7 +110,7 @@ def names(folder: Path) -> list[str]:
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())

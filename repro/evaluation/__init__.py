@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -15,8 +16,13 @@ from repro.folders import Folder
 from repro.spec import Run
 
 
-def measure(run: Run, net: nn.Module, source: Source, folder: Folder) -> dict[str, Any]:
-    """The final record's `metrics`, and the layers' `responses` where the paper looks at them."""
+def measure(
+    run: Run, net: nn.Module, source: Source, folder: Folder, may_publish: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """The final record's `metrics`, and the layers' `responses` where the paper looks at them.
+
+    `may_publish` is asked before a file is put into the folder, and raises if another attempt has the run.
+    """
     if run.recipe.batch_norm_average == "re-estimated":
         from repro.evaluation.batch_norm import re_estimate_for
 
@@ -31,7 +37,7 @@ def measure(run: Run, net: nn.Module, source: Source, folder: Folder) -> dict[st
     if run.net.family == "imagenet":
         from repro.evaluation.photos import measure as measure_photos
 
-        return {"metrics": metrics | measure_photos(net, run, source, folder)}
+        return {"metrics": metrics | measure_photos(net, run, source, folder, may_publish)}
     metrics |= error(net, source.test(**share), "test")
     layers = responses(net, source.test())
     metrics["response_mean"] = sum(layers) / len(layers)

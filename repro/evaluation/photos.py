@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch.distributed
 
@@ -17,11 +19,13 @@ from repro.spec import Run
 WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
 
 
-def measure(net: ConvNet, run: Run, source: Photos, folder: Folder) -> dict[str, float]:
-    """Both errors in percent by each way of testing; the predictions go to the run's folder."""
+def measure(
+    net: ConvNet, run: Run, source: Photos, folder: Folder, may_publish: Callable[[], None] = lambda: None
+) -> dict[str, float]:
+    """Both errors in percent by each way of testing; the predictions go to the run's folder, if they may."""
     measured = {way: scores_of(net, source, way) for way in WAYS}
     if processes.rank() == 0:
-        save(folder.predictions, source.hash, measured, ENSEMBLED)
+        save(folder.predictions, source.hash, measured, ENSEMBLED, may_publish)
     return errors(measured)
 
 

@@ -30,7 +30,7 @@ class Together:
 def together(row: Row, metric: str, collected: Collected) -> Together:
     """The row's ensemble, as far as its runs have finished."""
     members = runs_of(row)
-    measured = Measured(metric, rows_of(collected.runs, members), len(members))
+    measured = Measured(metric, rows_of(collected.runs, members), len(members), strict=collected.strict)
     finished, planned = set(measured.finals["id"]), len(members)
     done = tuple(run.id for run in members if run.id in finished)
     if not done:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from repro.architecture import cost
 from repro.experiment import Bound, Close, Counted, Ordering
-from repro.reading.frame import Collected, mixed, rows_of
-from repro.reading.judged import REFUSED
+from repro.reading.frame import Collected, mixed, moved, rows_of
+from repro.reading.judged import not_averaged
 from repro.reading.statistics import Estimate, one, paired, sample, welch
 from repro.spec import Runs
 
@@ -182,7 +182,9 @@ def _groups(
         return Finding(
             "undecided", f"{metric}: {', '.join(lost)} diverged, which no mean can show", runs=tuple(every["id"])
         )
-    mixture = mixed(every, REFUSED)
+    mixture = mixed(every, not_averaged(collected.strict))
+    if collected.strict and moved(every):
+        return Finding("undecided", f"{metric}: {moved(every)[0]}", runs=tuple(every["id"]))
     if mixture:
         return Finding("undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared")
     groups = []

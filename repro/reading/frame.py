@@ -16,7 +16,7 @@ from repro.errors import Lacking
 from repro.experiment import Experiment, Skipped, at, runs_of
 from repro.folders import Folder, Places
 from repro.reading.gathered import INTERNAL, Problem, gather, save
-from repro.reading.records import CURVE
+from repro.reading.records import AND_THEN, CURVE
 from repro.spec import Run
 
 _OF_RUN = ("id", "net", "kind", "depth", "family", "recipe", "scale", "seed")  # repeated in every frame
@@ -28,7 +28,7 @@ class Collected:
 
     runs:      id net kind depth family shortcut recipe dataset scale seed iterations definition · place folder state
                (done, diverged, failed, unfinished) reached failed_at failure not_finite · every metric by its name ·
-               provenance: started … job, data_name data_hash data_origin train_images test_images
+               provenance: started … job, machines, data_name data_hash data_origin train_images test_images
     points:    id net kind depth family recipe scale seed · iteration rate train_error train_loss test_error test_loss
                gradient_first gradient_last
     responses: id net kind depth family recipe scale seed · layer (from 1) response
@@ -40,6 +40,7 @@ class Collected:
     places: Places
     problems: tuple[Problem, ...] = ()
     opened: int = 0  # folders read this time; the others had not changed
+    strict: bool = False  # runs of different code, or that went on elsewhere, are not averaged
 
     @property
     def finals(self) -> pd.DataFrame:
@@ -74,6 +75,23 @@ def mixed(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ..
     """The columns in which runs that ought to be alike differ, with what they say there."""
     values = {name: tuple(sorted(map(str, rows[name].dropna().unique()))) for name in columns if name in rows}
     return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def moved(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The runs that went on under other conditions than they began, and what was other."""
+    found = rows.dropna(subset=["machines"])
+    return tuple(
+        f"seed {seed} went on elsewhere, so it is not comparable bit for bit: {_difference(machines)}"
+        for seed, machines in zip(found["seed"], found["machines"], strict=True)
+    )
+
+
+def _difference(machines: str) -> str:
+    """What differs between some machines, or all of each where they do not say the same things."""
+    parts = [machine.split(", ") for machine in machines.split(AND_THEN)]
+    if len(set(map(len, parts))) > 1:
+        return machines
+    return ", ".join(AND_THEN.join(found) for found in zip(*parts, strict=True) if len(set(found)) > 1)
 
 
 def scale_with_results(experiments: Iterable[Experiment], collected: Collected) -> str:

@@ -8,6 +8,7 @@ pure function of the folders, replaced whole; two collectors at once write the s
 from __future__ import annotations
 
 import io
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from repro.folders import Folder, Places, run_folders
 from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
 from repro.whole import write_whole
 
-LAYOUT = "1"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "2"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -36,6 +37,7 @@ _FIXED = (
     ("responses", _list_of(pa.float64())),
     *((f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64())) for name in CURVE),
 )
+_ABOUT = ("id", "state", "place", "folder", "problem")
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
 Found = tuple[Folder, tuple[str, str, str]]  # a folder, and its place, name and stamp
@@ -84,7 +86,7 @@ def save(gathered: Gathered, places: Places) -> None:
 
 def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
     """The known rows that still hold, and the fresh ones read; in batches, so that memory stays bounded."""
-    tables = [_schema().empty_table() if known is None else known.take(pa.array(same, pa.int64()))]
+    tables = [_schema().empty_table() if known is None else _rows(known, same)]
     tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
     return _in_order(pa.concat_tables(tables, promote_options="default"))
 
@@ -125,7 +127,8 @@ def _in_order(table: pa.Table) -> pa.Table:
 def _kept(places: Places) -> pa.Table | None:
     """What an earlier collection read, if it can be trusted."""
     try:
-        table = pq.read_table(places.frame, memory_map=False, partitioning=None)
+        with pq.ParquetFile(places.frame) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+            table = file.read()
     except (OSError, pa.ArrowException):
         return None
     known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
@@ -134,21 +137,29 @@ def _kept(places: Places) -> pa.Table | None:
 
 def _one_each(everything: pa.Table) -> tuple[pa.Table, tuple[Problem, ...]]:
     """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
-    about = everything.select(["id", "state", "place", "folder", "problem"]).to_pylist()
-    where = [f"{row['place']}/{row['folder']}" for row in about]
-    problems = [Problem(where[at], row["problem"]) for at, row in enumerate(about) if row["problem"]]
+    ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
+    problems = [Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said]
     copies: dict[str, list[int]] = {}
-    for at, row in enumerate(about):
-        if row["id"]:
-            copies.setdefault(row["id"], []).append(at)
+    for at, run in enumerate(ids):
+        if run:
+            copies.setdefault(run, []).append(at)
     chosen = []
     for rows in copies.values():
-        best, *others = sorted(rows, key=lambda at: (about[at]["state"] != "done", about[at]["place"] != "runs", at))
+        best, *others = sorted(rows, key=lambda at: (state[at] != "done", place[at] != "runs", at))
         chosen.append(best)
-        for other in others:
-            if about[other]["state"] == "done" and _measured(everything, other) != _measured(everything, best):
-                problems.append(Problem(where[other], f"differs from {where[best]}, which is the one shown"))
-    return everything.take(pa.array(chosen, pa.int64())), tuple(problems)
+        for at in others:
+            if state[at] == "done" and _measured(everything, at) != _measured(everything, best):
+                shown = f"{place[best]}/{folder[best]}"
+                problems.append(Problem(f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"))
+    return _rows(everything, chosen), tuple(problems)
+
+
+def _rows(table: pa.Table, chosen: list[int]) -> pa.Table:
+    """These rows of it: the table itself where they are all, as they mostly are."""
+    if chosen == list(range(table.num_rows)):
+        return table
+    numbers = pa.py_buffer(array("q", chosen))
+    return table.take(pa.Array.from_buffers(pa.int64(), len(chosen), [None, numbers]))
 
 
 def _measured(table: pa.Table, row: int) -> str:

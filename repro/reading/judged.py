@@ -16,7 +16,7 @@ import pandas as pd
 from repro.architecture import cost
 from repro.experiment import Experiment, Figure, Paper, Row, Table
 from repro.ledger import as_printed, shown
-from repro.reading.frame import Collected, mixed, rows_of
+from repro.reading.frame import Collected, mixed, moved, rows_of
 from repro.reading.statistics import sample
 from repro.reading.verdicts import Ours, Verdict, verdict
 from repro.spec import Run
@@ -36,6 +36,7 @@ COUNTS = {
 
 REFUSED = ("data_name", "data_hash", "data_origin", "train_images", "test_images")  # never averaged over
 FLAGGED = ("code", "commit", "torch", "device", "precision")  # averaged, and said
+STRICTLY = ("code", "torch", "device", "precision")  # not averaged with --strict
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Judged:
     n: int
     planned: int
     runs: tuple[str, ...]
+    refused: bool = False  # the runs are not alike, so nothing was averaged
+    flags: tuple[str, ...] = ()  # in what they differ although they were averaged
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Measured:
     rows: pd.DataFrame  # whatever their state
     planned: int
     allow_mixed: bool = False
+    strict: bool = False
 
     @property
     def finals(self) -> pd.DataFrame:
@@ -82,14 +86,16 @@ class Measured:
     @property
     def refused(self) -> tuple[str, ...]:
         """In what the runs differ so that they are not averaged."""
-        found = {} if self.allow_mixed else mixed(self.finals, REFUSED)
-        return tuple(f"mixed {name}: {_listed(values)}; not averaged" for name, values in found.items())
+        found = {} if self.allow_mixed else mixed(self.finals, not_averaged(self.strict))
+        said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
+        return tuple(f"{one}; not averaged" for one in (*said, *(moved(self.finals) if self.strict else ())))
 
     @property
     def flags(self) -> tuple[str, ...]:
         """In what the runs differ although they are averaged."""
         found = mixed(self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED)
-        return tuple(f"mixed {name}: {_listed(values)}" for name, values in found.items())
+        said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
+        return tuple(one for one in (*said, *moved(self.finals)) if f"{one}; not averaged" not in self.refused)
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -125,10 +131,15 @@ def judged(
                 found.append(_counted(name, row, metric, paper))
             elif paper and paper.kind != "quoted":
                 rows = rows_of(collected.runs, row.runs or ())
-                measured = Measured(metric, rows, len(row.runs or ()), allow_mixed)
+                measured = Measured(metric, rows, len(row.runs or ()), allow_mixed, collected.strict)
                 fields = (gate or barred)(row.runs.run, metric, measured.finals) if row.runs else ()
                 found.append(_measured(name, row, paper, measured, fields, margin, tolerance))
     return list(dict.fromkeys(found))  # two panels of a figure may show the same row
+
+
+def not_averaged(strict: bool) -> tuple[str, ...]:
+    """In what runs must be alike to be averaged."""
+    return (*REFUSED, *STRICTLY) if strict else REFUSED
 
 
 def quoted(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper]]:
@@ -189,6 +200,8 @@ def _measured(
         n=len(measured.ours.finite),
         planned=measured.planned,
         runs=measured.ids,
+        refused=bool(measured.refused),
+        flags=measured.flags,
     )
 
 

@@ -19,7 +19,7 @@ from repro.ledger import ledger
 from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.reading.frame import Collected, mixed, rows_of
-from repro.reading.judged import COUNTS, REFUSED, Judged, judged
+from repro.reading.judged import COUNTS, Judged, judged, not_averaged
 from repro.reading.statistics import sample
 from repro.whole import write_whole
 
@@ -68,7 +68,7 @@ def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seed
     return Sheet(
         f"{heading(name)}. {experiment.title}",
         _wide(blocks),
-        facts.assign(departures=[tuple(map(str, found)) for found in facts["departures"]]),
+        facts.drop(columns="flags").assign(departures=[tuple(map(str, found)) for found in facts["departures"]]),
         (*_notes(experiment, facts, scale), *departures),
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
@@ -111,7 +111,7 @@ def _fact(
 ) -> dict[str, Any]:
     """One number as typed values."""
     finals = rows_of(collected.finals, row.runs or ())
-    ours = _ours(word, metric, finals)
+    ours = _ours(word, metric, finals, collected.strict)
     return {
         "experiment": name,
         "row": row.label,
@@ -130,6 +130,7 @@ def _fact(
         "high": word.verdict.high if word else None,
         "verdict": word.verdict.word if word else "quoted" if paper else None,
         "reasons": word.verdict.reasons if word else (),
+        "flags": word.flags if word else (),
         "departures": tuple(ledger(runs_of(row))),
         "runs": word.runs if word else tuple(finals["id"]),
         **(_ensemble(row, metric, collected) if row.ensemble else {}),
@@ -143,11 +144,11 @@ def _ensemble(row: Row, metric: str, collected: Collected) -> dict[str, Any]:
     return ours | {"verdict": found.word, "reasons": found.reasons, "runs": found.runs}
 
 
-def _ours(word: Judged | None, metric: str, finals: pd.DataFrame) -> dict[str, Any]:
+def _ours(word: Judged | None, metric: str, finals: pd.DataFrame, strict: bool) -> dict[str, Any]:
     """As it was judged; where the paper prints nothing to judge by, the mean of seeds that may be averaged."""
     if word:
         return {"ours_mean": word.mean, "ours_std": word.std, "n": word.n}
-    known = [] if metric not in finals or mixed(finals, REFUSED) else list(finals[metric].dropna())
+    known = [] if metric not in finals or mixed(finals, not_averaged(strict)) else list(finals[metric].dropna())
     summary = sample(known)
     return {"ours_mean": summary.mean, "ours_std": summary.std, "n": summary.n}
 
@@ -239,7 +240,9 @@ def _notes(experiment: Table, facts: pd.DataFrame, scale: Scale) -> tuple[str, .
         said.append(f"The paper's best (mean±std) is of {count} runs.")
     for reasons, labels in _by_reasons(facts[facts["verdict"].isin(TOLD)]).items():
         said.append(f"{', '.join(labels)}: {reasons}.")
-    return tuple(said)
+    unlike = facts[~facts["verdict"].isin(TOLD)]
+    flags = (f"{row}: {flag}." for row, found in zip(unlike["row"], unlike["flags"], strict=True) for flag in found)
+    return tuple(dict.fromkeys((*said, *flags)))
 
 
 def _by_reasons(facts: pd.DataFrame) -> dict[str, list[str]]:

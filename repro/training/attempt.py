@@ -24,7 +24,7 @@ from repro.errors import Incomplete, RunFailed, shown
 from repro.folders import Folder
 from repro.spec import Run, definition, from_definition
 from repro.training import checkpoint
-from repro.whole import append, cannot_write, create, for_the_group, read_json, to_json, write_whole, writing
+from repro.whole import append, cannot_write, create, file_mode, read_json, to_json, write_whole, writing
 
 SCHEMA = 1
 BEAT = 10.0  # seconds between two writes of progress
@@ -54,7 +54,8 @@ class Attempt:
         """Claim the next number. The folder gets its definition first, or is found to hold another run's."""
         declare(folder, run)
         said = {"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), "job": job()}
-        said |= {"started": datetime.now(UTC).isoformat(timespec="seconds")} | headway(folder)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        said |= {"started": now, "began": now} | headway(folder)
         number = max(folder.attempts(), default=0) + 1
         while not create(folder.attempt(number), to_json(said | {"attempt": number})):
             number += 1
@@ -73,6 +74,11 @@ class Attempt:
         for path in [*left, self.folder.failed]:
             with writing(path):
                 path.unlink(missing_ok=True)
+
+    @property
+    def began(self) -> str | None:
+        """When the run's first attempt started, for people to read."""
+        return self.claimed.get("began")
 
     def load(self) -> dict[str, Any] | None:
         """The checkpoint to go on from; an attempt in a row of attempts that got nowhere stops here."""
@@ -109,8 +115,7 @@ class Attempt:
         """Append a line to the run's log, if it will take it: no run ends for want of its diary."""
         text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {line}\n"
         with contextlib.suppress(OSError):
-            mode = 0o640 if for_the_group() else 0o600
-            handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+            handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
             try:
                 append(handle, text.encode())
             finally:
@@ -207,8 +212,9 @@ class Bystander(Attempt):
     def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None: ...
 
 
-def headway(folder: Folder) -> dict[str, int]:
-    """The iteration that the next attempt has to get beyond, and how many in a row before it ended without doing so.
+def headway(folder: Folder) -> dict[str, Any]:
+    """What the next attempt takes over: when the first began, the iteration it has to get beyond, and how many in a row
+    before it ended without doing so.
 
     An attempt that said how it ended is not counted: someone has seen it and asked again.
     """
@@ -217,7 +223,9 @@ def headway(folder: Folder) -> dict[str, int]:
     if before is None:
         return {"from": 0, "fruitless": 0}
     ended = folder.final.exists() or folder.failed.exists()
-    return {"from": before.get("from", 0), "fruitless": 0 if ended else before.get("fruitless", 0) + 1}
+    began = before.get("began") or before.get("started")
+    since = {"began": began} if began else {}
+    return since | {"from": before.get("from", 0), "fruitless": 0 if ended else before.get("fruitless", 0) + 1}
 
 
 def declare(folder: Folder, run: Run) -> None:

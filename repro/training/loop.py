@@ -67,7 +67,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     state = State(run, source, device)
     state.restore(attempt.load())
     attempt.open_metrics(state.metrics_size)
-    pace = Pace(state.iteration, recipe.iterations, state.seconds)
+    pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
     attempt.progress("running", state.iteration)
 
     step = stepper(state.net, state.optimizer, recipe)
@@ -93,10 +93,11 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
         attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
 
     attempt.progress("measuring", state.iteration, **state.facts())
-    measured = measure(run, state.net, source, attempt.folder)
+    measured = measure(run, state.net, source, attempt.folder, attempt.check)
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.warm_up.facts()
-    measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number)
+    measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
+    measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     return attempt.finish(measured)

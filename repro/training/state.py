@@ -10,13 +10,12 @@ from torch import Tensor
 from repro import processes
 from repro.data.source import Source
 from repro.errors import RunFailed
+from repro.memory import DEEP
 from repro.nets import build
 from repro.spec import Run
 from repro.training.machine import machine
 from repro.training.schedule import WarmUp
 from repro.training.step import Window, sgd
-
-DEEP = 500  # layers from which activations are computed again rather than kept; the numbers are the same
 
 
 class State:

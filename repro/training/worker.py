@@ -1,7 +1,7 @@
 """A process that trains runs one after another.
 
-On its standard input it is told `{"id": …, "measure_again": false}`, a line a run; it answers each with a JSON line on
-standard output. SIGTERM and Ctrl-C make it save, answer, and end.
+On its standard input it is told `{"id": …, "measure_again": false, "device": null}`, a line a run; it answers each with
+a JSON line on standard output. SIGTERM and Ctrl-C make it save, answer, and end.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from repro.folders import Places, places
 from repro.spec import from_definition
 from repro.training import Stop, Stopped, train
 from repro.training.attempt import Superseded
-from repro.whole import read_json
+from repro.whole import keep_private, read_json
 
 
 def main() -> int:
+    keep_private()
     torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
     stop = Stop().on(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
     here = places()
@@ -39,7 +40,8 @@ def attempt(asked: dict[str, Any], here: Places, stop: Stop) -> dict[str, Any]:
     run_id = asked["id"]
     try:
         run = from_definition(read_json(here.run(run_id).definition))
-        train(run, here, stop, measure_again=asked["measure_again"])
+        device = torch.device(asked["device"]) if asked.get("device") else None
+        train(run, here, stop, device, measure_again=asked["measure_again"])
     except Stopped as reason:
         return {"id": run_id, "state": "stopped", "problem": str(reason)}
     except Superseded as reason:

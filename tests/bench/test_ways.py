@@ -8,6 +8,8 @@ import torch
 from repro.bench import commands, photos, roofline, training
 from repro.bench.parts import PARTS
 from repro.cli.bench import PARTS as TOLD
+from repro.nets import build
+from repro.spec import resnet
 
 torch.set_num_threads(1)
 
@@ -22,6 +24,17 @@ def test_the_usual_loop_sees_what_ours_sees():
     usual, _ = next(training._loaded(batch=4, workers=0))
     assert usual.shape == (4, 3, 32, 32)
     assert usual.dtype == torch.float32
+
+
+def test_the_usual_net_is_ours_to_the_bit_so_the_contest_is_about_speed():
+    ours, usual = build(resnet(20)), training._with_usual_shortcuts(build(resnet(20)))
+    assert sum(isinstance(part, training._Sliced) for part in usual.modules()) == 2
+    images, labels = next(training._loaded(batch=8, workers=0))
+    scores = [net(images) for net in (ours, usual)]  # training: by the statistics of this batch
+    assert torch.equal(*scores)
+    found = [training.gradients(net, images, labels) for net in (ours, usual)]
+    assert torch.equal(*found)
+    assert torch.equal(ours.eval()(images), usual.eval()(images))
 
 
 def test_one_step_is_near_fp64_whatever_its_layout():

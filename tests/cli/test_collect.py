@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from experiments.cifar10 import RESNET
 from repro.cli import cli
+from repro.errors import UserError
 
 RUN, OTHER = list(RESNET[20])[:2]
 
@@ -33,8 +34,23 @@ def test_twice_is_the_same_bytes(places, finished):
     assert places.frame.read_bytes() == first
 
 
-def test_nothing_at_all_is_said_too(places):
-    assert repro("collect").stdout.startswith("0 runs (none yet); 0 of 0 folders read\n")
+def test_nothing_at_all_is_said_too_and_is_incomplete(places):
+    said = repro("collect")
+    assert said.stdout.startswith("0 runs (none yet); 0 of 0 folders read\n")
+    assert said.return_value == 3
+
+
+def test_a_folder_of_something_else_gets_no_file_of_ours(places):
+    places.results.mkdir()
+    (places.results / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match=r"a folder of something else: it has `thesis\.tex`, and no `runs`") as caught:
+        repro("collect")
+    assert (caught.value.code, len(list(places.results.iterdir()))) == (2, 1)
+
+
+def test_if_no_folder_can_be_read_that_is_a_failure(places):
+    (places.runs / "holiday").mkdir(parents=True)
+    assert repro("collect").return_value == 1
 
 
 def test_as_json(places, finished):
@@ -47,7 +63,8 @@ def test_as_json(places, finished):
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 0), (("--strict",), 1)])
-def test_a_problem_is_a_warning_and_with_strict_a_failure(places, words, code):
+def test_a_problem_is_a_warning_and_with_strict_a_failure(places, finished, words, code):
+    finished(RUN, test_error=8.7)
     (places.runs / "holiday").mkdir(parents=True)
     said = repro("collect", *words)
     assert said.return_value == code

@@ -57,6 +57,54 @@ def test_what_was_imported_is_listed_and_checked(capsys, images: Path, here: Pla
     assert (row["state"], row["origin"], row["classes"], len(row["hash"])) == ("ready", "imported", 2, 64)
 
 
+def photos(folder: Path, each: int) -> Path:
+    """Two classes of so many photos, in no split."""
+    for label in "ab":
+        (folder / label).mkdir(parents=True)
+        for number in range(each):
+            Image.new("RGB", (40, 40), (number, 0, 9)).save(folder / label / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("each", "word", "said"),
+    [
+        (
+            5,
+            "held out",
+            "came without a split: one image in 5 of each class held out for validation, the lowest",
+        ),
+        (
+            1,
+            "train = test",
+            "came without a split: some class has one image only, so every image is for training",
+        ),
+    ],
+)
+def test_a_split_that_was_made_here_is_said_at_once_and_in_every_list(capsys, tmp_path, each, word, said):
+    for words in (("import", "imagenet", photos(tmp_path / "in", each)), ("list",), ("check",)):
+        _, out, err = repro(capsys, *words)
+        [line] = [line.split("\t") for line in out.splitlines() if line.startswith("imagenet\t")]
+        assert line[5] == word
+        assert said in err
+
+
+def test_a_split_that_came_with_the_set_needs_no_word(capsys, images: Path) -> None:
+    _, out, err = repro(capsys, "import", "pets", images)
+    assert out.splitlines()[1].split("\t")[5] == "given"
+    assert "came without" not in err
+    assert json.loads(repro(capsys, "list", "--json")[1])["sets"][-1]["split"] == "as given"
+
+
+def test_a_corrupt_image_in_an_archive_is_called_by_its_name_there(capsys, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "images.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("train/a/0.png"), io.BytesIO())
+    for name in ("pets", "imagenet"):
+        code, _, err = repro(capsys, "import", name, tmp_path / "images.tar")
+        assert (code, "BytesIO" in err) == (2, False)
+        assert "`train/a/0.png`" in err
+
+
 def test_json_is_one_document_with_a_schema(capsys, images: Path) -> None:
     for words in (("import", "pets", images), ("list",), ("check",), ("prepare", "generated")):
         _, out, _ = repro(capsys, *words, "--json")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -112,6 +113,39 @@ def test_a_folder_with_problems_is_told(places, table6_as_printed):
     table6_as_printed()
     (places.runs / "holiday").mkdir()
     assert "Folders with problems\n  runs/holiday: not a run: it has no run.json\n" in repro("diff", "table6").stdout
+
+
+ELSEWHERE = ["cpu: A, 1 threads, torch 2.15.0, code aaaa", "cpu: B, 1 threads, torch 2.15.0, code aaaa"]
+MOVED = "seed 1 went on elsewhere, so it is not comparable bit for bit: cpu: A → cpu: B"
+
+
+def resnet_20(said: Result) -> dict[str, Any]:
+    """Its test error in the JSON."""
+    rows = json.loads(said.stdout)["rows"]
+    return next(row for row in rows if (row["row"], row["metric"]) == ("ResNet-20", "test_error"))
+
+
+def test_a_run_that_went_on_elsewhere_is_told_and_strictly_not_averaged(places, finished):
+    for run in list(RESNET[20])[:3]:
+        finished(run, test_error=8.75, provenance={"machines": ELSEWHERE} if run.seed == 1 else None)
+    said = repro("diff", "table6", "--json", "--fail-on", "")
+    assert MOVED in resnet_20(said)["reasons"]
+    assert said.return_value == 3
+    said = repro("diff", "table6", "--json", "--strict", "--fail-on", "")
+    row = resnet_20(said)
+    assert (row["verdict"], row["ours_mean"], said.return_value) == ("not comparable", None, 1)
+    assert f"{MOVED}; not averaged" in row["reasons"]
+    assert not (places.results / "diff.md").exists()
+
+
+def test_strictly_a_claim_about_runs_of_different_code_is_undecided(places, finished):
+    for depth, code in ((44, "aaaa"), (56, "bbbb")):
+        for run in list(PLAIN[depth])[:3]:
+            finished(run, [30.0, 20.0], test_error=9.0 + depth / 10, train_error=depth / 10, provenance={"code": code})
+    for strict, differ in (((), False), (("--strict",), True)):
+        claims = json.loads(repro("diff", "figure6", "--json", "--fail-on", "", *strict).stdout)["claims"]
+        said = [finding["said"] for claim in claims for finding in claim["evidence"]]
+        assert any("runs of different code are not compared" in text for text in said) == differ
 
 
 @pytest.mark.parametrize("form", ["md", "latex", "csv", "html"])

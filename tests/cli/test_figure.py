@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from experiments.cifar10 import RESNET
+from repro import catalog
 from repro.cli import cli
 from repro.errors import UserError
+from repro.reading import figures, style
+from repro.reading.frame import collect
+
+RUN = RESNET[20].run
 
 
-def figure(*words: str):
-    return CliRunner().invoke(cli, ["figure", *words], catch_exceptions=False)
+def figure(*words: str, **how: Any):
+    return CliRunner().invoke(cli, ["figure", *words], catch_exceptions=False, **how)
 
 
 def test_the_paths_are_printed_and_the_files_are_there(here):
@@ -29,7 +37,33 @@ def test_a_figure_of_nets_needs_no_run(here):
 
 
 def test_what_is_missing_is_said_on_stderr():
-    assert figure("figure7", "--format", "svg").stderr == "No run has started yet.\n"
+    done = figure("figure7", "--format", "svg")
+    assert done.stderr == ("scale: paper (nothing is done yet; --scale chooses another)\nNo run has started yet.\n")
+
+
+@pytest.mark.parametrize(("given", "code"), [((), 3), ((20.0,), 0), ((None,), 1)], ids=["nothing", "one point", "NaN"])
+def test_a_figure_of_nothing_is_incomplete_one_point_will_do_and_of_what_diverged_is_a_failure(
+    diverged, write_run, given, code
+):
+    if given == (None,):
+        diverged(RUN, curve=[{"train_error": None, "test_error": None}])
+    elif given:
+        write_run(RUN, given)
+    assert figure("figure6", "--format", "svg", standalone_mode=False).return_value == code
+
+
+def test_a_figure_that_needs_no_run_is_never_incomplete():
+    assert figure("figure5", "--format", "svg", standalone_mode=False).return_value == 0
+
+
+@pytest.mark.parametrize("name", [r"$\input{x}$", "$", "a_b", r"\alpha^2", "%", "a\0b"])
+def test_whatever_a_net_is_called_is_drawn_as_text(name, finished, here):
+    figure6 = catalog.load("figure6")
+    panel = figure6.panels[-1]
+    odd = replace(figure6, panels=(replace(panel, title=name, rows=(replace(panel.rows[0], label=name),)),))
+    finished(RESNET[20].run, [20.0, 10.0], test_error=9.0)
+    drawing = figures.draw(odd, collect(here), catalog.scale("paper"))
+    assert b"<svg" in style.rendered(drawing, "svg")
 
 
 def test_another_scale_goes_to_its_own_folder(here):

@@ -21,7 +21,8 @@ def test_the_report_is_written_and_its_place_printed(here, monkeypatch):
     monkeypatch.setattr(click, "launch", opened.append)
     done = report("--open")
     assert done.stdout == f"{here.report}\n"
-    assert done.stderr.startswith("scale: paper; 0.")
+    assert done.stderr.startswith("scale: paper (nothing is done yet; --scale chooses another)\n0.")
+    assert done.stderr.endswith(" MB at scale paper\n")
     assert here.report.read_text().startswith("<!doctype html>")
     assert opened == [here.report.as_uri()]
 

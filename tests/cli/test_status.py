@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,21 @@ def test_a_narrow_terminal_loses_columns_and_never_part_of_an_id(
     assert "running" in row
     assert ("where" in header) == (columns >= 200)
     assert len(row) <= max(columns, len(DONE.id) + len("  running"))
+
+
+def test_how_busy_a_gpu_is_has_a_column_only_where_a_run_says_it(
+    here: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = {"state": "running", "iteration": 40, "iterations": 200, "eta_seconds": 9.0, "pid": os.getpid()}
+    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname()}))
+    assert "gpu" not in said(capsys)[0].split("\t")
+    assert not any("gpu_percent" in run for run in json.loads("\n".join(said(capsys, "--json")))["runs"])
+    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname(), "gpu_percent": 97}))
+    header, *rows = (line.split("\t") for line in said(capsys))
+    assert [row[header.index("gpu")] for row in rows] == ["97 %", "", ""]
+    monkeypatch.setenv("COLUMNS", "200")
+    _table([State(OTHER.id, "running", iteration=40, iterations=200, eta_seconds=9.0, gpu_percent=97)])
+    assert "gpu" in capsys.readouterr().out.split()
 
 
 def test_no_runs_are_no_error(

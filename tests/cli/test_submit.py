@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_it_prints_the_arrays_number_and_what_to_type_next(
     assert code(*TABLE6, "--yes") == 0
     said = capsys.readouterr()
     assert said.out == "100\n"
-    assert "GPU-hours" in said.err
+    assert "6 runs in 1 array, under a GPU-minute (6 computed from the layers), up to 0.8 GiB of a GPU's m" in said.err
     assert said.err.endswith("next: repro status table6\n")
 
 
@@ -87,7 +88,7 @@ def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
 ) -> None:
     monkeypatch.setenv("REPRO_ASK_ABOVE_JOBS", "3")
     assert code(*TABLE6) == 2
-    assert "are above this cluster's limits for not asking" in capsys.readouterr().err
+    assert "6 runs, under a GPU-minute, are above this cluster's limits for not asking" in capsys.readouterr().err
     assert slurm.arrays() == []
     assert code(*TABLE6, "--yes") == 0
 
@@ -146,6 +147,47 @@ def test_what_failed_is_named_with_the_way_to_retry(
     assert len(slurm.arrays()[1]) == 6
 
 
+def test_of_some_runs_only_those_are_sent_and_the_batch_remembers_the_words(
+    slurm: FakeSlurm, here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(*TABLE6, "--only", "resnet-20", "--only", "resnet-32", "--skip", "32.c") == 0
+    (path,) = here.runs.iterdir()
+    assert path.name.startswith("resnet-20.")
+    slurm.end("100")
+    (path / "failed.json").write_text('{"state": "failed", "problem": "no data"}')
+    capsys.readouterr()
+    code("status", "--failed")
+    words = "--seeds 1 --only resnet-20 --only resnet-32 --skip 32.c --scale smoke --on example --retry"
+    assert f"to retry: repro submit table6 {words}\n" in capsys.readouterr().out
+    assert code("submit", "table6", *words.split()) == 0
+    assert len(slurm.arrays()[1]) == 1
+
+
+def test_an_experiment_of_which_nothing_is_left_is_no_empty_array(slurm: FakeSlurm) -> None:
+    assert code("submit", "table6", "figure6", *TABLE6[2:], "--only", "plain-20") == 0
+    ((job,),) = slurm.arrays()
+    assert job["batch"].startswith("repro-figure6-")
+
+
+def test_where_nothing_matches_it_is_a_mistake_and_nothing_is_written(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], here: Places
+) -> None:
+    assert code(*TABLE6, "--only", "resnet-21", "--skip", "s0") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Error: no run's id contains `resnet-21` and is without `s0`\n\nhint: `repro show")
+    assert not here.results.exists()
+
+
+def test_too_little_memory_is_warned_of(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    code(*TABLE6, "--memory", "500MB")
+    said = capsys.readouterr().err
+    found = re.search(r"Warning: (\S+) needs about 3.\d GiB of a node's memory, and 500MB are asked for: (.*)", said)
+    assert found
+    assert found.groups() == ("resnet-1202", "`--memory 4GB`")
+    code(*TABLE6, "--again", "--memory", "16GB")
+    assert "of a node's memory, and" not in capsys.readouterr().err
+
+
 def test_runs_taken_at_the_same_moment_are_told(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +212,7 @@ def test_ctrl_c_says_what_was_sent(
     [
         (("submit", "tabel6", "--on", "example"), "no experiment named `tabel6`"),
         (("submit", "table6", "--on", "exampel"), "no cluster named `exampel`"),
+        (("submit", "table6"), "`--on` is missing: which cluster?"),
         (("submit", "table6", "--on", "../x"), "is not a name for a cluster"),
         ((*TABLE6, "--time", "soon"), "is not a time"),
         ((*TABLE6, "--partition", "x\ny"), "`partition` is"),

@@ -7,20 +7,35 @@ import io
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from experiments import table5, table6
+from experiments.cifar10 import RESNET
+from repro import catalog
 from repro.cli import cli
 from repro.errors import UserError
 from repro.experiment import runs_of
 from repro.predictions import ENSEMBLED, Scores, save
 
+RUN, OTHER = list(RESNET[20])[:2]
 
-def table(*words: str):
-    return CliRunner().invoke(cli, ["table", *words], catch_exceptions=False)
+
+def table(*words: str, **how: Any):
+    return CliRunner().invoke(cli, ["table", *words], catch_exceptions=False, **how)
+
+
+def resnet_20(done: Result) -> dict[str, Any]:
+    """Its test error in the JSON."""
+    rows = json.loads(done.stdout)["rows"]
+    return next(row for row in rows if (row["row"], row["metric"]) == ("ResNet-20", "test_error"))
+
+
+def code(*words: str) -> int:
+    return int(table(*words, standalone_mode=False).return_value)
 
 
 def test_a_table_is_printed_and_written_in_every_format(here):
@@ -59,12 +74,38 @@ def test_csv_on_stdout_is_only_csv():
 
 
 def test_without_a_scale_the_most_serious_one_with_results_is_shown(finished):
-    from repro import catalog
-
     row = next(row for row in table6.experiment.rows if row.runs)
     finished(catalog.scale("quick")(next(iter(row.runs))), test_error=20.0)
     assert json.loads(table("table6", "--json").stdout)["scale"] == "quick"
     assert json.loads(table("table6", "--json", "--scale", "paper").stdout)["scale"] == "paper"
+
+
+def test_the_scale_that_was_chosen_is_said_and_one_that_was_asked_for_is_not(finished):
+    assert table("table6").stderr.startswith("scale: paper (nothing is done yet; --scale chooses another)\n")
+    finished(catalog.scale("smoke")(RUN), test_error=20.0)
+    assert table("table6").stderr.startswith("scale: smoke (the most serious with results; --scale chooses another)\n")
+    assert table("table6", "--scale", "smoke").stderr.startswith("written: ")
+
+
+def test_a_table_without_a_number_of_ours_is_incomplete_and_of_what_diverged_a_failure(diverged, finished):
+    assert code("table6") == 3
+    diverged(RUN)
+    assert code("table6") == 1
+    finished(OTHER, test_error=9.0)
+    assert code("table6") == code("table1") == 0
+
+
+def test_strictly_runs_of_different_code_are_not_averaged(finished):
+    finished(RUN, test_error=8.0)
+    finished(OTHER, test_error=9.0, provenance={"code": "0ther"})
+    done = table("table6", "--json", standalone_mode=False)
+    assert (resnet_20(done)["ours_mean"], done.return_value) == (8.5, 0)
+    assert "ResNet-20: mixed code: 0ther, c0de." in table("table6", "--seeds", "2").stdout
+    done = table("table6", "--strict", "--json", standalone_mode=False)
+    row = resnet_20(done)
+    assert (row["ours_mean"], row["verdict"], done.return_value) == (None, "not comparable", 1)
+    assert "mixed code: 0ther, c0de; not averaged" in row["reasons"]
+    assert done.stderr.endswith("not averaged: ResNet-20\n")
 
 
 def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):

@@ -19,6 +19,7 @@ from repro.cluster.profile import Profile
 from repro.cluster.submission import Plan, Sent, Wanted, plan, send, texts
 from repro.errors import UserError
 from repro.folders import Places
+from repro.here import KEEPING_MEMORY
 from repro.spec import Run, resnet
 from repro.whole import read_json, to_json, write_whole
 from tests.cluster.fake_slurm import FakeSlurm
@@ -72,6 +73,21 @@ def test_what_is_not_given_is_not_asked_for(here: Places) -> None:
     (text,) = texts(planned(here), here, Profile("bare"))
     for flag in ("partition", "account", "qos", "wckey", "mem", "constraint", "exclude", "gres"):
         assert f"--{flag}" not in text
+
+
+def test_a_job_shares_with_the_group_what_its_submitter_shares(here: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "REPRO_GROUP_READABLE" not in next(texts(planned(here), here, Profile("mine")))
+    monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
+    assert "export REPRO_GROUP_READABLE=1\n" in next(texts(planned(here), here, Profile("mine")))
+
+
+def test_a_profiles_own_environment_goes_before_what_every_job_gets(here: Places) -> None:
+    keeping = dict.fromkeys(KEEPING_MEMORY, "0")
+    (usual,) = texts(planned(here), here, Profile("mine"))
+    (own,) = texts(planned(here), here, Profile("mine", environment=keeping))
+    for name, value in KEEPING_MEMORY.items():
+        assert f"export {name}={value}\n" in usual
+        assert [line for line in own.splitlines() if name in line] == [f"export {name}=0"]
 
 
 @pytest.mark.usefixtures("slurm")
@@ -235,6 +251,22 @@ def test_ctrl_c_takes_back_what_was_not_sent(here: Places, slurm: FakeSlurm, mon
     with pytest.raises(KeyboardInterrupt):
         sent(here)
     assert list(here.runs.iterdir()) == []
+
+
+def test_a_group_can_read_what_is_sent_if_it_may_and_nobody_else_ever(
+    here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
+    here.results.mkdir()
+    here.results.chmod(0o2750)  # hands on its group
+    old = os.umask(0o027)
+    try:
+        sent(here)
+    finally:
+        os.umask(old)
+    for path in here.results.rglob("*"):
+        mode = path.stat().st_mode & 0o7777
+        assert mode in ((0o2750,) if path.is_dir() else (0o640, 0o700)), f"{path} is {mode:o}"
 
 
 def test_the_records_are_json_and_name_no_secret(

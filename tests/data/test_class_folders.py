@@ -54,6 +54,7 @@ def test_a_corrupt_image_is_named(tmp_path: Path, form: str) -> None:
     for content in (whole[: len(whole) // 2], b"", b"not an image at all"):
         said = refused(tmp_path, pictures() | {"train/cat/1.png": content})
         assert said.startswith("`train/cat/1.png` is not a whole image")
+        assert "<" not in said  # what Pillow calls an object in memory
         assert said.endswith("(copy it again, or remove it)")
 
 

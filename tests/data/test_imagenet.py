@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import threading
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_every_corrupt_image_is_named_and_nothing_is_imported(tmp_path: Path) ->
         import_photos("imagenet", root, tmp_path / "data")
     assert "`train/n01/1.JPEG` (cannot identify image file), `val/n02/0.JPEG` (image file is trunc" in str(raised.value)
     assert "remove them, and import again" in raised.value.hint
-    assert not list((tmp_path / "data").iterdir())
+    assert not (tmp_path / "data").exists()
 
 
 def test_more_corrupt_images_than_fit_are_counted(tmp_path: Path) -> None:
@@ -196,7 +197,8 @@ def test_incomplete_official_archives_are_refused(tmp_path: Path, spoil, problem
         (lambda root: [file.unlink() for file in root.rglob("*.JPEG")], "no images found"),
         (lambda root: [file.unlink() for file in (root / "val").rglob("*.JPEG")], "no images in `val`"),
         (lambda root: (root / "val/n02").rename(root / "val/n77"), "`val` has the class `n77`, which `train` lacks"),
-        (lambda root: _unreadable(root / "val/n02/1.JPEG"), "cannot read"),
+        (lambda root: _in_place(root / "val/n02/1.JPEG", Path.mkdir), "is a folder, no file of images"),
+        (lambda root: _in_place(root / "val/n02/1.JPEG", os.mkfifo), "is a pipe, no file of images"),
     ],
 )
 def test_folders_that_are_no_data_set_are_refused(tmp_path: Path, spoil, problem: str) -> None:
@@ -205,9 +207,9 @@ def test_folders_that_are_no_data_set_are_refused(tmp_path: Path, spoil, problem
         import_photos("imagenet", tmp_path / "in", tmp_path / "data")
 
 
-def _unreadable(file: Path) -> None:
+def _in_place(file: Path, make: Callable[[Path], None]) -> None:
     file.unlink()
-    file.mkdir()
+    make(file)
 
 
 def test_an_archive_half_with_a_split_is_refused(tmp_path: Path) -> None:

@@ -262,6 +262,20 @@ def test_reading_what_did_not_change_takes_a_tenth_of_reading_it(places, finishe
     assert min(ratios) < 0.25
 
 
+def test_gathering_what_did_not_change_imports_no_pandas(places, finished):
+    finished(RUN, [9.0], test_error=9.0)
+    finished(RUN, [9.0], published=True, test_error=9.0)
+    finished(OTHER, test_error=8.8)
+    collect(places)
+    code = (
+        "import sys; from repro.folders import places; from repro.reading.gathered import gather, save\n"
+        "gathered = gather(places()); save(gathered, places())\n"
+        "print(gathered.opened, gathered.table.num_rows, 'pandas' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "0 2 False\n"
+
+
 def test_the_reading_wing_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"

@@ -12,13 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from experiments.recipes import CIFAR10, SCALES
+from repro.data import open_source
 from repro.folders import Places
 from repro.spec import Run, resnet
 from repro.training import machine, train
 from repro.training.attempt import Attempt
+from repro.training.state import State
 from tests.reliability.forks import attempt
-from tests.reliability.small import differing_bytes, places
+from tests.reliability.small import differing_bytes, places, small_run
 from tests.reliability.trial import Figures, expect, untouched
 
 SECRETS = ("WANDB_API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "REPRO_PASSWORD", "SSH_AUTH_SOCK", "https_proxy")
@@ -51,6 +55,32 @@ def cost(folder: Path, iterations: int = 1500) -> Figures:
     expect(attempt(places(folder, "cost"), do=trained).ended(), 0)
     spent_there, total = json.loads(out.read_text())
     return {"seconds": round(total, 1), "percent": round(100 * spent_there / total, 2)}
+
+
+def deep(folder: Path, saves: int = 3) -> Figures:
+    """Save the deepest net as training does, a few times: how large it is, how long it takes, and what is kept."""
+    here, run = places(folder, "deep"), Run(resnet(1202), small_run().recipe, scale="smoke")
+    found = here.run(run.id)
+    state = State(run, open_source(run.recipe, here.data), torch.device("cpu"))
+    for parameter in state.net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    state.optimizer.step()  # so that there is momentum to save
+    saving, took = Attempt.claim(found, run), []
+    saving.open_metrics(0)
+    for state.iteration in range(saves):
+        began = time.monotonic()
+        saving.save(state.snapshot(0.0))
+        took.append(time.monotonic() - began)
+    saving.close()
+    kept = sorted(path.name for path in found.path.glob("*checkpoint*"))
+    assert kept == ["checkpoint.previous.pt", "checkpoint.pt"]
+    mebibytes = round(found.checkpoint.stat().st_size / 2**20)
+    return {
+        "saves": saves,
+        "mebibytes": mebibytes,
+        "seconds": round(sorted(took)[saves // 2], 1),
+        "checkpoints": len(kept),
+    }
 
 
 def secrets(folder: Path) -> Figures:

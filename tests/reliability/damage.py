@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.reliability.around import clock_jumps, cost, secrets
+from tests.reliability.around import clock_jumps, cost, deep, secrets
 from tests.reliability.disks import errors, full_disk, power
 from tests.reliability.dying import calls, kills, nowhere, slow_but_sure
 from tests.reliability.rot import flips, rows
@@ -26,7 +26,7 @@ KINDS = {
         *(errors, power, full_disk),
         *(flips, rows),
         *(fences, races),
-        *(cost, secrets, clock_jumps),
+        *(cost, deep, secrets, clock_jumps),
     )
 }
 

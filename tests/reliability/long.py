@@ -30,7 +30,25 @@ FULL: dict[str, tuple[int, ...]] = {
     "races": (200, 0),
     "nowhere": (),
     "cost": (),
+    "deep": (),
     "secrets": (),
+}
+
+REASONS = {  # what one might expect otherwise, and why it is so
+    "a run that goes on with other code, on another machine or with another torch": "is not refused, for a changed "
+    "comment would cost it; both are on its record, each table and diff that averages it says so, and with --strict "
+    "neither does, and ends with exit code 1",
+    "a run that says it is running on a machine that cannot be asked": "is taken over, for that machine may be dead; "
+    "if it lives, only the newest attempt publishes. One that is known to run is left alone, with exit code 1",
+    "collect, table or figure with nothing to show": "ends with 3, as diff does: what was asked for is still missing. "
+    "With 1 end folders of which none can be read, and figures whose runs all diverged",
+    "a kill -9 by hand": "is called `probably out of memory` too, with the memory it had: nobody can tell them apart "
+    "from outside, and SLURM without cgroups says no more than that a signal came",
+    "the best checkpoint": "is not kept beside the last two: the paper reports the last iteration, and so do we",
+    "figures and tables": "are private like all else until REPRO_GROUP_READABLE=1 or chmod says otherwise; git keeps "
+    "no such modes, so what is committed is not affected",
+    "an absurd rate or momentum": "is accepted: the run diverges, and its record says so; absurd sizes are refused",
+    "an older Python": "is refused by make and by pip; there was none to try it with",
 }
 
 Figures = dict[str, dict[str, Any]]
@@ -43,9 +61,10 @@ def main(words: list[str]) -> None:
 
         made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": _torch(), "python": platform.python_version()}
         figures[name] = damage(name, *FULL[name]) | made
-        FILE.write_bytes(to_json(figures))
+        FILE.write_bytes(to_json(figures | {"reasons": REASONS}))
         print(name, json.dumps(figures[name]), flush=True)
     print(table(figures))
+    print("\n".join(f"- {what}: {why}" for what, why in REASONS.items()))
     README.write_text(published(README.read_text(), figures))
 
 
@@ -96,6 +115,11 @@ WORDS = {  # damage, how often, what became of it
     "races": ("two attempts at work on one run", "{rounds}", "{differing_bytes} bytes differ"),
     "nowhere": ("attempts that get nowhere", "{attempts_before_it_stops}", "the run stops and says so"),
     "cost": ("saving as often as it may", "{seconds} s", "{percent} % of the time"),
+    "deep": (
+        "ResNet-1202 is saved, weights and momentum",
+        "{saves} times, {mebibytes} MiB each",
+        "{seconds} s a time; {checkpoints} are kept",
+    ),
     "secrets": ("secrets planted in the environment", "{planted}", "{found} found in what was written"),
 }
 

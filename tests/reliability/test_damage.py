@@ -98,5 +98,13 @@ def test_any_number_of_attempts_may_end_without_a_word_while_each_gets_further()
     assert figures["differing_bytes"] == 0
 
 
+@pytest.mark.slow
+def test_the_deepest_net_is_saved_in_seconds_and_two_checkpoints_are_kept():
+    figures = damage("deep")
+    assert figures["mebibytes"] <= 155
+    assert figures["checkpoints"] == 2
+    assert figures["seconds"] <= 15  # five on a machine that does nothing else
+
+
 def test_a_clock_that_jumps_decides_nothing():
     assert damage("clock_jumps") == {"differing_bytes": 0}

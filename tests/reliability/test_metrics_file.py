@@ -6,10 +6,14 @@ is not. Both decode a line with `repro.lines`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from repro import lines
 from repro.folders import Folder
@@ -103,6 +107,31 @@ def test_lines_that_change_places_or_come_twice_are_still_the_lines_that_were_wr
     for content in (second + first + third, first + first + second):
         assert not wrong(shown(folder, content)[0])
         assert not wrong(prefix(content))
+
+
+VALUES = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(some.characters()),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(some.dictionaries(some.text().filter(lambda key: key != "flags"), VALUES, max_size=5))
+def test_a_row_is_what_json_makes_of_its_line(row):
+    expected = json.loads(json.dumps(lines.flagged(row), sort_keys=True))
+    expected |= {key: float(sign) for key, sign in expected.pop("flags", {}).items()}
+    found = lines.decode(lines.encode(row))
+    assert found is not None
+    assert {key: repr(value) for key, value in found.items()} == {key: repr(value) for key, value in expected.items()}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":[NaN,Infinity]}', b'{"a":1,"a":2}', b'{"a":1e999,"b":"\\ud800"}', b'{"a":1\n}']
+)
+def test_a_line_with_its_digest_is_taken_as_json_takes_it(body):
+    digest = hashlib.sha256(body).hexdigest()[:8].encode()
+    line = body[:-1] + b',"digest":"' + digest + b'"}\n'
+    assert repr(lines.decode(line)) == repr(json.loads(body))
 
 
 def test_what_is_not_finite_comes_back_as_it_went():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from repro.folders import ROOT
 from repro.whole import write_whole
@@ -48,8 +52,50 @@ def test_a_run_its_table_and_its_page_are_private_and_hold_no_secret(here):
     written = [path for path in here.results.rglob("*") if path.is_file()]
     assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {path.name for path in written}
     assert not [path for path in written if b"planted-secret" in path.read_bytes()]
+    [final] = [json.loads(path.read_bytes()) for path in written if path.name == "final.json"]
+    assert final["provenance"]["started"] <= final["provenance"]["ended"]
     assert modes(here.results / "runs") == {0o600}
     assert folders(here.results / "runs") == {0o700}
+
+
+def images(path: Path) -> Path:
+    """An archive of two classes of small images."""
+    with tarfile.open(path, "w") as archive:
+        for name in (f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"):
+            content = io.BytesIO()
+            Image.new("RGB", (8, 8)).save(content, "PNG")
+            member = tarfile.TarInfo(name)
+            member.size = content.tell()
+            archive.addfile(member, io.BytesIO(content.getvalue()))
+    return path
+
+
+@pytest.mark.parametrize(("group", "made", "written"), [("", 0o700, 0o600), ("1", 0o750, 0o640)])
+def test_what_any_command_makes_is_private_or_the_groups(here, tmp_path, group, made, written):
+    before = os.umask(0)
+    try:
+        for words in (
+            ("data", "import", "deep", str(images(tmp_path / "images.tar"))),
+            ("data", "prepare", "generated-photos"),
+            ("table", "table1"),
+            ("figure", "figure5", "--format", "svg", "--scale", "smoke"),
+            ("collect",),
+        ):
+            assert repro(*words, REPRO_GROUP_READABLE=group).returncode in (0, 3), words
+    finally:
+        os.umask(before)
+    for place in (here.results, here.figures, here.data):
+        assert (folders(place), modes(place)) == ({made}, {written}), place
+
+
+def test_a_job_makes_nothing_that_others_may_read(tmp_path):
+    code = "import os, sys; sys.argv = ['job', sys.argv[1]]; from repro.cluster.job import main; main(); "
+    code += "print(oct(os.umask(0)))"
+    command = [sys.executable, "-c", code, str(tmp_path / "withdrawn")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"SLURM_ARRAY_TASK_ID": "0"}
+    )
+    assert done.stdout.splitlines()[-1] == "0o77", done.stderr
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])

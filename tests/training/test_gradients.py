@@ -43,7 +43,7 @@ class deciding:
 
     def __enter__(self):
         self.usual = blocks.F
-        blocks.F = SimpleNamespace(pad=F.pad, relu=lambda y, inplace: self.relu(y, self.decided))
+        blocks.F = SimpleNamespace(**vars(F) | {"relu": lambda y, inplace: self.relu(y, self.decided)})
         return self.decided
 
     def __exit__(self, *_):
