@@ -5,7 +5,7 @@ Left: the VGG-19 model as a reference. Middle: a plain network with 34 parameter
 """
 
 from repro.experiment import Drawing
-from repro.spec import plain, resnet
+from repro.net import plain, resnet
 
 experiment = Drawing(
     title="Example network architectures for ImageNet",

@@ -5,7 +5,8 @@ the published spread between seeds and never called reproduced. `--seeds` raises
 """
 
 from experiments.recipes import IMAGENET
-from repro.spec import Run, Runs, Shortcut, plain, resnet
+from repro.net import Shortcut, plain, resnet
+from repro.spec import Run, Runs
 
 SEEDS = 1
 

@@ -21,7 +21,8 @@ from dataclasses import replace
 from typing import Any
 
 from repro.experiment import Reading, Scale, Variant
-from repro.spec import Input, Recipe, Run, Warmup
+from repro.recipe import Input, Recipe, Warmup
+from repro.spec import Run
 
 # The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
 

@@ -5,7 +5,7 @@ Nothing is trained: the table is about counting. The paper prints one number a n
 """
 
 from repro.experiment import Claim, Counted, Row, Table, Unchecked, exact
-from repro.spec import plain, resnet
+from repro.net import plain, resnet
 
 NETS = (  # net, multiply-adds in 10⁹ as printed
     ("18-layer", resnet(18, "A", "imagenet"), exact(1.8, 1)),

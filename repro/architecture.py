@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal
 
 from repro.errors import UserError, shown
-from repro.spec import Net
+from repro.net import Net
 
 Role = Literal["main", "projection", "fc"]
 

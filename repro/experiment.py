@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from repro.spec import Net, Run, Runs
+from repro.net import Net
+from repro.spec import Run, Runs
 
 # What the paper's number is decides how ours is compared with it.
 Kind = Literal["single", "mean", "best", "exact", "digitised", "quoted"]

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.spec import checked_name
+from repro.limits import checked_name
 from repro.whole import cannot_read
 
 ROOT = Path(__file__).resolve().parent.parent

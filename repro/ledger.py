@@ -14,7 +14,9 @@ from typing import Any
 
 from repro.errors import UserError
 from repro.experiment import Scale, Variant
-from repro.spec import Net, Recipe, Run
+from repro.net import Net
+from repro.recipe import Recipe
+from repro.spec import Run
 
 # What does not move a number, or is what tells the rows of a table apart.
 _NOT_PROTOCOL = ("recipe.name", "net.family", "net.kind", "net.depth", "net.shortcut")

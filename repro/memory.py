@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from repro.architecture import Layer, cost, layers
-from repro.spec import Net, Recipe, Run
+from repro.net import Net
+from repro.recipe import Recipe
+from repro.spec import Run
 
 MIB, GIB = 2**20, 2**30
 

@@ -14,7 +14,10 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from repro.errors import UserError, did_you_mean, shown
-from repro.spec import BOTTLENECK_FROM, LARGEST_COUNT, Recipe, Run, definition, from_definition
+from repro.limits import LARGEST_COUNT
+from repro.net import BOTTLENECK_FROM
+from repro.recipe import Recipe
+from repro.spec import Run, definition, from_definition
 
 NOT_SETTINGS = {
     "seed": "use `--seeds`",

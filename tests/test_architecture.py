@@ -7,7 +7,7 @@ import pytest
 
 from repro.architecture import cost, cost_of, figure5, layers, vgg
 from repro.errors import UserError
-from repro.spec import plain, resnet
+from repro.net import plain, resnet
 
 CIFAR = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
 CIFAR_MULTIPLY_ADDS = {

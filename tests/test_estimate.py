@@ -6,7 +6,8 @@ import pytest
 
 from experiments.recipes import CIFAR10
 from repro.estimate import gpu_hours, in_words
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 
 
 @pytest.mark.parametrize(

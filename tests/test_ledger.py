@@ -10,7 +10,8 @@ from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import SCALES, VARIANTS, WHY
 from repro.ledger import as_printed, departures, ledger
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 
 RUN = RESNET[20].run
 

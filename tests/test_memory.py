@@ -16,8 +16,10 @@ from repro import memory as estimated
 from repro.folders import ROOT
 from repro.here import KEEPING_MEMORY
 from repro.memory import MIB, gib, kept, memory
+from repro.net import Net, plain, resnet
 from repro.nets import build
-from repro.spec import Net, Recipe, Run, plain, resnet
+from repro.recipe import Recipe
+from repro.spec import Run
 
 GENERATED = replace(CIFAR10, dataset="generated")
 PHOTOS = replace(IMAGENET, input=replace(IMAGENET.input, size=64))

@@ -6,8 +6,10 @@ import pytest
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET
 from repro.errors import UserError
+from repro.net import plain, resnet
+from repro.recipe import Warmup
 from repro.settings import with_settings
-from repro.spec import Run, Warmup, plain, resnet
+from repro.spec import Run
 
 RUN = Run(resnet(20), CIFAR10, seed=3, scale="quick")
 WARM = Run(resnet(110), CIFAR10_WARMUP)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from repro.errors import UserError
-from repro.spec import Input, Net, Recipe, Run, Warmup, definition, from_definition, named, plain, resnet
+from repro.net import Net, named, plain, resnet
+from repro.recipe import Input, Recipe, Warmup
+from repro.spec import Run, definition, from_definition
 
 names = some.from_regex(r"[a-z][a-z0-9-]{0,9}", fullmatch=True)
 counts = some.integers(1, 10**6)

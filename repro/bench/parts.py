@@ -10,7 +10,7 @@ from repro.architecture import cost
 from repro.bench.commands import constructed
 from repro.bench.contest import Say, Table, Way, compared, contest
 from repro.data.threads import processors
-from repro.spec import resnet
+from repro.net import resnet
 
 BENCH = "repro.bench"
 BACKWARD = 3  # times the multiply-adds: forward once, backward twice

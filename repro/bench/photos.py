@@ -21,8 +21,8 @@ from repro.data import views
 from repro.data.photos import Photos
 from repro.evaluation.crops import ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
+from repro.net import resnet
 from repro.nets import ConvNet, build
-from repro.spec import resnet
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -22,9 +22,11 @@ from experiments.recipes import CIFAR10
 from repro.data import generated
 from repro.data.images import as_source
 from repro.folders import Folder
+from repro.net import resnet
 from repro.nets import build
 from repro.nets.blocks import ZeroPadded
-from repro.spec import Recipe, Run, resnet
+from repro.recipe import Recipe
+from repro.spec import Run
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
 from repro.training.state import State

@@ -13,7 +13,7 @@ from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json
 from repro.errors import ENVIRONMENT
 from repro.folders import places
-from repro.spec import checked_name
+from repro.limits import checked_name
 
 if TYPE_CHECKING:
     from repro.data.sets import Known

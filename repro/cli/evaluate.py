@@ -14,7 +14,8 @@ from repro.cli.options import checked_device, device_option, json_option, print_
 from repro.errors import UserError, shown
 from repro.folders import places
 from repro.given import checked_file, checked_target
-from repro.spec import Net, Run, named
+from repro.net import Net, named
+from repro.spec import Run
 
 if TYPE_CHECKING:
     from repro.data.images import Images

@@ -18,7 +18,8 @@ from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, g
 from repro.folders import ROOT, places
 from repro.ledger import ledger
 from repro.memory import gib, memory
-from repro.spec import Net, Run, definition
+from repro.net import Net
+from repro.spec import Run, definition
 
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",

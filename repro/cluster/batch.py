@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.folders import Places
-from repro.spec import checked_name
+from repro.limits import checked_name
 from repro.whole import create, read_json, to_json, write_whole
 
 SCHEMA = 1

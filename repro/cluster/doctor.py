@@ -22,7 +22,7 @@ from repro.cluster.gpus import torch_and_gpus
 from repro.cluster.profile import Profile, parse_time, show_time
 from repro.errors import UserError
 from repro.folders import ROOT, Places
-from repro.spec import resnet
+from repro.net import resnet
 from repro.whole import for_the_group
 
 SPACE = 20 * 2**30  # a full table of checkpoints

@@ -12,7 +12,8 @@ from repro.cluster.past import recorded
 from repro.cluster.profile import Profile
 from repro.folders import Places
 from repro.memory import GIB, Memory, gib, memory
-from repro.spec import Net, Run
+from repro.net import Net
+from repro.spec import Run
 
 WRAPPING = 3e-9  # seconds a byte of a checkpoint, to serialise it and take its SHA-256
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from repro.errors import UserError, did_you_mean, shown
-from repro.spec import checked_name
+from repro.limits import checked_name
 
 LONGEST = 365 * 24 * 60  # minutes
 

@@ -28,7 +28,8 @@ from repro.cluster.state import State, conf_of, judge, look
 from repro.cluster.state import ask as ask_for
 from repro.errors import Lacking, UserError
 from repro.folders import Places
-from repro.spec import Run, checked_name, definition
+from repro.limits import checked_name
+from repro.spec import Run, definition
 from repro.whole import create, make_folder, share, to_json, writing
 
 

@@ -9,7 +9,7 @@ from repro.errors import UserError, shown
 
 if TYPE_CHECKING:
     from repro.data.source import Source
-    from repro.spec import Recipe
+    from repro.recipe import Recipe
 
 PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and resized on the way
 

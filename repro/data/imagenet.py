@@ -24,7 +24,7 @@ from repro.data.packing import Found, Photo, pack
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
 from repro.given import checked_file
-from repro.spec import checked_name
+from repro.limits import checked_name
 
 IMAGES = (".jpeg", ".jpg", ".png")
 LARGEST = 1 << 28  # bytes of one image file

@@ -24,7 +24,7 @@ from repro.data.arrays import Arrays, content_hash
 from repro.data.order import Draw, batch_indices, bits, permutation, share
 from repro.data.source import Batch, Origin
 from repro.errors import UserError, shown
-from repro.spec import Recipe
+from repro.recipe import Recipe
 
 HELD_OUT = 10  # the 45k/5k split holds out one image in ten
 

@@ -26,7 +26,7 @@ from repro.data.source import Batch, Origin
 from repro.data.threads import in_order, processors
 from repro.data.views import Pixels
 from repro.errors import RunFailed, UserError, shown
-from repro.spec import Input, Recipe
+from repro.recipe import Input, Recipe
 
 BATCHES_AHEAD = 3  # of decoded images waiting for the net
 

@@ -14,7 +14,7 @@ from repro.data.class_folders import read_class_folders
 from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, did_you_mean, shown
-from repro.spec import checked_name
+from repro.limits import checked_name
 
 DRAWN = (generated.NAME, "generated-photos")  # by rule: nobody's to import
 KNOWN = (cifar10.NAME, "imagenet", *DRAWN)

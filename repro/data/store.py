@@ -15,7 +15,7 @@ from repro.data.arrays import Arrays, content_hash
 from repro.data.placing import move_away, new_folder, renamed
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, shown
-from repro.spec import checked_name
+from repro.limits import checked_name
 from repro.whole import file_mode, to_json, write_whole
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")

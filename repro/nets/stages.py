@@ -10,9 +10,9 @@ from torch import Tensor, is_grad_enabled, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from repro.net import Net
 from repro.nets.blocks import Basic, Bottleneck, Norm, Projection, Stem, ZeroPadded
 from repro.nets.norm import looking_only
-from repro.spec import Net
 
 
 class Stage(nn.Sequential):

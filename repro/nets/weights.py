@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.errors import UserError, shown
-from repro.spec import Net
+from repro.net import Net
 
 State = Mapping[str, Tensor]
 

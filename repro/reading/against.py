@@ -42,7 +42,9 @@ def others(where: Path) -> Others:
     if where.is_dir():
         theirs = collect(Places(where, where, where), keep=False)
         if theirs.runs.empty:
-            raise UserError(f"no runs in {shown(where, 300)}", "name a results folder: one that has `runs` or `published`")
+            raise UserError(
+                f"no runs in {shown(where, 300)}", "name a results folder: one that has `runs` or `published`"
+            )
         problems = (Problem(f"{where}/{problem.folder}", problem.problem) for problem in theirs.problems)
         return Others(_of_runs(theirs), _other_data(theirs), tuple(problems))
     table = _read(where)
@@ -79,9 +81,13 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, comment="#")
     except FileNotFoundError:
-        raise UserError(f"no file or folder {shown(path, 300)}", "name a CSV of numbers or a folder of results") from None
+        raise UserError(
+            f"no file or folder {shown(path, 300)}", "name a CSV of numbers or a folder of results"
+        ) from None
     except (ValueError, OSError) as error:
-        raise UserError(f"cannot read {shown(path, 300)}: {error}", f"it must be a CSV with {', '.join(NEEDED)}") from None
+        raise UserError(
+            f"cannot read {shown(path, 300)}: {error}", f"it must be a CSV with {', '.join(NEEDED)}"
+        ) from None
     lacking = [name for name in NEEDED if name not in table]
     if lacking:
         said = ", ".join(map(shown, lacking))

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from repro.architecture import Cost, Layer, cost_of, figure5, layers, vgg
 from repro.experiment import Drawn
-from repro.spec import Net
+from repro.net import Net
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import torch
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
 from repro.folders import ROOT
-from repro.spec import Recipe, Run
+from repro.recipe import Recipe
+from repro.spec import Run
 from repro.training.attempt import job
 from repro.whole import read_json
 

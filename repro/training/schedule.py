@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from repro.spec import Recipe, Warmup
+from repro.recipe import Recipe, Warmup
 
 
 def rate(recipe: Recipe, iteration: int, warming: bool = False) -> float:

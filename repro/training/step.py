@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repro import processes
-from repro.spec import Recipe
+from repro.recipe import Recipe
 
 NEVER = 2**62
 

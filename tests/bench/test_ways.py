@@ -8,8 +8,8 @@ import torch
 from repro.bench import commands, photos, roofline, training
 from repro.bench.parts import PARTS
 from repro.cli.bench import PARTS as TOLD
+from repro.net import resnet
 from repro.nets import build
-from repro.spec import resnet
 
 torch.set_num_threads(1)
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from repro.cli import cli
 from repro.errors import UserError
+from repro.net import resnet
 from repro.nets import build
-from repro.spec import resnet
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
 

@@ -15,7 +15,8 @@ from repro.cli import main
 from repro.cli.status import _table
 from repro.cluster.state import State
 from repro.folders import Places
-from repro.spec import Run, plain, resnet
+from repro.net import plain, resnet
+from repro.spec import Run
 from repro.whole import to_json, write_whole
 from tests.cluster.fake_slurm import laptop
 

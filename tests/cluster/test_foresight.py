@@ -14,7 +14,8 @@ from repro.cluster.foresight import foreseen, most_memory, needs, seconds_to_sav
 from repro.cluster.profile import Profile
 from repro.folders import Places
 from repro.memory import GIB
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 from repro.whole import to_json, write_whole
 
 SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)

@@ -14,7 +14,8 @@ import pytest
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.processes import together
 from repro.folders import Places
-from repro.spec import Run, definition, resnet
+from repro.net import resnet
+from repro.spec import Run, definition
 from repro.whole import create, to_json
 
 ROOT = Path(__file__).parents[2]

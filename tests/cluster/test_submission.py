@@ -20,7 +20,8 @@ from repro.cluster.submission import Plan, Sent, Wanted, plan, send, texts
 from repro.errors import UserError
 from repro.folders import Places
 from repro.here import KEEPING_MEMORY
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 from repro.whole import read_json, to_json, write_whole
 from tests.cluster.fake_slurm import FakeSlurm
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from experiments.recipes import IMAGENET
-from repro.spec import Input, Recipe
+from repro.recipe import Input, Recipe
 
 INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from experiments.recipes import CIFAR10
 from repro.data.arrays import Arrays
-from repro.spec import Recipe
+from repro.recipe import Recipe
 
 
 def tiny(train: int = 12, test: int = 5, size: int = 8, seed: int = 0) -> Arrays:

@@ -11,7 +11,8 @@ from repro.data import generated, open_source
 from repro.data.arrays import content_hash
 from repro.errors import UserError
 from repro.folders import Places
-from repro.spec import Run, plain, resnet
+from repro.net import plain, resnet
+from repro.spec import Run
 
 
 def test_its_bytes_are_known() -> None:

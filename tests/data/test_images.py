@@ -13,7 +13,7 @@ from repro.data.arrays import Arrays, content_hash
 from repro.data.images import Images, as_source, augmentation
 from repro.data.order import batch_indices
 from repro.errors import UserError
-from repro.spec import Recipe
+from repro.recipe import Recipe
 
 ARRAYS = tiny()
 

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from repro.architecture import cost, layers
+from repro.net import plain, resnet
 from repro.nets import build, responding_layers, skeleton
 from repro.nets.blocks import Projection, ZeroPadded
-from repro.spec import plain, resnet
 
 torch.set_num_threads(1)
 

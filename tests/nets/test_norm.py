@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from repro.errors import UserError
+from repro.net import resnet
 from repro.nets import build
 from repro.nets.norm import BatchNorm, looking_only
-from repro.spec import resnet
 
 torch.set_num_threads(1)
 

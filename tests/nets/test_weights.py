@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from repro.errors import UserError
+from repro.net import plain, resnet
 from repro.nets import build
 from repro.nets.weights import load, read, variant
-from repro.spec import plain, resnet
 
 torch.set_num_threads(1)
 

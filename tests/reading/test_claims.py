@@ -9,9 +9,10 @@ import pytest
 from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
 from repro.experiment import Bound, Check, Claim, Close, Counted, Figure, Ordering, Unchecked, at
+from repro.net import plain, resnet
 from repro.reading.claims import Claimed, claimed
 from repro.reading.frame import collect
-from repro.spec import Runs, plain, resnet
+from repro.spec import Runs
 
 DEEP, SHALLOW = PLAIN[56].limited(3), PLAIN[20].limited(3)
 NOISE = (0.0, 0.1, -0.1, 0.05, -0.05)

@@ -9,9 +9,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 
 from experiments import figure3, figure5
 from repro.experiment import Drawing
+from repro.net import resnet
 from repro.reading import drawings, style
 from repro.reading.stacks import Shortcut, stack
-from repro.spec import resnet
 
 
 def patches(figure, kind):

@@ -17,7 +17,8 @@ import torch
 from experiments.recipes import CIFAR10, SCALES
 from repro.data import open_source
 from repro.folders import Places
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 from repro.training import machine, train
 from repro.training.attempt import Attempt
 from repro.training.state import State

@@ -13,7 +13,9 @@ from experiments.recipes import CIFAR10, SCALES
 from repro.data import store
 from repro.data.arrays import Arrays
 from repro.folders import Places
-from repro.spec import Run, Warmup, resnet
+from repro.net import resnet
+from repro.recipe import Warmup
+from repro.spec import Run
 from repro.training import checkpoint, machine, train
 
 ITERATIONS = 8

@@ -11,8 +11,10 @@ import torch
 import repro.training.loop as loop
 from experiments.recipes import IMAGENET
 from repro.folders import Folder, Places
+from repro.net import resnet
 from repro.predictions import ENSEMBLED, Scores, load, save
-from repro.spec import Input, Run, resnet
+from repro.recipe import Input
+from repro.spec import Run
 from repro.training.attempt import Attempt, Superseded
 from tests.reliability.small import small_run
 from tests.reliability.test_call_order import claimed, seen, whole

@@ -19,7 +19,8 @@ from repro.cluster.queue import ask
 from repro.cluster.state import State, states
 from repro.cluster.submission import Sent, Wanted, plan, send
 from repro.folders import ROOT, Places
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 
 LOCAL = ROOT / "slurm" / "local-cluster"
 

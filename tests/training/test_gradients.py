@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from repro.net import resnet
 from repro.nets import blocks, build, short_sums
 from repro.nets.norm import BatchNorm, looking_only
-from repro.spec import resnet
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,8 @@ import torch
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.folders import Places
-from repro.spec import Run, resnet
+from repro.net import resnet
+from repro.spec import Run
 from repro.training import train
 from repro.training.machine import Pace, busy
 

@@ -5,7 +5,8 @@ import torch
 
 from experiments.recipes import IMAGENET, SCALES
 from repro.folders import Places
-from repro.spec import Run, plain
+from repro.net import plain
+from repro.spec import Run
 from repro.training import Stop, Stopped, train
 from repro.training.checkpoint import load
 

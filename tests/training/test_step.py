@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10
+from repro.net import resnet
 from repro.nets import build
-from repro.spec import resnet
 from repro.training.step import Captured, eager, sgd, stepper
 
 torch.set_num_threads(1)

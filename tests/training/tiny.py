@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from experiments.recipes import CIFAR10, MEASURED_WARMUP, SCALES
-from repro.spec import Recipe, Run, Warmup, resnet
+from repro.net import resnet
+from repro.recipe import Recipe, Warmup
+from repro.spec import Run
 
 
 def tiny_run(seed: int = 0, **changes) -> Run:
