@@ -103,15 +103,19 @@ def test_the_theme_is_the_reader_s(opened):
 
 
 def test_training_lines_can_be_hidden_and_shown(phone):
-    lines = phone.page.locator("section[aria-labelledby=figure1] svg .training")
+    figure = phone.page.locator("section[aria-labelledby=figure6]")
+    lines = figure.locator("svg .training")
     assert any(line.is_visible() for line in lines.all())
-    toggle = phone.page.get_by_role("checkbox", name="training error").first
-    toggle.focus()
+    figure.get_by_role("checkbox", name="training error").focus()
     phone.page.keyboard.press("Space")
     assert lines.count() > 0
     assert not any(line.is_visible() for line in lines.all())
     phone.page.keyboard.press("Space")
     assert any(line.is_visible() for line in lines.all())
+
+
+def test_a_figure_whose_panel_would_be_empty_without_them_has_no_such_toggle(phone):
+    assert phone.page.locator("section[aria-labelledby=figure1]").get_by_role("checkbox").count() == 0
 
 
 def test_a_column_sorts_up_and_down_and_what_is_missing_stays_last(opened):
