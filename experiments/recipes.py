@@ -218,7 +218,7 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("paper", "the paper's own data, nets and schedule", None, lambda run: run),
-        Scale("quick", "real images and a shortened schedule: orderings can be judged, numbers not", 3, _quick),
+        Scale("quick", "real images, a shortened schedule, bfloat16: orderings can be judged, numbers not", 3, _quick),
         Scale("smoke", "generated images and seconds: proves that everything works", 2, _smoke),
     )
 }

@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, MultipleLocator, NullLocator
 
 from repro.experiment import Panel
 from repro.reading import style
@@ -114,7 +114,13 @@ def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.Data
     for curve in curves:
         _draw_layers(axes, curve, by_size)
     axes.set_xlim(*panel.x)
-    axes.set_ylim(*panel.y)
+    low, high = _wide_enough(panel, curves) if paper is None else panel.y
+    if high > 2 * panel.y[1]:  # or the paper's own range would be a strip at the bottom
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylim(low, high)
     axes.set_xlabel("layer, by magnitude" if by_size else "layer, in the net's order", labelpad=2)
     axes.set_ylabel("std of response", labelpad=2)
     if by_size and axes.get_lines():
@@ -154,6 +160,13 @@ def _draw_mean(axes: Axes, curve: Curve, metric: str) -> None:
         return
     split, kind = ("training", style.TRAIN) if metric == "train_error" else ("test", style.TEST)
     _mean_and_band(axes, points, "iteration", metric, curve, f"{curve.label} {split}", kind)
+
+
+def _wide_enough(panel: Panel, curves: list[Curve]) -> tuple[float, float]:
+    """The paper's limits, or as far beyond as the means go: another scale must not hide what it found."""
+    means = [curve.responses.groupby("layer")["response"].mean() for curve in curves if not curve.responses.empty]
+    low, high = min((mean.min() for mean in means), default=1.0), max((mean.max() for mean in means), default=1.0)
+    return min(panel.y[0], np.floor(10 * low) / 10), max(panel.y[1], np.ceil(1.05 * high))
 
 
 def _draw_layers(axes: Axes, curve: Curve, by_size: bool) -> None:

@@ -1,13 +1,21 @@
-"""Write the golden list of run ids, and the README's readings and results, anew: `python tests/golden/write.py`.
+"""Write anew what is tracked and generated: `python tests/golden/write.py`.
 
-Do it when a changed identity is wanted, a reading has been added, or runs have been published.
+The golden list of run ids; the tables, figures and diff of the published runs, made as a clone would make them; the
+README's readings and results. Do it when a changed identity is wanted, a reading has been added, or runs have been
+published.
 """
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from experiments.recipes import READINGS
-from repro.catalog import NAMES, load, scale, scales
+from repro.catalog import NAMES, REPRODUCED, load, scale, scales
+from repro.cli import cli
 from repro.experiment import at, runs_of
 from repro.folders import ROOT, Places
 from repro.reading.diff import Diff, compared
@@ -16,7 +24,8 @@ from repro.reading.telling import our_cell, p_value, paper_cell
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
-SHOWN = "figure6"  # whose rows the README shows
+TRACKED = Places(ROOT / "results", ROOT / "figures", ROOT / "data")
+SHOWN = ("figure6", "figure1")  # the rows of the first are shown, and the claims of both
 
 
 def ids() -> list[str]:
@@ -33,18 +42,45 @@ def readings(readme: str) -> str:
 
 def results(readme: str) -> str:
     """The README with the numbers and the verdicts of the published runs, of nothing else."""
-    with tempfile.TemporaryDirectory() as empty:
-        (Path(empty) / "published").symlink_to(ROOT / "results" / "published")
-        collected = collect(Places(Path(empty), Path(empty), Path(empty)), keep=False)
-    figure = load(SHOWN)
-    name = scale_with_results([figure], collected)
-    diff = compared({SHOWN: figure}, {SHOWN: at(figure, scale(name))}, collected, name)
+    with clone() as places:
+        collected = collect(places, keep=False)
+    figures = {name: load(name) for name in SHOWN}
+    chosen = scale(scale_with_results(figures.values(), collected))
+    scaled = {name: at(figure, chosen) for name, figure in figures.items()}
+    diff = compared(figures, scaled, collected, chosen.name)
     return _between(readme, "results", "\n".join([*_numbers(diff), "", *_verdicts(diff)]))
+
+
+@contextmanager
+def clone() -> Iterator[Places]:
+    """A clone's folders: published runs, and no others."""
+    with tempfile.TemporaryDirectory() as empty:
+        places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
+        places.results.mkdir()
+        (places.results / "published").symlink_to(ROOT / "results" / "published")
+        yield places
+
+
+def artefacts() -> None:
+    """The tables and figures that have published runs, and the diff, of each scale that has some."""
+    public = {path.name for path in (ROOT / "results" / "published").iterdir()}
+    with clone() as places:
+        folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
+        for chosen in scales().values():
+            runs = {name: {run.id for run in runs_of(at(load(name), chosen))} for name in REPRODUCED}
+            made = [name for name in REPRODUCED if runs[name] & public]
+            for words in [[name.rstrip("0123456789"), name] for name in made] + [["diff"]] * bool(made):
+                CliRunner().invoke(cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False)
+            for of in (Places.tables_at, Places.figures_at):
+                for path in of(places, chosen.name).glob("*.*"):
+                    if path.name.startswith(("table", "diff", "figure")):
+                        of(TRACKED, chosen.name).mkdir(exist_ok=True)
+                        shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
 
 
 def _numbers(diff: Diff) -> list[str]:
     """Each net that has finished runs, both errors beside the paper's."""
-    rows = {(row.row, row.metric): row for row in diff.rows if row.n}
+    rows = {(row.row, row.metric): row for row in diff.rows if row.n and row.experiment == SHOWN[0]}
     lines = ["| net | training error: ours | the paper's | test error: ours | the paper's |", "|---|---|---|---|---|"]
     for net in dict.fromkeys(net for net, _ in rows):
         found = [rows[net, metric] for metric in ("train_error", "test_error")]
@@ -70,4 +106,5 @@ def _between(readme: str, what: str, text: str) -> str:
 
 if __name__ == "__main__":
     IDS.write_text("\n".join(ids()) + "\n")
+    artefacts()
     README.write_text(results(readings(README.read_text())))

@@ -175,6 +175,15 @@ def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finishe
     assert lines_of(ranked)[label].is_dashed() == label.startswith("plain")
 
 
+def test_the_axes_of_responses_are_the_paper_s_and_at_another_scale_wide_enough_for_what_was_found(places, finished):
+    run = next(iter(figure7.experiment.panels[0].rows[0].runs))
+    for scale in (PAPER, QUICK):
+        finished(scale(run), responses=[17.0, 3.0, 0.2], test_error=9.0)
+        axes = figures.draw(figure7.experiment, collect(places), scale).axes[0]
+        limits = {PAPER: (0.5, 3.5), QUICK: (0.2, 18)}[scale]
+        assert (axes.get_ylim(), axes.get_yscale()) == (limits, "linear" if scale is PAPER else "log")
+
+
 @pytest.mark.parametrize("label", [r"$\input{x}$", "lone $", "under_score", "nul\0", "<b>&amp;"])
 def test_a_hostile_label_is_only_text(places, finished, label):
     row = ONE.panels[0].rows[0]

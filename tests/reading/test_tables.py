@@ -104,7 +104,7 @@ def test_another_scale_is_said_and_not_compared(places, finished):
     finish(finished, "ResNet-20", [20.0, 21.0], QUICK)
     assert facts(places, "ResNet-20", scale=QUICK)["verdict"] == "not comparable"
     said = " ".join(text(places, QUICK).split())
-    assert "Scale quick: real images and a shortened schedule" in said
+    assert "Scale quick: real images, a shortened schedule, bfloat16" in said
     assert "ResNet-20: not comparable, scale: quick" in said
     assert pd.isna(facts(places, "ResNet-20")["ours_mean"])
 
