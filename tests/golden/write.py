@@ -25,7 +25,7 @@ from repro.reading.telling import our_cell, p_value, paper_cell
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
 TRACKED = Places(ROOT / "results", ROOT / "figures", ROOT / "data")
-SHOWN = ("figure6", "figure1")  # the rows of the first are shown, and the claims of both
+SHOWN = "figure6"  # whose rows the README shows; of claims it shows all, as each p is adjusted for their number
 
 
 def ids() -> list[str]:
@@ -44,10 +44,10 @@ def results(readme: str) -> str:
     """The README with the numbers and the verdicts of the published runs, of nothing else."""
     with clone() as places:
         collected = collect(places, keep=False)
-    figures = {name: load(name) for name in SHOWN}
-    chosen = scale(scale_with_results(figures.values(), collected))
-    scaled = {name: at(figure, chosen) for name, figure in figures.items()}
-    diff = compared(figures, scaled, collected, chosen.name)
+    experiments = {name: load(name) for name in REPRODUCED}
+    chosen = scale(scale_with_results([load(SHOWN)], collected))
+    scaled = {name: at(experiment, chosen) for name, experiment in experiments.items()}
+    diff = compared(experiments, scaled, collected, chosen.name)
     return _between(readme, "results", "\n".join([*_numbers(diff), "", *_verdicts(diff)]))
 
 
@@ -80,7 +80,7 @@ def artefacts() -> None:
 
 def _numbers(diff: Diff) -> list[str]:
     """Each net that has finished runs, both errors beside the paper's."""
-    rows = {(row.row, row.metric): row for row in diff.rows if row.n and row.experiment == SHOWN[0]}
+    rows = {(row.row, row.metric): row for row in diff.rows if row.n and row.experiment == SHOWN}
     lines = ["| net | training error: ours | the paper's | test error: ours | the paper's |", "|---|---|---|---|---|"]
     for net in dict.fromkeys(net for net, _ in rows):
         found = [rows[net, metric] for metric in ("train_error", "test_error")]
@@ -90,7 +90,7 @@ def _numbers(diff: Diff) -> list[str]:
 
 
 def _verdicts(diff: Diff) -> list[str]:
-    """What the runs say about the paper's claims, the undecided ones too."""
+    """What the runs, and counting, say about the paper's claims; the undecided ones too."""
     return [
         f"- **{claim.word}**{'' if claim.p is None else f' (p = {p_value(claim.p)})'}: {claim.claim.text}"
         for claim in diff.claims
