@@ -87,6 +87,13 @@ def test_the_verdicts_come_first_in_words(page):
     assert re.search(r"Of \d+ claims that can be checked", page.text[first:last])
 
 
+def test_the_claims_that_could_be_judged_stand_before_the_first_table_and_lead_to_their_place(page):
+    first = page.text.split("Training error and test error on CIFAR-10")[0]
+    assert "holds Identity shortcuts add neither parameters nor computation. S32-2" in first
+    assert "missing" not in first.split("Identity shortcuts")[1]
+    assert "#table1" in page.values("href")
+
+
 def test_a_number_is_linked_to_its_runs_with_seed_commit_data_device_and_time(page):
     anchor = f"of-{next(iter(PLAIN[20])).id}"
     assert f"#{anchor}" in page.values("href")

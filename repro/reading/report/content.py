@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from repro.reading.inline import inline
 from repro.reading.judged import COUNTS
 from repro.reading.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
 from repro.reading.report.sheets import Grid, gap_grid, level_grid, table_grids
-from repro.reading.telling import departures, summary
+from repro.reading.telling import departures, p_value, summary
 from repro.spec import Run
 
 WORDS = (
@@ -67,6 +67,7 @@ class Page:
     summary: str
     facts: tuple[dict[str, str], ...]
     tallies: tuple[dict[str, Any], ...]
+    judged: tuple[dict[str, str], ...]
     experiments: tuple[Section, ...]
     skipped: tuple[dict[str, str], ...]
     groups: tuple[Group, ...]
@@ -103,6 +104,7 @@ def page(collected: Collected, scale: Scale) -> Page:
         summary=summary(diff),
         facts=tuple(_facts(runs, collected, scale)),
         tallies=tuple(_tallies(diff)),
+        judged=tuple(_judged(diff)),
         experiments=tuple(_section(name, experiment, material) for name, experiment in shown.items()),
         skipped=tuple(
             {"heading": tables.heading(name), "title": one.title, "reason": one.reason} for name, one in skipped.items()
@@ -111,6 +113,15 @@ def page(collected: Collected, scale: Scale) -> Page:
         departures=tuple(departures(diff)),
         problems=collected.problems,
     )
+
+
+def _judged(diff: Diff) -> Iterator[dict[str, str]]:
+    """The claims that there is something to say about, the decided ones first."""
+    order = ("holds", "fails", "undecided")
+    known = [one for one in diff.claims if one.checked and one.word in order]
+    for one in sorted(known, key=lambda one: order.index(one.word)):
+        p = "" if one.p is None else f"p = {p_value(one.p)}"
+        yield {"word": one.word, "text": one.claim.text, "p": p, "id": one.claim.id, "href": one.experiment}
 
 
 def _section(name: str, experiment: Table | Figure | Drawing, material: Material) -> Section:
