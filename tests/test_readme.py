@@ -41,6 +41,7 @@ ENDS = {
     "data prepare": {4},
     "data check": {4},
     "logs": {0, 3},
+    "publish": {0, 1, 3},
 }  # else 0
 TINY = ["--set", "iterations=4", "--set", "drops=[2]", "--set", "evaluate_every=2"]
 NOT_RUN = ("evaluate", "bench")  # they need weights, or minutes
