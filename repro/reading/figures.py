@@ -87,10 +87,12 @@ def _limits(figure: Figure, curves: list[list[Curve]], scale: Scale) -> tuple[fl
     """The paper's limits of error, shared by the panels; at another scale, wide enough for every end."""
     low, high = min(panel.y[0] for panel in figure.panels), max(panel.y[1] for panel in figure.panels)
     metrics = [named_by(panel) for panel in figure.panels]
-    ends = [curve.last(metric) or 0 for metric, drawn in zip(metrics, curves, strict=True) for curve in drawn]
-    if scale.name == "paper" or max(ends, default=0) <= high:
+    ends = [curve.last(metric) for metric, drawn in zip(metrics, curves, strict=True) for curve in drawn]
+    known = [end for end in ends if end is not None]
+    if scale.name == "paper" or not known:
         return low, high
-    return low, min(100.0, 10 * math.ceil(max(ends) * 1.3 / 10))
+    widest = min(100.0, 10 * math.ceil(max(known) * 1.3 / 10)) if max(known) > high else high
+    return (10.0 * math.floor(min(known) / 10) if min(known) < low else low), widest
 
 
 def _stretch(figure: Figure, curves: list[Curve]) -> float:

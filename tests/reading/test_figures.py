@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import figure1, figure6, figure7
+from experiments import figure1, figure4, figure6, figure7
 from repro import catalog
 from repro.experiment import Figure, Panel, Row, at
 from repro.reading import figures, style
@@ -173,6 +173,12 @@ def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finishe
     assert list(lines_of(ordered)[label].get_ydata()) == [1, 3, 2]
     assert list(lines_of(ranked)[label].get_ydata()) == [3, 2, 1]
     assert lines_of(ranked)[label].is_dashed() == label.startswith("plain")
+
+
+def test_at_another_scale_no_curve_ends_below_the_axes(places, finished):
+    scaled = at(figure4.experiment, QUICK)
+    finish(finished, scaled, {"plain-18": 93.0, "ResNet-18": 1.0}, seeds=1)
+    assert figures.draw(figure4.experiment, collect(places), QUICK).axes[0].get_ylim() == (0, 100)
 
 
 def test_the_axes_of_responses_are_the_paper_s_and_at_another_scale_wide_enough_for_what_was_found(places, finished):
