@@ -60,8 +60,8 @@ def taken(depth: int, device: str) -> int:
 
 
 @pytest.mark.parametrize("depth", [20, pytest.param(56, marks=pytest.mark.slow)])
-def test_on_a_cpu_a_run_takes_what_was_estimated_to_15_percent(depth: int) -> None:
-    assert memory(Run(resnet(depth), GENERATED), on_gpu=False).host == pytest.approx(taken(depth, "cpu"), rel=0.15)
+def test_on_a_cpu_a_run_takes_what_was_estimated_to_a_quarter(depth: int) -> None:
+    assert memory(Run(resnet(depth), GENERATED), on_gpu=False).host == pytest.approx(taken(depth, "cpu"), rel=0.25)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="left out: no GPU here")
