@@ -18,7 +18,7 @@ NEEDED = {
     "submitit": "`pip install submitit==1.5.4`",
 }
 NEEDED |= {name: f"`pip install {name}`" for name in ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn")}
-NEEDED |= {name: f"`pip install {name}`" for name in ("jinja2", "tabulate", "msgspec")}
+NEEDED |= {name: f"`pip install {name}`" for name in ("jinja2", "msgspec")}
 RESUMING = ("--resume", "--continue", "--restart")
 
 

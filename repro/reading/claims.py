@@ -23,7 +23,7 @@ Word = Literal["holds", "fails", "undecided", "missing"]
 
 @dataclass(frozen=True)
 class Claimed:
-    """A claim and its verdict. `p` is adjusted over all claims judged with it; None where nothing was tested."""
+    """A claim and its verdict. `p` is adjusted over all claims judged with it; None where not all could be tested."""
 
     experiment: str
     claim: Claim
@@ -80,9 +80,10 @@ def _adjusted(found: list[tuple[str, Claim, tuple[Finding, ...]]]) -> list[Claim
     tested = [at for at, (_, _, evidence) in enumerate(found) if any(finding.p is not None for finding in evidence)]
     shown = dict(zip(tested, holm([_shown(found[at][2]) for at in tested]), strict=True))
     refuted = dict(zip(tested, holm([_refuted(found[at][2]) for at in tested]), strict=True))
+    words = [_word(evidence, shown.get(at), refuted.get(at)) for at, (_, _, evidence) in enumerate(found)]
     return [
-        Claimed(name, claim, _word(evidence, shown.get(at), refuted.get(at)), shown.get(at), evidence)
-        for at, (name, claim, evidence) in enumerate(found)
+        Claimed(name, claim, word, None if word == "missing" else shown.get(at), evidence)
+        for at, ((name, claim, evidence), word) in enumerate(zip(found, words, strict=True))
     ]
 
 

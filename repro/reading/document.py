@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,7 +26,9 @@ def formatted(diff: Diff, form: Format) -> str:
     if form == "csv":
         return render(_facts(diff), "csv")
     title = "Ours and the paper's" if diff.against is None else f"Ours and those of {diff.against}"
-    numbers = Sheet(title, _number_cells(diff), pd.DataFrame(), (summary(diff), *departures(diff)), ("paper", "ours"))
+    shared = _shared_reasons(diff)
+    notes = (summary(diff), *(f"{mark}: {reasons}" for reasons, mark in shared.items()), *departures(diff))
+    numbers = Sheet(title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "ours"))
     sheets = [numbers, *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else [])]
     return "\n".join(render(sheet, form) for sheet in sheets)
 
@@ -115,7 +119,18 @@ def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
     return named | {"nets": list(nets)}
 
 
-def _number_cells(diff: Diff) -> pd.DataFrame:
+def _shared_reasons(diff: Diff) -> dict[str, str]:
+    """A mark for each list of reasons that several numbers share: it is said once, under the table."""
+    counts = Counter(_reasons(row) for row in diff.rows if row.verdict.word == "not comparable")
+    shared = [reasons for reasons, count in counts.items() if count > 1]
+    return {reasons: f"({number})" for number, reasons in enumerate(shared, start=1)}
+
+
+def _reasons(row: Judged) -> str:
+    return "; ".join(row.verdict.reasons)
+
+
+def _number_cells(diff: Diff, shared: Mapping[str, str]) -> pd.DataFrame:
     cells = [
         {
             "experiment": row.experiment,
@@ -124,7 +139,7 @@ def _number_cells(diff: Diff) -> pd.DataFrame:
             "paper": paper_cell(row.paper),
             "ours": our_cell(row),
             "verdict": word_of(row),
-            "why": "; ".join(row.verdict.reasons),
+            "why": shared.get(_reasons(row), _reasons(row)),
         }
         for row in diff.rows
     ]

@@ -30,6 +30,7 @@ SUFFIXES: dict[Format, str] = {
 }
 
 MISSING = "–"
+WIDEST = 60  # columns that Markdown is padded to
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,22 @@ def plain_text(sheet: Sheet) -> str:
 
 
 def markdown(sheet: Sheet) -> str:
-    """A GitHub table, its footnotes as a list."""
-    from tabulate import tabulate
-
+    """A GitHub table, its footnotes as a list. Columns are padded, but not to the length of a paragraph."""
     header, body = _texts(sheet.cells)
-    sides = ["right" if column in sheet.right else "left" for column in sheet.cells.columns]
-    escaped = [[_markdown_text(text) for text in row] for row in body]
-    grid = tabulate(
-        escaped,
-        headers=[_markdown_text(text) for text in header],
-        tablefmt="pipe",
-        colalign=sides if body else None,
-        disable_numparse=True,
-        preserve_whitespace=False,
-    )
+    grid = [[_markdown_text(text) for text in row] for row in [header, *body]]
+    sides = [column in sheet.right for column in sheet.cells.columns]
+    widths = [min(WIDEST, max(map(len, column))) for column in zip(*grid, strict=True)]
+    rules = [
+        "-" * (width + 1) + ":" if side else ":" + "-" * (width + 1) for width, side in zip(widths, sides, strict=True)
+    ]
+
+    def line(row: list[str]) -> str:
+        padded = (_pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True))
+        return f"| {' | '.join(padded)} |"
+
     notes = [f"- {_markdown_text(note)}" for note in sheet.notes]
-    return "\n".join([f"**{_markdown_text(sheet.title)}**", "", grid, *([""] if notes else []), *notes])
+    lines = [line(grid[0]), f"|{'|'.join(rules)}|", *map(line, grid[1:])]
+    return "\n".join([f"**{_markdown_text(sheet.title)}**", "", *lines, *([""] if notes else []), *notes])
 
 
 def latex(sheet: Sheet) -> str:

@@ -89,6 +89,7 @@ def draw_errors(
     for curve in curves:
         for split in panel.splits:
             _draw_mean(axes, curve, panel.test_metric if split == "test" else "train_error")
+    _say_if_empty(axes)
     axes.set_xlim(panel.x[0] * 1e4 * stretch, panel.x[1] * 1e4 * stretch)
     axes.set_ylim(*limits)
     _iterations_below(axes)
@@ -113,6 +114,7 @@ def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.Data
             _named(line, f"paper {label}")
     for curve in curves:
         _draw_layers(axes, curve, by_size)
+    _say_if_empty(axes)
     axes.set_xlim(*panel.x)
     low, high = _wide_enough(panel, curves) if paper is None else panel.y
     if high > 2 * panel.y[1]:  # or the paper's own range would be a strip at the bottom
@@ -151,6 +153,12 @@ def draw_key(drawing: Drawing, frame: Frame, responses: bool, paper: bool) -> No
     for number, line in enumerate(reversed(frame.lines)):
         at = (0.03 + LINE * number) / frame.height
         drawing.text(LEFT / frame.width, at, style.printable(line), fontsize=5.8, color=style.FAINT, va="bottom")
+
+
+def _say_if_empty(axes: Axes) -> None:
+    """Empty axes could be a fault of the drawing: they say that they are not."""
+    if not axes.get_lines():
+        axes.text(0.5, 0.5, "no run yet", transform=axes.transAxes, color=style.FAINT, ha="center", va="center")
 
 
 def _draw_mean(axes: Axes, curve: Curve, metric: str) -> None:

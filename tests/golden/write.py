@@ -7,6 +7,7 @@ published.
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from experiments.recipes import READINGS
 from repro.catalog import NAMES, REPRODUCED, load, scale, scales
 from repro.cli import cli
-from repro.experiment import at, runs_of
+from repro.experiment import Scale, at, runs_of
 from repro.folders import ROOT, Places
 from repro.reading.diff import Diff, compared
 from repro.reading.frame import collect, scale_with_results
@@ -62,20 +63,27 @@ def clone() -> Iterator[Places]:
 
 
 def artefacts() -> None:
-    """The tables and figures that have published runs, and the diff, of each scale that has some."""
+    """What needs no run; and of each scale with published runs, their tables and figures, and the diff."""
     public = {path.name for path in (ROOT / "results" / "published").iterdir()}
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
         for chosen in scales().values():
             runs = {name: {run.id for run in runs_of(at(load(name), chosen))} for name in REPRODUCED}
-            made = [name for name in REPRODUCED if runs[name] & public]
-            for words in [[name.rstrip("0123456789"), name] for name in made] + [["diff"]] * bool(made):
+            made = [name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)]
+            for words in [[name.rstrip("0123456789"), name] for name in made] + [["diff"]] * bool(
+                public & set().union(*runs.values())
+            ):
                 CliRunner().invoke(cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False)
             for of in (Places.tables_at, Places.figures_at):
                 for path in of(places, chosen.name).glob("*.*"):
                     if path.name.startswith(("table", "diff", "figure")):
                         of(TRACKED, chosen.name).mkdir(exist_ok=True)
                         shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
+
+
+def _untrained(runs: set[str], chosen: Scale) -> bool:
+    """What is counted or drawn from the nets is the same at every scale, and tracked once."""
+    return not runs and chosen.name == "paper"
 
 
 def _numbers(diff: Diff) -> list[str]:
@@ -90,12 +98,13 @@ def _numbers(diff: Diff) -> list[str]:
 
 
 def _verdicts(diff: Diff) -> list[str]:
-    """What the runs, and counting, say about the paper's claims; the undecided ones too."""
-    return [
-        f"- **{claim.word}**{'' if claim.p is None else f' (p = {p_value(claim.p)})'}: {claim.claim.text}"
-        for claim in diff.claims
-        if claim.checked and claim.word != "missing"
-    ]
+    """What a test says about the paper's claims, and how many others there are; `repro diff` has them all."""
+    claims = [claim for claim in diff.claims if claim.checked]
+    tested = [claim for claim in claims if claim.p is not None]
+    others = Counter(claim.word for claim in claims if claim.p is None)
+    rest = f"- Of the other {others.total()} claims {others['holds']} **hold** by counting alone; {others['undecided']}"
+    rest += f" are **undecided**, most for want of a second seed; {others['missing']} are **missing** runs."
+    return [*(f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested), rest]
 
 
 def _between(readme: str, what: str, text: str) -> str:

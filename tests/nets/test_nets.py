@@ -1,5 +1,7 @@
 """The built nets: counts, shapes, shortcuts, initial weights."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -132,12 +134,13 @@ def test_initial_weights_are_he_normal(mode, fan):
 
 def test_scores_of_windows_average_to_the_forward_pass_on_the_size_it_was_trained_on():
     net = build(resnet(18, "A", "imagenet", classes=5)).eval()
+    near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)  # sums of many terms, in another order
     with torch.no_grad():
         one, many = torch.randn(1, 3, 224, 224), torch.randn(1, 3, 256, 320)
-        torch.testing.assert_close(net.scores(one)[:, :, 0, 0], net(one))
+        near(net.scores(one)[:, :, 0, 0], net(one))
         assert net.scores(many).shape == (1, 5, 2, 4)
         window = net.classifier(net.features(many)[:, :, 1:8, 3:10].mean((2, 3)))
-        torch.testing.assert_close(net.scores(many)[:, :, 1, 3], window)
+        near(net.scores(many)[:, :, 1, 3], window)
         assert net.scores(torch.randn(1, 3, 64, 64)).shape == (1, 5, 1, 1)  # a map smaller than the window
 
 

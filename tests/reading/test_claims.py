@@ -87,6 +87,14 @@ def test_nothing_finished_is_missing(places, group):
     assert found.evidence[0].said == "test_error: no run of plain-20 has finished"
 
 
+def test_a_claim_of_which_one_part_is_missing_has_no_p(places, group):
+    group(DEEP, 13.0)
+    group(SHALLOW, 9.5)
+    found = judge(places, Ordering("test_error", (DEEP, SHALLOW, PLAIN[32].limited(3))))
+    assert (found.word, found.p) == ("missing", None)
+    assert found.evidence[0].p < 0.05
+
+
 def test_one_seed_cannot_be_tested(places, group):
     group(DEEP, 13.0, seeds=1)
     group(SHALLOW, 9.5, seeds=1)

@@ -290,6 +290,18 @@ def test_every_format_starts_as_it_should_and_has_every_number(places, as_printe
     assert "K-2" in text
 
 
+def test_what_bars_several_numbers_is_said_once_under_the_table(places, finished):
+    for depth in (20, 32):
+        for run in SCALES["smoke"](RESNET[depth].run).repeated(2):
+            finished(run, test_error=40.0 + run.seed)
+    text = formatted(diff_of(places, table6.experiment, scale="smoke"), "md")
+    rows = [line for line in text.splitlines() if "not comparable" in line and line.startswith("|")]
+    assert len(rows) == 2
+    assert all("| (1) " in row for row in rows)
+    assert text.count("scale: smoke;") == 1
+    assert "- (1): scale: smoke; " in text
+
+
 def test_fail_on_looks_at_numbers_and_checked_claims(places, as_printed):
     as_printed(off=2.0)
     diff = diff_of(places, table6.experiment)

@@ -159,6 +159,13 @@ def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_cu
     assert not [name for name in lines_of(axes) if name.startswith("paper")]
 
 
+def test_axes_with_nothing_on_them_say_so(places, finished):
+    finish(finished, at(ONE, QUICK), {"plain-20": 30.0}, seeds=1)
+    assert "no run yet" not in [text.get_text() for text in figures.draw(ONE, collect(places), QUICK).axes[0].texts]
+    drawing = figures.draw(figure6.experiment, collect(places), QUICK)
+    assert [("no run yet" in [text.get_text() for text in axes.texts]) for axes in drawing.axes] == [False, True, True]
+
+
 def test_a_data_set_that_is_not_the_paper_s_is_named(places, finished):
     run = next(iter(ONE.panels[0].rows[0].runs))
     finished(run, curve(run, 9.0), data={"origin": "imported"}, test_error=9.0)

@@ -55,6 +55,12 @@ def test_markdown_is_a_table_whose_cells_are_text():
     assert text.splitlines()[3].endswith(":|")
 
 
+def test_a_paragraph_in_one_cell_does_not_make_every_row_of_markdown_as_long():
+    lines = render(sheet("word " * 100), "md").splitlines()
+    assert len(lines[4]) > 500
+    assert max(map(len, lines[2:4])) < 100
+
+
 def test_latex_is_booktabs_and_runs_nothing():
     text = render(sheet(HOSTILE), "latex")
     assert r"\toprule" in text
