@@ -9,16 +9,17 @@ from collections.abc import Sequence
 import click
 
 from repro.cli.columns import counted
-from repro.cli.options import json_option, print_json
+from repro.cli.options import json_option, one_scale_option, print_json
 from repro.errors import UserError
 from repro.folders import places
 
 
 @click.command()
 @click.argument("patterns", nargs=-1, required=True, metavar="PATTERN…")
+@one_scale_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def command(patterns: Sequence[str], yes: bool, as_json: bool) -> None:
+def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool) -> None:
     """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running one saves first.
 
     What is cancelled stays so until `repro submit` sends it again; it then carries on.
@@ -31,7 +32,7 @@ def command(patterns: Sequence[str], yes: bool, as_json: bool) -> None:
     from repro.cluster.state import states
 
     here = places()
-    found = [state for state in states(chosen(patterns, here, must_match=True), here) if state.live and state.job]
+    found = [state for state in states(chosen(patterns, here, True, scale), here) if state.live and state.job]
     if found and not yes:
         if not sys.stdin.isatty():
             raise UserError(f"{counted(len(found), 'run')} would be cancelled", "say `--yes`")

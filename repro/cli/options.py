@@ -63,6 +63,15 @@ def scale_option(default: str | None = "paper") -> Callable[..., Any]:
     )
 
 
+def one_scale_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    about = "Runs of this scale only: paper, quick or smoke."
+    return click.option("--scale", metavar="SCALE", help=about, shell_complete=_scales, callback=_known_scale)(function)
+
+
+def _known_scale(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else catalog.scale(name).name
+
+
 def seeds_option(about: str = "How many seeds of each run.") -> Callable[..., Any]:
     return click.option("--seeds", type=Whole(1, 1000), metavar="N", help=about)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repro import catalog
-from repro.cli.options import Whole, json_option, print_json
+from repro.cli.options import Whole, json_option, one_scale_option, print_json
 from repro.folders import places
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ _WORTH += ("job", "where", "train_error")
 
 @click.command()
 @click.argument("patterns", nargs=-1, metavar="[PATTERN…]")
+@one_scale_option
 @click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
 @click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
 @click.option("--every", type=Whole(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
 @json_option
-def command(patterns: Sequence[str], failed: bool, watch: bool, every: int, as_json: bool) -> None:
+def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
 
     For example:  repro status figure6 '!*110*'
     """
     while True:
-        found = _look(patterns, failed)
+        found = _look(patterns, scale, failed)
         if watch and sys.stdout.isatty():
             click.clear()
         _show(found, failed, as_json, patterns)
@@ -49,14 +50,14 @@ def command(patterns: Sequence[str], failed: bool, watch: bool, every: int, as_j
         time.sleep(every)
 
 
-def _look(patterns: Sequence[str], failed: bool) -> list[State]:
+def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[State]:
     from repro.cluster.choice import chosen
     from repro.cluster.state import states
 
     here = places()
     ours = (*catalog.NAMES, *catalog.GROUPS)
     must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
-    found = states(chosen(patterns, here, must_match), here)
+    found = states(chosen(patterns, here, must_match, scale), here)
     return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
 
 
@@ -158,9 +159,9 @@ def retry_command(state: State) -> str:
     """What sends or runs this run again."""
     from shlex import join
 
-    from repro.cluster.choice import selection_of
+    from repro.cluster.choice import scale_of, selection_of
 
-    words = [*selection_of(state.id, places()), "--scale", state.id.split(".")[-2]]
+    words = [*selection_of(state.id, places()), "--scale", scale_of(state.id)]
     if state.cluster:
         return join(["repro", "submit", *words, "--on", state.cluster, "--retry"])
     return join(["repro", "run", *words, "--only", state.id])

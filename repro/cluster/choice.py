@@ -21,8 +21,8 @@ Matches: TypeAlias = Callable[[str], bool]  # of a run's id
 _PATTERN = re.compile(r"!?[A-Za-z0-9._*?\[\]-]{1,200}")
 
 
-def chosen(patterns: Sequence[str], places: Places, must_match: bool = False) -> list[Folder]:
-    """The folders of runs that match one of the patterns, and none of those after `!`."""
+def chosen(patterns: Sequence[str], places: Places, must_match: bool = False, scale: str | None = None) -> list[Folder]:
+    """The folders of runs that match one of the patterns, and none of those after `!`; of one scale, if it is named."""
     for pattern in patterns:
         if not _PATTERN.fullmatch(pattern):
             raise UserError(
@@ -34,14 +34,22 @@ def chosen(patterns: Sequence[str], places: Places, must_match: bool = False) ->
     found = [
         folder
         for folder in folders
-        if (not wanted or any(match(folder.path.name) for match in wanted))
+        if scale in (None, scale_of(folder.path.name))
+        and (not wanted or any(match(folder.path.name) for match in wanted))
         and not any(match(folder.path.name) for match in unwanted)
     ]
     if must_match and not found:
         names = [folder.path.name for folder in folders]
         hint = did_you_mean(patterns[0] if patterns else "", [*names, *catalog.NAMES], "`repro status` lists the runs")
-        raise UserError(f"no run matches {shown(' '.join(patterns))}", hint)
+        at_scale = f" at scale {scale}" if scale else ""
+        raise UserError(f"no run matches {shown(' '.join(patterns))}{at_scale}", hint)
     return found
+
+
+def scale_of(run_id: str) -> str:
+    """The scale that a run's id names; nothing where it is no such id."""
+    parts = run_id.split(".")
+    return parts[-2] if len(parts) >= 4 else ""
 
 
 def selection_of(run_id: str, places: Places) -> list[str]:
@@ -75,9 +83,7 @@ def _of(name: str) -> Matches:
 
     def matches(run_id: str) -> bool:
         parts = run_id.split(".")
-        if len(parts) < 4:
-            return False
-        net, recipe, scale = parts[0], ".".join(parts[1:-2]), parts[-2]
+        net, recipe, scale = parts[0], ".".join(parts[1:-2]), scale_of(run_id)
         while (net, recipe, scale) not in kinds:
             shorter = next((recipe.removesuffix(f"-{each}") for each in variants if recipe.endswith(f"-{each}")), None)
             if not shorter:

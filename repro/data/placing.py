@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.errors import Lacking, UserError
-from repro.whole import cannot_write, for_the_group, make_folder, sync_folder
+from repro.whole import cannot_write, make_folder, share, sync_folder
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
 
@@ -22,8 +22,7 @@ def new_folder(place: Path) -> Iterator[Path]:
     try:
         make_folder(place.parent)
         temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
-        if for_the_group():
-            temporary.chmod(0o750)
+        share(temporary)
     except OSError as error:
         raise _no_room(place.parent, error) from error
     try:

@@ -44,6 +44,13 @@ def test_an_experiment_is_cancelled_whole_in_one_call(slurm: FakeSlurm, capsys: 
     assert slurm.arrays() == [[]]
 
 
+def test_another_scale_is_left_alone(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("cancel", "table6", "--scale", "quick", "--yes") == 2
+    assert "no run matches `table6` at scale quick" in capsys.readouterr().err
+    assert code("cancel", "table6", "--scale", "smoke", "--yes") == 0
+    assert slurm.arrays() == [[]]
+
+
 def test_a_job_number_is_a_pattern_too(slurm: FakeSlurm) -> None:
     assert code("cancel", "100_2", "--yes") == 0
     assert len(slurm.arrays()[0]) == 5

@@ -66,6 +66,8 @@ def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> 
         (["figure6", "!*56*"], {DONE.id, OTHER.id}),
         (["plain-*"], {FAILED.id, OTHER.id}),
         (["table2"], set()),
+        (["--scale", "smoke"], {DONE.id, FAILED.id, OTHER.id}),
+        (["figure6", "--scale", "quick"], set()),
     ],
 )
 def test_patterns_choose_runs(patterns: list[str], ids: set[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +95,13 @@ def test_a_pattern_that_matches_nothing_is_a_mistake(
         main(["status", pattern])
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"Error: no run matches `{pattern}`\n\nhint: {hint}\n"
+
+
+def test_a_scale_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "--scale", "smok"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "Error: no scale named `smok`\n\nhint: did you mean `smoke`?\n"
 
 
 def test_an_experiment_without_runs_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,21 +12,25 @@ import tempfile
 from pathlib import Path
 
 from tests.reliability.around import clock_jumps, cost, deep, secrets
+from tests.reliability.asked import signals
 from tests.reliability.disks import errors, full_disk, power
 from tests.reliability.dying import calls, kills, nowhere, slow_but_sure
 from tests.reliability.rot import flips, rows
 from tests.reliability.small import prepared
 from tests.reliability.trial import Figures
+from tests.reliability.typed import hostile, words
 from tests.reliability.writers import fences, races
 
 KINDS = {
     kind.__name__: kind
     for kind in (
         *(kills, calls, nowhere, slow_but_sure),
+        *(signals,),
         *(errors, power, full_disk),
         *(flips, rows),
         *(fences, races),
         *(cost, deep, secrets, clock_jumps),
+        *(hostile, words),
     )
 }
 

@@ -23,6 +23,7 @@ FULL: dict[str, tuple[int, ...]] = {
     "kills": (1000, 0),
     "calls": (1,),
     "errors": (1, 6),
+    "signals": (300, 0),
     "power": (1,),
     "flips": (10_000, 0),
     "rows": (),
@@ -32,6 +33,8 @@ FULL: dict[str, tuple[int, ...]] = {
     "cost": (),
     "deep": (),
     "secrets": (),
+    "hostile": (),
+    "words": (10_000, 0),
 }
 
 REASONS = {  # what one might expect otherwise, and why it is so
@@ -80,7 +83,7 @@ def table(figures: Figures) -> str:
     for name, (damage, often, became) in WORDS.items():
         if name in figures:
             found = {key: f"{value:,}" if isinstance(value, int) else value for key, value in figures[name].items()}
-            lines.append(f"| {damage} | {often.format(**found)} | {became.format(**found)} |")
+            lines.append(f"| {damage.format(**found)} | {often.format(**found)} | {became.format(**found)} |")
     return "\n".join(lines)
 
 
@@ -91,6 +94,11 @@ WORDS = {  # damage, how often, what became of it
         "each file operation fails: disk full, quota, I/O, read-only, no right, stale",
         "{failed_calls}, with {errors_each} of 6 errors each",
         "{unclear} unclear messages, {checkpoints_lost} checkpoints lost, {differing_bytes} bytes differ",
+    ),
+    "signals": (
+        "asked to stop, as SLURM does before it preempts, at a random moment",
+        "{asked} in {runs} runs",
+        "{iterations_trained_again} iterations trained again, {differing_bytes} bytes differ",
     ),
     "power": (
         "the power fails: every state the disk may be in",
@@ -121,6 +129,16 @@ WORDS = {  # damage, how often, what became of it
         "{seconds} s a time; {checkpoints} are kept",
     ),
     "secrets": ("secrets planted in the environment", "{planted}", "{found} found in what was written"),
+    "hostile": (
+        "{names} hostile names at each of {entrances} entrances",
+        "{typed}",
+        "{wrong_answers} wrong answers, {files_made} files made",
+    ),
+    "words": (
+        "lists of words from a grammar, most of them wrong",
+        "{typed}",
+        "{wrong_answers} tracebacks or unpublished exit codes, {files_made} files made",
+    ),
 }
 
 

@@ -46,6 +46,12 @@ def test_any_file_operation_may_fail_with_a_clear_message_and_nothing_is_lost():
     assert figures["differing_bytes"] == figures["temporaries_left"] == 0
 
 
+def test_asked_to_stop_at_any_moment_a_run_trains_no_iteration_twice():
+    figures = damage("signals", 20)
+    assert figures["asked"] >= 20
+    assert figures["iterations_trained_again"] == figures["differing_bytes"] == 0
+
+
 def test_a_power_cut_at_any_moment_keeps_what_was_saved():
     figures = damage("power", 3)
     assert figures["states"] >= 25
@@ -104,6 +110,14 @@ def test_the_deepest_net_is_saved_in_seconds_and_two_checkpoints_are_kept():
     assert figures["mebibytes"] <= 155
     assert figures["checkpoints"] == 2
     assert figures["seconds"] <= 15  # five on a machine that does nothing else
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [["hostile"], ["words", 500]], ids=lambda kind: kind[0])
+def test_whatever_is_typed_is_answered_and_makes_nothing(kind):
+    figures = damage(*kind)
+    assert figures["typed"] >= 500
+    assert figures["wrong_answers"] == figures["files_made"] == 0
 
 
 def test_a_clock_that_jumps_decides_nothing():

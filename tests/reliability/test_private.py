@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from repro.data.placing import new_folder
 from repro.folders import ROOT
 from repro.whole import write_whole
 
@@ -119,6 +120,15 @@ def test_our_group_may_read_if_we_say_so(tmp_path, mask, monkeypatch):
         os.umask(before)
     assert folders(tmp_path / "new") == {0o750}
     assert modes(tmp_path / "new") == {0o640}
+
+
+def test_a_folder_that_hands_on_its_group_has_data_sets_that_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2750)
+    with new_folder(shared / "images") as temporary:
+        assert temporary.stat().st_mode & 0o7777 == 0o2750
 
 
 def test_the_time_of_day_is_for_people_only():
