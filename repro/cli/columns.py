@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Collection, Sequence
@@ -23,6 +24,14 @@ def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> No
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         click.echo(cut("  ".join(cells).rstrip(), room))
+
+
+def text_width() -> int:
+    """How long a line of prose may be: the terminal's width, up to 100; anywhere else COLUMNS, or 80."""
+    if sys.stdout.isatty():
+        return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
+    asked = os.environ.get("COLUMNS", "")
+    return max(40, int(asked)) if asked.isdigit() else 80
 
 
 def cut(line: str, room: int) -> str:

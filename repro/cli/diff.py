@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from repro import catalog
+from repro.cli.columns import text_width
 from repro.cli.options import (
     experiments_argument,
     json_option,
@@ -82,7 +83,7 @@ def command(
     if as_json or form == "json":
         print_json(document(diff))
     elif form == "table":
-        click.echo(told(diff, _width(), _painted), nl=False)
+        click.echo(told(diff, text_width(), _painted), nl=False)
     else:
         click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
     if not (experiments or against or seeds or allow_mixed or strict):
@@ -108,15 +109,3 @@ def _painted(text: str, word: str) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, fg=COLOURS.get(word))
-
-
-def _width() -> int:
-    """COLUMNS, the terminal's own width up to 100, or 80."""
-    import shutil
-
-    return max(40, min(100, shutil.get_terminal_size((80, 24)).columns)) if sys.stdout.isatty() else _columns()
-
-
-def _columns() -> int:
-    asked = os.environ.get("COLUMNS", "")
-    return max(40, int(asked)) if asked.isdigit() else 80

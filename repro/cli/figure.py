@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import click
 
 from repro import catalog
+from repro.cli.columns import text_width
 from repro.cli.options import code_of, json_option, print_json, scale_of_results, scale_option, seeds_option
 from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Drawing, Figure, Skipped, at, runs_of
@@ -49,7 +52,7 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
         print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
     else:
         click.echo("\n".join(files))
-        click.echo(said, err=True)
+        click.echo(fill(said, text_width(), break_on_hyphens=False), err=True)
     wanted = runs_of(at(figure, at_scale, seeds))
     points, responses = (rows_of(frame, wanted) for frame in (collected.points, collected.responses))
     drawn = points[["train_error", "test_error"]].notna().any(axis=None) or responses["response"].notna().any()

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ def plan(experiments: Mapping[str, Sequence[Run]], places: Places, profile: Prof
     batches: dict[str, Batch] = {}
     seen = {run.id: look(places.run(run.id), places, batches) for run in unique}
     live = ask_for(list(seen.values()))
-    states = {name: judge(each, live.get(conf_of(each))) for name, each in seen.items()}
-    sendable = {run for run in unique if _sendable(states[run.id], wanted) and not _published(run, places, wanted)}
+    states = {name: _with_published(judge(each, live.get(conf_of(each))), places) for name, each in seen.items()}
+    sendable = {run for run in unique if _sendable(states[run.id], wanted)}
     arrays: list[tuple[str, tuple[Run, ...]]] = []
     for name, runs in experiments.items():
         mine = tuple(dict.fromkeys(run for run in runs if run in sendable))
@@ -146,8 +146,10 @@ def _sendable(state: State, wanted: Wanted) -> bool:
     return state.word in ("lacking", "interrupted")
 
 
-def _published(run: Run, places: Places, wanted: Wanted) -> bool:
-    return not wanted.again and places.finished(run.id)
+def _with_published(state: State, places: Places) -> State:
+    """A run that is published is done, whether or not it has a folder here."""
+    published = state.word != "done" and not state.live and places.finished(state.id)
+    return replace(state, word="done", reason="published") if published else state
 
 
 def _claim(

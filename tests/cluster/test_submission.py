@@ -122,7 +122,10 @@ def test_running_runs_are_left_alone_and_done_ones_skipped(here: Places, slurm: 
 
 def test_a_published_run_is_not_sent(here: Places) -> None:
     write_whole(here.published / RUNS[0].id / "final.json", to_json({}))
-    assert planned(here).runs == RUNS[1:]
+    found = planned(here)
+    assert found.runs == RUNS[1:]
+    assert [(state.word, state.reason) for state in found.left] == [("done", "published")]
+    assert planned(here, Wanted(again=True)).runs == RUNS
 
 
 def test_a_run_of_two_experiments_goes_with_the_first(here: Places) -> None:
