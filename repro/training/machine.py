@@ -26,6 +26,7 @@ from repro.whole import read_json
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
+COMPUTES = ("nets", "data", "training", "evaluation")  # with the ground floor, all that a number passes through
 ASK_EVERY = 10.0  # seconds between two questions to the GPU's driver
 
 
@@ -126,11 +127,13 @@ def provenance(
 
 @cache
 def code_hash() -> str:
-    """A digest of the sources that can move a number."""
-    digest = hashlib.sha256()
-    for folder in ("repro", "experiments"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    """A digest of the sources that can move a number. What sends a run, or reads it, cannot; and what its pages and
+    recipes say of it is in its id."""
+    digest, package = hashlib.sha256(), ROOT / "repro"
+    for path in sorted(
+        [*package.glob("*.py"), *(path for name in COMPUTES for path in (package / name).rglob("*.py"))]
+    ):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
