@@ -151,6 +151,7 @@ def on(*options: str) -> list[str]:
         *(([*DRY, "--memory", m], f"`memory` is `{m}`{EXAMPLE}", None) for m in ("0", "12XB", "-1G", "1e9G")),
         ([*DRY, "--gpus", "-1"], "`--gpus` cannot be `-1`", "it is a whole number, 0 or more"),
         ([*DRY, "--gpus", "9999"], f"`gpus` is `9999`{EXAMPLE}", "it is 0 to 64"),
+        *(([*DRY, "--pack", p], f"`pack` is `{p}`{EXAMPLE}", "it is 1 to 64, or auto") for p in ("0", "x", "1.5", "")),
         ([*DRY, "--max-parallel", "0"], f"`max_parallel` is `0`{EXAMPLE}", None),
         ([*DRY, "--partition", "a\nb"], f"`partition` is `a\\nb`{EXAMPLE}", WORDS),
         ([*DRY, "--account", "$(id)"], f"`account` is `$(id)`{EXAMPLE}", WORDS),

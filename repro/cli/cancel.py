@@ -22,30 +22,36 @@ from repro.folders import places
 def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool) -> None:
     """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running one saves first.
 
-    What is cancelled stays so until `repro submit` sends it again; it then carries on.
+    Runs that share a job end together. What is cancelled stays so until `repro submit` sends it again; it then carries
+    on.
 
     For example:  repro cancel figure6 '!*110*'
     """
     from repro.cluster import queue
-    from repro.cluster.choice import chosen
+    from repro.cluster.choice import beside, chosen
     from repro.cluster.claims import newest
     from repro.cluster.state import states
 
     here = places()
-    found = [state for state in states(chosen(patterns, here, True, scale), here) if state.live and state.job]
+    folders = chosen(patterns, here, True, scale)
+    found = [state for state in states(folders, here) if state.live and state.job]
+    jobs = {state.job for state in found}
+    sharing = [state for state in states(beside(folders, here), here) if state.live and state.job in jobs]
+    said = counted(len(found), "run") + (f", and {len(sharing)} that share their jobs" if sharing else "")
     if found and not yes:
         if not sys.stdin.isatty():
-            raise UserError(f"{counted(len(found), 'run')} would be cancelled", "say `--yes`")
-        click.confirm(f"Cancel {counted(len(found), 'run')}?", abort=True, err=True)
+            raise UserError(f"{said} would be cancelled", "say `--yes`")
+        click.confirm(f"Cancel {said}?", abort=True, err=True)
+    found += sharing
     by_cluster: dict[str | None, list[str]] = defaultdict(list)
     for state in found:
         claim = newest(here.run(state.id))
         by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
-    for conf, jobs in by_cluster.items():
-        queue.ask(["scancel", *jobs], conf)
+    for conf, names in by_cluster.items():
+        queue.ask(["scancel", *dict.fromkeys(names)], conf)
     if as_json:
         print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
         return
     for state in found:
         click.echo(f"{state.id}\t{state.job}")
-    click.echo(f"cancelled {counted(len(found), 'run')}" if found else "nothing runs or waits among these", err=True)
+    click.echo(f"cancelled {said}" if found else "nothing runs or waits among these", err=True)

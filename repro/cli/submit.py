@@ -38,6 +38,7 @@ _ASKED = (  # option, key of the profile, what it is
     ("--time", "time", "Time limit: 90 (minutes), 1:30:00, 2-12:00:00."),
     ("--memory", "memory", "Memory of each node: 16GB."),
     ("--constraint", "constraint", "Features that a node must have."),
+    ("--pack", "pack", "Runs alike but for the seed that share a job and its GPU: a number, or auto."),
     ("--exclude", "exclude", "Nodes to avoid."),
 )
 _COUNTED = (
@@ -174,10 +175,14 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
     """Say what it will cost, warn of what may go wrong, and ask above the profile's limits."""
     from repro.cluster.cost import estimate
     from repro.cluster.foresight import foreseen, most_memory
+    from repro.cluster.packs import packs
 
     hours, runs = estimate(plan.runs, here, profile), counted(len(plan.runs), "run")
-    click.echo(f"{runs} in {counted(len(plan.arrays), 'array')}, {hours}, {most_memory(plan.runs, profile)}", err=True)
-    for trouble in foreseen(plan.runs, here, profile):
+    jobs = [element for _, some in plan.arrays for element in packs(some, profile)]
+    sharing = f" ({counted(len(jobs), 'job')})" if len(jobs) < len(plan.runs) else ""
+    arrays = counted(len(plan.arrays), "array")
+    click.echo(f"{runs} in {arrays}{sharing}, {hours}, {most_memory(jobs, profile)}", err=True)
+    for trouble in foreseen(jobs, here, profile):
         click.echo(f"Warning: {trouble}", err=True)
     if yes or (len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours):
         return
@@ -198,7 +203,10 @@ def _sent(plan: Plan, here: Places, profile: Profile, wanted: Wanted) -> list[Se
         for each in submission.send(plan, here, profile, wanted):
             sent.append(each)
             if each.array:
-                click.echo(f"sent {counted(len(each.runs), 'run')} as array {each.array} ({each.batch})", err=True)
+                jobs = f" of {counted(each.jobs, 'job')}" if each.jobs < len(each.runs) else ""
+                click.echo(
+                    f"sent {counted(len(each.runs), 'run')} as array {each.array}{jobs} ({each.batch})", err=True
+                )
             if each.taken:
                 click.echo(f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment", err=True)
     except (KeyboardInterrupt, UserError):

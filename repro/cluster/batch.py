@@ -1,6 +1,6 @@
 """A batch: one array of runs, as a folder that is complete before the scheduler hears of it.
 
-runs.json             the ids of its runs; an element's index is the place of its run
+runs.json             the ids of its runs, element by element: one each, or several that share a job
 sent.json             the array's number, as soon as SLURM has given one
 …_submission.sh       exactly what was sent
 JOB_INDEX_RANK_log.out, .err      what SLURM kept of each element; a requeued one appends
@@ -45,13 +45,27 @@ class Batch:
         return self.path.name
 
     @cached_property
+    def elements(self) -> list[list[str]]:
+        """The ids of the runs of each element; none where the batch was withdrawn."""
+        record = read_json(self.path / "runs.json") or {"elements": []}
+        elements = record.get("elements") or [
+            [run] for run in record.get("runs", [])
+        ]  # as it was until runs shared one
+        return [[checked_name(run, "a run") for run in element] for element in elements]
+
+    @property
     def runs(self) -> list[str]:
-        """The ids of its runs; none where the batch was withdrawn."""
-        record = read_json(self.path / "runs.json")
-        return [checked_name(run, "a run") for run in record["runs"]] if record else []
+        """The ids of its runs."""
+        return list(self._indices)
 
     def index(self, run_id: str) -> int | None:
+        """The element that has this run."""
         return self._indices.get(run_id)
+
+    def beside(self, run_id: str) -> list[str]:
+        """The runs that share a job with this one, itself included."""
+        index = self.index(run_id)
+        return [run_id] if index is None else self.elements[index]
 
     @cached_property
     def array(self) -> str | None:
@@ -59,9 +73,10 @@ class Batch:
         record = read_json(self.path / "sent.json")
         return str(record["array"]) if record else None
 
-    def declare(self, runs: Iterable[str], about: dict[str, Any]) -> bool:
+    def declare(self, elements: Iterable[Iterable[str]], about: dict[str, Any]) -> bool:
         """Write down which runs it has: once, before it is sent."""
-        return create(self.path / "runs.json", to_json({"schema": SCHEMA, "runs": list(runs)} | about))
+        whole = {"schema": SCHEMA, "elements": [list(element) for element in elements]}
+        return create(self.path / "runs.json", to_json(whole | about))
 
     def sent(self, array: str) -> None:
         write_whole(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
@@ -82,4 +97,4 @@ class Batch:
 
     @cached_property
     def _indices(self) -> dict[str, int]:
-        return {run: index for index, run in enumerate(self.runs)}
+        return {run: index for index, element in enumerate(self.elements) for run in element}

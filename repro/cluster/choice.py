@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from repro import catalog
 from repro.cluster.batch import Batch, jobs_folder
+from repro.cluster.claims import newest
 from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Skipped, at, runs_of
 from repro.folders import Folder, Places, run_folders
@@ -44,6 +45,14 @@ def chosen(patterns: Sequence[str], places: Places, must_match: bool = False, sc
         at_scale = f" at scale {scale}" if scale else ""
         raise UserError(f"no run matches {shown(' '.join(patterns))}{at_scale}", hint)
     return found
+
+
+def beside(folders: Sequence[Folder], places: Places) -> list[Folder]:
+    """The folders of other runs that were sent to share a job with one of these."""
+    claims = {folder.path.name: claim.batch for folder in folders if (claim := newest(folder))}
+    batches = {name: Batch(jobs_folder(places) / name) for name in set(claims.values())}
+    names = dict.fromkeys(name for run_id, batch in claims.items() for name in batches[batch].beside(run_id))
+    return [places.run(name) for name in names if name not in claims]
 
 
 def scale_of(run_id: str) -> str:
@@ -100,5 +109,6 @@ def _of_array(job: str, places: Places) -> set[str]:
     for path in sorted(jobs_folder(places).glob("*/sent.json"), reverse=True):
         batch = Batch(path.parent)
         if batch.array == array:
-            return {run for number, run in enumerate(batch.runs) if not index or number == int(index)}
+            elements = enumerate(batch.elements)
+            return {run for number, element in elements if not index or number == int(index) for run in element}
     return set()

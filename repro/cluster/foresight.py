@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from repro.architecture import cost
 from repro.cluster.cards import card
 from repro.cluster.disk import node_local, write_speed
+from repro.cluster.packs import Element
 from repro.cluster.past import recorded
 from repro.cluster.profile import Profile
 from repro.folders import Places
@@ -18,27 +19,27 @@ from repro.spec import Run
 WRAPPING = 3e-9  # seconds a byte of a checkpoint, to serialise it and take its SHA-256
 
 
-def foreseen(runs: Sequence[Run], places: Places, profile: Profile) -> Iterator[str]:
+def foreseen(elements: Sequence[Element], places: Places, profile: Profile) -> Iterator[str]:
     """Each trouble in a sentence, with what to do. Writes and removes one file, to see how fast the disk is."""
     kind = node_local(places.results)
     if kind and profile.slurm_conf is None:
         yield f"results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`"
-    yield from _memory(runs, profile)
-    yield from _saving(runs, places, profile)
+    yield from _memory(elements, profile)
+    yield from _saving([run for element in elements for run in element], places, profile)
 
 
-def most_memory(runs: Sequence[Run], profile: Profile) -> str:
-    """What the largest of the runs needs, in words."""
-    most = [needs(run, profile) for run in runs]
+def most_memory(elements: Sequence[Element], profile: Profile) -> str:
+    """What the largest of the jobs needs, in words."""
+    most = [needs(element, profile) for element in elements]
     gpu, host = max(each.gpu for each in most), max(each.host for each in most)
     return f"up to {gib(gpu)} of a GPU's memory" if profile.on_gpu else f"up to {gib(host)} of a node's memory"
 
 
-def needs(run: Run, profile: Profile) -> Memory:
-    """What the run needs of each node's memory, and of each of its GPUs'."""
-    each = memory(run, profile.on_gpu, profile.nodes * profile.processes)
+def needs(element: Element, profile: Profile) -> Memory:
+    """What a job with these runs needs of each node's memory, and of each of its GPUs'."""
+    each = [memory(run, profile.on_gpu, profile.nodes * profile.processes) for run in element]
     sharing = math.ceil(profile.processes / max(1, profile.gpus))
-    return Memory(each.host * profile.processes, each.gpu * sharing)
+    return Memory(sum(one.host for one in each) * profile.processes, sum(one.gpu for one in each) * sharing)
 
 
 def seconds_to_save(net: Net, speed: float) -> float:
@@ -47,14 +48,14 @@ def seconds_to_save(net: Net, speed: float) -> float:
     return size / speed + size * WRAPPING
 
 
-def _memory(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
-    host, hungriest = max((needs(run, profile).host, run.net.name) for run in runs)
+def _memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
+    host, hungriest = max((needs(element, profile).host, _named(element)) for element in elements)
     if profile.memory_bytes and host > profile.memory_bytes:
         yield (
             f"{hungriest} needs about {gib(host)} of a node's memory, and {profile.memory} are asked for: "
             f"`--memory {math.ceil(1.2 * host / GIB)}GB`"
         )
-    gpu, hungriest = max((needs(run, profile).gpu, run.net.name) for run in runs)
+    gpu, hungriest = max((needs(element, profile).gpu, _named(element)) for element in elements)
     known = card(profile.gpu_type or "")
     if known and gpu > known.memory * 1e9:
         yield (
@@ -62,6 +63,11 @@ def _memory(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
             f"{known.memory} GB: ask for a larger one, or share the batch with more `--gpus` and `--processes` (each "
             "then normalises its own share)"
         )
+
+
+def _named(element: Element) -> str:
+    """`resnet-20`, or `a job of 4 runs of resnet-20`."""
+    return f"a job of {len(element)} runs of {element[0].net.name}" if len(element) > 1 else element[0].net.name
 
 
 def _saving(runs: Sequence[Run], places: Places, profile: Profile) -> Iterator[str]:

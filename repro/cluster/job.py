@@ -1,4 +1,4 @@
-"""What an element of an array does: train its run, from wherever it was left.
+"""What an element of an array does: train its run, or the few that share it, from wherever they were left.
 
 It may be killed at any moment and started again. The state is in the run's folder; nothing is pickled. A signal only
 raises a flag, and training saves between two iterations; what follows depends on which signal it was:
@@ -32,13 +32,13 @@ def main() -> int:
     if not batch.runs:
         say("this batch was withdrawn; nothing to do")
         return 0
-    run_id = batch.runs[index]
+    run_ids = batch.elements[index]
     rank = int(os.environ.get("SLURM_PROCID", "0"))
     where = f"{os.environ.get('SLURMD_NODENAME', socket.gethostname())} · process {rank} · code {_code()}"
-    banner = f"── {run_id} · job {job_id()} · start {_restarts() + 1} · {where} ──"
+    banner = f"── {', '.join(run_ids)} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
     print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
-    code = train(run_id, batch, index, stop)
+    code = train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
     if stop.reason == "SIGTERM" and code == RESUMABLE:
         wait_to_be_killed()
     return code
@@ -78,6 +78,31 @@ def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
         return error.code
     say("done")
     return 0
+
+
+def train_all(run_ids: list[str], stop: Stop) -> int:
+    """Train the runs that share this element; the exit code is the worst of theirs.
+
+    One that failed before the others were requeued has said why: it waits for `--retry`.
+    """
+    from repro.cluster import packed
+    from repro.cluster.staging import staged
+    from repro.errors import UserError
+    from repro.folders import places
+    from repro.spec import from_definition
+    from repro.whole import read_json
+
+    here = places()
+    try:
+        again = [run_id for run_id in run_ids if not (_restarts() and here.run(run_id).failed.exists())]
+        runs = [from_definition(read_json(here.run(run_id).definition)) for run_id in again]
+        over, code = packed.train_all(runs, staged(here, runs[0].recipe.dataset), stop, say)
+    except UserError as error:
+        say(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
+        return error.code
+    if over:
+        return code
+    return RESUMABLE if stop.reason == "SIGTERM" else requeue()
 
 
 def requeue() -> int:

@@ -21,6 +21,7 @@ from repro.errors import UserError, did_you_mean, shown
 from repro.limits import checked_name
 
 LONGEST = 365 * 24 * 60  # minutes
+MOST_PACKED = 64  # runs in one job
 
 _WORD = re.compile(r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}")  # no quotes, blanks, $, `, ;, \ or control characters
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -51,6 +52,7 @@ class Profile:
     gpu_flag: Literal["gpus-per-node", "gres"] = "gpus-per-node"
     nodes: int = 1
     processes: int = 1  # on a node; several train one run together
+    pack: int | Literal["auto"] = 1  # runs that differ in their seed alone, and share a job and its GPU
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again
     setup: tuple[str, ...] = ()  # shell lines before the run
@@ -72,6 +74,7 @@ class Profile:
         for key, low, high in _RANGES:
             if not low <= getattr(self, key) <= high:
                 raise UserError(f"`{key}` is {shown(getattr(self, key))}", f"it is {low} to {high}")
+        self._check_pack()
         for line in (*self.setup, *self.container, *filter(None, (self.python, self.scratch, self.slurm_conf))):
             _check_text("setup, container, python, scratch or slurm_conf", line)
         for name, value in self.environment.items():
@@ -79,6 +82,19 @@ class Profile:
                 raise UserError(f"{shown(name)} is not the name of a variable", "letters, digits and `_`")
             _check_text(f"environment.{name}", value)
         _check_sbatch(self.sbatch)
+
+    def _check_pack(self) -> None:
+        """Runs that share a job share one GPU, and have a process each."""
+        if self.pack == "auto" or self.pack == 1:
+            return
+        if not 1 <= self.pack <= MOST_PACKED:
+            raise UserError(f"`pack` is {shown(self.pack)}", f"it is 1 to {MOST_PACKED}, or auto")
+        if self.gpus > 1 or self.nodes * self.processes > 1:
+            processes, gpus = self.nodes * self.processes, self.nodes * self.gpus
+            raise UserError(
+                f"`pack` is {shown(self.pack)}, and a job has {processes} processes and {gpus} GPUs",
+                "runs that share a job share one GPU and have one process each: ask for one of each",
+            )
 
     @property
     def on_gpu(self) -> bool:
@@ -201,6 +217,8 @@ def _convert(values: dict[str, Any]) -> Profile:
         if isinstance(time, bool) or not isinstance(time, (int, str)):
             raise UserError(f"{shown(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`")
         values = values | {"time": parse_time(time)}
+    if "pack" in values:
+        values = values | {"pack": _pack(values["pack"])}
     if isinstance(values.get("container"), str):
         values = values | {"container": shlex.split(values["container"])}
     try:
@@ -209,6 +227,14 @@ def _convert(values: dict[str, Any]) -> Profile:
         # msgspec wraps what __post_init__ raises; a UserError is not a ValueError, so it passes as it is.
         where = str(error).replace("$.", "")
         raise UserError(f"wrong type in a profile: {where}", "compare with `slurm/example.toml`") from None
+
+
+def _pack(value: Any) -> Any:
+    """A number, also as the command line has it, or `auto`."""
+    known = value == "auto" or (isinstance(value, int) and not isinstance(value, bool))
+    if known or (isinstance(value, str) and value.isascii() and value.isdigit()):
+        return value if known else int(value)
+    raise UserError(f"`pack` is {shown(value)}", f"it is 1 to {MOST_PACKED}, or auto")
 
 
 def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:

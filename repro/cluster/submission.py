@@ -23,6 +23,7 @@ from repro.cluster.array import array_for
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, take, withdraw
 from repro.cluster.frozen import freeze, frozen_folder
+from repro.cluster.packs import packs
 from repro.cluster.profile import Profile
 from repro.cluster.state import State, conf_of, judge, look
 from repro.cluster.state import ask as ask_for
@@ -62,6 +63,7 @@ class Sent:
     batch: str
     array: str
     runs: tuple[str, ...]
+    jobs: int
     taken: tuple[str, ...]  # runs that somebody else sent in the meantime
 
 
@@ -88,7 +90,7 @@ def texts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
     code = frozen_folder(places)
     for experiment, runs in planned.arrays:
         folder = next(_batch_folders(places, _batch_name(experiment, runs, code)))
-        yield array_for(folder, len(runs), places, profile, code).text
+        yield array_for(folder, len(packs(runs, profile)), places, profile, code).text
 
 
 def verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
@@ -121,17 +123,18 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
             taken = tuple(run.id for run in runs if run.id not in claimed)
             if not claimed:
                 shutil.rmtree(batch.path)
-                yield Sent(batch.name, "", (), taken)
+                yield Sent(batch.name, "", (), 0, taken)
                 continue
-            batch.declare(claimed, _about(experiment, profile, code, wanted))
-            array = _submit(batch, len(claimed), places, profile, code)
+            elements = packs([run for run in runs if run.id in claimed], profile)
+            batch.declare(([run.id for run in each] for each in elements), _about(experiment, profile, code, wanted))
+            array = _submit(batch, len(elements), places, profile, code)
         except BaseException:
             for run_id, claim in claimed.items():
                 withdraw(places.run(run_id), claim)
             shutil.rmtree(batch.path, ignore_errors=True)
             raise
         batch.sent(array)
-        yield Sent(batch.name, array, tuple(claimed), taken)
+        yield Sent(batch.name, array, tuple(claimed), len(elements), taken)
 
 
 def _about(experiment: str, profile: Profile, code: Path, wanted: Wanted) -> dict[str, Any]:

@@ -51,6 +51,18 @@ def test_another_scale_is_left_alone(slurm: FakeSlurm, capsys: pytest.CaptureFix
     assert slurm.arrays() == [[]]
 
 
+def test_runs_that_share_a_job_end_together_and_are_counted(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "3", "--pack", "2", "--yes") == 0
+    assert "sent 12 runs as array 101 of 6 jobs" in capsys.readouterr().err
+    assert code("cancel", "resnet-20.*.s1*", "--yes") == 0
+    said = capsys.readouterr()
+    assert [line.rpartition(".s")[2][0] for line in said.out.splitlines()] == ["1", "2"]
+    assert said.err == "cancelled 1 run, and 1 that share their jobs\n"
+    assert len(slurm.arrays()[1]) == 5
+
+
 def test_a_job_number_is_a_pattern_too(slurm: FakeSlurm) -> None:
     assert code("cancel", "100_2", "--yes") == 0
     assert len(slurm.arrays()[0]) == 5

@@ -32,7 +32,7 @@ def folder(here: Places) -> Folder:
 @pytest.fixture
 def batch(tmp_path: Path) -> Batch:
     made = Batch(tmp_path / "jobs" / "one")
-    made.declare([RUN], {})
+    made.declare([[RUN]], {})
     return made
 
 

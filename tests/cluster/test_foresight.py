@@ -23,7 +23,7 @@ HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk wi
 
 
 def said(here: Places, profile: Profile, *runs: Run) -> str:
-    return "\n".join(foreseen(runs, here, profile))
+    return "\n".join(foreseen([(run,) for run in runs], here, profile))
 
 
 def past(here: Places, run: Run, device: str, **facts: float) -> None:
@@ -41,7 +41,7 @@ def test_memory_that_is_too_little_is_named_with_what_to_ask_for(here: Places) -
 
 
 def test_processes_share_a_batch_and_a_nodes_memory(here: Places) -> None:
-    one, two = (needs(LARGE, Profile("mine", gpus=0, processes=count)).host for count in (1, 2))
+    one, two = (needs((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2))
     assert one < two < 2 * one
 
 
@@ -92,8 +92,8 @@ def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
 
 
 def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
-    assert most_memory([SMALL, LARGE], Profile("mine")).endswith("GiB of a GPU's memory")
-    assert most_memory([SMALL], Profile("mine", environment={"REPRO_DEVICE": "cpu"})).endswith("of a node's memory")
+    assert most_memory([(SMALL,), (LARGE,)], Profile("mine")).endswith("GiB of a GPU's memory")
+    assert most_memory([(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})).endswith("of a node's memory")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def state(here: Places) -> State:
 def submitted(here: Places, slurm: FakeSlurm | None = None, state: str = "PENDING", started: bool = False) -> Batch:
     """The run in a batch of one, known to SLURM as 100_0."""
     batch = Batch(jobs_folder(here) / "one")
-    batch.declare([RUN], {"experiment": "table6"})
+    batch.declare([[RUN]], {"experiment": "table6"})
     batch.sent("100")
     take(here.run(RUN), Claim.ours("one", "mine", None), None)
     if slurm:
@@ -137,7 +137,7 @@ def test_without_a_scheduler_the_files_are_shown_and_it_says_so(here: Places) ->
 
 @pytest.mark.usefixtures("slurm")
 def test_a_run_that_is_being_sent_says_by_whom(here: Places) -> None:
-    Batch(jobs_folder(here) / "one").declare([RUN], {})
+    Batch(jobs_folder(here) / "one").declare([[RUN]], {})
     take(here.run(RUN), Claim.ours("one", "mine", None), None)
     assert state(here).word == "queued"
     assert f"process {os.getpid()}" in state(here).reason
@@ -163,7 +163,7 @@ def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> Non
     for number, conf in enumerate((None, "/elsewhere/slurm.conf", "/elsewhere/slurm.conf")):
         run = RUN.replace("s0", f"s{number}")
         batch = Batch(jobs_folder(here) / f"batch-{number}")
-        batch.declare([run], {})
+        batch.declare([[run]], {})
         batch.sent(str(number))
         take(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
     states([here.run(RUN.replace("s0", f"s{number}")) for number in range(3)], here)

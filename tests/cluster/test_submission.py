@@ -15,6 +15,7 @@ import pytest
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster import submission
+from repro.cluster.choice import chosen
 from repro.cluster.profile import Profile
 from repro.cluster.submission import Plan, Sent, Wanted, plan, send, texts
 from repro.errors import UserError
@@ -133,6 +134,14 @@ def test_a_run_of_two_experiments_goes_with_the_first(here: Places) -> None:
     assert found.arrays == (("table6", RUNS[:2]), ("figure6", RUNS[2:]))
 
 
+def test_runs_that_differ_in_their_seed_alone_can_share_a_job(here: Places, slurm: FakeSlurm) -> None:
+    (array,) = sent(here, profile=Profile("mine", pack=2))
+    assert (len(array.runs), array.jobs) == (3, 2)
+    assert [len(jobs) for jobs in slurm.arrays()] == [2]
+    assert [state.job for state in planned(here).left] == ["100_0", "100_0", "100_1"]
+    assert {folder.path.name for folder in chosen(["100_0"], here)} == {run.id for run in RUNS[:2]}
+
+
 def test_an_array_is_cut_at_the_schedulers_limit(here: Places) -> None:
     assert [len(runs) for _, runs in planned(here, size=2).arrays] == [2, 1]
 
@@ -215,7 +224,7 @@ def test_of_many_submitters_at_once_each_run_is_sent_by_one(here: Places, slurm:
         submitter.communicate("go\n", timeout=120)
     assert [submitter.returncode for submitter in submitters] == [0] * 8
     jobs = [job for jobs in slurm.arrays() for job in jobs]
-    names = [read_json(here.results / "jobs" / job["batch"] / "runs.json")["runs"][job["index"]] for job in jobs]
+    names = [read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0] for job in jobs]
     assert sorted(names) == sorted(run.id for run in RUNS)
 
 

@@ -89,4 +89,4 @@ def test_sending_a_thousand_runs_says_what_was_sent_and_each_is_sent_once(here: 
 def sent(here: Places, slurm: FakeSlurm) -> list[str]:
     """Every run that is in the queue, as often as it is there."""
     jobs = [json.loads(line) for path in slurm.folder.glob("array-*.json") for line in path.read_text().splitlines()]
-    return [read_json(here.results / "jobs" / job["batch"] / "runs.json")["runs"][job["index"]] for job in jobs]
+    return [read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0] for job in jobs]

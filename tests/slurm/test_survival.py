@@ -64,6 +64,21 @@ def test_sigterm_saves_and_waits_and_a_cancelled_run_never_comes_back_by_itself(
     assert unbroken.equals(cluster.places)
 
 
+def test_runs_that_share_a_job_save_and_carry_on_together(cluster: Cluster, unbroken: Unbroken) -> None:
+    runs = [long_run(seed) for seed in (0, 1)]
+    (sent,) = cluster.send(*runs, pack=2)
+    assert (len(sent.runs), sent.jobs) == (2, 1)
+    (job,) = {cluster.under_way(run) for run in runs}
+    cluster.slurm("scancel", "--signal=USR2", job)
+    for run in runs:
+        until(lambda run=run: cluster.state(run).word == "queued", 20, "the job to be queued again", cluster, run)
+        assert read_json(cluster.places.run(run.id).progress)["state"] == "stopped"
+    cluster.start_now(job)
+    cluster.done(*runs)
+    assert {read_json(cluster.places.run(run.id).final)["provenance"]["attempts"] for run in runs} == {2}
+    assert unbroken.equals(cluster.places)
+
+
 def test_killed_without_a_word_it_is_lost_not_requeued_and_carries_on_with_retry(
     cluster: Cluster, unbroken: Unbroken
 ) -> None:
