@@ -73,6 +73,7 @@ _CAUSES = (
     (("data set", "repro data prepare"), "the data set is missing or damaged: `repro data check` says which"),
     (("no space left", "disk quota", "disk full"), "the disk is full: free some space and send it again"),
     (("not finite", "non-finite", "is nan", "became nan"), "training diverged: the loss became NaN or infinite"),
+    (("busy or unavailable",), "its GPU admits one process only: `--pack 1`, or CUDA's MPS"),
     (("nccl", "gloo", "first process of this job"), "the processes could not reach each other"),
     (("modulenotfounderror", "command not found"), "the job's environment lacks something: see `setup` in the profile"),
     (("nvidia driver", "no kernel image"), "this torch does not fit the GPU or its driver: see `repro doctor`"),

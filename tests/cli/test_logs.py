@@ -102,6 +102,7 @@ def test_following_shows_what_is_appended(here: Places) -> None:
         (["Error: no data set `cifar10`"], "the data set is missing"),
         (["OSError: No space left on device"], "the disk is full"),
         (["the training loss is not finite at iteration 3"], "training diverged"),
+        (["CUDA-capable device(s) is/are busy or unavailable"], "its GPU admits one process only"),
         (["NCCL error: unhandled system error"], "could not reach each other"),
         (["ModuleNotFoundError: No module named 'torch'"], "environment lacks something"),
         (["srun: error: gpu1: task 0: Killed"], "killed, probably for memory"),

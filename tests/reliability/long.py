@@ -92,7 +92,7 @@ WORDS = {  # damage, how often, what became of it
     "calls": ("`kill -9` at each file operation of a run", "{kills}", "{differing_bytes} bytes differ"),
     "errors": (
         "each file operation fails: disk full, quota, I/O, read-only, no right, stale",
-        "{failed_calls}, with {errors_each} of 6 errors each",
+        "{failed_calls}: {errors_each} of the 6 at each",
         "{unclear} unclear messages, {checkpoints_lost} checkpoints lost, {differing_bytes} bytes differ",
     ),
     "signals": (
