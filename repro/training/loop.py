@@ -20,6 +20,7 @@ from repro.folders import Places
 from repro.spec import Run
 from repro.stop import Stop, Stopped
 from repro.training.attempt import Attempt, Bystander
+from repro.training.interruptible import Interruptible
 from repro.training.machine import Pace, prepare, provenance
 from repro.training.schedule import rate
 from repro.training.state import State
@@ -87,13 +88,17 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
         if at_end or stopping or processes.agreed(pace.should_save(), state.iteration, device):
             with pace.saving():
                 attempt.save(state.snapshot(pace.seconds))
-        if stopping and not at_end:
-            attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
-            raise Stopped(stop.reason or "another process", state.iteration)
+        if stopping:
+            raise _stopped(stop, state, attempt)
         attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
 
+    def may_go_on() -> None:
+        """All that training made is saved, so measuring may end at any batch; several processes only end together."""
+        if stop.reason and processes.count() == 1:
+            raise _stopped(stop, state, attempt)
+
     attempt.progress("measuring", state.iteration, **state.facts())
-    measured = measure(run, state.net, source, attempt.folder, attempt.check)
+    measured = measure(run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check)
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.warm_up.facts()
@@ -101,3 +106,9 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     return attempt.finish(measured)
+
+
+def _stopped(stop: Stop, state: State, attempt: Attempt) -> Stopped:
+    """Say where it was stopped, everything saved."""
+    attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
+    return Stopped(stop.reason or "another process", state.iteration)

@@ -9,6 +9,7 @@ from repro.net import plain
 from repro.spec import Run
 from repro.training import Stop, Stopped, train
 from repro.training.checkpoint import load
+from repro.whole import read_json
 
 
 class StopAt(Stop):
@@ -50,6 +51,28 @@ def unbroken(tiny, tmp_path):
 def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks, tiny, here, unbroken):
     with pytest.raises(Stopped):
         train(tiny, here, StopAt(looks))
+    assert not here.run(tiny.id).final.exists()
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+def test_a_run_that_is_stopped_while_it_is_measured_ends_at_once_and_is_measured_when_it_goes_on(
+    batches, tiny, here, unbroken
+):
+    class WhileMeasured(Stop):
+        def __init__(self) -> None:
+            self.looks = 0
+
+        @property
+        def reason(self) -> str | None:
+            progress = read_json(here.run(tiny.id).progress)
+            self.looks += progress is not None and progress["state"] in ("measuring", "stopped")
+            return "test" if self.looks > batches else None
+
+    with pytest.raises(Stopped):
+        train(tiny, here, WhileMeasured())
+    assert read_json(here.run(tiny.id).progress)["state"] == "stopped"
     assert not here.run(tiny.id).final.exists()
     train(tiny, here)
     assert_same(trace(here, tiny), unbroken)
