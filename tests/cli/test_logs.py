@@ -23,7 +23,7 @@ RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 def _a_run(here: Places) -> None:
     write_whole(here.run(RUN).log, b"one\ntwo\nthree\n")
     batch = Batch(jobs_folder(here) / "one")
-    batch.declare([RUN], {"experiment": "table6"})
+    batch.declare([[RUN]], {"experiment": "table6"})
     take(here.run(RUN), Claim.ours("one", "mine", None), None)
     (batch.path / "100_0_0_log.out").write_text("started\n")
     (batch.path / "100_0_0_log.err").write_text("slurmstepd: error\n")
