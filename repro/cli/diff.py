@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,6 +28,9 @@ from repro.errors import FAILED, FINE, INCOMPLETE, UserError
 from repro.folders import places
 from repro.given import checked_file
 from repro.whole import write_whole
+
+if TYPE_CHECKING:
+    from repro.reading.diff import Diff
 
 LARGEST = 50_000_000  # bytes of a CSV of numbers
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
@@ -72,20 +76,14 @@ def command(
         raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
 
     from repro.reading.diff import compared, words_of
-    from repro.reading.document import document, formatted
+    from repro.reading.document import formatted
     from repro.reading.frame import collect
-    from repro.reading.telling import told
 
     failures = words_of(fail_on)
     collected = replace(collect(places()), strict=strict)
     chosen = scale or scale_of_results(declared.values(), collected).name
     diff = compared(declared, selected(tuple(declared), chosen, seeds), collected, chosen, allow_mixed, against)
-    if as_json or form == "json":
-        print_json(document(diff))
-    elif form == "table":
-        click.echo(told(diff, text_width(), _painted), nl=False)
-    else:
-        click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
+    _print(diff, "json" if as_json else form)
     if not (experiments or against or seeds or allow_mixed or strict):
         path = places().tables_at(chosen) / "diff.md"
         write_whole(path, formatted(diff, "md").encode())
@@ -93,6 +91,18 @@ def command(
     asked_for = diff.lacking if experiments else ()
     refused = strict and any(row.refused for row in diff.rows)
     return FAILED if refused or diff.fails(failures) else INCOMPLETE if asked_for else FINE
+
+
+def _print(diff: Diff, form: str) -> None:
+    from repro.reading.document import document, formatted
+    from repro.reading.telling import told
+
+    if form == "json":
+        print_json(document(diff))
+    elif form == "table":
+        click.echo(told(diff, text_width(), _painted), nl=False)
+    else:
+        click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
 
 
 def _check_file(path: Path | None) -> None:

@@ -47,10 +47,9 @@ class Batch:
     @cached_property
     def elements(self) -> list[list[str]]:
         """The ids of the runs of each element; none where the batch was withdrawn."""
-        record = read_json(self.path / "runs.json") or {"elements": []}
-        elements = record.get("elements") or [
-            [run] for run in record.get("runs", [])
-        ]  # as it was until runs shared one
+        record = read_json(self.path / "runs.json") or {}
+        single = [[run] for run in record.get("runs", [])]  # how it was written before runs could share a job
+        elements = record.get("elements", single)
         return [[checked_name(run, "a run") for run in element] for element in elements]
 
     @property

@@ -15,9 +15,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repro.stop import Stop
+
+if TYPE_CHECKING:
+    from repro.folders import Places
+    from repro.spec import Run
 
 RESUMABLE = 75  # exit code: saved, and not requeued
 
@@ -25,6 +31,7 @@ RESUMABLE = 75  # exit code: saved, and not requeued
 def main() -> int:
     stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)  # before torch is imported
     from repro.cluster.batch import Batch
+    from repro.errors import UserError
     from repro.whole import keep_private
 
     keep_private()
@@ -38,7 +45,11 @@ def main() -> int:
     banner = f"── {', '.join(run_ids)} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
     print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
-    code = train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
+    try:
+        code = train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
+    except UserError as error:
+        say(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
+        return error.code
     if stop.reason == "SIGTERM" and code == RESUMABLE:
         wait_to_be_killed()
     return code
@@ -49,33 +60,26 @@ def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
     from repro.cluster.batch import Batch
     from repro.cluster.processes import together
     from repro.cluster.staging import staged
-    from repro.errors import UserError
     from repro.folders import places
-    from repro.spec import from_definition
-    from repro.whole import read_json
 
     assert isinstance(batch, Batch)
     here = places()
-    try:
-        run = from_definition(read_json(here.run(run_id).definition))
-        with together(batch.path, index) as rank:
-            here = staged(here, run.recipe.dataset)
-            import repro.training as training
-            from repro.training.attempt import Superseded
+    (run,) = _defined([run_id], here)
+    with together(batch.path, index) as rank:
+        here = staged(here, run.recipe.dataset)
+        import repro.training as training
+        from repro.training.attempt import Superseded
 
-            try:
-                training.train(run, here, stop)
-            except training.Stopped as stopped:
-                say(str(stopped))
-                if stop.reason == "SIGTERM":
-                    return RESUMABLE
-                return requeue() if rank == 0 else 0
-            except Superseded as superseded:
-                say(f"{superseded}: ending")
-                return 0
-    except UserError as error:
-        say(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
-        return error.code
+        try:
+            training.train(run, here, stop)
+        except training.Stopped as stopped:
+            say(str(stopped))
+            if stop.reason == "SIGTERM":
+                return RESUMABLE
+            return requeue() if rank == 0 else 0
+        except Superseded as superseded:
+            say(f"{superseded}: ending")
+            return 0
     say("done")
     return 0
 
@@ -87,22 +91,23 @@ def train_all(run_ids: list[str], stop: Stop) -> int:
     """
     from repro.cluster import packed
     from repro.cluster.staging import staged
-    from repro.errors import UserError
     from repro.folders import places
-    from repro.spec import from_definition
-    from repro.whole import read_json
 
     here = places()
-    try:
-        again = [run_id for run_id in run_ids if not (_restarts() and here.run(run_id).failed.exists())]
-        runs = [from_definition(read_json(here.run(run_id).definition)) for run_id in again]
-        over, code = packed.train_all(runs, staged(here, runs[0].recipe.dataset), stop, say)
-    except UserError as error:
-        say(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
-        return error.code
+    runs = _defined((one for one in run_ids if not (_restarts() and here.run(one).failed.exists())), here)
+    if not runs:
+        return 0
+    over, code = packed.train_all(runs, staged(here, runs[0].recipe.dataset), stop, say)
     if over:
         return code
     return RESUMABLE if stop.reason == "SIGTERM" else requeue()
+
+
+def _defined(run_ids: Iterable[str], here: Places) -> list[Run]:
+    from repro.spec import from_definition
+    from repro.whole import read_json
+
+    return [from_definition(read_json(here.run(run_id).definition)) for run_id in run_ids]
 
 
 def requeue() -> int:

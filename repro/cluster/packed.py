@@ -14,13 +14,13 @@ from repro.here import Slots
 from repro.spec import Run
 from repro.stop import Stop
 
-OVER = ("done", "failed", "superseded")
+OVER = {"done", "failed", "superseded"}
 
 
 def train_all(runs: Sequence[Run], here: Places, stop: Stop, say: Callable[[str], None]) -> tuple[bool, int]:
     """Train the runs; answers whether all of them are over, and the exit code of the worst."""
     slots = Slots(here, len(runs), threads(len(runs)))
-    over, worst = True, 0
+    states, worst = set[str](), 0
 
     def look(at_work: list[str]) -> None:
         if stop.reason:
@@ -29,9 +29,9 @@ def train_all(runs: Sequence[Run], here: Places, stop: Stop, say: Callable[[str]
     for event in slots.train(runs, look):
         problem = f": {event['problem']}" if event.get("problem") else ""
         say(f"{event['id']} {event['state']}{problem}" + (f"\n\nhint: {event['hint']}" if event.get("hint") else ""))
-        over = over and (event["state"] in OVER or not stop.reason)
+        states.add(event["state"])
         worst = max(worst, 0 if event["state"] in ("done", "superseded", "stopped") else event.get("code") or 1)
-    return over, worst
+    return not stop.reason or states <= OVER, worst
 
 
 def threads(runs: int) -> int:

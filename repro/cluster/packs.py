@@ -22,11 +22,14 @@ Element = tuple[Run, ...]  # the runs of one job
 
 def packs(runs: Sequence[Run], profile: Profile) -> list[Element]:
     """The runs as an array's elements, in the order of the first run of each."""
+    if profile.pack == 1:
+        return [(run,) for run in runs]
     alike: dict[Run, list[Run]] = {}
     for run in runs:
         alike.setdefault(replace(run, seed=0), []).append(run)
     found = [element for some in alike.values() for element in _cut(some, most(some[0], profile))]
-    return sorted(found, key=lambda element: runs.index(element[0]))
+    place = {run: number for number, run in enumerate(runs)}
+    return sorted(found, key=lambda element: place[element[0]])
 
 
 def most(run: Run, profile: Profile) -> int:
