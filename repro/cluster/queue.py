@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from repro.errors import Lacking, UserError, shown
@@ -44,17 +44,20 @@ class Job:
 Live = Mapping[tuple[str, int], Job]  # by batch and index
 
 
-def live(batches: Iterable[str], slurm_conf: str | None = None) -> Live | None:
-    """The elements of these batches that wait or run; None where the scheduler cannot be asked."""
-    names = sorted(set(batches))
-    if not names:
+def live(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Live | None:
+    """The elements of these batches that wait or run; None where the scheduler cannot be asked.
+
+    A batch whose array is known has no other: one of the same name was sent by somebody else, or before.
+    """
+    if not arrays:
         return {}
+    names = ",".join(sorted(arrays))
     try:
-        said = ask(["squeue", "--noheader", "--array", "--name", ",".join(names), "--format", _FORMAT], slurm_conf)
+        said = ask(["squeue", "--noheader", "--array", "--name", names, "--format", _FORMAT], slurm_conf)
     except UserError:
         return None
-    jobs = filter(None, map(_job, said.splitlines()))
-    return {(job.batch, job.index): job for job in jobs if job.state not in _ENDED}
+    jobs = [job for job in map(_job, said.splitlines()) if job and job.state not in _ENDED]
+    return {(job.batch, job.index): job for job in jobs if arrays.get(job.batch) in (None, job.array)}
 
 
 _ENDED = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}

@@ -90,11 +90,11 @@ def look(folder: Folder, places: Places, batches: dict[str, Batch]) -> Seen:
 
 def ask(seen: Sequence[Seen]) -> dict[str | None, queue.Live | None]:
     """What each scheduler knows of the batches seen: one call for each cluster, none where nothing was sent."""
-    by_conf: dict[str | None, set[str]] = {}
+    by_conf: dict[str | None, dict[str, str | None]] = {}
     for each in seen:
         if each.claim and each.batch and each.batch.runs:
-            by_conf.setdefault(conf_of(each), set()).add(each.batch.name)
-    return {conf: queue.live(batches, conf) for conf, batches in by_conf.items()}
+            by_conf.setdefault(conf_of(each), {})[each.batch.name] = each.batch.array
+    return {conf: queue.live(arrays, conf) for conf, arrays in by_conf.items()}
 
 
 def judge(seen: Seen, live: queue.Live | None) -> State:

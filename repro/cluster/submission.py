@@ -89,7 +89,7 @@ def texts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
     """What sbatch would be given for each array. Needs no SLURM and writes nothing."""
     code = frozen_folder(places)
     for experiment, runs in planned.arrays:
-        folder = next(_batch_folders(places, _batch_name(experiment, runs, code)))
+        folder = next(_batch_folders(places, _batch_name(experiment, runs, code, places)))
         yield array_for(folder, len(packs(runs, profile)), places, profile, code).text
 
 
@@ -116,7 +116,7 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
         return
     code = freeze(places)
     for experiment, runs in planned.arrays:
-        batch = _new_batch(places, _batch_name(experiment, runs, code))
+        batch = _new_batch(places, _batch_name(experiment, runs, code, places))
         claimed: dict[str, Claim] = {}
         try:
             _claim(runs, claimed, planned, places, profile, wanted, batch)
@@ -175,8 +175,10 @@ def _claim(
             create(folder.definition, to_json(definition(run)))
 
 
-def _batch_name(experiment: str, runs: Sequence[Run], code: Path) -> str:
-    return checked_name(f"repro-{experiment}-{_digest(*(run.id for run in runs), code.name)}", "a batch")
+def _batch_name(experiment: str, runs: Sequence[Run], code: Path, places: Places) -> str:
+    """It is also the job's name: another results folder's batch of the same runs has another."""
+    words = (str(places.results.resolve()), code.name, *(run.id for run in runs))
+    return checked_name(f"repro-{experiment}-{_digest(*words)}", "a batch")
 
 
 def _digest(*words: str) -> str:

@@ -114,6 +114,22 @@ def test_asking_twice_sends_once(here: Places, slurm: FakeSlurm) -> None:
     assert slurm.calls().count("squeue") == 1
 
 
+def test_the_same_runs_sent_from_another_folder_are_other_jobs(here: Places, slurm: FakeSlurm, tmp_path: Path) -> None:
+    elsewhere = replace(here, results=tmp_path / "elsewhere")
+    ours, theirs = (sent(places)[0] for places in (here, elsewhere))
+    assert ours.batch != theirs.batch
+    for places, array in ((here, ours), (elsewhere, theirs)):
+        assert [state.job for state in planned(places).left] == [f"{array.array}_{index}" for index in range(3)]
+    assert len(slurm.arrays()) == 2
+
+
+def test_a_job_of_the_same_name_is_not_taken_for_ours(here: Places, slurm: FakeSlurm) -> None:
+    (array,) = sent(here)
+    another = (slurm.folder / f"array-{array.array}.json").read_text().replace(f'"{array.array}"', '"999"')
+    (slurm.folder / "array-999.json").write_text(another)
+    assert {state.job for state in planned(here).left} == {f"{array.array}_{index}" for index in range(3)}
+
+
 def test_running_runs_are_left_alone_and_done_ones_skipped(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
     slurm.set(array.array, 0, state="RUNNING")

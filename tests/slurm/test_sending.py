@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,27 @@ cluster.send(*(short_run(seed) for seed in range(3)), sbatch={"hold": True})
     said = cluster.slurm("squeue", "-h", "--array", "--name", ",".join(names), "-o", "%i")
     assert len(said.split()) == 3
     assert {cluster.state(short_run(seed)).word for seed in range(3)} == {"queued"}
+
+
+def test_the_same_runs_sent_from_two_folders_are_two_jobs_and_each_knows_its_own(cluster: Cluster) -> None:
+    run, elsewhere = short_run(), replace(cluster.places, results=cluster.places.results / "elsewhere")
+    both = [cluster, replace(cluster, places=elsewhere)]
+    jobs = [folder.send(run, sbatch={"hold": True})[0] for folder in both]
+    assert jobs[0].batch != jobs[1].batch
+    assert [folder.state(run).job for folder in both] == [f"{job.array}_0" for job in jobs]
+    cluster.slurm("scancel", jobs[0].array)
+    assert [folder.state(run).word for folder in both] == ["lacking", "queued"]
+    cluster.slurm("scancel", jobs[1].array)
+
+
+def test_a_job_of_the_same_name_is_not_taken_for_ours(cluster: Cluster) -> None:
+    (sent,) = cluster.send(short_run(), sbatch={"hold": True})
+    another = ["--parsable", "--hold", "--array=0-0", "--output=/dev/null", f"--job-name={sent.batch}"]
+    array = cluster.slurm("sbatch", *another, "--wrap", "true").strip()
+    assert cluster.state(short_run()).job == f"{sent.array}_0"
+    cluster.slurm("scancel", sent.array)
+    assert cluster.state(short_run()).word == "lacking"
+    assert array in cluster.slurm("squeue", "-h", "--array", "--name", sent.batch, "-o", "%F")
 
 
 def test_a_bad_partition_fails_at_submission_in_slurms_words(cluster: Cluster) -> None:
