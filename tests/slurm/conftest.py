@@ -63,8 +63,12 @@ class Cluster:
         return str(self.state(run).job)
 
     def start_now(self, job: str) -> None:
-        """A requeued job waits two minutes; not in a test."""
+        """A requeued job waits two minutes; not in a test.
+
+        A node takes a credential made in the second in which it revoked the old one for revoked, hence the pause.
+        """
         until(lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING", 60, f"{job} to be queued")
+        time.sleep(2)
         until(lambda: self._started(job), 30, f"{job} to start")
 
     def _started(self, job: str) -> bool:
