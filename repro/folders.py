@@ -16,6 +16,7 @@ A run's folder has at most a dozen files, each with one writer:
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,13 +125,17 @@ class Folder:
     def attempt(self, number: int) -> Path:
         return self.path / f"attempt-{number:04d}.json"
 
-    def set_aside(self) -> None:
+    def set_aside(self) -> Path | None:
         """Keep what is there under a name that no reader takes for a run, so that the run can begin from nothing."""
         number = 1
         while (aside := self.path.with_name(f".{self.path.name}.replaced-{number}")).exists():
             number += 1
-        if self.path.exists():
-            self.path.rename(aside)
+        return self.path.rename(aside) if self.path.exists() else None
+
+    def put_back(self, aside: Path) -> None:
+        """Undo `set_aside`, unless something has begun here since."""
+        with contextlib.suppress(OSError):
+            aside.rename(self.path)
 
     def attempts(self) -> list[int]:
         """The numbers of the attempts on record, oldest first; none where there is no folder."""

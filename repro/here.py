@@ -42,6 +42,7 @@ class Slots:
     _workers: list[subprocess.Popen[str]] = field(default_factory=list)
     _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
     _events: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    _trouble: str = ""
     _at_work: dict[str, str] = field(default_factory=dict)  # run id → run id, in the order they began
 
     def train(self, runs: Sequence[Run], look: Callable[[list[str]], None]) -> Iterator[dict[str, Any]]:
@@ -52,16 +53,17 @@ class Slots:
         minders = [threading.Thread(target=self._mind, daemon=True) for _ in range(min(self.jobs, len(runs)))]
         for minder in minders:
             minder.start()
-        ended = 0
+        ended = set[str]()
         try:
-            while ended < len(runs) and (any(m.is_alive() for m in minders) or not self._events.empty()):
+            while len(ended) < len(runs) and (any(m.is_alive() for m in minders) or not self._events.empty()):
                 try:
                     event = self._events.get(timeout=0.5)
                 except queue.Empty:
                     look(list(self._at_work))
                     continue
-                ended += 1
+                ended.add(event["id"])
                 yield event
+            yield from (self._not_begun(run.id) for run in runs if self._trouble and run.id not in ended)
         finally:
             self.stop()
             for minder in minders:
@@ -76,7 +78,19 @@ class Slots:
                 worker.terminate()
 
     def _mind(self) -> None:
-        """Feed one worker, and start another if it dies."""
+        """Feed one worker; what keeps it from starting is told by the others' end."""
+        try:
+            self._feed()
+        except OSError as error:  # no process could be started, or none can be spoken with
+            self._trouble = str(error)
+
+    def _not_begun(self, run_id: str) -> dict[str, Any]:
+        problem = f"no process could be started for it: {self._trouble}"
+        hint = "the machine is out of processes or memory; fewer runs at once (`--jobs`) need fewer"
+        return {"id": run_id, "state": "lost", "problem": problem, "hint": hint, "code": 1}
+
+    def _feed(self) -> None:
+        """Give a worker one run after another, and start a new one for the next run if it ends."""
         worker = self._worker()
         while True:
             try:
@@ -87,8 +101,10 @@ class Slots:
             event = _ask(worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device})
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
-            if event is None:
+            if event is None or event["state"] == "stopped":
                 _close(worker)
+                if self._waiting.empty():
+                    return
                 worker = self._worker()
         _close(worker)
 
@@ -133,9 +149,12 @@ def _ask(worker: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any]
         worker.stdin.flush()
     except BrokenPipeError:
         return None
-    line = worker.stdout.readline()
-    event: dict[str, Any] | None = json.loads(line) if line.endswith("\n") else None
-    return event
+    for line in worker.stdout:  # a library may print there as well
+        with contextlib.suppress(json.JSONDecodeError):
+            event = json.loads(line)
+            if isinstance(event, dict) and event.get("id") == asked["id"]:
+                return event
+    return None
 
 
 def _close(worker: subprocess.Popen[str]) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -130,27 +129,21 @@ def check_torch() -> None:
 
 def check_idle(runs: Sequence[Run], here: Places) -> None:
     """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
+    from repro.cluster.claims import lives
     from repro.cluster.state import states
 
     begun = [folder for run in runs if (folder := here.run(run.id)).progress.exists()]
     for state in states(begun, here):
-        pid = progress_of(state.id, here).get("pid")
-        known = state.job or (state.host == socket.gethostname() and _trains(pid))
+        progress = progress_of(state.id, here)
+        sent = state.job and state.cluster
+        known = sent or (state.host == socket.gethostname() and lives(progress))
         if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
-            who = f"job {state.job} on {state.host}" if state.job else f"process {pid} on {state.host}"
-            stop = f"`repro cancel {state.id}`" if state.job else f"`kill {pid}`"
+            who = f"job {state.job} on {state.host}" if sent else f"process {progress.get('pid')} on {state.host}"
+            stop = f"`repro cancel {state.id}`" if sent else f"`kill {progress.get('pid')}`"
             raise RunFailed(
                 f"{shown(state.id, 100)} is running: {who}",
                 f"wait for it; or {stop}, which saves, and then this command carries on; or leave it out with `--skip`",
             )
-
-
-def _trains(pid: int | None) -> bool:
-    """Whether that process of this machine is one of ours, and no other that has got its number since."""
-    try:
-        return b"repro" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
 
 
 def train_here(

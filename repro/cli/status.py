@@ -168,11 +168,15 @@ def retry_command(state: State) -> str:
 
 
 def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
+    from repro.cluster.choice import scale_of
+
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
     none = f"no runs of {' '.join(patterns)} yet" if patterns else "no runs yet"
+    if scales := sorted({scale_of(path.name) for path in places().published.glob("*.*")}):
+        none += f"; `repro list --scale {scales[0]}` counts what is published"
     click.echo(said or ("nothing failed" if failed else none), err=True)
-    if any(state.reason == "scheduler unknown" for state in found):
+    if any(state.reason.endswith("scheduler unknown") for state in found):
         click.echo("Warning: no scheduler answers here, so only the runs' own files are shown", err=True)
     if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):
         click.echo("next: repro status --failed", err=True)

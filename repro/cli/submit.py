@@ -106,9 +106,9 @@ def command(
     plan = _plan(chosen, only, skip, here, profile, wanted)
     say_untrained(chosen)
     if dry_run:
-        _print_texts(plan, here, profile)
+        _print_texts(plan, here, profile, as_json)
     elif test_only:
-        _print_verdicts(plan, here, profile)
+        _print_verdicts(plan, here, profile, as_json)
     else:
         _report(plan, _send(plan, here, profile, wanted, yes), experiments, as_json)
 
@@ -145,19 +145,25 @@ def _plan(
     return submission.plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
 
 
-def _print_texts(plan: Plan, here: Places, profile: Profile) -> None:
+def _print_texts(plan: Plan, here: Places, profile: Profile, as_json: bool) -> None:
     from repro.cluster.submission import texts
 
-    for text in texts(plan, here, profile):
-        click.echo(text)
+    if as_json:
+        print_json({"texts": list(texts(plan, here, profile))})
+    else:
+        for text in texts(plan, here, profile):
+            click.echo(text)
     _say_left(plan)
 
 
-def _print_verdicts(plan: Plan, here: Places, profile: Profile) -> None:
+def _print_verdicts(plan: Plan, here: Places, profile: Profile, as_json: bool) -> None:
     from repro.cluster.submission import verdicts
 
-    for verdict in verdicts(plan, here, profile):
-        click.echo(verdict)
+    if as_json:
+        print_json({"verdicts": list(verdicts(plan, here, profile))})
+    else:
+        for verdict in verdicts(plan, here, profile):
+            click.echo(verdict)
 
 
 def _send(plan: Plan, here: Places, profile: Profile, wanted: Wanted, yes: bool) -> list[Sent]:
@@ -209,9 +215,10 @@ def _sent(plan: Plan, here: Places, profile: Profile, wanted: Wanted) -> list[Se
                 )
             if each.taken:
                 click.echo(f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment", err=True)
-    except (KeyboardInterrupt, UserError):
+    except (KeyboardInterrupt, UserError) as error:
         count = sum(len(each.runs) for each in sent)
-        click.echo(f"sent: {counted(count, 'run')}; not sent: {counted(len(plan.runs) - count, 'run')}", err=True)
+        rest = "not known to be sent" if isinstance(error, (KeyboardInterrupt, submission.Unanswered)) else "not sent"
+        click.echo(f"sent: {counted(count, 'run')}; {rest}: {counted(len(plan.runs) - count, 'run')}", err=True)
         raise
     return sent
 
@@ -220,9 +227,14 @@ def _say_left(plan: Plan) -> None:
     counts = Counter(state.word for state in plan.left)
     if counts:
         click.echo("left alone: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())), err=True)
-    if any(counts[word] for word in ("failed", "diverged", "lost")):
+    if any(state.retriable for state in plan.left):
         click.echo(
             "hint: `--retry` sends again what failed, diverged or was lost; `repro status --failed` says why", err=True
+        )
+    if any(state.retriable and state.word == "running" for state in plan.left):
+        click.echo(
+            "hint: what was running on a machine that cannot be asked from here is sent again by `--retry` as well",
+            err=True,
         )
 
 

@@ -21,7 +21,7 @@ from repro.whole import create, read_json, to_json, write_whole
 
 SCHEMA = 1
 
-_ENDED = re.compile(r"\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+?))? \*\*\*")
+_ENDED = re.compile(r"\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+?)(?:, [^*]+)?)? \*\*\*")
 _WORDS = {
     "": "cancelled",
     "PREEMPTION": "preempted",

@@ -11,10 +11,12 @@ import contextlib
 import getpass
 import os
 import socket
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from repro.cluster import queue
 from repro.cluster.batch import Batch
 from repro.cluster.queue import Live
 from repro.errors import UserError
@@ -90,7 +92,25 @@ def standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Stan
         return "live"
     if batch.array is None:
         return "void" if _sender_is_gone(claim) else "sending"
-    return "ended"
+    return "unknown" if claim.user != _user() and queue.private(claim.slurm_conf) else "ended"
+
+
+def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
+    """The job whose attempt wrote `failed.json`; None where it was no job, or cannot be told."""
+    number = failed.get("attempt")
+    attempt = read_json(folder.attempt(number)) if isinstance(number, int) else None
+    return attempt.get("job") if attempt else None
+
+
+def lives(progress: dict[str, Any]) -> bool:
+    """Whether the process of this machine that wrote it is there: one that has got its number since is younger."""
+    pid = progress.get("pid")
+    ticks = born(pid) if isinstance(pid, int) else None
+    if ticks is None:
+        return False
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    started = time.time() - up + int(ticks) / os.sysconf("SC_CLK_TCK")
+    return bool(started <= progress.get("time", started) + 2)
 
 
 def born(pid: int) -> str | None:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 from repro.stop import Stop
 
 if TYPE_CHECKING:
-    from repro.folders import Places
+    from repro.cluster.batch import Batch
+    from repro.folders import Folder, Places
     from repro.spec import Run
 
 RESUMABLE = 75  # exit code: saved, and not requeued
@@ -39,12 +40,15 @@ def main() -> int:
     if not batch.runs:
         say("this batch was withdrawn; nothing to do")
         return 0
-    run_ids = batch.elements[index]
+    run_ids = [run_id for run_id in batch.elements[index] if _still_ours(run_id, batch)]
     rank = int(os.environ.get("SLURM_PROCID", "0"))
     where = f"{os.environ.get('SLURMD_NODENAME', socket.gethostname())} · process {rank} · code {_code()}"
     banner = f"── {', '.join(run_ids)} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
     print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
+    if not run_ids:
+        say("sent again since, with another job; nothing to do")
+        return 0
     try:
         code = train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
     except UserError as error:
@@ -87,20 +91,37 @@ def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
 def train_all(run_ids: list[str], stop: Stop) -> int:
     """Train the runs that share this element; the exit code is the worst of theirs.
 
-    One that failed before the others were requeued has said why: it waits for `--retry`.
+    One that failed in this job, before it was requeued, has said why: it waits for `--retry`.
     """
     from repro.cluster import packed
     from repro.cluster.staging import staged
     from repro.folders import places
 
     here = places()
-    runs = _defined((one for one in run_ids if not (_restarts() and here.run(one).failed.exists())), here)
+    runs = _defined((run_id for run_id in run_ids if not _given_up(here.run(run_id))), here)
     if not runs:
         return 0
     over, code = packed.train_all(runs, staged(here, runs[0].recipe.dataset), stop, say)
     if over:
         return code
     return RESUMABLE if stop.reason == "SIGTERM" else requeue()
+
+
+def _still_ours(run_id: str, batch: Batch) -> bool:
+    """Whether nobody has sent the run again: what SLURM starts late must not stop what began since."""
+    from repro.cluster.claims import newest
+    from repro.folders import places
+
+    claim = newest(places().run(run_id))
+    return claim is None or claim.batch == batch.name
+
+
+def _given_up(folder: Folder) -> bool:
+    from repro.cluster.claims import failed_in
+    from repro.whole import read_json
+
+    failed = read_json(folder.failed)
+    return bool(failed) and failed_in(folder, failed) == job_id()
 
 
 def _defined(run_ids: Iterable[str], here: Places) -> list[Run]:

@@ -36,7 +36,8 @@ def most(run: Run, profile: Profile) -> int:
     """How many runs like this one share a job: as many as the profile says, or as there is room for."""
     if profile.pack != "auto":
         return profile.pack
-    if not profile.on_gpu or run.net.family == "imagenet":  # a run has all the cores, or fills a GPU
+    alone = profile.gpus > 1 or profile.nodes * profile.processes > 1
+    if alone or not profile.on_gpu or run.net.family == "imagenet":  # a run has all the cores, or fills a GPU
         return 1
     known = card(profile.gpu_type or "")
     room = int(ROOM * known.memory * 1e9 / memory(run, on_gpu=True).gpu) if known else MOST

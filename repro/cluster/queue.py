@@ -6,6 +6,7 @@ it could write the number down.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -20,7 +21,7 @@ PATIENCE = 20  # seconds for any question to the scheduler
 MAX_ARRAY_SIZE = 1001  # SLURM's default
 
 _FORMAT = "%F|%K|%T|%M|%l|%N|%j|%r"  # array, index, state, elapsed, limit, nodes, name, reason
-_FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
+_FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_", "SQUEUE_", "SCANCEL_", "SCONTROL_", "SINFO_")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def live(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Liv
         return {}
     names = ",".join(sorted(arrays))
     try:
-        said = ask(["squeue", "--noheader", "--array", "--name", names, "--format", _FORMAT], slurm_conf)
+        said = ask(["squeue", "--noheader", "--array", "--all", "--name", names, "--format", _FORMAT], slurm_conf)
     except UserError:
         return None
     jobs = [job for job in map(_job, said.splitlines()) if job and job.state not in _ENDED]
@@ -108,7 +109,7 @@ _ADVICE = (
 
 
 def environment(slurm_conf: str | None) -> dict[str, str]:
-    """Ours without what belongs to a job we may be in: an inherited SBATCH_ variable would change the new one."""
+    """Ours without what belongs to a job we may be in, or changes what SLURM answers: `SQUEUE_STATES` hides jobs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name == "SLURM_CONF"}
     return kept | ({"SLURM_CONF": os.path.expandvars(slurm_conf)} if slurm_conf else {})
 
@@ -120,6 +121,15 @@ def max_array_size(slurm_conf: str | None = None) -> int:
     except UserError:
         size = ""
     return max(1, int(size)) if size.isdigit() else MAX_ARRAY_SIZE
+
+
+@functools.cache
+def private(slurm_conf: str | None = None) -> bool:
+    """Whether a user sees no jobs but his own: then another's that is not listed may well be there."""
+    try:
+        return "jobs" in config(slurm_conf).get("PrivateData", "").split(",")
+    except UserError:
+        return True
 
 
 def config(slurm_conf: str | None = None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from repro.cluster import queue
 from repro.cluster.batch import Batch, jobs_folder
-from repro.cluster.claims import Claim, Standing, born, newest, standing
+from repro.cluster.claims import Claim, Standing, failed_in, lives, newest, standing
 from repro.errors import UserError
 from repro.folders import Folder, Places
 from repro.whole import read_json
@@ -41,6 +41,7 @@ class State:
     limit: str | None = None
     cluster: str | None = None
     gpu_percent: float | None = None  # of the time in which its GPU computes
+    retriable: bool = False  # it gave up, or nobody here knows of anything at work on it: `--retry` sends it again
 
     @property
     def live(self) -> bool:
@@ -58,11 +59,18 @@ class Seen:
     progress: dict[str, Any] | None = None
     claim: Claim | None = None
     batch: Batch | None = None
+    failed_in: str | None = None  # the job that wrote `failed`
     damage: str = ""
 
     @property
     def id(self) -> str:
         return self.folder.path.name
+
+    @property
+    def job(self) -> str | None:
+        """Its element of the array in which it was last sent, as far as its number is known."""
+        index = self.batch.index(self.id) if self.batch else None
+        return f"{self.batch.array}_{index}" if self.batch and self.batch.array and index is not None else None
 
 
 def states(folders: Iterable[Folder], places: Places) -> list[State]:
@@ -83,7 +91,9 @@ def look(folder: Folder, places: Places, batches: dict[str, Batch]) -> Seen:
         batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch)) if claim else None
         if batch:
             _ = batch.runs, batch.array  # read now, before the scheduler is asked
-        return Seen(folder, None, read_json(folder.failed), read_json(folder.progress), claim, batch)
+        failed = read_json(folder.failed)
+        job = failed_in(folder, failed) if failed else None
+        return Seen(folder, None, failed, read_json(folder.progress), claim, batch, job)
     except UserError as error:
         return Seen(folder, damage=error.problem)
 
@@ -100,16 +110,19 @@ def ask(seen: Sequence[Seen]) -> dict[str | None, queue.Live | None]:
 def judge(seen: Seen, live: queue.Live | None) -> State:
     """The state that follows from the files and the queue."""
     if seen.damage:
-        return State(seen.id, "failed", seen.damage)
+        return State(seen.id, "failed", seen.damage)  # not retriable: first the file must be put right
     if seen.final is not None:
         return _done(seen.id, seen.final)
     where = standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
     if where == "live":
         assert seen.batch is not None
         assert live is not None
-        return _in_queue(seen, live[seen.batch.name, seen.batch.index(seen.id) or 0])
+        job = live[seen.batch.name, seen.batch.index(seen.id) or 0]
+        if seen.failed is None or seen.failed_in != job.id:  # else the job goes on with those that share it
+            return _in_queue(seen, job)
     word, reason = _out_of_queue(seen, where)
-    return State(seen.id, word, reason, **_facts(seen))
+    retriable = word in ("failed", "diverged", "lost") or (word == "running" and _by_hearsay(seen, where))
+    return State(seen.id, word, reason, retriable=retriable, **_facts(seen))
 
 
 def _done(run_id: str, final: dict[str, Any]) -> State:
@@ -142,47 +155,62 @@ def _in_queue(seen: Seen, job: queue.Job) -> State:
 
 def _out_of_queue(seen: Seen, where: Standing | None) -> tuple[Word, str]:
     """The state of a run for which no job waits or runs, as far as is known."""
-    if seen.failed is not None:
-        word: Word = "diverged" if seen.failed.get("state") == "diverged" else "failed"
-        return word, str(seen.failed.get("problem", ""))
+    progress = seen.progress
     if where == "sending":
         assert seen.claim is not None
         return "queued", f"being sent by {seen.claim.user} on {seen.claim.host}, process {seen.claim.pid}"
-    progress = seen.progress
-    if progress and progress.get("state") == "stopped":
-        return "interrupted", f"saved at iteration {progress.get('iteration')}"
-    if progress and not progress.get("job"):
-        return _here(progress)
+    if seen.failed is not None and (where != "unknown" or seen.failed_in == seen.job):
+        word: Word = "diverged" if seen.failed.get("state") == "diverged" else "failed"
+        return word, str(seen.failed.get("problem", ""))
+    saved = f"saved at iteration {progress.get('iteration')}" if progress and progress.get("state") == "stopped" else ""
     if where == "unknown":
-        return ("running" if progress else "queued"), "scheduler unknown"
+        at_work = progress and not saved and not seen.failed
+        return ("running" if at_work else "queued"), "; ".join(filter(None, (saved, "scheduler unknown")))
+    if saved:
+        return "interrupted", saved
+    if progress and not _was_sent(seen):
+        return _here(progress)
+    return _ended(seen, where)
+
+
+def _ended(seen: Seen, where: Standing | None) -> tuple[Word, str]:
+    """The state of a run whose job is gone, and that has not said how it ended."""
     index = seen.batch.index(seen.id) if seen.batch else None
     if where == "ended" and seen.batch is not None and index is not None and seen.batch.started(index):
         said = seen.batch.slurm_says(index)
         if said:
             return "interrupted", said
         return "lost", "its job ended without a word: " + (
-            "killed, or out of memory" if progress else "before training"
+            "killed, or out of memory" if seen.progress else "before training"
         )
-    if progress:
+    if seen.progress:
         return "lost", "its job is gone"
     return "lacking", "taken from the queue before it started" if where == "ended" else ""
 
 
+def _was_sent(seen: Seen) -> bool:
+    """Whether `repro submit` sent the job that was last at work: `repro run` in a job of one's own is no element."""
+    job = (seen.progress or {}).get("job")
+    return seen.claim is not None and "_" in str(job or "")
+
+
 def _here(progress: dict[str, Any]) -> tuple[Word, str]:
-    """A run that was started without a scheduler: its process is known on its own machine only."""
+    """A run that was started without `repro submit`: its process is known on its own machine only."""
     if progress.get("host") != socket.gethostname():
         return "running", f"on {progress.get('host')}, which cannot be asked from here"
-    pid = progress.get("pid")
-    return ("running", "") if isinstance(pid, int) and born(pid) else ("interrupted", "its process has ended")
+    return ("running", "") if lives(progress) else ("interrupted", "its process has ended")
+
+
+def _by_hearsay(seen: Seen, where: Standing | None) -> bool:
+    """Whether nothing but what was written on another machine says that it is running."""
+    return where != "unknown" and (seen.progress or {}).get("host") != socket.gethostname()
 
 
 def _facts(seen: Seen) -> dict[str, Any]:
-    progress, claim, batch = seen.progress or {}, seen.claim, seen.batch
+    progress, claim = seen.progress or {}, seen.claim
     names = ("attempt", "iteration", "iterations", "eta_seconds", "gpu_percent", "train_error", "test_error")
     facts = {name: progress.get(name) for name in (*names, "host", "job")}
-    index = batch.index(seen.id) if batch else None
-    if batch and batch.array and index is not None and not facts["job"]:
-        facts["job"] = f"{batch.array}_{index}"
+    facts["job"] = facts["job"] or seen.job
     return facts | {"cluster": claim.cluster if claim else None}
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.cluster import queue
-from repro.cluster.array import array_for
+from repro.cluster.array import Array, array_for
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, take, withdraw
 from repro.cluster.frozen import freeze, frozen_folder
@@ -27,11 +27,13 @@ from repro.cluster.packs import packs
 from repro.cluster.profile import Profile
 from repro.cluster.state import State, conf_of, judge, look
 from repro.cluster.state import ask as ask_for
-from repro.errors import Lacking, UserError
+from repro.errors import Lacking
 from repro.folders import Places
 from repro.limits import checked_name
 from repro.spec import Run, definition
 from repro.whole import create, make_folder, share, to_json, writing
+
+_LONG = 60  # seconds for SLURM's verdict
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
             script.flush()
             environment = queue.environment(profile.slurm_conf)
             command = ["sbatch", "--test-only", script.name]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LONG)
+            except subprocess.TimeoutExpired:
+                raise Lacking(f"`sbatch` has not answered for {_LONG} s", "try again in some minutes") from None
         if done.returncode:
             raise _refused(done.stderr)
         yield queue.words(done.stderr or done.stdout)
@@ -117,9 +122,9 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
     code = freeze(places)
     for experiment, runs in planned.arrays:
         batch = _new_batch(places, _batch_name(experiment, runs, code, places))
-        claimed: dict[str, Claim] = {}
+        claimed, aside, told = dict[str, Claim](), dict[str, Path](), False
         try:
-            _claim(runs, claimed, planned, places, profile, wanted, batch)
+            _claim(runs, claimed, aside, planned, places, profile, wanted, batch)
             taken = tuple(run.id for run in runs if run.id not in claimed)
             if not claimed:
                 shutil.rmtree(batch.path)
@@ -127,11 +132,12 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
                 continue
             elements = packs([run for run in runs if run.id in claimed], profile)
             batch.declare(([run.id for run in each] for each in elements), _about(experiment, profile, code, wanted))
-            array = _submit(batch, len(elements), places, profile, code)
-        except BaseException:
-            for run_id, claim in claimed.items():
-                withdraw(places.run(run_id), claim)
-            shutil.rmtree(batch.path, ignore_errors=True)
+            sbatch = array_for(batch.path, len(elements), places, profile, code)
+            told = True
+            array = _submit(sbatch, batch, profile)
+        except BaseException as error:
+            if not told or not isinstance(error, (Unanswered, KeyboardInterrupt)):
+                _undo(claimed, aside, places, batch)
             raise
         batch.sent(array)
         yield Sent(batch.name, array, tuple(claimed), len(elements), taken)
@@ -144,7 +150,7 @@ def _about(experiment: str, profile: Profile, code: Path, wanted: Wanted) -> dic
 def _sendable(state: State, wanted: Wanted) -> bool:
     if state.word == "done":
         return wanted.again
-    if state.word in ("failed", "diverged", "lost"):
+    if state.retriable:
         return wanted.retry or wanted.again
     return state.word in ("lacking", "interrupted")
 
@@ -158,6 +164,7 @@ def _with_published(state: State, places: Places) -> State:
 def _claim(
     runs: Sequence[Run],
     claimed: dict[str, Claim],
+    aside: dict[str, Path],
     planned: Plan,
     places: Places,
     profile: Profile,
@@ -167,12 +174,22 @@ def _claim(
     for run in runs:
         folder, old = places.run(run.id), planned.claims[run.id]
         if wanted.again and (folder.final.exists() or folder.failed.exists()):
-            folder.set_aside()
+            if moved := folder.set_aside():
+                aside[run.id] = moved
             old = None
         claim = take(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
         if claim is not None:
             claimed[run.id] = claim
             create(folder.definition, to_json(definition(run)))
+
+
+def _undo(claimed: Mapping[str, Claim], aside: Mapping[str, Path], places: Places, batch: Batch) -> None:
+    """Nothing was sent: give the runs back, with the records that were put aside for them."""
+    for run_id, claim in claimed.items():
+        withdraw(places.run(run_id), claim)
+    for run_id, path in aside.items():
+        places.run(run_id).put_back(path)
+    shutil.rmtree(batch.path, ignore_errors=True)
 
 
 def _batch_name(experiment: str, runs: Sequence[Run], code: Path, places: Places) -> str:
@@ -203,7 +220,18 @@ def _batch_folders(places: Places, name: str) -> Iterator[Path]:
     return (path for path in (jobs_folder(places) / each for each in names) if not path.exists())
 
 
-def _submit(batch: Batch, elements: int, places: Places, profile: Profile, code: Path) -> str:
+class Unanswered(Lacking):
+    """SLURM has not said whether it has the array."""
+
+
+_NO_ANSWER = ("timed out", "zero bytes", "communication", "connection reset")  # it may have heard us nevertheless
+
+
+def _submit(sbatch: Array, batch: Batch, profile: Profile) -> str:
+    """The array's number. Where SLURM did not answer, it may have the array nevertheless: then all is left as it is.
+
+    Its elements find their runs if it has. If not, the claim is void, and they are sent again when somebody asks.
+    """
     from submitit.core.utils import FailedJobError, FailedSubmissionError
     from submitit.helpers import clean_env, environment_variables
 
@@ -211,12 +239,21 @@ def _submit(batch: Batch, elements: int, places: Places, profile: Profile, code:
     try:
         # submitit prints SLURM's words and raises them as well; they are said once, by us.
         with clean_env(), environment_variables(**conf), contextlib.redirect_stderr(io.StringIO()):
-            return str(array_for(batch.path, elements, places, profile, code).send())
+            return str(sbatch.send())
     except (FailedJobError, FailedSubmissionError) as error:
-        raise _refused(str(error)) from None
+        words = queue.words(str(error))
+    if not any(sign in words.lower() for sign in _NO_ANSWER):
+        raise _refused(words)
+    arrived = queue.live({batch.name: None}, profile.slurm_conf)
+    if arrived:
+        return next(iter(arrived.values())).array
+    raise Unanswered(
+        f"SLURM does not say whether it has the jobs: {words}",
+        f"in some minutes `squeue --name {batch.name}` shows what it has; `repro submit` then sends the others",
+    )
 
 
-def _refused(words: str) -> UserError:
+def _refused(words: str) -> Lacking:
     return Lacking(
         f"SLURM refuses it: {queue.words(words)}",
         "nothing was sent; `sinfo` names the partitions, `sacctmgr show assoc user=$USER` the accounts; correct "

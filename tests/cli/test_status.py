@@ -162,3 +162,12 @@ def test_no_runs_are_no_error(
 ) -> None:
     monkeypatch.setenv("REPRO_RESULTS", os.devnull + "-nowhere")
     assert len(said(capsys)) == 1
+
+
+def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_whole(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
+    with pytest.raises(SystemExit):
+        main(["status", "table2"])
+    assert "no runs of table2 yet; `repro list --scale quick` counts what is published" in capsys.readouterr().err

@@ -83,6 +83,15 @@ def test_json_names_what_was_sent_and_what_was_left(slurm: FakeSlurm, capsys: py
     assert (second["sent"], {left["state"] for left in second["left"]}) == ([], {"queued"})
 
 
+def test_json_is_one_document_of_what_would_be_sent_too(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code(*TABLE6, "--dry-run", "--json") == 0
+    (text,) = json.loads(capsys.readouterr().out)["texts"]
+    assert text.startswith("#!/bin/bash")
+    assert code(*TABLE6, "--test-only", "--json") == 0
+    (verdict,) = json.loads(capsys.readouterr().out)["verdicts"]
+    assert "to start at" in verdict
+
+
 def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +213,7 @@ def test_ctrl_c_says_what_was_sent(
 
     monkeypatch.setattr(submission, "_submit", interrupted)
     assert code(*TABLE6) == 130
-    assert "sent: 0 runs; not sent: 6 runs" in capsys.readouterr().err
+    assert "sent: 0 runs; not known to be sent: 6 runs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

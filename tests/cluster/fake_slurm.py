@@ -16,6 +16,9 @@ folder = Path({folder!r})
 name, words = Path(sys.argv[0]).name, sys.argv[1:]
 with (folder / "calls").open("a") as calls:
     calls.write(name + "\\n")
+fails = folder / (name + ".fails")
+if fails.exists() and name != "sbatch":
+    sys.exit(fails.read_text())
 jobs = [json.loads(line) for path in sorted(folder.glob("array-*.json")) for line in path.read_text().splitlines()]
 if name == "sbatch":
     text = Path(words[-1]).read_text()
@@ -33,6 +36,8 @@ if name == "sbatch":
         for index in range(last + 1):
             job = dict(array=str(number), index=index, batch=batch, state="PENDING", reason="Priority")
             file.write(json.dumps(job) + "\\n")
+        if fails.exists():  # it has it, and does not say so
+            sys.exit(fails.read_text())
         sys.exit(print("Submitted batch job", number))
 if name == "squeue":
     wanted = words[words.index("--name") + 1].split(",")
@@ -47,6 +52,7 @@ if name == "scancel":
         path.write_text("".join(l + "\\n" for l in kept))
 if name == "scontrol":
     print("MaxArraySize            = 1001")
+    print((folder / "config").read_text() if (folder / "config").exists() else "PrivateData = none")
 """
 
 
@@ -65,6 +71,14 @@ class FakeSlurm:
             program.write_text(_PROGRAM.format(python=sys.executable, folder=str(folder)))
             program.chmod(0o755)
         return cls(folder)
+
+    def fails(self, program: str, words: str) -> None:
+        """From now on this program says that and fails; sbatch does so once it has the array."""
+        (self.folder / f"{program}.fails").write_text(words)
+
+    def works(self) -> None:
+        for path in self.folder.glob("*.fails"):
+            path.unlink()
 
     def calls(self) -> list[str]:
         return (self.folder / "calls").read_text().split()

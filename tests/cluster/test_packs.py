@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from experiments.recipes import CIFAR10, IMAGENET, SCALES
-from repro.cluster.batch import Batch
+from repro.cluster.batch import Batch, jobs_folder
+from repro.cluster.claims import Claim, newest, take
 from repro.cluster.foresight import most_memory, needs
 from repro.cluster.packed import threads, train_all
 from repro.cluster.packs import MOST, packs
 from repro.cluster.profile import Profile, load
 from repro.errors import UserError
 from repro.folders import Places, places
-from repro.here import declare
+from repro.here import Slots, declare
 from repro.net import plain, resnet
 from repro.spec import Run
 from repro.stop import Stop
-from repro.whole import create, read_json, to_json
+from repro.whole import create, read_json, to_json, write_whole
 
 FIVE, OTHER = tuple(Run(resnet(20), CIFAR10).repeated(5)), tuple(Run(plain(20), CIFAR10).repeated(2))
 MIXED = (FIVE[0], OTHER[0], FIVE[1], OTHER[1], *FIVE[2:])  # seed by seed, as an experiment has them
@@ -55,6 +59,8 @@ def test_auto_fills_a_gpu_with_small_nets_as_far_as_cores_and_memory_go() -> Non
     assert sizes(Profile("mine", pack="auto", cpus=3), *many)[0] == 3
     assert sizes(Profile("mine", pack="auto", cpus=32, gpu_type="a100_1g.5gb"), *many)[0] in range(2, MOST)
     assert set(sizes(Profile("mine", pack="auto", cpus=32, gpus=0), *many)) == {1}
+    for several in ({"gpus": 4}, {"processes": 2}, {"nodes": 2}):  # these belong to one run together
+        assert set(sizes(Profile("mine", pack="auto", cpus=32, **several), *many)) == {1}
     large = Run(resnet(50, "B", "imagenet"), IMAGENET).repeated(2)
     assert sizes(Profile("mine", pack="auto", cpus=32), *large) == [1, 1]
 
@@ -129,6 +135,73 @@ def test_a_run_that_fails_ends_alone_and_the_job_says_so(here: Places) -> None:
     assert (over, code) == (True, 1)
     assert here.run(good.id).final.exists()
     assert read_json(here.run(bad.id).failed)["state"] == "diverged"
+
+
+def test_no_process_for_a_run_is_a_failure_and_not_a_success(here: Places, monkeypatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    said: list[str] = []
+    assert train_all([short(0), short(1)], here, Stop(), said.append) == (True, 1)
+    assert len(said) == 2
+    assert "no process could be started for it: [Errno 11]" in said[0]
+
+
+def test_a_process_that_is_told_to_stop_leaves_the_other_runs_to_a_new_one(here: Places) -> None:
+    long, brief = short(0, 100_000), short(1)
+
+    def stop_the_first(_: list[str]) -> None:
+        if here.run(long.id).metrics.exists() and read_json(here.run(long.id).progress)["state"] != "stopped":
+            os.kill(read_json(here.run(long.id).progress)["pid"], signal.SIGTERM)
+
+    events = list(Slots(here, 1, 1).train([long, brief], stop_the_first))
+    assert [(event["id"], event["state"]) for event in events] == [(long.id, "stopped"), (brief.id, "done")]
+
+
+def test_what_a_library_prints_is_not_taken_for_an_answer(here: Places, monkeypatch) -> None:
+    monkeypatch.setenv("ONEDNN_VERBOSE", "1")
+    assert train_all([short(0)], here, Stop(), [].append) == (True, 0)
+    assert here.run(short(0).id).final.exists()
+
+
+@pytest.fixture
+def in_a_job(monkeypatch: pytest.MonkeyPatch, here: Places) -> Batch:
+    """A job with two runs, started again."""
+    for name, value in {"ARRAY_JOB_ID": "100", "ARRAY_TASK_ID": "0", "RESTART_COUNT": "1"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    batch = Batch(jobs_folder(here) / "one")
+    batch.declare([[short(0).id, short(1).id]], {})
+    for seed in (0, 1):
+        declare(short(seed), here)
+        take(here.run(short(seed).id), Claim.ours("one", "mine", None), None)
+    return batch
+
+
+def run_job(batch: Batch) -> str:
+    command = [sys.executable, "-m", "repro.cluster.job", str(batch.path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_job_that_starts_again_leaves_out_what_failed_in_it_and_not_what_failed_before(
+    here: Places, in_a_job: Batch
+) -> None:
+    for seed, job in ((0, "99_0"), (1, "100_0")):
+        folder = here.run(short(seed).id)
+        write_whole(folder.failed, to_json({"state": "failed", "problem": "a bad day", "attempt": 1}))
+        write_whole(folder.attempt(1), to_json({"job": job}))
+    said = run_job(in_a_job)
+    assert f"{short(0).id} done" in said
+    assert not here.run(short(1).id).final.exists()
+
+
+def test_a_run_that_was_sent_again_since_is_left_to_the_newer_job(here: Places, in_a_job: Batch) -> None:
+    for seed in (0, 1):
+        folder = here.run(short(seed).id)
+        take(folder, Claim.ours("two", "mine", None), newest(folder))
+    assert "sent again since, with another job; nothing to do" in run_job(in_a_job)
+    assert not here.run(short(0).id).attempts()
 
 
 @pytest.mark.parametrize(("asked", "each"), [("3", 3), ("", None), ("0", None), ("x", None)])

@@ -61,3 +61,10 @@ def test_settings_are_read_by_name_and_the_array_size_has_a_default(
     assert queue.max_array_size() == 501
     scontrol(tmp_path, monkeypatch, "exit 1")
     assert queue.max_array_size() == 1001
+
+
+def test_what_changes_slurms_answers_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("SQUEUE_STATES", "SQUEUE_USERS", "SCANCEL_STATE", "SCONTROL_ALL", "SINFO_FORMAT", "SLURM_JOB_ID")
+    for name in (*names, "SLURM_CONF"):
+        monkeypatch.setenv(name, "x")
+    assert queue.environment(None).keys() & {*names, "SLURM_CONF"} == {"SLURM_CONF"}

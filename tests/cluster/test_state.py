@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
+from repro.cluster import queue
 from repro.cluster.batch import Batch, jobs_folder
 from repro.cluster.claims import Claim, take
 from repro.cluster.state import State, states
@@ -148,6 +149,47 @@ def test_a_run_on_this_machine_lives_as_long_as_its_process(here: Places) -> Non
     assert state(here).word == "running"
     progress(here, job=None, host=socket.gethostname(), pid=2**22 + 1)
     assert state(here).word == "interrupted"
+    progress(here, job=None, host=socket.gethostname(), pid=os.getpid(), time=time.time() - 10**6)
+    assert state(here).word == "interrupted"  # another process has its number now
+
+
+def test_a_run_in_a_job_that_somebody_made_himself_is_known_by_its_process(here: Places) -> None:
+    progress(here, job="77", host=socket.gethostname(), pid=os.getpid())
+    assert (state(here).word, state(here).retriable) == ("running", False)
+
+
+def test_what_a_machine_that_cannot_be_asked_once_said_is_sent_again_only_if_asked_to(here: Places) -> None:
+    progress(here, job=None, host="gone")
+    assert (state(here).word, state(here).retriable) == ("running", True)
+
+
+def test_a_run_that_gave_up_has_failed_while_its_job_goes_on_with_others(here: Places, slurm: FakeSlurm) -> None:
+    submitted(here, slurm, "RUNNING")
+    progress(here)
+    write_whole(here.run(RUN).failed, to_json({"state": "diverged", "problem": "NaN", "attempt": 2}))
+    write_whole(here.run(RUN).attempt(2), to_json({"job": "99_0"}))
+    assert state(here).word == "running"  # the failure is of an earlier job
+    write_whole(here.run(RUN).attempt(2), to_json({"job": "100_0"}))
+    assert (state(here).word, state(here).retriable) == ("diverged", True)
+
+
+def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(here: Places, slurm: FakeSlurm) -> None:
+    batch = submitted(here, started=True)
+    write_whole(here.run(RUN).submitted, to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))))
+    queue.private.cache_clear()
+    assert state(here).word == "lost"
+    (slurm.folder / "config").write_text("PrivateData = accounts,jobs")
+    queue.private.cache_clear()
+    assert (state(here).word, state(here).reason) == ("queued", "scheduler unknown")
+    queue.private.cache_clear()
+
+
+def test_a_node_that_failed_is_what_ended_its_run(here: Places, slurm: FakeSlurm) -> None:
+    batch = submitted(here, slurm, started=True)
+    (slurm.folder / "array-100.json").unlink()
+    why = "*** JOB 100 ON gpu1 CANCELLED AT 2026-11-21T17:07:02 DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***"
+    (batch.path / "100_0_0_log.err").write_text(f"slurmstepd: error: {why}\n")
+    assert (state(here).word, state(here).reason) == ("interrupted", "its node failed")
 
 
 def test_a_damaged_record_is_named_and_the_others_are_shown(here: Places) -> None:

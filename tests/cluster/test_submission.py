@@ -272,14 +272,89 @@ sent(places())
     assert done.returncode == -9
 
 
-def test_ctrl_c_takes_back_what_was_not_sent(here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> str:
-        raise KeyboardInterrupt
+def _interrupted(*_: object) -> str:
+    raise KeyboardInterrupt
 
-    monkeypatch.setattr(submission, "_submit", interrupted)
+
+def test_ctrl_c_takes_back_what_was_not_sent(here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "array_for", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         sent(here)
     assert list(here.runs.iterdir()) == []
+
+
+def test_ctrl_c_while_slurm_is_told_leaves_what_it_may_have_to_be_found(
+    here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "_submit", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sent(here)
+    assert len(list(here.runs.iterdir())) == 3
+    assert {state.word for state in planned(here).left} == {"queued"}
+
+
+TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+
+
+def test_an_array_that_slurm_has_but_does_not_confirm_is_found_in_the_queue(here: Places, slurm: FakeSlurm) -> None:
+    slurm.fails("sbatch", TIMED_OUT)
+    (array,) = sent(here)
+    assert (array.array, len(slurm.arrays())) == ("100", 1)
+    assert {state.job for state in planned(here).left} == {"100_0", "100_1", "100_2"}
+
+
+def test_an_array_of_which_nobody_knows_whether_slurm_has_it_is_known_when_it_answers_again(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    slurm.fails("sbatch", TIMED_OUT)
+    slurm.fails("squeue", "squeue: error: Unable to contact slurm controller")
+    with pytest.raises(UserError, match=r"SLURM does not say whether it has the jobs: .*timed out") as caught:
+        sent(here)
+    assert "`squeue --name repro-table6-" in caught.value.hint
+    slurm.works()
+    assert {state.word for state in planned(here).left} == {"queued"}
+    assert sent(here) == []
+    assert len(slurm.arrays()) == 1
+
+
+def test_what_was_put_aside_to_be_done_again_is_put_back_when_slurm_refuses(here: Places, slurm: FakeSlurm) -> None:
+    for run in RUNS:
+        write_whole(here.run(run.id).final, to_json({"metrics": {"test_error": 8.75}}))
+    with pytest.raises(UserError, match="SLURM refuses it"):
+        sent(here, Wanted(again=True), Profile("mine", partition="nowhere"))
+    assert {state.word for state in planned(here).left} == {"done"}
+    assert sorted(path.name for path in here.runs.iterdir()) == sorted(run.id for run in RUNS)
+    (array,) = sent(here, Wanted(again=True))
+    assert len(array.runs) == 3
+    assert len([path for path in here.runs.iterdir() if ".replaced-1" in path.name]) == 3
+
+
+def test_what_waits_to_go_on_is_not_sent_again_because_the_queue_does_not_answer(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    sent(here)
+    for number, run in enumerate(RUNS):
+        said = {"state": "stopped", "attempt": 1, "iteration": 40, "job": f"100_{number}", "host": "gpu1"}
+        write_whole(here.run(run.id).progress, to_json(said))
+    slurm.fails("squeue", "squeue: error: Socket timed out on send/recv operation")
+    left = planned(here, Wanted(retry=True)).left
+    assert {(state.word, state.reason) for state in left} == {("queued", "saved at iteration 40; scheduler unknown")}
+
+
+def test_a_damaged_record_of_failure_is_not_sent_again_before_it_is_put_right(here: Places, slurm: FakeSlurm) -> None:
+    write_whole(here.run(RUNS[0].id).failed, b"{")
+    found = planned(here, Wanted(retry=True))
+    assert found.runs == RUNS[1:]
+    assert "failed.json" in found.left[0].reason
+
+
+def test_a_verdict_that_does_not_come_is_not_waited_for(
+    here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "_LONG", 0.5)
+    (slurm.folder / "sbatch").write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(UserError, match=r"`sbatch` has not answered for 0.5 s"):
+        list(submission.verdicts(planned(here), here, Profile("mine")))
 
 
 def test_a_group_can_read_what_is_sent_if_it_may_and_nobody_else_ever(
