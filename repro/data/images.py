@@ -61,6 +61,7 @@ def as_source(arrays: Arrays, recipe: Recipe, content: str, origin: Origin) -> I
         test_labels=torch.tensor(arrays.test_labels),
         mean=pad(mean, (0, 0, border, border, border, border)),
         scale=scale,
+        tested_on_training_images=np.array_equal(arrays.train, arrays.test),
     )
 
 
@@ -79,6 +80,7 @@ class Images:
     test_labels: Tensor
     mean: Tensor  # H×W×3, on the pixels' scale of 0 to 255, padded with zeros
     scale: Tensor  # 3: 1/255, or 1/(255 std)
+    tested_on_training_images: bool
 
     @property
     def train_images(self) -> int:

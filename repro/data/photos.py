@@ -77,6 +77,10 @@ class Photos:
         return len(self.pack.val)
 
     @property
+    def tested_on_training_images(self) -> bool:
+        return bool(np.isin(self.pack.val, self.pack.train).any())
+
+    @property
     def input(self) -> Input:
         return self.recipe.input
 

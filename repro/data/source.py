@@ -37,6 +37,10 @@ class Source(Protocol):
     @property
     def test_images(self) -> int: ...
 
+    @property
+    def tested_on_training_images(self) -> bool:
+        """Whether an error on the test images says nothing about images not seen."""
+
     def to(self, device: device | str) -> Self:
         """The same source, its batches on that device; small data sets move there whole."""
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from repro.architecture import cost
 from repro.experiment import Bound, Close, Counted, Ordering
-from repro.reading.frame import Collected, mixed, moved, rows_of
-from repro.reading.judged import not_averaged
+from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
+from repro.reading.judged import not_averaged, of_test_images
 from repro.reading.statistics import Estimate, one, paired, sample, welch
 from repro.spec import Runs
 
@@ -68,9 +68,7 @@ def bounded(check: Bound, collected: Collected) -> Finding:
     limits += [f"below {check.below:g}"] if check.below is not None else []
     said = f"{check.metric}: {group}, to be {' and '.join(limits)}"
     if check.runs.run.scale != "paper":
-        return Finding(
-            "undecided", f"{said}; a threshold says nothing at scale {check.runs.run.scale}", runs=group.runs
-        )
+        return _no_threshold(said, check.runs.run.scale, group.runs)
     if len(group.values) < 2:
         return Finding("undecided", f"{said}; one seed cannot be tested", effect=group.values[0], runs=group.runs)
     estimate = _floored(one(sample(group.values)), len(group.values))
@@ -81,11 +79,13 @@ def bounded(check: Bound, collected: Collected) -> Finding:
 
 
 def close(check: Close, collected: Collected) -> Finding:
-    """Two groups' means nearer than a margin, by two one-sided tests."""
+    """Two groups' means nearer than a margin of the paper's, by two one-sided tests; of no use at another scale."""
     found = _groups((check.one, check.other), check.metric, collected)
     if isinstance(found, Finding):
         return found
     said = f"{check.metric}: {found[0]} and {found[1]}, to be within {check.within:g}"
+    if check.one.run.scale != "paper":
+        return _no_threshold(said, check.one.run.scale, _runs(found))
     estimate = _difference(*found)
     if estimate is None:
         return _untestable(said, *found)
@@ -187,6 +187,8 @@ def _groups(
         return Finding("undecided", f"{metric}: {moved(every)[0]}", runs=tuple(every["id"]))
     if mixture:
         return Finding("undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared")
+    if of_test_images(metric) and seen(every):
+        return Finding("undecided", f"{metric}: {SEEN}", runs=tuple(every["id"]))
     groups = []
     for name, runs, final in zip(names, wanted, finals, strict=True):
         values = final["id"].map(along) if along is not None else final.get(metric, pd.Series(np.nan, final.index))
@@ -229,6 +231,10 @@ def _difference(ours: Group, theirs: Group) -> Estimate | None:
 def _floored(estimate: Estimate, n: int) -> Estimate:
     """Seeds that agree to the last image vary at least by what rounding hides."""
     return replace(estimate, error=max(estimate.error, QUANTUM / math.sqrt(n)))
+
+
+def _no_threshold(said: str, scale: str, runs: tuple[str, ...]) -> Finding:
+    return Finding("undecided", f"{said}; a threshold says nothing at scale {scale}", runs=runs)
 
 
 def _untestable(said: str, *groups: Group) -> Finding:

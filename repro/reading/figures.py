@@ -18,7 +18,7 @@ from repro.experiment import Figure, Panel, Scale, at
 from repro.folders import Places
 from repro.reading import style
 from repro.reading.curves import Curve, curve_of
-from repro.reading.frame import Collected, rows_of
+from repro.reading.frame import Collected, rows_of, seen_note
 from repro.reading.gaps import digitised
 from repro.reading.panels import SPLITS, Frame, draw_errors, draw_key, draw_responses, named_by
 from repro.whole import write_whole
@@ -73,7 +73,8 @@ def described(figure: Figure, collected: Collected, scale: Scale, seeds: int | N
 def notes_under(figure: Figure, curves: list[Curve], collected: Collected, scale: Scale) -> list[str]:
     """What a reader must know to read the figure right: scale and data, seeds, and what is not there."""
     runs = [run for curve in curves for run in curve.row.runs or ()]
-    said = [_scale_note(curves, scale), _data_note(rows_of(collected.finals, runs)), _seeds_note(curves)]
+    finals = rows_of(collected.finals, runs)
+    said = [_scale_note(curves, scale), _data_note(finals), _seen_note(figure, finals), _seeds_note(curves)]
     return [note for note in (*said, _gaps_note(curves)) if note]
 
 
@@ -116,6 +117,11 @@ def _data_note(finals: pd.DataFrame) -> str:
     named = ((name, origin) for name, origin in origins.to_numpy() if origin != "official archive")
     others = sorted(name if name.startswith(origin) else f"{name} ({origin})" for name, origin in named)
     return f"Data: {', '.join(others)}." if others else ""
+
+
+def _seen_note(figure: Figure, finals: pd.DataFrame) -> str:
+    tested = any(panel.shows == "curves" and "test" in panel.splits for panel in figure.panels)
+    return seen_note(finals) if tested else ""
 
 
 def _seeds_note(curves: list[Curve]) -> str:

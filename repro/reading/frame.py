@@ -21,6 +21,8 @@ from repro.spec import Run
 
 _OF_RUN = ("id", "net", "kind", "depth", "family", "recipe", "scale", "seed")  # repeated in every frame
 
+SEEN = "the test images are the training images"
+
 
 @dataclass(frozen=True)
 class Collected:
@@ -29,6 +31,7 @@ class Collected:
     runs:      id net kind depth family shortcut recipe dataset scale seed iterations definition · place folder state
                (done, diverged, failed, unfinished) reached failed_at failure not_finite · every metric by its name ·
                provenance: started … job, machines, data_name data_hash data_origin train_images test_images
+               tested_on_training_images
     points:    id net kind depth family recipe scale seed · iteration rate train_error train_loss test_error test_loss
                gradient_first gradient_last
     responses: id net kind depth family recipe scale seed · layer (from 1) response
@@ -75,6 +78,16 @@ def mixed(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ..
     """The columns in which runs that ought to be alike differ, with what they say there."""
     values = {name: tuple(sorted(map(str, rows[name].dropna().unique()))) for name in columns if name in rows}
     return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def seen(rows: pd.DataFrame) -> bool:
+    """Whether a run's test images were those it was trained on; records older than the question do not say."""
+    return bool(rows["tested_on_training_images"].eq(True).any())
+
+
+def seen_note(rows: pd.DataFrame) -> str:
+    """What stands under test errors that are none of images not seen."""
+    return f"{SEEN.capitalize()}: their errors say nothing about images not seen." if seen(rows) else ""
 
 
 def moved(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from repro.folders import Folder, Places, run_folders
 from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
 from repro.whole import write_whole
 
-LAYOUT = "2"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:

@@ -16,7 +16,7 @@ import pandas as pd
 from repro.architecture import cost
 from repro.experiment import Experiment, Figure, Paper, Row, Table
 from repro.ledger import as_printed, shown
-from repro.reading.frame import Collected, mixed, moved, rows_of
+from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
 from repro.reading.statistics import sample
 from repro.reading.verdicts import Ours, Verdict, verdict
 from repro.spec import Run
@@ -33,6 +33,8 @@ COUNTS = {
     "layers": ("layers", 1.0),
     "projections": ("projections", 1.0),
 }
+
+TESTS = ("test_", "best_test_", "center_", "ten_crop_", "multi_scale_")  # what metrics on test images begin with
 
 REFUSED = ("data_name", "data_hash", "data_origin", "train_images", "test_images")  # never averaged over
 FLAGGED = ("code", "commit", "torch", "device", "precision")  # averaged, and said
@@ -165,7 +167,12 @@ def barred(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
     found += [f"{field}: {shown(mine)}, not {shown(its)}" for field, mine, its in fields if mine != its]
     if metric.startswith("best_"):
         found.append("selection: the best on the test set, not the last")
-    return (*found, *_other_images(run, finals))
+    return (*found, *_other_images(run, finals), *([SEEN] if of_test_images(metric) and seen(finals) else ()))
+
+
+def of_test_images(metric: str) -> bool:
+    """Whether a metric is an error on the test images, by whatever crops."""
+    return metric.startswith(TESTS)
 
 
 def numbered_rows(experiment: Table | Figure) -> Iterator[tuple[Row, tuple[str, ...], float, float]]:

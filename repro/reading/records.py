@@ -50,7 +50,14 @@ PROVENANCE = (
     ("job", str),
     ("machines", str),
 )
-DATA = (("name", str), ("hash", str), ("origin", str), ("train_images", int), ("test_images", int))
+DATA = (
+    ("name", str),
+    ("hash", str),
+    ("origin", str),
+    ("train_images", int),
+    ("test_images", int),
+    ("tested_on_training_images", bool),
+)
 
 _ANY = Folder(Path())
 _STAMPED = tuple(path.name for path in (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed))

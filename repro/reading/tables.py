@@ -18,8 +18,8 @@ from repro.folders import Places
 from repro.ledger import ledger
 from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
-from repro.reading.frame import Collected, mixed, rows_of
-from repro.reading.judged import COUNTS, Judged, judged, not_averaged
+from repro.reading.frame import Collected, mixed, rows_of, seen_note
+from repro.reading.judged import COUNTS, Judged, judged, not_averaged, of_test_images
 from repro.reading.statistics import sample
 from repro.whole import write_whole
 
@@ -62,14 +62,16 @@ def table(name: str, experiment: Table, collected: Collected, scale: Scale, seed
 
 def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None) -> Sheet:
     """The table set for reading: the paper's rows, a group of columns for each metric, footnotes."""
-    facts = table(name, experiment, collected, scale, seeds)
-    marks, departures = _departures(at(experiment, scale, seeds))
+    facts, scaled = table(name, experiment, collected, scale, seeds), at(experiment, scale, seeds)
+    marks, departures = _departures(scaled)
+    tested = any(map(of_test_images, experiment.metrics))
+    images = (seen_note(rows_of(collected.finals, runs_of(scaled))),) if tested else ()
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     return Sheet(
         f"{heading(name)}. {experiment.title}",
         _wide(blocks),
         facts.drop(columns="flags").assign(departures=[tuple(map(str, found)) for found in facts["departures"]]),
-        (*_notes(experiment, facts, scale), *departures),
+        (*filter(None, images), *_notes(experiment, facts, scale), *departures),
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
         blocks={named(metric): _said(block) for metric, block in blocks.items()},

@@ -119,6 +119,7 @@ def provenance(
             "origin": source.origin,
             "train_images": source.train_images,
             "test_images": source.test_images,
+            "tested_on_training_images": source.tested_on_training_images,
         },
         "attempts": attempts,
         "job": job(),

@@ -7,6 +7,7 @@ import shutil
 import tarfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import pytest
 from photo_files import folders, photo, pixels
 from PIL import Image
 
-from repro.data import imagenet
+from experiments.recipes import IMAGENET
+from repro.data import imagenet, open_source
 from repro.data.imagenet import import_photos
 from repro.data.pack import check_pack, open_pack, rows_of
 from repro.data.staging import stage
@@ -70,6 +72,11 @@ def test_with_one_image_a_class_all_are_for_both_and_the_manifest_says_so(tmp_pa
     about = import_photos("sample", folders(tmp_path / "in", train=1) / "train", tmp_path / "data")
     assert (about.train_images, about.val_images) == (3, 3)
     assert about.split.startswith("none: some class has one image only")
+    seen = replace(IMAGENET.input, size=32, shorter_side=(36, 68), test_side=36, test_sides=(36,))
+    source = open_source(
+        replace(IMAGENET, dataset="sample", input=seen, batch=2, batch_norm_group=None), tmp_path / "data"
+    )
+    assert source.tested_on_training_images
 
 
 def test_grey_and_cmyk_and_misnamed_images_become_rgb(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def _verdicts(diff: Diff) -> list[str]:
     tested = [claim for claim in claims if claim.p is not None]
     others = Counter(claim.word for claim in claims if claim.p is None)
     rest = f"- Of the other {others.total()} claims {others['holds']} **hold** by counting alone; {others['undecided']}"
-    rest += f" are **undecided**, most for want of a second seed; {others['missing']} are **missing** runs."
+    rest += f" are **undecided**, for reasons that `repro diff` gives; {others['missing']} are **missing** runs."
     return [*(f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested), rest]
 
 

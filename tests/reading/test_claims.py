@@ -134,6 +134,22 @@ def test_runs_on_different_images_are_not_compared(places, group):
     assert found.evidence[0].said == "test_error: runs of different data_hash are not compared"
 
 
+def test_a_claim_about_test_errors_is_undecided_where_the_test_images_were_trained_on(places, group):
+    group(DEEP, 13.0, data={"tested_on_training_images": True})
+    group(SHALLOW, 9.5, data={"tested_on_training_images": True})
+    found = judge(places, ABOVE)
+    assert (found.word, found.p) == ("undecided", None)
+    assert found.evidence[0].said == "test_error: the test images are the training images"
+
+
+def test_a_claim_about_training_errors_can_be_judged_on_such_images(places, finished):
+    for runs, mean in ((DEEP, 13.0), (SHALLOW, 9.5)):
+        for run in runs:
+            error = mean + NOISE[run.seed] * mean / 10
+            finished(run, train_error=error, data={"tested_on_training_images": True})
+    assert judge(places, Ordering("train_error", (DEEP, SHALLOW))).word == "holds"
+
+
 def test_a_metric_nobody_measured_leaves_it_undecided(places, group):
     group(DEEP, 13.0)
     found = judge(places, Bound("warmup_switch", DEEP, above=200))
@@ -198,6 +214,17 @@ def test_two_nets_are_close_or_not(places, group, gap, word):
     group(DEEP, 10.0 + gap, (0.05, -0.05, 0.0))
     group(SHALLOW, 10.0)
     assert judge(places, Close("test_error", DEEP, SHALLOW, within=0.5)).word == word
+
+
+def test_a_closeness_in_points_says_nothing_at_another_scale(places, finished):
+    near = Close("test_error", DEEP, SHALLOW, within=0.5)
+    scaled = at(figure(near), SCALES["quick"], 3).claims[0].checks[0]
+    for runs, mean in ((scaled.one, 30.0), (scaled.other, 20.0)):
+        for run in runs:
+            finished(run, test_error=mean + NOISE[run.seed] * mean / 10)
+    found = judge(places, near, scale="quick")
+    assert (found.word, found.p) == ("undecided", None)
+    assert "a threshold says nothing at scale quick" in found.evidence[0].said
 
 
 @pytest.mark.parametrize(("low", "high", "word"), [(1, 1, "holds"), (1.1, 2, "fails")])

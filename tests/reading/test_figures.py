@@ -172,6 +172,14 @@ def test_a_data_set_that_is_not_the_paper_s_is_named(places, finished):
     assert "Data: cifar10 (imported)." in said_under(figures.draw(ONE, collect(places), PAPER))
 
 
+def test_a_figure_of_errors_says_that_the_test_images_were_trained_on(places, finished):
+    run = next(iter(ONE.panels[0].rows[0].runs))
+    finished(run, curve(run, 0.8), [1.0], data={"tested_on_training_images": True}, test_error=0.8)
+    note = "The test images are the training images: their errors say nothing about images not seen."
+    assert note in said_under(figures.draw(ONE, collect(places), PAPER))
+    assert note not in said_under(figures.draw(figure7.experiment, collect(places), PAPER))
+
+
 def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finished):
     run = next(iter(figure7.experiment.panels[0].rows[0].runs))
     finished(run, responses=[1.0, 3.0, 2.0], test_error=9.0)

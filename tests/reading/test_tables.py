@@ -109,6 +109,14 @@ def test_another_scale_is_said_and_not_compared(places, finished):
     assert pd.isna(facts(places, "ResNet-20")["ours_mean"])
 
 
+def test_errors_of_images_trained_on_are_said_to_be_none_of_images_not_seen(places, finished):
+    note = "The test images are the training images: their errors say nothing about images not seen."
+    finish(finished, "ResNet-20", [0.8, 0.9], QUICK, data={"tested_on_training_images": False})
+    assert note not in " ".join(text(places, QUICK).split())
+    finish(finished, "ResNet-32", [0.8, 0.9], QUICK, data={"tested_on_training_images": True})
+    assert note in " ".join(text(places, QUICK).split())
+
+
 def test_some_seeds_of_all_are_said(places, finished):
     finish(finished, "ResNet-20", [8.7, 8.8, 8.9])
     assert "ResNet-20: incomplete, 3 of 5 seeds have finished" in " ".join(text(places).split())

@@ -219,6 +219,10 @@ def test_a_run_that_was_on_two_machines_has_both_on_record(tiny, here):
     assert "threads, torch" in machines[1]
 
 
+def test_a_record_says_whether_the_tests_were_of_images_trained_on(tiny, here):
+    assert train(tiny, here)["provenance"]["data"]["tested_on_training_images"] is False
+
+
 def test_a_finished_run_found_finished_after_the_claim_is_left_alone(tiny, here, monkeypatch):
     final = train(tiny, here)
     folder = here.run(tiny.id)
