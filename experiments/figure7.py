@@ -1,12 +1,13 @@
 """Figure 7. Standard deviations (std) of layer responses on CIFAR-10.
 
 The responses are the outputs of each 3×3 layer, after BN and before nonlinearity. Top: the layers are shown in their
-original order. Bottom: the responses are ranked in descending order. "Generally smaller" is a statement on the mean
-over the layers: layer by layer, the paper's own ResNet-56 exceeds plain-56 around layers 33 to 50.
+original order. Bottom: the responses are ranked in descending order. "Generally smaller" is judged as smaller in most
+layers, not in all: the paper's own ResNet-56 exceeds plain-56 around layers 33 to 50. At first it was judged by the
+mean over the layers, which the loudest decide; results/LOG.md says when that changed, and how the verdict moved.
 """
 
 from experiments.cifar10 import PLAIN, RESNET
-from repro.experiment import Bound, Claim, Figure, Ordering, Panel, Row, Unchecked
+from repro.experiment import Bound, Claim, Figure, InMostLayers, Ordering, Panel, Row, Unchecked
 
 ROWS = (
     Row("plain-20", PLAIN[20]),
@@ -30,8 +31,8 @@ experiment = Figure(
             "ResNets have generally smaller responses than their plain counterparts.",
             "section 4.2; Figure 7",
             (
-                Ordering("response_mean", (PLAIN[20], RESNET[20])),
-                Ordering("response_mean", (PLAIN[56], RESNET[56])),
+                InMostLayers(PLAIN[20], RESNET[20]),
+                InMostLayers(PLAIN[56], RESNET[56]),
             ),
         ),
         Claim(

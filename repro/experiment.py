@@ -73,6 +73,14 @@ class Ordering:
 
 
 @dataclass(frozen=True)
+class InMostLayers:
+    """One group responds more than the other in more than half of the layers; both nets have as many."""
+
+    higher: Runs
+    lower: Runs
+
+
+@dataclass(frozen=True)
 class Bound:
     """The group's metric is above, below, or both."""
 
@@ -110,7 +118,7 @@ class Unchecked:
     reason: str
 
 
-Check: TypeAlias = Ordering | Bound | Close | Counted | Unchecked
+Check: TypeAlias = Ordering | InMostLayers | Bound | Close | Counted | Unchecked
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from repro.experiment import Bound, Check, Claim, Close, Counted, Experiment, Ordering, Skipped, Unchecked
-from repro.reading.evidence import Finding, bounded, close, counted, ordered, ordered_throughout
+from repro.experiment import Bound, Check, Claim, Close, Counted, Experiment, InMostLayers, Ordering, Skipped, Unchecked
+from repro.reading.evidence import Finding, bounded, close, counted, in_most_layers, ordered, ordered_throughout
 from repro.reading.frame import Collected
 from repro.reading.statistics import ALPHA, holm
 
@@ -64,6 +64,8 @@ def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Findi
             return ordered(check, collected)
         case Ordering(), Ordering():
             return ordered_throughout(check, printed, collected)
+        case InMostLayers(), _:
+            return [in_most_layers(check, collected)]
         case Bound(), _:
             return [bounded(check, collected)]
         case Close(), _:

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from repro.architecture import cost
-from repro.experiment import Bound, Close, Counted, Ordering
+from repro.experiment import Bound, Close, Counted, InMostLayers, Ordering
 from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
 from repro.reading.judged import not_averaged, of_test_images
 from repro.reading.statistics import Estimate, one, paired, sample, welch
 from repro.spec import Runs
 
-QUANTUM = 0.01 / math.sqrt(12)  # points: the spread that counting wrong images in ten thousand can hide
+STEP = 0.01  # points: one wrong image in ten thousand; what lies between two steps, seeds cannot show
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,28 @@ def ordered_throughout(check: Ordering, printed: Ordering, collected: Collected)
     ]
 
 
+def in_most_layers(check: InMostLayers, collected: Collected) -> Finding:
+    """The share of layers in which one net responds more, for each seed that both have, against one half.
+
+    The mean over the layers would be decided by the few loudest ones.
+    """
+    pair = check.higher, check.lower
+    layers = [rows_of(collected.responses, runs).pivot_table("response", "layer", "seed") for runs in pair]
+    means = collected.responses.groupby("id", observed=True)["response"].mean().to_dict()
+    found = _groups(pair, "responses", collected, means)
+    if isinstance(found, Finding):
+        return found
+    seeds = sorted(found[0].numbers.keys() & found[1].numbers.keys())
+    gaps = [(layers[0][seed] - layers[1][seed]).dropna() for seed in seeds]
+    shares = [float((gap > 0).mean()) for gap in gaps]
+    said = f"responses: {found[0].name} above {found[1].name} in most layers"
+    if len(shares) < 2:
+        return Finding("undecided", f"{said}; one pair of seeds cannot be tested", runs=_runs(found))
+    counts = ", ".join(f"{(gap > 0).sum()} of {len(gap)}" for gap in gaps)
+    estimate = _at_least(one(sample(shares)), 1 / len(gaps[0]), len(shares))
+    return _finding(f"{said} ({counts})", estimate.p_above(0.5), estimate.p_below(0.5), estimate, _runs(found))
+
+
 def _ordered(pair: tuple[Runs, Runs], metric: str, collected: Collected) -> Finding:
     found = _groups(pair, metric, collected)
     if isinstance(found, Finding):
@@ -161,9 +183,7 @@ def _curves(runs: Runs, metric: str, stretch: tuple[float, float], collected: Co
 def _fewer(upper: pd.DataFrame, lower: pd.DataFrame, fraction: float) -> float:
     """p of "fewer points than stated are in order", from the share of each run against the others' mean."""
     shares = [float((upper[run] > lower.mean(axis=1)).mean()) for run in upper.columns]
-    estimate = one(sample(shares))
-    least = 1 / len(upper) / math.sqrt(12) / math.sqrt(len(shares))
-    return replace(estimate, error=max(estimate.error, least)).p_below(fraction)
+    return _at_least(one(sample(shares)), 1 / len(upper), len(shares)).p_below(fraction)
 
 
 def _groups(
@@ -230,7 +250,12 @@ def _difference(ours: Group, theirs: Group) -> Estimate | None:
 
 def _floored(estimate: Estimate, n: int) -> Estimate:
     """Seeds that agree to the last image vary at least by what rounding hides."""
-    return replace(estimate, error=max(estimate.error, QUANTUM / math.sqrt(n)))
+    return _at_least(estimate, STEP, n)
+
+
+def _at_least(estimate: Estimate, step: float, n: int) -> Estimate:
+    """The error is no less than that of n numbers which are counted in such steps."""
+    return replace(estimate, error=max(estimate.error, step / math.sqrt(12 * n)))
 
 
 def _no_threshold(said: str, scale: str, runs: tuple[str, ...]) -> Finding:

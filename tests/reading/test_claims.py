@@ -8,7 +8,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
-from repro.experiment import Bound, Check, Claim, Close, Counted, Figure, Ordering, Unchecked, at
+from repro.experiment import Bound, Check, Claim, Close, Counted, Figure, InMostLayers, Ordering, Unchecked, at
 from repro.net import plain, resnet
 from repro.reading.claims import Claimed, claimed
 from repro.reading.frame import collect
@@ -288,6 +288,46 @@ def test_the_stretch_is_rescaled_to_a_shorter_schedule(places, finished):
     curves(finished, scaled.higher_to_lower[1], falling)
     found = judge(places, late, scale="quick")
     assert (found.word, "12 points" in found.evidence[0].said) == ("holds", True)
+
+
+def respond(finished, runs: Runs, layers: list[float], **other) -> None:
+    for run in runs:
+        finished(run, responses=[response + NOISE[run.seed] / 100 for response in layers], **other)
+
+
+MOST = InMostLayers(DEEP, SHALLOW)
+LAYERS = [1.0] * 20
+
+
+@pytest.mark.parametrize(("above", "word"), [(18, "holds"), (10, "undecided"), (2, "fails")])
+def test_a_net_responds_more_in_most_layers_or_not(places, finished, above, word):
+    respond(finished, DEEP, [2.0] * above + [0.5] * (20 - above))
+    respond(finished, SHALLOW, LAYERS)
+    assert judge(places, MOST).word == word
+
+
+def test_a_few_loud_layers_do_not_make_a_net_respond_more_in_most(places, finished):
+    respond(finished, DEEP, [1000.0] * 4 + [0.9] * 16)
+    respond(finished, SHALLOW, LAYERS)
+    found = judge(places, MOST)
+    assert found.word == "fails"
+    assert "plain-56 above plain-20 in most layers (4 of 20, 4 of 20, 4 of 20)" in found.evidence[0].said
+    assert found.evidence[0].effect == pytest.approx(0.2)
+
+
+def test_responses_are_compared_between_equal_seeds_and_one_pair_is_too_few(places, finished):
+    respond(finished, DEEP.limited(2), [2.0] * 20)
+    for run in list(SHALLOW)[1:]:
+        finished(run, responses=LAYERS)
+    found = judge(places, MOST)
+    assert (found.word, found.p) == ("undecided", None)
+    assert "one pair of seeds cannot be tested" in found.evidence[0].said
+
+
+def test_without_responses_the_claim_says_which_net_has_none(places, finished, group):
+    group(DEEP, 13.0)
+    respond(finished, SHALLOW, LAYERS)
+    assert judge(places, MOST).evidence[0].said == "responses: no finished run of plain-56 has it"
 
 
 def test_a_curve_without_points_in_the_stretch_is_undecided(places, group):
