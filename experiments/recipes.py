@@ -116,6 +116,7 @@ def _net(**changes: Any) -> Any:
 
 
 def _ghost(run: Run) -> Run:
+    """ImageNet nets take them as the paper did, over 32 images, without being asked."""
     return replace(run, recipe=replace(run.recipe, batch_norm_group=AS_PRINTED[run.net.family].batch_norm_group))
 
 
@@ -130,7 +131,7 @@ def _stride_in_3x3(run: Run) -> Run:
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("ghost", "batch statistics over 64 (CIFAR) or 32 (ImageNet) images, as on the paper's GPUs", _ghost),
+        Variant("ghost", "CIFAR nets take batch statistics over 64 images, as on each of the paper's GPUs", _ghost),
         Variant("45k", "train on 45k images, the split on which the paper chose its schedule", _recipe(split="45k/5k")),
         Variant(
             "warm400",

@@ -6,7 +6,7 @@ computes, draws or judges reads the declaration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -224,6 +224,17 @@ class Variant:
     def __call__(self, run: Run) -> Run:
         changed = self.change(run)
         return replace(changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}"))
+
+
+def varied(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
+    """The run in these readings, changed as the scale does. One that changes nothing there leaves the run its name, and
+    so its id: equal training is one run."""
+    for variant in variants:
+        read = variant(run)
+        same = replace(read, recipe=replace(read.recipe, name=run.recipe.name))
+        if scale.change(same) != scale.change(run):
+            run = read
+    return scale.change(run)
 
 
 @dataclass(frozen=True)

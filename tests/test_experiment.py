@@ -4,8 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from repro.catalog import NAMES, load, scale, scales
-from repro.experiment import Ordering, Paper, Scale, Table, at, digitised, exact, groups_of, mean, quoted, runs_of
+from repro.catalog import NAMES, load, scale, scales, variant
+from repro.experiment import (
+    Ordering,
+    Paper,
+    Scale,
+    Table,
+    at,
+    digitised,
+    exact,
+    groups_of,
+    mean,
+    quoted,
+    runs_of,
+    varied,
+)
 
 HALF = Scale("half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10)))
 
@@ -31,6 +44,24 @@ def test_a_scale_reaches_the_runs_that_claims_compare():
         check.higher_to_lower for claim in scaled.claims for check in claim.checks if isinstance(check, Ordering)
     ]
     assert {runs.run.scale for group in compared for runs in group} == {"half"}
+
+
+@pytest.mark.parametrize(
+    ("name", "reading", "at_scale", "other"),
+    [
+        ("table2", "ghost", "paper", False),  # ImageNet nets take their statistics so anyway
+        ("table2", "ghost", "quick", False),
+        ("figure1", "ghost", "paper", True),
+        ("figure1", "cold", "paper", False),
+        ("figure1", "bf16", "paper", True),
+        ("figure1", "bf16", "quick", False),  # the scale computes so anyway
+    ],
+)
+def test_a_variant_makes_another_run_only_where_it_changes_something(name, reading, at_scale, other):
+    chosen = scale(at_scale)
+    runs = runs_of(at(load(name), chosen))
+    read = runs_of(at(load(name), replace(chosen, change=lambda run: varied(run, [variant(reading)], chosen))))
+    assert [one.id != another.id for one, another in zip(runs, read, strict=True)] == [other] * len(runs)
 
 
 def test_scale_paper_changes_nothing():

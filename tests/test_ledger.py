@@ -32,6 +32,10 @@ def test_the_default_departs_in_what_the_recipes_own_page_explains():
     assert departure.why == WHY["recipe.batch_norm_group"]
 
 
+def test_an_imagenet_net_takes_its_batch_statistics_as_the_paper_did():
+    assert fields(IMAGENET_RESNET[34, "A"].run) == ["recipe.input.mean"]
+
+
 def test_the_ghost_variant_departs_in_nothing():
     assert departures(VARIANTS["ghost"](RUN)) == ()
 

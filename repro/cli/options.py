@@ -13,7 +13,7 @@ import click
 
 from repro import catalog
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, did_you_mean, shown
-from repro.experiment import Experiment, Scale, Skipped, at, runs_of
+from repro.experiment import Experiment, Scale, Skipped, at, runs_of, varied
 from repro.spec import Run
 
 if TYPE_CHECKING:
@@ -143,11 +143,6 @@ def selected(
     scaled = catalog.scale(scale)
     readings = [catalog.variant(name) for name in variants]
 
-    def varied(run: Run) -> Run:
-        for reading in readings:
-            run = reading(run)
-        return scaled.change(run)
-
     def set_(run: Run) -> Run:
         if not settings:
             return run
@@ -155,7 +150,7 @@ def selected(
 
         return with_settings(run, settings)
 
-    chosen = replace(scaled, change=varied)
+    chosen = replace(scaled, change=lambda run: varied(run, readings, scaled))
     return {name: at(catalog.load(name), chosen, seeds, set_) for name in catalog.expand(names)}
 
 
