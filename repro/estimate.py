@@ -7,20 +7,23 @@ constants are those of an A100-class card in fp32 without TensorFloat-32.
 from __future__ import annotations
 
 from repro.architecture import cost
+from repro.memory import DEEP
 from repro.spec import Run
 
 SECONDS_PER_LAYER = 120e-6  # forward and backward of one layer with its batch norm and ReLU, however small
 FLOPS_PER_SECOND = 10e12  # reached in training, of 19.5e12 at peak
-BACKWARD = 3  # forward once, backward twice
+FORWARD_AND_BACK = 3  # the way back counts twice
 SPEED_UP = {"fp32": 1.0, "tf32": 2.0, "bf16": 3.0}
 
 
 def gpu_hours(run: Run) -> float:
     """GPU-hours of the whole training of a run."""
     net = cost(run.net, run.recipe.input.size)
-    arithmetic = BACKWARD * 2 * net.multiply_adds * run.recipe.batch / FLOPS_PER_SECOND
-    seconds = net.layers * SECONDS_PER_LAYER + arithmetic / SPEED_UP[run.recipe.precision]
-    return run.recipe.iterations * seconds / 3600
+    again = 1 if run.net.depth > DEEP else 0  # the forward pass whose activations were not kept
+    passes = FORWARD_AND_BACK + again
+    arithmetic = passes * 2 * net.multiply_adds * run.recipe.batch / FLOPS_PER_SECOND
+    starting = passes / FORWARD_AND_BACK * net.layers * SECONDS_PER_LAYER
+    return run.recipe.iterations * (starting + arithmetic / SPEED_UP[run.recipe.precision]) / 3600
 
 
 def in_words(hours: float) -> str:

@@ -30,3 +30,8 @@ def test_a_time_is_said_as_people_say_it(hours: float, words: str) -> None:
 def test_a_deeper_net_costs_more_and_a_shorter_schedule_less() -> None:
     hours = [gpu_hours(Run(resnet(depth), CIFAR10)) for depth in (20, 56, 110)]
     assert hours == sorted(hours)
+
+
+def test_a_net_that_computes_its_activations_again_pays_for_one_more_forward_pass() -> None:
+    kept, most_kept, again = (gpu_hours(Run(resnet(depth), CIFAR10)) for depth in (494, 500, 506))
+    assert again == pytest.approx((2 * most_kept - kept) * 4 / 3)
