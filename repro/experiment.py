@@ -159,7 +159,13 @@ class Panel:
     digitised: str | None = None  # panel name in the digitised file
     splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     shows: Literal["curves", "responses", "sorted responses"] = "curves"
-    test_metric: str = "test_error"
+    test_metric: str = "test_error"  # of the curves; `measured_by` says what it is in the final record
+
+
+def measured_by(row: Row) -> tuple[str, str]:
+    """The metrics of a final record that a figure's numbers are of: ImageNet's test error goes by its crops there."""
+    imagenet = row.runs is not None and row.runs.run.net.family == "imagenet"
+    return "center_top1" if imagenet else "test_error", "train_error"
 
 
 @dataclass(frozen=True)

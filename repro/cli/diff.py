@@ -88,9 +88,10 @@ def command(
         path = places().tables_at(chosen) / "diff.md"
         write_whole(path, formatted(diff, "md").encode())
         click.echo(f"written: {path}", err=True)
-    asked_for = diff.lacking if experiments else ()
     refused = strict and any(row.refused for row in diff.rows)
-    return FAILED if refused or diff.fails(failures) else INCOMPLETE if asked_for else FINE
+    if refused or diff.fails(failures):
+        return FAILED
+    return INCOMPLETE if experiments and (diff.lacking or diff.fails(("missing",))) else FINE
 
 
 def _print(diff: Diff, form: str) -> None:

@@ -14,7 +14,7 @@ from repro.architecture import cost
 from repro.cli.options import json_option, names_of, print_json, scale_option, selected, selection_options
 from repro.errors import UserError, did_you_mean, shown
 from repro.estimate import gpu_hours, in_words
-from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, runs_of
+from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
 from repro.folders import ROOT, places
 from repro.ledger import ledger
 from repro.memory import gib, memory
@@ -122,13 +122,16 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _paper(experiment: Any) -> list[dict[str, Any]]:
-    metrics = experiment.metrics if isinstance(experiment, Table) else ("test_error", "train_error")
     return [
         {"row": row.label, "metric": metric} | {key: value for key, value in asdict(paper).items() if value is not None}
         for row in _rows(experiment)
-        for metric, paper in zip(metrics, row.paper, strict=False)
+        for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False)
         if paper is not None
     ]
+
+
+def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
+    return experiment.metrics if isinstance(experiment, Table) else measured_by(row)
 
 
 def _elsewhere(name: str) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from repro.architecture import cost
-from repro.experiment import Experiment, Figure, Paper, Row, Table
+from repro.experiment import Experiment, Figure, Paper, Row, Table, measured_by
 from repro.ledger import as_printed, shown
 from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
 from repro.reading.statistics import sample
@@ -184,7 +184,7 @@ def numbered_rows(experiment: Table | Figure) -> Iterator[tuple[Row, tuple[str, 
     for panel in experiment.panels:
         for row in panel.rows:
             family = row.runs.run.net.family if row.runs else "cifar"
-            yield row, (panel.test_metric, "train_error"), MARGIN, TOLERANCE[family]
+            yield row, measured_by(row), MARGIN, TOLERANCE[family]
 
 
 def _measured(

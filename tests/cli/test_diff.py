@@ -14,10 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 import repro.cli.diff as page
+from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.cli import cli
 from repro.errors import UserError
+from repro.experiment import runs_of
 
 SCHEMA = Path(page.__file__).parent.parent / "reading" / "diff.schema.json"
 SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)
@@ -73,6 +75,28 @@ def test_without_names_nothing_in_particular_is_asked_for_and_the_whole_is_kept(
 def test_fewer_seeds_may_be_asked_for(places, table6_as_printed):
     table6_as_printed(seeds=2)
     assert repro("diff", "table6", "--seeds", "2").return_value == 0
+
+
+IMAGENET = {"train_error": 30.9, "best_test_error": 31.0, "center_top5": 11.2, "ten_crop_top1": 27.9}  # with the curve
+
+
+def test_a_figure_of_imagenet_is_judged_by_the_centre_crop_of_the_final_record(places, finished):
+    for run in runs_of(figure4.experiment):
+        finished(run, [{"test_error": 40.0, "train_error": 41.0}], **IMAGENET, center_top1=31.4)
+    said = repro("diff", "figure4", "--json", "--fail-on", "")
+    rows = {(row["row"], row["metric"]): row["ours_mean"] for row in json.loads(said.stdout)["rows"]}
+    assert rows["plain-18", "center_top1"] == rows["ResNet-34", "center_top1"] == 31.4
+    assert {metric for _, metric in rows} == {"center_top1", "train_error"}
+    assert said.return_value == 0
+
+
+def test_a_number_that_finished_runs_lack_is_missing_and_3(places, finished):
+    for run in runs_of(figure4.experiment):
+        finished(run, **IMAGENET)
+    said = repro("diff", "figure4", "--fail-on", "")
+    assert "figure4 plain-18 center_top1: missing" in said.stdout
+    assert " ".join(said.stdout.split()).count("1 finished without center_top1") == 4
+    assert said.return_value == 3
 
 
 def test_an_unknown_word_is_refused(places):
