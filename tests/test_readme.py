@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
 from run_folders import finished, places, write_run  # noqa: F401
 
 from experiments.cifar10 import PLAIN
-from repro.catalog import scale
+from repro.catalog import REPRODUCED, load, scale
 from repro.cli import cli, main
 from repro.data import cifar10
 from repro.experiment import Paper
@@ -159,6 +159,16 @@ def test_the_page_of_ones_own_works_as_it_stands(tmp_path):
         ended[words[0]] = done
     assert {verb: done.returncode for verb, done in ended.items()} == {"show": 0, "run": 0, "table": 3, "diff": 3}
     assert "claim D-1: missing" in ended["diff"].stdout
+
+
+def test_what_is_tracked_can_be_written_anew_with_the_page_of_ones_own():
+    [page] = blocks(ADDING, "python")
+    experiment: dict[str, Any] = {}
+    exec(page, experiment)
+    write = runpy.run_path(str(Path(__file__).parent / "golden" / "write.py"))
+    made = {name: write["command_of"](load(name)) for name in REPRODUCED}
+    assert write["command_of"](experiment["experiment"]) == "table"
+    assert all(name.startswith(command) for name, command in made.items())
 
 
 def test_the_row_of_another_depth_works_as_it_stands(tmp_path):

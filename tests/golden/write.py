@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from experiments.recipes import READINGS
 from repro.catalog import NAMES, REPRODUCED, load, scale, scales
 from repro.cli import cli
-from repro.experiment import Scale, at, runs_of
+from repro.experiment import Experiment, Scale, Table, at, runs_of
 from repro.folders import ROOT, Places
 from repro.reading.diff import Diff, compared
 from repro.reading.frame import collect, scale_with_results
@@ -70,15 +70,20 @@ def artefacts() -> None:
         for chosen in scales().values():
             runs = {name: {run.id for run in runs_of(at(load(name), chosen))} for name in REPRODUCED}
             made = [name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)]
-            for words in [[name.rstrip("0123456789"), name] for name in made] + [["diff"]] * bool(
+            for words in [[command_of(load(name)), name] for name in made] + [["diff"]] * bool(
                 public & set().union(*runs.values())
             ):
                 CliRunner().invoke(cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False)
             for of in (Places.tables_at, Places.figures_at):
                 for path in of(places, chosen.name).glob("*.*"):
-                    if path.name.startswith(("table", "diff", "figure")):
+                    if path.stem in (*made, "diff"):
                         of(TRACKED, chosen.name).mkdir(exist_ok=True)
                         shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
+
+
+def command_of(experiment: Experiment) -> str:
+    """The command that makes it: a page of one's own may have any name."""
+    return "table" if isinstance(experiment, Table) else "figure"
 
 
 def _untrained(runs: set[str], chosen: Scale) -> bool:
