@@ -50,6 +50,11 @@ class Places:
         return self.results / "runs.parquet"
 
     @property
+    def copies(self) -> Path:
+        """What was read of folders that `frame` does not show: second copies of a run, and what is no run."""
+        return self.results / ".runs-copies.parquet"
+
+    @property
     def report(self) -> Path:
         return self.results / "report.html"
 

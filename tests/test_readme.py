@@ -213,5 +213,20 @@ def test_the_page_explains_every_word():
     assert all(f"| `{word}` |" in VERDICTS.read_text() for word in get_args(claims.Word))
 
 
+def test_all_runs_are_read_with_pandas_as_the_page_says(places, finished, monkeypatch, capsys):  # noqa: F811
+    for one in (PLAIN[20].run, PLAIN[56].run):
+        finished(one, [{"test_error": 50.0, "train_error": 51.0}] * 3, [1.0] * 19, test_error=12.0)
+    finished(PLAIN[20].run, published=True, test_error=12.0)
+    assert run("repro collect", capsys)[0] == 0
+    monkeypatch.chdir(places.results.parent)
+    [example] = blocks(VERDICTS, "python")
+    read: dict[str, Any] = {}
+    exec(example, read)
+    assert (len(read["runs"]), read["errors"]["mean"].tolist(), len(read["curves"])) == (2, [12.0, 12.0], 6)
+    named = {name for row in cells("column | what it is") for name in re.findall(r"[a-z_]+", row[0])}
+    columns = {name.split(".")[0] for name in read["runs"]}
+    assert columns ^ named == {"definition", "failed_at", "failure", "not_finite"}  # the page has them beside others
+
+
 def test_there_are_commands_to_test():
     assert sum(len(commands(path)) for path in DOCUMENTS) > 40

@@ -1,8 +1,10 @@
 """What is in the run folders, gathered into one Arrow table and kept, so that nothing is read twice.
 
-Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a folder, its curve in
-list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again. The file is a
-pure function of the folders, replaced whole; two collectors at once write the same bytes.
+Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a run, its curve in
+list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again; those that are
+not shown, as the run is published and still here, or as they are no runs, have their rows in a file beside it. Both
+are a pure function of the folders, replaced whole; two collectors at once write the same bytes. A row that a crash
+between the two left in both or in neither is noticed by the next one, and both are written anew.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import io
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,7 +62,7 @@ class Gathered:
     problems: tuple[Problem, ...]
     folders: int
     opened: int  # folders read this time; the others had not changed
-    everything: pa.Table  # a row for each folder, as it is kept
+    others: pa.Table  # a row for each folder that is not shown, kept as well
     changed: bool  # whether what is kept is out of date
 
 
@@ -72,16 +75,24 @@ def gather(places: Places, keep: bool = True) -> Gathered:
     fresh = [(folder, key) for folder, key in found if key not in at_row]
     changed = known is None or bool(fresh) or len(same) < known.num_rows
     everything = _merged(known, same, fresh) if changed else known
-    table, problems = _one_each(everything)
-    return Gathered(table, problems, len(found), len(fresh), everything, changed)
+    shown, problems = _one_each(everything)
+    hidden = sorted(set(range(everything.num_rows)).difference(shown))
+    tables = _rows(everything, shown), _rows(everything, hidden)
+    return Gathered(tables[0], problems, len(found), len(fresh), tables[1], changed)
 
 
 def save(gathered: Gathered, places: Places) -> None:
     """Keep what was gathered for the next time, if it is news."""
     if gathered.changed:
-        buffer = io.BytesIO()
-        pq.write_table(gathered.everything, buffer, compression="zstd")
-        write_whole(places.frame, buffer.getvalue())
+        _write(gathered.table, places.frame)
+        if gathered.others.num_rows or places.copies.exists():
+            _write(gathered.others, places.copies)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_whole(path, buffer.getvalue())
 
 
 def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
@@ -125,9 +136,16 @@ def _in_order(table: pa.Table) -> pa.Table:
 
 
 def _kept(places: Places) -> pa.Table | None:
-    """What an earlier collection read, if it can be trusted."""
+    """What an earlier collection read, if it can be trusted: the runs that it showed, and the other folders."""
+    shown, others = _trusted(places.frame), _trusted(places.copies)
+    if shown is None or others is None or not others.num_rows:
+        return shown
+    return _in_order(pa.concat_tables([shown, others], promote_options="default"))
+
+
+def _trusted(path: Path) -> pa.Table | None:
     try:
-        with pq.ParquetFile(places.frame) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+        with pq.ParquetFile(path) as file:  # `read_table` would import pandas, as would `pa.array` of a list
             table = file.read()
     except (OSError, pa.ArrowException):
         return None
@@ -135,7 +153,7 @@ def _kept(places: Places) -> pa.Table | None:
     return table if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
 
 
-def _one_each(everything: pa.Table) -> tuple[pa.Table, tuple[Problem, ...]]:
+def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
     """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
     ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
     problems = [Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said]
@@ -151,7 +169,7 @@ def _one_each(everything: pa.Table) -> tuple[pa.Table, tuple[Problem, ...]]:
             if state[at] == "done" and _measured(everything, at) != _measured(everything, best):
                 shown = f"{place[best]}/{folder[best]}"
                 problems.append(Problem(f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"))
-    return _rows(everything, chosen), tuple(problems)
+    return chosen, tuple(problems)
 
 
 def _rows(table: pa.Table, chosen: list[int]) -> pa.Table:

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from experiments import figure1, table6
@@ -148,6 +149,32 @@ def test_a_published_copy_that_is_equal_is_not_mentioned(places, finished):
     finished(RUN, [9.0], published=True, test_error=9.0)
     found = collect(places)
     assert (len(found.runs), len(found.points), found.problems) == (1, 1, ())
+
+
+def test_what_is_kept_has_one_row_for_a_run_that_is_published_too_the_one_that_tables_show(places, finished):
+    finished(RUN, [9.0], test_error=9.0)
+    finished(RUN, [9.0], published=True, test_error=9.1)
+    finished(OTHER, published=True, test_error=8.0)
+    (places.runs / "holiday").mkdir()
+    found = [(collect(places), pd.read_parquet(places.frame)) for _ in range(2)]
+    for collected, kept in found:
+        assert dict(zip(kept["id"], kept["metric.test_error"], strict=True)) == {RUN.id: 9.0, OTHER.id: 8.0}
+        assert kept["place"].tolist() == collected.runs["place"].tolist()
+        assert len(collected.problems) == 2
+    assert [collected.opened for collected, _ in found] == [4, 0]
+
+
+@pytest.mark.parametrize("lost", ["frame", "copies"])
+def test_what_is_kept_of_the_other_copies_is_not_needed(places, finished, lost):
+    finished(RUN, [9.0], test_error=9.0)
+    folder = finished(RUN, [9.0], published=True, test_error=9.1)
+    collect(places)
+    whole = places.frame.read_bytes(), places.copies.read_bytes()
+    getattr(places, lost).write_bytes(b"damaged")
+    assert (collect(places).opened, collect(places).opened) == ({"frame": 2, "copies": 1}[lost], 0)
+    assert (places.frame.read_bytes(), places.copies.read_bytes()) == whole
+    shutil.rmtree(folder.path)
+    assert [collect(places).problems, collect(places).problems] == [(), ()]
 
 
 def test_a_published_copy_that_differs_gives_way_and_is_mentioned(places, finished):
