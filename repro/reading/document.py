@@ -28,7 +28,7 @@ def formatted(diff: Diff, form: Format) -> str:
     title = "Ours and the paper's" if diff.against is None else f"Ours and those of {diff.against}"
     shared = _shared_reasons(diff)
     notes = (summary(diff), *(f"{mark}: {reasons}" for reasons, mark in shared.items()), *departures(diff))
-    numbers = Sheet(title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "ours"))
+    numbers = Sheet(title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "theirs", "ours"))
     sheets = [numbers, *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else [])]
     return "\n".join(render(sheet, form) for sheet in sheets)
 
@@ -131,19 +131,20 @@ def _reasons(row: Judged) -> str:
 
 
 def _number_cells(diff: Diff, shared: Mapping[str, str]) -> pd.DataFrame:
+    theirs = "theirs" if diff.against else "paper"
     cells = [
         {
             "experiment": row.experiment,
             "row": row.row,
             "metric": row.metric,
-            "paper": paper_cell(row.paper),
+            theirs: paper_cell(row.paper),
             "ours": our_cell(row),
             "verdict": word_of(row),
             "why": shared.get(_reasons(row), _reasons(row)),
         }
         for row in diff.rows
     ]
-    return pd.DataFrame(cells, columns=["experiment", "row", "metric", "paper", "ours", "verdict", "why"])
+    return pd.DataFrame(cells, columns=["experiment", "row", "metric", theirs, "ours", "verdict", "why"])
 
 
 def _claim_cells(diff: Diff) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def told(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) ->
     lines = [*_wrapped(summary(diff), width)]
     for row in diff.rows:
         lines += ["", _headline(f"{row.experiment} {row.row} {row.metric}", word_of(row), row.verdict.word, paint)]
-        lines += _indented(_row_lines(row), width)
+        lines += _indented(_row_lines(row, diff.against or "paper"), width)
     for claim in (claim for claim in diff.claims if claim.checked):
         p = "" if claim.p is None else f" (p = {p_value(claim.p)})"
         lines += ["", _headline(f"claim {claim.claim.id}", claim.word + p, claim.word, paint)]
@@ -110,12 +110,13 @@ def word_of(row: Judged) -> str:
     return f"incomplete {row.n}/{row.planned}" if row.verdict.word == "incomplete" else row.verdict.word
 
 
-def _row_lines(row: Judged) -> list[str]:
+def _row_lines(row: Judged, other: str) -> list[str]:
+    theirs = f"{other} {paper_cell(row.paper)}"
     if row.verdict.word == "missing":
-        return [" · ".join([f"paper {paper_cell(row.paper)}", *row.verdict.reasons])]
+        return [" · ".join([theirs, *row.verdict.reasons])]
     if row.verdict.word == "not comparable":
-        return [f"paper {paper_cell(row.paper)} · ours {our_cell(row)}"]
-    return [_measured(row), *row.verdict.reasons]
+        return [f"{theirs} · ours {our_cell(row)}"]
+    return [_measured(row, theirs), *row.verdict.reasons]
 
 
 def _barred(rows: Iterable[Judged]) -> list[str]:
@@ -128,9 +129,9 @@ def _barred(rows: Iterable[Judged]) -> list[str]:
     return [f"{named(tables)}: {'; '.join(reasons)}" for reasons, tables in found.items()]
 
 
-def _measured(row: Judged) -> str:
+def _measured(row: Judged, theirs: str) -> str:
     """paper 6.61 ± 0.16 (n = 5) · ours 6.58 ± 0.14 (n = 5) · 95 %: 6.40 to 6.76"""
-    parts = [f"paper {paper_cell(row.paper)}", f"ours {our_cell(row)}"]
+    parts = [theirs, f"ours {our_cell(row)}"]
     if row.verdict.low is not None and row.verdict.high is not None:
         what = "mean" if row.paper.kind == "mean" else "one more run"
         parts.append(f"95 % of {what}: {row.verdict.low:.2f} to {row.verdict.high:.2f}")

@@ -149,7 +149,7 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, margin:
     reasons = judged.reasons + (_undecided(ours, margin, needed, estimate) if judged.word == "consistent" else ())
     if paper.best is not None:
         fair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
-        reasons += (f"best of {ours.n}: {min(values):.2f} (the paper's: {paper.best:.2f}{fair})",)
+        reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{fair})",)
     low, high = one(ours).interval()
     return replace(judged, reasons=reasons, low=low, high=high)
 

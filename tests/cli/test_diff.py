@@ -187,6 +187,18 @@ def test_against_another_labs_numbers(places, table6_as_printed, tmp_path):
     assert said.stdout.startswith("Of 1 number, 1 is reproduced.")
 
 
+def test_against_a_folder_its_numbers_go_by_its_name_and_not_by_the_papers(places, table6_as_printed, monkeypatch):
+    table6_as_printed()
+    monkeypatch.chdir(places.results.parent)
+    said = repro("diff", "table6", "--against", "results").stdout
+    assert "  results 8.75 ± 0.08 (n = 5) · ours 8.75 ± 0.08 (n = 5)" in said
+    assert "best of 5: 8.65 (theirs: 8.65)" in said
+    assert "paper" not in said.split("Departures")[0]
+    table = repro("diff", "table6", "--against", "results", "--format", "md").stdout
+    assert table.startswith("**Ours and those of results**\n\n| experiment | row         | metric      |  ")
+    assert " theirs | " in table.splitlines()[2]
+
+
 def in_a_terminal(*words: str, **environment: str) -> str:
     """What the command prints where standard output is a terminal."""
     import pty
