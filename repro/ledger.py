@@ -51,11 +51,34 @@ def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departu
 
 def ledger(runs: Iterable[Run]) -> dict[Departure, tuple[str, ...]]:
     """Every departure of some runs, seeds aside, with the nets it concerns."""
-    found: dict[Departure, dict[str, None]] = {}
-    for run in dict.fromkeys(replace(run, seed=0) for run in runs):
-        for departure in departures(run):
-            found.setdefault(departure, {})[run.net.name] = None
-    return {departure: tuple(nets) for departure, nets in found.items()}
+    return concerned({run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)})
+
+
+def concerned(found: Mapping[Run, Iterable[Departure]]) -> dict[Departure, tuple[str, ...]]:
+    """The nets that each departure concerns; where a net has several recipes, and not all depart, with the recipe."""
+    recipes: dict[str, set[str]] = {}
+    by_departure: dict[Departure, dict[str, dict[str, None]]] = {}
+    for run, departing in found.items():
+        recipes.setdefault(run.net.name, set()).add(run.recipe.name)
+        for departure in departing:
+            by_departure.setdefault(departure, {}).setdefault(run.net.name, {})[run.recipe.name] = None
+    return {
+        departure: tuple(
+            label
+            for net, names in nets.items()
+            for label in ([net] if set(names) == recipes[net] else [f"{net} {name}" for name in names])
+        )
+        for departure, nets in by_departure.items()
+    }
+
+
+def listed(found: Mapping[Departure, Iterable[str]]) -> list[str]:
+    """A line for each departure, with the nets it concerns where it does not concern all."""
+    every = {net.split(" ")[0] for nets in found.values() for net in nets}
+    return [
+        str(departure) if set(nets) == every else f"{departure} [{', '.join(nets)}]"
+        for departure, nets in found.items()
+    ]
 
 
 def as_printed(net: Net, scale: Scale | None = None) -> Run:

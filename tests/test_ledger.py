@@ -52,6 +52,12 @@ def test_leaving_the_warm_up_out_is_a_departure_with_the_variants_reason():
     assert departure.why == VARIANTS["cold"].about
 
 
+def test_a_net_with_two_recipes_is_named_with_the_one_that_departs():
+    found = {departure.field: nets for departure, nets in ledger((RUN, RESNET[110].run, RESNET_110_COLD.run)).items()}
+    assert found["recipe.warmup"] == ("resnet-110 cifar10-warmup-cold",)
+    assert found["recipe.batch_norm_group"] == ("resnet-20", "resnet-110")
+
+
 def test_a_variants_line_is_the_reason_for_every_field_it_sets():
     found = {departure.field: departure.why for departure in departures(VARIANTS["std"](RUN))}
     assert found["recipe.input.mean"] == found["recipe.input.std"] == VARIANTS["std"].about
@@ -95,7 +101,7 @@ def test_images_that_are_not_the_official_ones_are_a_departure():
 def test_the_seed_does_not_depart_and_the_ledger_names_the_nets():
     found = ledger([*RESNET[20], *RESNET[56], *VARIANTS["fan-out"](RESNET[56].run).repeated(2)])
     nets = {departure.field: names for departure, names in found.items()}
-    assert nets == {"recipe.batch_norm_group": ("resnet-20", "resnet-56"), "net.init": ("resnet-56",)}
+    assert nets == {"recipe.batch_norm_group": ("resnet-20", "resnet-56"), "net.init": ("resnet-56 cifar10-fan-out",)}
 
 
 def test_a_bottleneck_that_strides_in_its_3x3_departs():

@@ -16,7 +16,7 @@ from repro.errors import UserError, did_you_mean, shown
 from repro.estimate import gpu_hours, in_words
 from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
 from repro.folders import ROOT, places
-from repro.ledger import ledger
+from repro.ledger import Departure, ledger, listed
 from repro.memory import gib, memory
 from repro.net import Net
 from repro.spec import Run, definition
@@ -27,6 +27,7 @@ PITFALLS = {
     "Nesterov": "many ports use it; the paper's SGD has plain momentum",
     "a warm-up that never ends": "here the rate is a function of the iteration and of a recorded switch",
 }
+WIDTHS = (("row", 12), ("metric", 20))  # of the paper's numbers, at least
 
 
 @click.command()
@@ -172,23 +173,20 @@ def _print(facts: dict[str, Any]) -> None:
         hours, most = in_words(facts["gpu_hours"]), gib(facts["gpu_bytes"])
         click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
         for run in facts["runs"]:
-            click.echo(f"  {run['id']:<58}{'done' if run['done'] else '–'}")
+            click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
     _print_numbers(facts)
     _print_lines("The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]])
-    said = [f"{d['field']}: {d['ours']}, not {d['paper']}{_because(d['why'])}" for d in facts["departures"]]
-    _print_lines("Departures from the paper", said or ["none"])
+    said = {Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"] for d in facts["departures"]}
+    _print_lines("Departures from the paper", listed(said) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
         _print_lines("Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()])
-
-
-def _because(why: str) -> str:
-    return f" ({why})" if why else ""
 
 
 def _print_numbers(facts: dict[str, Any]) -> None:
     others = defaultdict(list)
     for found in facts["elsewhere"]:
         others[found["row"], found["metric"]].append(float(found["value"]))
+    row, metric = (2 + max([least, *(len(number[what]) for number in facts["paper"])]) for what, least in WIDTHS)
     lines = []
     for number in facts["paper"]:
         spread = f" ± {number['std']}" if "std" in number else ""
@@ -196,7 +194,7 @@ def _print_numbers(facts: dict[str, Any]) -> None:
         known = others.get((number["row"], number["metric"]), [])
         seen = f"   reproductions: {min(known):g}–{max(known):g} ({len(known)})" if known else ""
         value = f"{number['value']:.{number['digits']}f}{spread}"
-        lines.append(f"{number['row']:<14}{number['metric']:<22}{value}  {number['kind']}{seen}")
+        lines.append(f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}")
     _print_lines("The paper's numbers", lines, wrap=False)
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Experiment, Paper, runs_of
-from repro.ledger import Departure, departures
+from repro.ledger import Departure, concerned, departures
 from repro.reading import claims, verdicts
 from repro.reading.against import in_place_of_paper, others
 from repro.reading.claims import Claimed, claimed
@@ -96,9 +96,5 @@ def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...
     data = {
         row.id: {"name": row.data_name, "origin": row.data_origin} for row in known.itertuples() if row.state == "done"
     }
-    found: dict[Departure, dict[str, None]] = {}
     alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
-    for run in alike.values():
-        for departure in departures(run, data.get(run.id)):
-            found.setdefault(departure, {})[run.net.name] = None
-    return {departure: tuple(nets) for departure, nets in found.items()}
+    return concerned({run: departures(run, data.get(run.id)) for run in alike.values()})

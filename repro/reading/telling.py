@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from repro.experiment import Paper
+from repro.ledger import listed
 from repro.reading.claims import Claimed
 from repro.reading.diff import Diff
 from repro.reading.evidence import Finding
@@ -68,12 +69,7 @@ def told(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) ->
 
 def departures(diff: Diff) -> list[str]:
     """The ledger, a line for each field, with the nets it concerns where it does not concern all."""
-    every = {net for nets in diff.ledger.values() for net in nets}
-    return [f"{departure}{_of(nets, every)}" for departure, nets in diff.ledger.items()]
-
-
-def _of(nets: Sequence[str], every: set[str]) -> str:
-    return "" if set(nets) == every else f" [{', '.join(nets)}]"
+    return listed(diff.ledger)
 
 
 def _numbers_in_words(rows: Sequence[Judged], other: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -109,6 +110,21 @@ def test_show_prints_every_experiment(name):
     shown = CliRunner().invoke(cli, ["show", name], prog_name="repro")
     assert shown.exit_code == 0, shown.output
     assert catalog.load(name).title in shown.output
+
+
+@pytest.mark.parametrize("name", ["table1", "table5", "figure6"])
+def test_show_sets_the_papers_numbers_in_columns(name):
+    shown = CliRunner().invoke(cli, ["show", name], prog_name="repro").output
+    numbers = json.loads(CliRunner().invoke(cli, ["show", name, "--json"], prog_name="repro").output)["paper"]
+    lines = shown.partition("\nThe paper's numbers\n")[2].splitlines()[: len(numbers)]
+    expected = [[number["row"], number["metric"], f"{number['value']:.{number['digits']}f}"] for number in numbers]
+    assert [re.split(r" {2,}", line.strip())[:3] for line in lines] == expected
+
+
+def test_show_says_which_run_of_a_net_with_two_recipes_departs():
+    shown = CliRunner().invoke(cli, ["show", "figure6"], prog_name="repro").output
+    assert "footnote 5 starts at 0.1 directly) [resnet-110 cifar10-warmup-cold]" in " ".join(shown.split())
+    assert "normalises as the paper did)\n" in shown
 
 
 def test_show_prints_one_run_by_its_id():

@@ -246,7 +246,7 @@ def test_permuting_the_seeds_changes_only_whose_number_is_whose(places, as_print
 
 def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
     found = {d["field"]: d["nets"] for d in document(diff_of(places, figure6.experiment))["departures"]}
-    assert found["recipe.warmup"] == ["resnet-110"]
+    assert found["recipe.warmup"] == ["resnet-110 cifar10-warmup-cold"]
     assert "plain-20" in found["recipe.batch_norm_group"]
 
 
