@@ -73,6 +73,8 @@ def on(*options: str) -> list[str]:
         (["run", ""], "no experiment named ``", NOT_NAMED),
         (["run", "a\x1b[31m\n"], "no experiment named `a\\x1b[31m\\n`", NOT_NAMED),
         (["show", "cifar10"], "`cifar10` is a group", "show one of figure1, table6, figure6, figure7"),
+        (["table", "all"], "`all` is a group", "print one of table1, table2, table3, table4, table5, table6"),
+        (["figure", "cifar10"], "`cifar10` is a group", "draw one of figure1, figure6, figure7"),
         (["run", "-rf"], "no option `-r`", "for example `repro run figure6 --scale smoke --seeds 2`"),
         (["run", "figure6", "--sclae", "smoke"], "no option `--sclae`", "did you mean `--scale`?"),
         *(([*on(), word], f"no option `{word}`", CARRIES_ON) for word in ("--resume", "--continue", "--restart")),

@@ -8,7 +8,15 @@ import click
 
 from repro import catalog
 from repro.cli.columns import text_width
-from repro.cli.options import code_of, json_option, print_json, scale_of_results, scale_option, seeds_option
+from repro.cli.options import (
+    code_of,
+    json_option,
+    not_a_group,
+    print_json,
+    scale_of_results,
+    scale_option,
+    seeds_option,
+)
 from repro.errors import UserError, did_you_mean, shown
 from repro.experiment import Drawing, Figure, Skipped, at, runs_of
 from repro.folders import places
@@ -60,7 +68,7 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
 
 
 def _figure(name: str) -> Figure | Drawing:
-    experiment = catalog.load(name)
+    experiment = catalog.load(not_a_group(name, "draw", Figure, Drawing))
     if isinstance(experiment, Skipped):
         raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
     if not isinstance(experiment, Figure | Drawing):

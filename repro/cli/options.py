@@ -162,6 +162,14 @@ def not_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:
     return experiments
 
 
+def not_a_group(name: str, verb: str, *kinds: type[Experiment]) -> str:
+    """The name, if it is not one of a group of experiments: what shows one page shows one at a time."""
+    if name in catalog.GROUPS:
+        ones = [one for one in catalog.GROUPS[name] if isinstance(catalog.load(one), kinds)]
+        raise UserError(f"{shown(name)} is a group", f"{verb} one of {', '.join(ones)}")
+    return name
+
+
 def print_json(document: dict[str, Any]) -> None:
     """The one JSON document of a command."""
     click.echo(json.dumps({"schema": SCHEMA} | document, indent=1, ensure_ascii=False, allow_nan=False))

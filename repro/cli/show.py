@@ -11,7 +11,7 @@ import click
 
 from repro import catalog
 from repro.architecture import cost
-from repro.cli.options import json_option, names_of, print_json, scale_option, selected, selection_options
+from repro.cli.options import json_option, names_of, not_a_group, print_json, scale_option, selected, selection_options
 from repro.errors import UserError, did_you_mean, shown
 from repro.estimate import gpu_hours, in_words
 from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
@@ -49,9 +49,7 @@ def command(
 
     For example:  repro show table6
     """
-    if experiment in catalog.GROUPS:
-        raise UserError(f"{shown(experiment)} is a group", "show one of " + ", ".join(catalog.GROUPS[experiment]))
-    catalog.load(experiment)  # says which name is near
+    catalog.load(not_a_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
     [(name, chosen)] = selected([experiment], scale, seeds, variants, settings).items()
     facts = _facts(name, chosen, scale)
     if run_id is not None:

@@ -7,7 +7,15 @@ from dataclasses import replace
 import click
 
 from repro import catalog
-from repro.cli.options import code_of, json_option, scale_of_results, scale_option, seeds_option, strict_option
+from repro.cli.options import (
+    code_of,
+    json_option,
+    not_a_group,
+    scale_of_results,
+    scale_option,
+    seeds_option,
+    strict_option,
+)
 from repro.errors import FAILED, UserError, shown
 from repro.experiment import Skipped, Table, at, runs_of
 from repro.folders import places
@@ -53,12 +61,12 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED
     wanted = runs_of(at(table, at_scale, seeds))
-    return code_of(not wanted or not rows_of(collected.finals, wanted).empty, rows_of(collected.runs, wanted))
+    return code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
 
 
 def _table(name: str) -> Table:
     """The table of that name, if it is one that is reproduced."""
-    experiment = catalog.load(name)
+    experiment = catalog.load(not_a_group(name, "print", Table))
     if isinstance(experiment, Skipped):
         raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
     if not isinstance(experiment, Table):

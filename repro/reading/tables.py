@@ -78,6 +78,12 @@ def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seed
     )
 
 
+def has_ours(filled: Sheet) -> bool:
+    """Whether a number of ours stands in it that had to be trained for."""
+    trained = filled.facts[~filled.facts["metric"].isin(COUNTS)]
+    return bool(trained[["ours_mean", "best", "selected_on_test"]].notna().any(axis=None))
+
+
 def write(name: str, filled: Sheet, places: Places, scale: str, forms: Iterable[Format] = SUFFIXES) -> list[Path]:
     """results/<name>.csv and its kin, each whole or as it was."""
     paths = []

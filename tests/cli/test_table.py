@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -93,6 +94,12 @@ def test_a_table_without_a_number_of_ours_is_incomplete_and_of_what_diverged_a_f
     assert code("table6") == 1
     finished(OTHER, test_error=9.0)
     assert code("table6") == code("table1") == 0
+
+
+def test_a_table_of_an_ensemble_is_incomplete_until_all_its_nets_have_finished(finished, six_nets, here):
+    assert code("table5") == 0
+    shutil.rmtree(here.run(runs_of(table5.experiment)[0].id).path)
+    assert code("table5") == 3
 
 
 def test_strictly_runs_of_different_code_are_not_averaged(finished):
