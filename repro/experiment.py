@@ -6,6 +6,7 @@ computes, draws or judges reads the declaration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -206,6 +207,9 @@ class Skipped:
 Experiment: TypeAlias = Table | Figure | Drawing | Skipped
 
 
+LONGEST = 100  # characters of a file's name: settings may be longer than a disk allows
+
+
 @dataclass(frozen=True)
 class Scale:
     """A named way to run everything smaller. Its numbers are never compared with the paper's."""
@@ -214,9 +218,20 @@ class Scale:
     about: str
     seeds: int | None  # at most so many of each run's seeds; None: as declared
     change: Callable[[Run], Run]
+    chosen: tuple[str, ...] = ()  # the variants and settings that it was chosen with
 
     def __call__(self, run: Run) -> Run:
         return replace(self.change(run), scale=self.name)
+
+    @property
+    def note(self) -> str:
+        """What else was chosen, as a sentence."""
+        return f"With {', '.join(self.chosen)}." if self.chosen else ""
+
+    def named(self, name: str) -> str:
+        """A file's name, with what else was chosen: of a variant nothing takes the place of the experiment's own."""
+        words = (word.removeprefix("variant ") for word in self.chosen)
+        return "-".join([name, *(re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-") for word in words)])[:LONGEST]
 
 
 @dataclass(frozen=True)
@@ -255,7 +270,7 @@ class Reading:
 T = TypeVar("T")
 
 
-def at(experiment: T, scale: Scale, seeds: int | None = None, change: Callable[[Run], Run] = lambda run: run) -> T:
+def at(experiment: T, scale: Scale, seeds: int | None = None) -> T:
     """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows).
 
     An ensemble keeps its members, however many seeds are asked for: of other nets it would be another number.
@@ -263,7 +278,7 @@ def at(experiment: T, scale: Scale, seeds: int | None = None, change: Callable[[
 
     def changed(runs: Runs) -> Runs:
         count = seeds if seeds is not None else min(runs.seeds, scale.seeds or runs.seeds)
-        return Runs(change(scale(runs.run)), count)
+        return Runs(scale(runs.run), count)
 
     result: T = _with_runs(experiment, changed)
     return result

@@ -126,3 +126,10 @@ def test_runs_of_one_net_stay_different_at_every_scale():
         for experiment in NAMES:
             groups = list(groups_of(load(experiment)))
             assert len({at(group, scale(name)) for group in groups}) == len(groups)
+
+
+def test_what_is_chosen_beside_a_scale_names_files_that_any_disk_takes():
+    chosen = replace(HALF, chosen=("variant ghost", f"dataset=../{'x' * 300}"))
+    assert chosen.named("table6").startswith("table6-ghost-dataset-..-xxx")
+    assert len(chosen.named("table6")) == 100
+    assert HALF.named("table6") == "table6"

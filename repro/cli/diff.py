@@ -14,17 +14,19 @@ import click
 from repro import catalog
 from repro.cli.columns import text_width
 from repro.cli.options import (
+    change_options,
     experiments_argument,
     json_option,
     not_skipped,
     print_json,
     scale_of_results,
     scale_option,
+    scales_with,
     seeds_option,
-    selected,
     strict_option,
 )
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
+from repro.experiment import at
 from repro.folders import places
 from repro.given import checked_file
 from repro.whole import write_whole
@@ -40,6 +42,7 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
 @experiments_argument(required=False)
 @scale_option(default=None)
 @seeds_option("How many seeds of each run are asked for.")
+@change_options
 @click.option("--fail-on", default="worse,fails", metavar="WORDS", help="Exit 1 on these verdicts (worse,fails).")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
 @json_option
@@ -55,6 +58,8 @@ def command(
     experiments: Sequence[str],
     scale: str | None,
     seeds: int | None,
+    variants: tuple[str, ...],
+    settings: tuple[str, ...],
     fail_on: str,
     form: str,
     as_json: bool,
@@ -69,8 +74,8 @@ def command(
     For example:  repro diff table6 figure6
     """
     declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
-    if scale is not None:
-        catalog.scale(scale)  # says which name is near, before pandas is loaded
+    scales = scales_with(variants, settings)
+    asked = scales[catalog.scale(scale).name] if scale is not None else None
     _check_file(against)
     if strict and allow_mixed:
         raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
@@ -81,11 +86,12 @@ def command(
 
     failures = words_of(fail_on)
     collected = replace(collect(places()), strict=strict)
-    chosen = scale or scale_of_results(declared.values(), collected).name
-    diff = compared(declared, selected(tuple(declared), chosen, seeds), collected, chosen, allow_mixed, against)
+    chosen = asked or scale_of_results(declared.values(), collected, scales)
+    scaled = {name: at(experiment, chosen, seeds) for name, experiment in declared.items()}
+    diff = compared(declared, scaled, collected, chosen.name, allow_mixed, against, chosen.note)
     _print(diff, "json" if as_json else form)
-    if not (experiments or against or seeds or allow_mixed or strict):
-        path = places().tables_at(chosen) / "diff.md"
+    if not (experiments or against or seeds or chosen.chosen or allow_mixed or strict):
+        path = places().tables_at(chosen.name) / "diff.md"
         write_whole(path, formatted(diff, "md").encode())
         click.echo(f"written: {path}", err=True)
     refused = strict and any(row.refused for row in diff.rows)

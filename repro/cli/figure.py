@@ -9,12 +9,14 @@ import click
 from repro import catalog
 from repro.cli.columns import text_width
 from repro.cli.options import (
+    change_options,
     code_of,
     json_option,
     not_a_group,
     print_json,
     scale_of_results,
     scale_option,
+    scales_with,
     seeds_option,
 )
 from repro.errors import UserError, did_you_mean, shown
@@ -32,9 +34,18 @@ def _figures(context: click.Context, parameter: click.Parameter, incomplete: str
 @click.argument("name", metavar="FIGURE", shell_complete=_figures)
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
+@change_options
 @click.option("--format", "form", default=",".join(FORMATS), metavar="LIST", help="Of svg, pdf and png (default: all).")
 @json_option
-def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool) -> int:
+def command(
+    name: str,
+    scale: str | None,
+    seeds: int | None,
+    variants: tuple[str, ...],
+    settings: tuple[str, ...],
+    form: str,
+    as_json: bool,
+) -> int:
     """Draw a figure of the paper and print where it is.
 
     It draws with whatever there is, and says in the figure what is missing. Exit code 3 as long as that is everything.
@@ -42,20 +53,21 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
     For example:  repro figure figure6 --format pdf,png
     """
     figure, forms = _figure(name), _formats(form)
-    chosen = catalog.scale(scale) if scale is not None else None
+    scales = scales_with(variants, settings)
+    chosen = scales[catalog.scale(scale).name] if scale is not None else None
 
     from repro.reading import drawings, figures
     from repro.reading.frame import collect, rows_of
 
     here = places()
     collected = collect(here)
-    at_scale = chosen or scale_of_results([figure], collected)
+    at_scale = chosen or scale_of_results([figure], collected, scales)
     if isinstance(figure, Drawing):
         drawing, said = drawings.draw(figure), drawings.described(figure)
     else:
         drawing = figures.draw(figure, collected, at_scale, seeds)
         said = figures.described(figure, collected, at_scale, seeds)
-    files = [str(path) for path in figures.write(name, drawing, here, at_scale.name, forms)]
+    files = [str(path) for path in figures.write(at_scale.named(name), drawing, here, at_scale.name, forms)]
     if as_json:
         print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,16 +35,19 @@ class Whole(click.IntRange):
         return super().convert(value, param, ctx)
 
 
-def scale_of_results(experiments: Iterable[Experiment], collected: Collected) -> Scale:
+def scale_of_results(
+    experiments: Iterable[Experiment], collected: Collected, scales: Mapping[str, Scale] | None = None
+) -> Scale:
     """The scale to show where none was asked for, said on stderr: the most serious one that has results."""
+    scales = scales or catalog.scales()
     from repro.reading.frame import scale_with_results
 
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped) and runs_of(experiment)]
-    name = scale_with_results(wanted, collected)
+    name = scale_with_results(wanted, collected, scales)
     if wanted:
         why = "the most serious with results" if (collected.finals["scale"] == name).any() else "nothing is done yet"
         click.echo(f"scale: {name} ({why}; --scale chooses another)", err=True)
-    return catalog.scale(name)
+    return scales[name]
 
 
 def code_of(shown: bool, runs: DataFrame) -> int:
@@ -92,6 +95,11 @@ def checked_device(given: str | None) -> str | None:
 
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--seeds, --variant and --set, which say what is trained."""
+    return seeds_option()(change_options(function))
+
+
+def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--variant and --set, which say what is other than declared."""
     for option in (
         click.option(
             "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe, repeatable."
@@ -99,7 +107,6 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--variant", "variants", multiple=True, metavar="NAME", help="Another reading of the protocol, repeatable."
         ),
-        seeds_option(),
     ):
         function = option(function)
     return function
@@ -139,19 +146,29 @@ def selected(
     variants: Sequence[str] = (),
     settings: Sequence[str] = (),
 ) -> dict[str, Experiment]:
-    """The named experiments: variants first, then the scale, then single settings."""
-    scaled = catalog.scale(scale)
+    """The named experiments at a scale, with what was chosen beside it."""
+    chosen = chosen_with(catalog.scale(scale), variants, settings)
+    return {name: at(catalog.load(name), chosen, seeds) for name in catalog.expand(names)}
+
+
+def chosen_with(scaled: Scale, variants: Sequence[str], settings: Sequence[str]) -> Scale:
+    """The scale with what was chosen beside it: variants come first, then the scale, then single settings."""
     readings = [catalog.variant(name) for name in variants]
 
-    def set_(run: Run) -> Run:
+    def change(run: Run) -> Run:
+        read = varied(run, readings, scaled)
         if not settings:
-            return run
+            return read
         from repro.settings import with_settings
 
-        return with_settings(run, settings)
+        return with_settings(read, settings)
 
-    chosen = replace(scaled, change=lambda run: varied(run, readings, scaled))
-    return {name: at(catalog.load(name), chosen, seeds, set_) for name in catalog.expand(names)}
+    return replace(scaled, change=change, chosen=(*(f"variant {name}" for name in variants), *settings))
+
+
+def scales_with(variants: Sequence[str], settings: Sequence[str]) -> dict[str, Scale]:
+    """Every scale with what was chosen beside it."""
+    return {name: chosen_with(scale, variants, settings) for name, scale in catalog.scales().items()}
 
 
 def not_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:

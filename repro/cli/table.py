@@ -8,11 +8,13 @@ import click
 
 from repro import catalog
 from repro.cli.options import (
+    change_options,
     code_of,
     json_option,
     not_a_group,
     scale_of_results,
     scale_option,
+    scales_with,
     seeds_option,
     strict_option,
 )
@@ -31,10 +33,20 @@ def _tables(context: click.Context, parameter: click.Parameter, incomplete: str)
 @click.argument("name", metavar="TABLE", shell_complete=_tables)
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
+@change_options
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
 @strict_option
 @json_option
-def command(name: str, scale: str | None, seeds: int | None, form: str, as_json: bool, strict: bool = False) -> int:
+def command(
+    name: str,
+    scale: str | None,
+    seeds: int | None,
+    variants: tuple[str, ...],
+    settings: tuple[str, ...],
+    form: str,
+    as_json: bool,
+    strict: bool = False,
+) -> int:
     """Print a table of the paper with ours beside it, and write it in every format.
 
     Exit code 3 as long as it has no number of ours.
@@ -42,7 +54,8 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
     For example:  repro table table6 --format latex
     """
     table = _table(name)
-    chosen = catalog.scale(scale) if scale is not None else None
+    scales = scales_with(variants, settings)
+    chosen = scales[catalog.scale(scale).name] if scale is not None else None
 
     from repro.reading import formats, tables
     from repro.reading.frame import collect, rows_of
@@ -50,9 +63,9 @@ def command(name: str, scale: str | None, seeds: int | None, form: str, as_json:
 
     here = places()
     collected = replace(collect(here), strict=strict)
-    at_scale = chosen or scale_of_results([table], collected)
+    at_scale = chosen or scale_of_results([table], collected, scales)
     sheet = tables.sheet(name, table, collected, at_scale, seeds)
-    written = tables.write(name, sheet, here, at_scale.name)
+    written = tables.write(at_scale.named(name), sheet, here, at_scale.name)
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
     click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
     for problem in collected.problems:

@@ -41,6 +41,7 @@ class Diff:
     lacking: tuple[str, ...]  # runs that have neither finished nor diverged
     asked: int  # runs in all
     problems: tuple[Problem, ...]
+    note: str = ""  # what was chosen beside the scale
 
     def fails(self, words: Collection[str]) -> bool:
         """Whether any number or claim has one of these words."""
@@ -55,6 +56,7 @@ def compared(
     scale: str,
     allow_mixed: bool = False,
     against: Path | None = None,
+    note: str = "",
 ) -> Diff:
     """The diff of some experiments: as the paper has them (`declared`), and as they are to be judged (`scaled`)."""
     wanted, theirs = scaled, others(against) if against else None
@@ -77,6 +79,7 @@ def compared(
         tuple(run.id for run in runs if run.id not in over),
         len(runs),
         collected.problems + (theirs.problems if theirs else ()),
+        note,
     )
 
 

@@ -74,8 +74,8 @@ def notes_under(figure: Figure, curves: list[Curve], collected: Collected, scale
     """What a reader must know to read the figure right: scale and data, seeds, and what is not there."""
     runs = [run for curve in curves for run in curve.row.runs or ()]
     finals = rows_of(collected.finals, runs)
-    said = [_scale_note(curves, scale), _data_note(finals), _seen_note(figure, finals), _seeds_note(curves)]
-    return [note for note in (*said, _gaps_note(curves)) if note]
+    said = [_scale_note(curves, scale), scale.note, _data_note(finals), _seen_note(figure, finals)]
+    return [note for note in (*said, _seeds_note(curves), _gaps_note(curves)) if note]
 
 
 def _behind(paper: pd.DataFrame, panel: Panel) -> pd.DataFrame:

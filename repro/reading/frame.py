@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from repro import catalog
 from repro.errors import Lacking
-from repro.experiment import Experiment, Skipped, at, runs_of
+from repro.experiment import Experiment, Scale, Skipped, at, runs_of
 from repro.folders import Folder, Places
 from repro.reading.gathered import INTERNAL, Problem, gather, save
 from repro.reading.records import AND_THEN, CURVE
@@ -107,11 +107,13 @@ def _difference(machines: str) -> str:
     return ", ".join(AND_THEN.join(found) for found in zip(*parts, strict=True) if len(set(found)) > 1)
 
 
-def scale_with_results(experiments: Iterable[Experiment], collected: Collected) -> str:
+def scale_with_results(
+    experiments: Iterable[Experiment], collected: Collected, scales: Mapping[str, Scale] | None = None
+) -> str:
     """The most serious scale at which a run of these experiments has finished; `paper` where none has."""
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped)]
     done = collected.finals
-    for name, scale in catalog.scales().items():
+    for name, scale in (scales or catalog.scales()).items():
         if (done["scale"] == name).any():
             ids = {run.id for experiment in wanted for run in runs_of(at(experiment, scale))}
             if done["id"].isin(ids).any():

@@ -237,7 +237,7 @@ def _notes(experiment: Table, facts: pd.DataFrame, scale: Scale) -> tuple[str, .
     trained = ~facts["metric"].isin(COUNTS)
     said = [experiment.note] if experiment.note else []
     said += [f"{row.label}: {row.note}." for row in experiment.rows if row.note]
-    said.append(f"Scale {scale.name}: {scale.about}.")
+    said += [f"Scale {scale.name}: {scale.about}.", *([scale.note] if scale.note else [])]
     if trained.any():
         said.append("Ours: mean ± standard deviation over n seeds, of the last iteration.")
     if facts["selected_on_test"].notna().any():

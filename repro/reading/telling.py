@@ -39,6 +39,7 @@ def summary(diff: Diff) -> str:
     """What a colleague would be told."""
     other = diff.against or "the paper"
     said = [f"At scale {diff.scale}."] if diff.scale != "paper" else []
+    said.append(diff.note)
     said.append(_numbers_in_words(diff.rows, other))
     if not diff.against:
         said.append(_claims_in_words([claim for claim in diff.claims if claim.checked]))

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import repro.cli.diff as page
 from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.recipes import SCALES, VARIANTS
 from repro.cli import cli
 from repro.errors import UserError
 from repro.experiment import runs_of
@@ -97,6 +97,18 @@ def test_a_number_that_finished_runs_lack_is_missing_and_3(places, finished):
     assert "figure4 plain-18 center_top1: missing" in said.stdout
     assert " ".join(said.stdout.split()).count("1 finished without center_top1") == 4
     assert said.return_value == 3
+
+
+def test_a_variants_runs_are_judged_where_it_is_asked_for(places, finished):
+    for run in RESNET[20]:
+        finished(VARIANTS["ghost"](run), test_error=8.75 + SPREAD[run.seed])
+    assert resnet_20(repro("diff", "table6", "--json"))["verdict"] == "missing"
+    said = repro("diff", "table6", "--variant", "ghost")
+    assert said.stdout.startswith("With variant ghost. Of 12 numbers, ")
+    assert "table6 ResNet-20 test_error: reproduced" in said.stdout
+    assert "Departures" not in said.stdout
+    repro("diff", "--variant", "ghost")
+    assert not (places.results / "diff.md").exists()
 
 
 def test_an_unknown_word_is_refused(places):

@@ -66,6 +66,15 @@ def test_whatever_a_net_is_called_is_drawn_as_text(name, finished, here):
     assert b"<svg" in style.rendered(drawing, "svg")
 
 
+def test_a_variants_figure_is_of_its_runs_says_so_and_has_a_file_of_its_own(finished, here):
+    finished(catalog.variant("ghost")(RUN), [20.0, 10.0], test_error=9.0)
+    assert figure("figure6", "--format", "svg", standalone_mode=False).return_value == 3
+    done = figure("figure6", "--variant", "ghost", "--format", "svg", standalone_mode=False)
+    assert done.stdout.splitlines() == [str(here.figures / "figure6-ghost.svg")]
+    assert "ResNet-20 ends at test error 10.0 %. With variant ghost." in " ".join(done.stderr.split())
+    assert done.return_value == 0
+
+
 def test_another_scale_goes_to_its_own_folder(here):
     done = figure("figure1", "--scale", "smoke", "--format", "svg", "--json")
     document = json.loads(done.stdout)

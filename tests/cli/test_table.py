@@ -18,6 +18,7 @@ from experiments import table5, table6
 from experiments.cifar10 import RESNET
 from repro import catalog
 from repro.cli import cli
+from repro.cli.options import selected
 from repro.errors import UserError
 from repro.experiment import runs_of
 from repro.predictions import ENSEMBLED, Scores, save
@@ -102,6 +103,37 @@ def test_a_table_of_an_ensemble_is_incomplete_until_all_its_nets_have_finished(f
     assert code("table5") == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "file", "note"),
+    [
+        (["--variant", "ghost"], "table6-ghost", "With variant ghost."),
+        (["--set", "rate=0.05"], "table6-rate-0.05", "With rate=0.05."),
+        (
+            ["--variant", "ghost", "--set", "drops=[2, 3]"],
+            "table6-ghost-drops-2-3",
+            "With variant ghost, drops=[2, 3].",
+        ),
+    ],
+)
+def test_runs_of_a_variant_are_shown_where_it_is_asked_for_and_take_the_place_of_no_others(
+    words, file, note, finished, here
+):
+    finished(RUN, test_error=8.0)
+    assert code("table6", *words) == 3
+    given = {option: [words[at + 1] for at, word in enumerate(words) if word == option] for option in words[::2]}
+    [chosen] = selected(["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())).values()
+    finished(runs_of(chosen)[0], test_error=20.0)
+    table("table6")
+    before = (here.results / "table6.json").read_bytes()
+    done = table("table6", *words)
+    assert done.stderr.startswith("scale: quick (the most serious with results")
+    assert note in " ".join(done.stdout.split())
+    assert resnet_20(table("table6", *words, "--json"))["ours_mean"] == 20.0
+    assert (here.results / "quick" / f"{file}.md").exists()
+    assert (here.results / "table6.json").read_bytes() == before
+    assert not (here.results / "quick" / "table6.json").exists()
+
+
 def test_strictly_runs_of_different_code_are_not_averaged(finished):
     finished(RUN, test_error=8.0)
     finished(OTHER, test_error=9.0, provenance={"code": "0ther"})
@@ -125,6 +157,7 @@ def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):
     [
         (["tabel6"], "no experiment named `tabel6`", "did you mean `table6`?"),
         (["figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
+        (["table6", "--variant", "gost"], "no variant named `gost`", "did you mean `ghost`?"),
         (["table6", "--scale", "big"], "no scale named `big`", "scales: paper, quick, smoke"),
     ],
 )
