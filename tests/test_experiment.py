@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from repro.catalog import NAMES, load, scale, scales, variant
+from repro.cli.options import selected
 from repro.experiment import (
     Ordering,
     Paper,
@@ -74,11 +75,10 @@ def test_seeds_asked_for_count_more_than_the_scale(seeds, per_net):
     assert len(runs_of(at(load("table6"), HALF, seeds))) == 6 * per_net
 
 
-def test_a_change_comes_after_the_scale():
-    scaled = at(
-        load("table6"), HALF, change=lambda run: replace(run, recipe=replace(run.recipe, batch=run.recipe.iterations))
-    )
-    assert {run.recipe.batch for run in runs_of(scaled)} == {10}
+def test_a_setting_comes_after_the_scale():
+    usual, asked = (selected(["figure1"], "smoke", settings=settings) for settings in ((), ["iterations=7"]))
+    assert {run.recipe.iterations for run in runs_of(asked["figure1"])} == {7}
+    assert all(run.recipe.iterations > 7 for run in runs_of(usual["figure1"]))
 
 
 def test_a_group_named_twice_is_one_group():
