@@ -92,7 +92,7 @@ def test_commands_in_the_documents_are_understood(line):
     name, command, rest = cli.resolve_command(click.Context(cli, info_name="repro"), words)
     assert command is not None
     if rest:  # `repro submit` alone is a name, not a command to type
-        command.make_context(name, rest, parent=click.Context(cli, info_name="repro"))
+        command.make_context(name, rest, parent=click.Context(cli, info_name="repro", **cli.context_settings))
 
 
 @pytest.mark.parametrize("line", sorted({line for path in DOCUMENTS for line in lines(path)} - ALL))

@@ -11,7 +11,6 @@ import contextlib
 import getpass
 import os
 import socket
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from repro.cluster.batch import Batch
 from repro.cluster.queue import Live
 from repro.errors import UserError
 from repro.folders import Folder
+from repro.process import born
 from repro.whole import create, read_json, to_json, write_whole
 
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
@@ -103,22 +103,10 @@ def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
 
 
 def lives(progress: dict[str, Any]) -> bool:
-    """Whether the process of this machine that wrote it is there: one that has got its number since is younger."""
+    """Whether the process of this machine that wrote it is there, and no other that has got its number since."""
     pid = progress.get("pid")
     ticks = born(pid) if isinstance(pid, int) else None
-    if ticks is None:
-        return False
-    up = float(Path("/proc/uptime").read_text().split()[0])
-    started = time.time() - up + int(ticks) / os.sysconf("SC_CLK_TCK")
-    return bool(started <= progress.get("time", started) + 2)
-
-
-def born(pid: int) -> str | None:
-    """When a process of this machine began, in ticks since boot; None if there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return None
+    return ticks is not None and progress.get("born", ticks) == ticks
 
 
 def _sender_is_gone(claim: Claim) -> bool:

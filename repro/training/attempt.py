@@ -22,6 +22,7 @@ from typing import Any
 from repro import lines
 from repro.errors import Incomplete, RunFailed, shown
 from repro.folders import Folder
+from repro.process import born
 from repro.spec import Run, definition, from_definition
 from repro.training import checkpoint
 from repro.whole import append, cannot_write, create, file_mode, read_json, to_json, write_whole, writing
@@ -44,6 +45,7 @@ class Attempt:
     run: Run
     claimed: dict[str, Any] = field(default_factory=dict)  # what `attempt-NNNN.json` says
     iteration: int = 0  # where it is, as far as it said
+    _born: str | None = field(default_factory=lambda: born(os.getpid()))
     _metrics: int | None = None
     _size: int = 0
     _beats: int = 0
@@ -158,7 +160,13 @@ class Attempt:
         if state == "running" and now - self._last_beat < BEAT:
             return
         self._last_beat, self._beats = now, self._beats + 1
-        where = {"host": socket.gethostname(), "pid": os.getpid(), "job": job(), "time": time.time()}
+        where = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "born": self._born,
+            "job": job(),
+            "time": time.time(),
+        }
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration, "beat": self._beats}
         write_whole(
             self.folder.progress,
