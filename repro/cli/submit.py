@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,7 +94,7 @@ def command(
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
-    from repro.cluster.submission import Wanted
+    from repro.cluster import submission
 
     if dry_run and test_only:
         raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
@@ -102,13 +102,14 @@ def command(
     profile = _profile(cluster, here, asked, options)
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
     said = _said(seeds=(seeds,) * bool(seeds), variant=variants, set=settings, only=only, skip=skip)
-    wanted = Wanted(retry, again, said)
+    wanted = submission.Wanted(retry, again, said)
     plan = _plan(chosen, only, skip, here, profile, wanted)
     say_untrained(chosen)
     if dry_run:
-        _print_texts(plan, here, profile, as_json)
+        _print_each("texts", submission.texts(plan, here, profile), as_json)
+        _say_left(plan)
     elif test_only:
-        _print_verdicts(plan, here, profile, as_json)
+        _print_each("verdicts", submission.verdicts(plan, here, profile), as_json)
     else:
         _report(plan, _send(plan, here, profile, wanted, yes), experiments, as_json)
 
@@ -145,25 +146,13 @@ def _plan(
     return submission.plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
 
 
-def _print_texts(plan: Plan, here: Places, profile: Profile, as_json: bool) -> None:
-    from repro.cluster.submission import texts
-
+def _print_each(name: str, said: Iterator[str], as_json: bool) -> None:
+    """One after the other as they come, or all of them as the one document."""
     if as_json:
-        print_json({"texts": list(texts(plan, here, profile))})
-    else:
-        for text in texts(plan, here, profile):
-            click.echo(text)
-    _say_left(plan)
-
-
-def _print_verdicts(plan: Plan, here: Places, profile: Profile, as_json: bool) -> None:
-    from repro.cluster.submission import verdicts
-
-    if as_json:
-        print_json({"verdicts": list(verdicts(plan, here, profile))})
-    else:
-        for verdict in verdicts(plan, here, profile):
-            click.echo(verdict)
+        print_json({name: list(said)})
+        return
+    for each in said:
+        click.echo(each)
 
 
 def _send(plan: Plan, here: Places, profile: Profile, wanted: Wanted, yes: bool) -> list[Sent]:
