@@ -22,7 +22,7 @@ from repro.stop import Stop, Stopped
 from repro.training.attempt import Attempt, Bystander
 from repro.training.interruptible import Interruptible
 from repro.training.machine import Pace, prepare, provenance
-from repro.training.schedule import rate
+from repro.training.schedule import rate, readable
 from repro.training.state import State
 from repro.training.step import Diverged, gradient_norms, stepper
 from repro.whole import explained, read_json
@@ -80,7 +80,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
 
         at_end = state.iteration == recipe.iterations
         if state.iteration % recipe.evaluate_every == 0 or at_end:
-            row = {"iteration": state.iteration, "rate": now} | state.close_window() | gradient_norms(state.net)
+            row = {"iteration": state.iteration, "rate": readable(now)} | state.close_window() | gradient_norms(state.net)
             row |= error(state.net, source.test(rank=processes.rank(), processes=processes.count()), "test")
             state.metrics_size = attempt.record(row)
             state.latest = row

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from repro.recipe import Recipe, Warmup
 
 
 def rate(recipe: Recipe, iteration: int, warming: bool = False) -> float:
-    """The rate of one iteration: the warm-up's while warming, else the schedule's."""
+    """Return the rate of one iteration: the warm-up's while warming, else the schedule's.
+
+    It is rounded to float32 here, once: the captured step holds it in a float32 tensor, and the
+    eager step would else multiply by the float64 value and end with other weights.
+    """
     start = recipe.warmup.rate if warming and recipe.warmup else recipe.rate
-    return start / 10 ** sum(iteration >= drop for drop in recipe.drops)
+    return float(np.float32(start / 10 ** sum(iteration >= drop for drop in recipe.drops)))
+
+
+def readable(rate: float) -> float:
+    """Return the shortest decimal that float32 rounds to this rate: 0.1, where the step has 0.10000000149."""
+    return float(str(np.float32(rate)))
 
 
 @dataclass

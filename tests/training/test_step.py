@@ -6,6 +6,7 @@ import torch
 from experiments.recipes import CIFAR10
 from repro.net import resnet
 from repro.nets import build
+from repro.training.schedule import rate
 from repro.training.step import Captured, eager, sgd, stepper
 
 torch.set_num_threads(1)
@@ -75,6 +76,6 @@ def test_on_a_gpu_the_graph_is_the_step_to_the_bit(precision):
         net = build(resnet(20)).to("cuda", memory_format=torch.channels_last).train()
         step = make(net, sgd(net, recipe), recipe)
         for images, labels in batches(5):
-            step(images.cuda().to(memory_format=torch.channels_last), labels.cuda(), 0.1)
+            step(images.cuda().to(memory_format=torch.channels_last), labels.cuda(), rate(recipe, 0))
         ends.append(list(net.state_dict().values()))
     assert all(map(torch.equal, *ends))
