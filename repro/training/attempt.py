@@ -85,6 +85,8 @@ class Attempt:
     def load(self) -> dict[str, Any] | None:
         """The checkpoint to go on from; an attempt in a row of attempts that got nowhere stops here."""
         found = checkpoint.find(self.folder)
+        if found:
+            must_be_of(self.run, found)
         if found and found.damaged:
             self.say(f"damaged: {', '.join(found.damaged)}; going on from {shown(found.path, 300)}")
             write_whole(self.folder.checkpoint, found.path.read_bytes(), self.check)
@@ -151,8 +153,8 @@ class Attempt:
         return self._size
 
     def save(self, snapshot: dict[str, Any]) -> None:
-        """Make this the run's checkpoint."""
-        checkpoint.save(self.folder, snapshot, self.check)
+        """Make this the run's checkpoint, with the run's id in it."""
+        checkpoint.save(self.folder, {"run": self.run.id} | snapshot, self.check)
 
     def progress(self, state: str, iteration: int, **facts: Any) -> None:
         """Say where the run is, at most every ten seconds unless the state changed."""
@@ -203,7 +205,10 @@ class Bystander(Attempt):
     def check(self) -> None: ...
 
     def load(self) -> dict[str, Any] | None:
-        return checkpoint.load(self.folder)
+        found = checkpoint.find(self.folder)
+        if found:
+            must_be_of(self.run, found)
+        return found.state if found else None
 
     def open_metrics(self, size: int) -> None: ...
 
@@ -245,6 +250,23 @@ def declare(folder: Folder, run: Run) -> None:
             f"the folder of {run.id} holds the definition of another run",
             f"move {folder.path} away, or choose another folder with `REPRO_RESULTS`",
         )
+
+
+def must_be_of(run: Run, found: checkpoint.Found) -> None:
+    """Refuse a checkpoint that another run saved: trained on, its weights would be recorded as this run's.
+
+    The checkpoint before it may be this run's, but is not taken by itself: whoever copied one file
+    into this folder may have copied others, such as the metrics.
+    """
+    owner = found.state.get("run")
+    if owner == run.id:
+        return
+    name = shown(owner) if owner else "a run that it does not name"
+    raise RunFailed(
+        f"{shown(found.path, 300)} is a checkpoint of another run, {name}, not of {run.id}",
+        "bring this run's own `checkpoint.pt` and `metrics.jsonl` back, "
+        "or start the run again with `--again`, which keeps what is there aside",
+    )
 
 
 def job() -> str | None:

@@ -80,7 +80,8 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
 
         at_end = state.iteration == recipe.iterations
         if state.iteration % recipe.evaluate_every == 0 or at_end:
-            row = {"iteration": state.iteration, "rate": readable(now)} | state.close_window() | gradient_norms(state.net)
+            row = {"iteration": state.iteration, "rate": readable(now)}
+            row |= state.close_window() | gradient_norms(state.net)
             row |= error(state.net, source.test(rank=processes.rank(), processes=processes.count()), "test")
             state.metrics_size = attempt.record(row)
             state.latest = row

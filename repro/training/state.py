@@ -60,7 +60,6 @@ class State:
         """What a checkpoint holds. A loss that is not finite is found first, so none is ever saved behind it."""
         self.window.check()
         return {
-            "run": self.run.id,
             "iteration": self.iteration,
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -11,7 +11,7 @@ from repro.errors import Incomplete, Lacking, RunFailed, UserError
 from repro.folders import Folder
 from repro.training import Stop, Stopped, train
 from repro.training import checkpoint as checkpoints
-from repro.training.attempt import Attempt, Superseded
+from repro.training.attempt import Attempt, Bystander, Superseded
 from repro.training.machine import Pace
 
 
@@ -106,6 +106,62 @@ def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
     Attempt.claim(folder, tiny)
     with pytest.raises(RunFailed, match="holds the definition of another run"):
         Attempt.claim(folder, tiny_run(seed=1))
+
+
+def half_trained(run, here, stops=1):
+    """The folder of a run that was stopped so many times."""
+    for _ in range(stops):
+        with pytest.raises(Stopped):
+            train(run, here, asked_at_once())
+    return here.run(run.id)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tiny, here):
+    from tiny import tiny_run
+
+    other = tiny_run(seed=1)
+    folder, own = half_trained(tiny, here), here.run(other.id)
+    own.path.mkdir()
+    shutil.copyfile(folder.checkpoint, own.checkpoint)
+    shutil.copyfile(folder.metrics, own.metrics)
+    before = own.checkpoint.read_bytes()
+    with pytest.raises(RunFailed, match=rf"is a checkpoint of another run, `{tiny.id}`, not of {other.id}") as refused:
+        train(other, here)
+    assert "`--again`" in refused.value.hint
+    assert own.checkpoint.read_bytes() == before
+    assert not own.final.exists()
+
+
+def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(tiny, here):
+    from tiny import tiny_run
+
+    other = tiny_run(seed=1)
+    folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
+    shutil.copyfile(folder.checkpoint, own.checkpoint)
+    with pytest.raises(RunFailed, match=f"of another run, `{tiny.id}`"):
+        train(other, here)
+    assert not own.final.exists()
+
+
+def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(tiny, here):
+    from tiny import tiny_run
+
+    other = tiny_run(seed=1)
+    folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
+    shutil.copyfile(folder.checkpoint, own.previous_checkpoint)
+    own.checkpoint.write_bytes(b"nothing")
+    with pytest.raises(RunFailed, match=f"previous.pt` is a checkpoint of another run, `{tiny.id}`"):
+        train(other, here)
+    assert own.checkpoint.read_bytes() == b"nothing"
+
+
+def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
+    from tiny import tiny_run
+
+    folder = half_trained(tiny, here)
+    assert Bystander(folder, tiny).load()["iteration"] == 1
+    with pytest.raises(RunFailed, match="a checkpoint of another run"):
+        Bystander(folder, tiny_run(seed=1)).load()
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
