@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import socket
@@ -16,6 +15,7 @@ from typing import Any
 
 import torch
 
+from repro.code_digest import code_hash
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
 from repro.folders import ROOT
@@ -26,7 +26,6 @@ from repro.whole import read_json
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
-COMPUTES = ("nets", "data", "training", "evaluation")  # with the ground floor, all that a number passes through
 ASK_EVERY = 10.0  # seconds between two questions to the GPU's driver
 
 
@@ -124,18 +123,6 @@ def provenance(
         "attempts": attempts,
         "job": job(),
     }
-
-
-@cache
-def code_hash() -> str:
-    """A digest of the sources that can move a number. What sends a run, or reads it, cannot; and what its pages and
-    recipes say of it is in its id."""
-    digest, package = hashlib.sha256(), ROOT / "repro"
-    for path in sorted(
-        [*package.glob("*.py"), *(path for name in COMPUTES for path in (package / name).rglob("*.py"))]
-    ):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 @cache
