@@ -21,6 +21,7 @@ TRAINING = "repro.training.loop"  # every way to train a run goes through this m
 # Modules that training imports and that cannot move a number. Whoever adds one says why.
 CANNOT_MOVE_A_NUMBER = {
     "repro": "empty",
+    "repro.checkout": "asks git",
     "repro.code_digest": "names the code",
     "repro.data.placing": "moves folders",
     "repro.errors": "messages and exit codes",
@@ -85,7 +86,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def _write_words(node: ast.AST, words: list[str]) -> None:
     """Append the words that stand for a tree: each node's kind, its fields, and its end.
 
-    Empty fields are left out, because newer versions of Python add fields that are empty in older code.
+    Empty fields are left out: newer versions of Python add fields that are empty in older code.
     """
     words.append(type(node).__name__)
     for field in node._fields:
