@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from repro.bench.contest import Line, Table
+from repro.checkout import code_state
 from repro.data.threads import processors
 
 SCHEMA = 1
@@ -55,6 +56,7 @@ def _machine(load_before: float) -> dict[str, Any]:
         "processors": processors(),
         "python": platform.python_version(),
         "torch": version("torch"),
+        **code_state(),
         "load_before": load_before,
         "load_after": load(),
     }

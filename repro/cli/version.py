@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from importlib import metadata
 
-from repro.folders import ROOT
+from repro.checkout import commit_of
 
 
 def version() -> str:
@@ -21,8 +20,5 @@ def _installed(name: str) -> str:
 
 
 def _commit() -> str:
-    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    commit = commit_of()
+    return "unknown" if commit is None else commit[:7]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+from repro.checkout import commit_of, uncommitted
 from repro.cluster import queue
 from repro.cluster.check import Check, Checks
 from repro.cluster.disk import file_system, nearest, node_local, write_speed
@@ -220,17 +221,16 @@ def _data(places: Places) -> Checks:
 
 
 def _code() -> Checks:
-    from repro.cluster.frozen import commit_of
-
-    commit = commit_of(ROOT)
-    if commit["commit"] is None:
+    commit, files = commit_of(ROOT), uncommitted(ROOT)
+    if commit is None:
         fix = "to publish, run from a `git clone`; to try things out, nothing"
         yield Check("code", "warning", "not a git checkout: records will name no commit", fix)
-    elif commit["dirty"]:
-        words = f"{str(commit['commit'])[:12]}, with changes that are not committed"
-        yield Check("code", "warning", words, "`git commit` them before runs that will be published")
+    elif files:
+        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        words = f"{commit[:12]}, without {files[0]}{others} as it is here"
+        yield Check("code", "warning", words, "`git add` and `git commit` before runs that will be published")
     else:
-        yield Check("code", "ok", str(commit["commit"])[:12])
+        yield Check("code", "ok", commit[:12])
 
 
 def _clock(places: Places) -> Checks:

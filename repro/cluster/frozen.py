@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro.checkout import FROZEN, PACKAGES, code_state, difference
 from repro.errors import Lacking
 from repro.folders import ROOT, Places
 from repro.whole import cannot_write, make_folder, share, sync_folder, to_json
-
-_PACKAGES = ("repro", "experiments")
 
 
 def freeze(places: Places, root: Path = ROOT) -> Path:
@@ -35,8 +33,8 @@ def freeze(places: Places, root: Path = ROOT) -> Path:
             copy = temporary / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        (temporary / "commit.json").write_bytes(to_json(commit_of(root)))
-        (temporary / "uncommitted.diff").write_text(_git(root, "diff", "HEAD", "--", *_PACKAGES) or "")
+        (temporary / FROZEN).write_bytes(to_json(code_state(root)))
+        (temporary / "uncommitted.diff").write_text(difference(root))
         with contextlib.suppress(OSError):  # another submitter of the same code was faster
             temporary.rename(target)
             sync_folder(target.parent)
@@ -52,31 +50,14 @@ def freeze(places: Places, root: Path = ROOT) -> Path:
 
 def frozen_folder(places: Places, root: Path = ROOT) -> Path:
     """Where the code as it is now is kept, or would be."""
-    digest = hashlib.sha256(to_json(commit_of(root)))
+    digest = hashlib.sha256(to_json(code_state(root)))
     for path in _sources(root):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return places.results / "code" / digest.hexdigest()[:16]
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    for package in _PACKAGES:
+    for package in PACKAGES:
         for path in sorted((root / package).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
                 yield path
-
-
-def commit_of(root: Path) -> dict[str, str | bool | None]:
-    """The commit that the code is, and whether it was changed since; None where there is no git."""
-    commit = _git(root, "rev-parse", "HEAD")
-    dirty = None if commit is None else bool(_git(root, "status", "--porcelain", "--", *_PACKAGES))
-    return {"commit": commit and commit.strip(), "dirty": dirty}
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """What git says about this checkout; None where the code is none, or where git lacks."""
-    if not (root / ".git").exists():
-        return None
-    try:
-        return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None

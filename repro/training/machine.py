@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,17 +14,17 @@ from typing import Any
 
 import torch
 
+from repro.checkout import CodeState, code_state
+from repro.code_digest import code_hash
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
 from repro.folders import ROOT
 from repro.recipe import Recipe
 from repro.spec import Run
 from repro.training.attempt import job
-from repro.whole import read_json
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
-COMPUTES = ("nets", "data", "training", "evaluation")  # with the ground floor, all that a number passes through
 ASK_EVERY = 10.0  # seconds between two questions to the GPU's driver
 
 
@@ -37,6 +35,7 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
     device = device or torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise Lacking(f"no GPU here for device {shown(device)}", f"{said} to train on what there is")
+    commit()  # now and not at the end: the files may be edited while the run trains
     tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
@@ -127,31 +126,9 @@ def provenance(
 
 
 @cache
-def code_hash() -> str:
-    """A digest of the sources that can move a number. What sends a run, or reads it, cannot; and what its pages and
-    recipes say of it is in its id."""
-    digest, package = hashlib.sha256(), ROOT / "repro"
-    for path in sorted(
-        [*package.glob("*.py"), *(path for name in COMPUTES for path in (package / name).rglob("*.py"))]
-    ):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-@cache
-def commit() -> dict[str, Any]:
-    """The commit and whether the tree differed from it; a frozen copy of the code carries both in a file."""
-    frozen: dict[str, Any] | None = read_json(ROOT / "commit.json")
-    if frozen is not None:
-        return frozen
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
-
-    try:
-        return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(git("status", "--porcelain", "-uno").strip())}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
+def commit() -> CodeState:
+    """Return the commit of the code, as it was when this process first asked."""
+    return code_state(ROOT)
 
 
 def _name(device: torch.device) -> str:
