@@ -68,7 +68,7 @@ def _write(run: Run, error: float, places: Places) -> None:
     data = {
         "name": "cifar10",
         "hash": "da7a",
-        "origin": "official archive",
+        "origin": "official pixels",
         "train_images": 50_000,
         "test_images": 10_000,
     }

@@ -12,7 +12,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeAlias
 
@@ -23,11 +23,15 @@ Member: TypeAlias = "tuple[PurePosixPath, bytes]"
 GZIP = b"\x1f\x8b"
 
 
-def members(path: Path, largest: int) -> Iterator[Member]:
-    """Name and content of each file in a folder, a .tar, .tar.gz or .zip; none larger than `largest` bytes."""
+Wanted: TypeAlias = Callable[[PurePosixPath], bool]
+
+
+def members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Iterator[Member]:
+    """Yield name and content of each wanted file in a folder, a .tar, .tar.gz or .zip; none has more than `largest`
+    bytes."""
     try:
         if path.is_dir():
-            yield from _in_folder(path, path, largest)
+            yield from _in_folder(path, path, largest, wanted)
         elif not path.exists():
             raise Lacking(
                 f"there is nothing at {shown(path, 300)}", "name a folder of images, or a .tar, .tar.gz or .zip of one"
@@ -35,9 +39,9 @@ def members(path: Path, largest: int) -> Iterator[Member]:
         elif not path.is_file():
             raise neither(path)
         elif zipfile.is_zipfile(path):
-            yield from _in_zip(path, largest)
+            yield from _in_zip(path, largest, wanted)
         else:
-            yield from _in_tar(path, largest)
+            yield from _in_tar(path, largest, wanted)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             f"{shown(path, 300)} is not a whole archive: {error}", "copy it again, or make it with tar, tar -z or zip"
@@ -46,24 +50,37 @@ def members(path: Path, largest: int) -> Iterator[Member]:
         raise Lacking(f"cannot read {shown(path, 300)}: {error}", "make it readable, or copy it again") from None
 
 
+def member_names(path: Path) -> list[PurePosixPath]:
+    """Return the name of each file in a folder, a .tar, .tar.gz or .zip, without reading any."""
+    names: list[PurePosixPath] = []
+
+    def note(name: PurePosixPath) -> bool:
+        names.append(name)
+        return False
+
+    for _ in members(path, 0, note):
+        pass
+    return names
+
+
 def neither(path: Path) -> UserError:
     """What to say of a device or a pipe, which would never end."""
     return UserError(f"{shown(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
 
 
-def _in_folder(root: Path, folder: Path, largest: int) -> Iterator[Member]:
+def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         name = Path(entry.path).relative_to(root).as_posix()
         if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(root, Path(entry.path), largest)
+            yield from _in_folder(root, Path(entry.path), largest, wanted)
         elif not entry.is_file(follow_symlinks=False):
             raise _refused(name, "is a link or a device")
-        else:
+        elif wanted(PurePosixPath(name)):
             with open(entry.path, "rb") as file:  # noqa: PTH123 - an entry has a path in text
                 yield PurePosixPath(name), _content(file, name, largest)
 
 
-def _in_tar(path: Path, largest: int) -> Iterator[Member]:
+def _in_tar(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     with _unzipped(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # read once, front to back
         for member in archive:
             name = _contained(member.name)
@@ -71,6 +88,8 @@ def _in_tar(path: Path, largest: int) -> Iterator[Member]:
                 continue
             if not member.isreg():
                 raise _refused(member.name, "is a link or a device")
+            if not wanted(name):
+                continue
             file = archive.extractfile(member)
             assert file is not None, "a regular file has content"
             yield name, _content(file, member.name, largest)
@@ -89,7 +108,7 @@ def _unzipped(path: Path) -> IO[bytes] | gzip.GzipFile:
     return path.open("rb")
 
 
-def _in_zip(path: Path, largest: int) -> Iterator[Member]:
+def _in_zip(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             name, mode = _contained(member.filename), member.external_attr >> 16
@@ -97,6 +116,8 @@ def _in_zip(path: Path, largest: int) -> Iterator[Member]:
                 continue
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 raise _refused(member.filename, "is a link or a device")
+            if not wanted(name):
+                continue
             with archive.open(member) as file:
                 yield name, _content(file, member.filename, largest)
 

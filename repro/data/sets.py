@@ -10,10 +10,12 @@ from typing import Literal
 
 from repro.data import PHOTOS, cifar10, generated, is_photos, store
 from repro.data.arrays import Arrays
-from repro.data.class_folders import read_class_folders
+from repro.data.containers import read_images
+from repro.data.official import in_official_order, official_cifar10
 from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, did_you_mean, shown
+from repro.ledger import OFFICIAL_ORIGINS
 from repro.limits import checked_name
 
 DRAWN = (generated.NAME, "generated-photos")  # by rule: nobody's to import
@@ -92,7 +94,7 @@ def prepare(
 
 
 def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Known:
-    """Make a set of the images at that path: the official CIFAR-10 archive, class folders, or ImageNet's archives."""
+    """Make a set of the images at that path: CIFAR-10 in any container, class folders, or ImageNet's archives."""
     if name in DRAWN:
         raise UserError(f"{shown(name)} is drawn by rule and cannot be imported", "choose another name")
     if name in PHOTOS:
@@ -100,28 +102,30 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Kn
 
         import_photos(name, path, folder, replace)
     else:
-        arrays, origin = _read(path)
+        arrays, origin = _recognised(read_images(path))
         store.save(name, arrays, origin, path.resolve().name, folder, replace)
     return look(name, folder)
 
 
-def _read(path: Path) -> tuple[Arrays, Origin]:
-    if cifar10.is_official(path):
-        return cifar10.read_archive(path), "official archive"
-    return read_class_folders(path), "imported"
+def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
+    """Return the images and where they come from; the official ones of CIFAR-10 are put into official order."""
+    official = in_official_order(arrays, official_cifar10())
+    if official is None:
+        return arrays, "imported"
+    return official, "official pixels"
 
 
 def _prepare_cifar10(folder: Path, replace: bool, progress: Callable[[int, int], None]) -> None:
     there = look(cifar10.NAME, folder, whole=True)
-    if there.state == "ready" and there.origin == "official archive":
+    if there.state == "ready" and there.origin in OFFICIAL_ORIGINS:
         return
     if there.state != "missing" and not replace:
         problem = there.problem or f"the data set {shown(there.name)} in {shown(there.where, 300)} is {there.origin}"
         raise Lacking(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
     with tempfile.TemporaryDirectory(prefix="repro-cifar10-") as scratch:
         archive = cifar10.download(Path(scratch), progress)
-        arrays = cifar10.read_archive(archive)
-    store.save(cifar10.NAME, arrays, "official archive", cifar10.ARCHIVE, folder, replace)
+        arrays, origin = _recognised(cifar10.read_archive(archive))
+    store.save(cifar10.NAME, arrays, origin, cifar10.ARCHIVE, folder, replace)
 
 
 def _not_downloaded(name: str, hint: str) -> UserError:

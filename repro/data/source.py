@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor, device
 
-Origin: TypeAlias = Literal["official archive", "imported", "generated"]
+# Sets prepared before pixels were compared call the official CIFAR-10 `official archive`.
+Origin: TypeAlias = Literal["official pixels", "official archive", "imported", "generated"]
 Batch: TypeAlias = "tuple[Tensor, Tensor]"  # images: float32, N×C×H×W, channels last; labels: int64, N
 
 

@@ -79,7 +79,7 @@ def save(name: str, arrays: Arrays, origin: Origin, made_from: str, folder: Path
                 continue
             there = read_manifest(name, folder)
             if there is not None and there.hash == manifest.hash:
-                return there
+                return _known_better(there, manifest, folder)
             if there is not None or (folder / name).exists():
                 raise UserError(
                     f"there is another data set {shown(name)} in {shown(folder / name, 300)}",
@@ -101,6 +101,14 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
         raise Lacking(f"cannot read {shown(path, 300)}: {error}", _remake(name)) from None
     if manifest.schema > SCHEMA:
         raise Lacking(f"{shown(path, 300)} was made by a newer version", "update this one, or prepare the set again")
+    return manifest
+
+
+def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest:
+    """Keep a set that has the same images, with the origin that is known of them now."""
+    if there.origin == manifest.origin:
+        return there
+    write_whole(folder / there.name / "manifest.json", to_json(asdict(manifest)))
     return manifest
 
 

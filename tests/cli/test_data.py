@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from small_cifar import binary_version, cifar
 
 from repro.cli import main
-from repro.data import cifar10
+from repro.data import cifar10, sets
+from repro.data.official import describe
 from repro.folders import Places
 
 
@@ -55,6 +57,16 @@ def test_what_was_imported_is_listed_and_checked(capsys, images: Path, here: Pla
     assert repro(capsys, "check", "cifar10")[0] == 0
     row = json.loads(repro(capsys, "list", "--json")[1])["sets"][0]
     assert (row["state"], row["origin"], row["classes"], len(row["hash"])) == ("ready", "imported", 2, 64)
+
+
+def test_official_pixels_are_listed_and_checked_as_such(capsys, tmp_path: Path, monkeypatch) -> None:
+    arrays = cifar(train=20, test=8)
+    monkeypatch.setattr(sets, "official_cifar10", lambda: describe(arrays))
+    folder = binary_version(tmp_path / "cifar-10-batches-bin", arrays)
+    for words in (("import", "cifar10", folder), ("list",), ("check",)):
+        code, out, _ = repro(capsys, *words)
+        assert code == 0
+        assert out.splitlines()[1].split("\t")[:5] == ["cifar10", "ready", "official pixels", "20", "8"]
 
 
 def photos(folder: Path, each: int) -> Path:

@@ -102,6 +102,13 @@ def test_other_images_are_not_comparable(places, as_printed, data, field):
     assert row.mean == pytest.approx(8.75)
 
 
+@pytest.mark.parametrize("origin", ["official pixels", "official archive"])
+def test_official_images_are_comparable_under_their_old_and_new_name(places, as_printed, origin):
+    as_printed(data={"origin": origin})
+    (row, *_) = [row for row in diff_of(places, table6.experiment).rows if row.metric == "test_error"]
+    assert row.verdict.word == "reproduced"
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

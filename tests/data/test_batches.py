@@ -1,0 +1,58 @@
+"""CIFAR-10's own batches are read in their order; a batch that is cut, missing or another's is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_cifar import binary_version, cifar
+from small_sets import tar
+
+from repro.data.arrays import content_hash
+from repro.data.containers import read_images
+from repro.errors import UserError
+
+
+def test_the_binary_version_is_read_in_its_order_from_a_folder_and_an_archive(tmp_path: Path) -> None:
+    arrays = cifar()
+    folder = binary_version(tmp_path / "cifar-10-batches-bin", arrays)
+    files = {f"cifar-10-batches-bin/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    for path in (folder, tmp_path, tar(tmp_path / "cifar-10-binary.tar.gz", files)):
+        assert content_hash(read_images(path)) == content_hash(arrays)
+
+
+def test_a_record_is_a_label_and_then_a_red_a_green_and_a_blue_plane(tmp_path: Path) -> None:
+    arrays = cifar()
+    batch = (binary_version(tmp_path / "bin", arrays) / "test_batch.bin").read_bytes()
+    assert batch[0] == arrays.test_labels[0]
+    assert batch[1 : 1 + 1024] == arrays.test[0, :, :, 0].tobytes()
+    assert batch[1 + 2048 : 3073] == arrays.test[0, :, :, 2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda path: path.unlink(), "has no `data_batch_3.bin`"),
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:-1]),
+            "has 30,729 bytes, which is no whole number of records",
+        ),
+        (lambda path: path.write_bytes(b""), "has 0 bytes, which is no whole number of records"),
+        (lambda path: path.write_bytes(b"\x0a" + path.read_bytes()[1:]), "has the label 10, and CIFAR-10 has 0 to 9"),
+    ],
+    ids=["missing", "cut", "empty", "another label"],
+)
+def test_a_damaged_batch_is_named(tmp_path: Path, damage: Callable[[Path], object], problem: str) -> None:
+    folder = binary_version(tmp_path / "bin", cifar())
+    damage(folder / "data_batch_3.bin")
+    with pytest.raises(UserError, match=problem) as error:
+        read_images(folder)
+    assert "`data_batch_3.bin`" in error.value.problem
+
+
+def test_a_folder_with_two_copies_of_a_batch_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        binary_version(tmp_path / name, cifar())
+    with pytest.raises(UserError, match=r"has `data_batch_1.bin` twice"):
+        read_images(tmp_path)
