@@ -12,6 +12,11 @@ A run's folder has at most a dozen files, each with one writer:
     final.json            what was measured once; written last: its presence is "done"
     failed.json           why the newest attempt gave up; the next attempt removes it
     log.txt               what the attempts said, appended
+
+A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights are given away:
+
+    weights.pt            the net's weights and batch-norm buffers
+    weights.json          their SHA-256, and the command that measures them
 """
 
 from __future__ import annotations
@@ -114,6 +119,14 @@ class Folder:
     @property
     def predictions(self) -> Path:
         return self.path / "predictions.npz"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.pt"
+
+    @property
+    def weights_record(self) -> Path:
+        return self.path / "weights.json"
 
     @property
     def final(self) -> Path:

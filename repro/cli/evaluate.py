@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro import catalog
-from repro.cli.options import checked_device, device_option, json_option, print_json, scale_option
+from repro.cli.options import (
+    change_options,
+    checked_device,
+    chosen_with,
+    device_option,
+    json_option,
+    print_json,
+    scale_option,
+)
 from repro.errors import UserError, shown
+from repro.experiment import Scale
 from repro.folders import places
 from repro.given import checked_file, checked_target
 from repro.net import Net, named
@@ -39,6 +48,7 @@ RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the predictions, for ensembles.")
 @click.option("--ensemble", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="Kept predictions.")
 @scale_option()
+@change_options
 @json_option
 def command(
     net: str | None,
@@ -49,14 +59,20 @@ def command(
     save: Path | None,
     ensemble: tuple[Path, ...],
     scale: str,
+    variants: tuple[str, ...],
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
+
+    Weights trained with `--variant` or `--set` are measured with the same. The weights.json beside published weights
+    has the whole command.
 
     \b
     For example:  repro evaluate --net resnet-50 --weights resnet50.pth --crops multi --save one.npz
                   repro evaluate --ensemble one.npz --ensemble two.npz
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
+                  repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
     """
     checked_device(device)
     if save is not None:
@@ -65,13 +81,21 @@ def command(
         facts = _of_ensemble(ensemble)
     elif net and weights and not ensemble:
         checked_file(weights, "weights", "name a file that `torch.save` wrote")
-        facts = _of_weights(_net(net, data), weights, crops, data, scale, device, save)
+        run = _run(net, data, chosen_with(catalog.scale(scale), variants, settings))
+        facts = _of_weights(run, weights, crops, device, save)
     else:
         raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
     if as_json:
         print_json(facts)
     else:
         click.echo(f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %")
+
+
+def _run(name: str, data: str | None, scale: Scale) -> Run:
+    """Return the run that such weights are of, as far as measuring them depends on it."""
+    net = _net(name, data)
+    run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
+    return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
 
 
 def _net(name: str, data: str | None) -> Net:
@@ -90,28 +114,26 @@ def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
     return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 
 
-def _of_weights(
-    net: Net, weights: Path, crops: str | None, data: str | None, scale: str, device: str | None, save: Path | None
-) -> dict[str, Any]:
+def _of_weights(run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None) -> dict[str, Any]:
     import torch
 
     from repro.predictions import save as keep
     from repro.predictions import top_errors
     from repro.training.machine import prepare
 
-    run = catalog.scale(scale)(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
-    run = replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
     module, source = _opened(run, weights)
     there = prepare(run.recipe, torch.device(device) if device else None)
-    crops, scores = _measured(module.to(there), source.to(there), crops)
+    # In the layout in which training measures, so that rounding is the same.
+    module = module.to(there).to(memory_format=torch.channels_last)
+    crops, scores = _measured(module, source.to(there), crops)
     if save:
         keep(save, source.hash, {WAYS[crops]: scores}, WAYS[crops])
     top1, top5 = top_errors(scores.scores, scores.labels)
     return {
-        "what": f"{net.name}, {crops}, {source.name}, {source.test_images:,} images",
-        "net": net.name,
+        "what": f"{run.net.name}, {crops}, {source.name}, {source.test_images:,} images",
+        "net": run.net.name,
         "crops": crops,
-        "scale": scale,
+        "scale": run.scale,
         "data": {"name": source.name, "hash": source.hash, "origin": source.origin, "test_images": source.test_images},
         "top1": top1,
         "top5": top5,

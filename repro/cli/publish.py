@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 
@@ -19,9 +22,30 @@ from repro.cli.options import (
     selected,
     selection_options,
 )
-from repro.errors import FAILED, FINE, INCOMPLETE, UserError
+from repro.errors import FAILED, FINE, INCOMPLETE, Lacking, UserError
 from repro.experiment import runs_of
-from repro.folders import places
+from repro.folders import ROOT, Folder, Places, places
+from repro.spec import Run
+
+TRACKED = ROOT / "results" / "published"
+
+
+@dataclass
+class Published:
+    """What became of each run, by its id."""
+
+    states: dict[str, str] = field(default_factory=dict)  # published, as before, not done
+    refused: dict[str, UserError] = field(default_factory=dict)
+    without_weights: dict[str, UserError] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int:
+        done = any(state != "not done" for state in self.states.values())
+        if self.refused:
+            return FAILED
+        if self.without_weights:
+            return INCOMPLETE
+        return FINE if done or not self.states else INCOMPLETE
 
 
 @click.command()
@@ -29,6 +53,12 @@ from repro.folders import places
 @scale_option()
 @selection_options
 @only_options
+@click.option(
+    "--to",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="RESULTS",
+    help="Results folder whose published/ gets them (default: the one that is read).",
+)
 @click.option("--again", is_flag=True, help="Replace published records that differ.")
 @click.option("--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has.")
 @json_option
@@ -40,44 +70,141 @@ def command(
     settings: Sequence[str],
     only: Sequence[str],
     skip: Sequence[str],
+    to: Path | None,
     again: bool,
     uncommitted: bool,
     as_json: bool,
 ) -> int:
     """Copy the records of finished runs to results/published/, which is tracked: a clone then has the numbers.
 
-    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no predictions.
+    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no predictions. CIFAR nets
+    of up to 110 layers trained at scale paper bring their weights along: weights.pt, and weights.json with its SHA-256
+    and the `repro evaluate` that measures it.
 
+    \b
     For example:  repro publish figure6 --scale quick
+    Trained elsewhere, tracked here:
+                  REPRO_RESULTS=~/campaign/results repro publish table6 --to results
     """
-    from repro.reading.published import publish
-
     chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    here, words, refused = places(), {}, {}
-    for run in only_those(runs_of(tuple(chosen.values())), only, skip):
-        try:
-            words[run.id] = publish(run.id, here, again, uncommitted)
-        except UserError as error:
-            refused[run.id] = error
+    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    here = places()
+    into = to.absolute() / here.published.name if to else here.published
+    options = [*_repeated("--variant", variants), *_repeated("--set", settings)]
+    result = publish_runs(runs, here, into, again, uncommitted, options)
     if as_json:
-        problems = [{"id": name, "problem": error.problem, "hint": error.hint} for name, error in refused.items()]
-        print_json({"folder": str(here.published), "runs": words, "refused": problems})
+        _print_json(result, into)
     else:
-        _say(words, refused)
-    done = any(word != "not done" for word in words.values())
-    return FAILED if refused else FINE if done or not words else INCOMPLETE
+        _report(result, into)
+    return result.code
 
 
-def _say(words: dict[str, str], refused: dict[str, UserError]) -> None:
-    for run_id, word in words.items():
-        if word == "published":
+def publish_runs(
+    runs: Sequence[Run],
+    here: Places,
+    into: Path,
+    again: bool = False,
+    uncommitted: bool = False,
+    options: Sequence[str] = (),
+    weights_at: str = "paper",
+) -> Published:
+    """Publish the finished ones of these runs into a folder, with the weights of those of scale `weights_at`.
+
+    `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
+    """
+    from repro.reading.published import Weights, publish, releases_weights
+
+    result = Published()
+    for run in runs:
+        weights = None
+        if releases_weights(run, weights_at):
+            extract = _Extract(run, here.run(run.id), result.without_weights)
+            weights = Weights(extract, _evaluate_command(run, options))
+        try:
+            public = Folder(into / run.id)
+            result.states[run.id] = publish(here.run(run.id), public, again, uncommitted, weights)
+        except UserError as error:
+            result.refused[run.id] = error
+    return result
+
+
+@dataclass(frozen=True)
+class _Extract:
+    """Takes the weights out of a run's checkpoint; keeps the reason where that fails, as the record needs none."""
+
+    run: Run
+    folder: Folder
+    problems: dict[str, UserError]
+
+    def __call__(self) -> bytes | None:
+        try:
+            return self._content()
+        except UserError as error:
+            self.problems[self.run.id] = error
+            return None
+
+    def _content(self) -> bytes:
+        # The command line may ask both wings; neither knows of the other.
+        try:
+            from repro.training.weights_file import trained_weights
+        except ModuleNotFoundError as error:
+            raise Lacking(
+                f"reading a checkpoint needs {error.name}, which is not installed here",
+                "publish where the run was trained: the same command adds the weights",
+            ) from None
+        return trained_weights(self.run, self.folder)
+
+
+def _evaluate_command(run: Run, options: Sequence[str]) -> str:
+    """Return the command that measures the weights, typed in the published folder."""
+    words = ["repro", "evaluate", "--net", run.net.name, "--weights", "weights.pt"]
+    return shlex.join([*words, "--data", run.recipe.dataset, "--scale", run.scale, *options])
+
+
+def _repeated(option: str, values: Sequence[str]) -> list[str]:
+    words = []
+    for value in values:
+        words += [option, value]
+    return words
+
+
+def _print_json(result: Published, into: Path) -> None:
+    print_json(
+        {
+            "folder": str(into),
+            "runs": result.states,
+            "refused": _problems(result.refused),
+            "without_weights": _problems(result.without_weights),
+        }
+    )
+
+
+def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
+    return [{"id": run_id, "problem": error.problem, "hint": error.hint} for run_id, error in errors.items()]
+
+
+def _report(result: Published, into: Path) -> None:
+    """Name what was published on standard output, and say what was not, and why, on standard error."""
+    for run_id, state in result.states.items():
+        if state == "published":
             click.echo(run_id)
-    counts = Counter(words.values())
-    said = [f"{counts[word]} {word}" for word in ("published", "as before", "not done") if counts[word]]
-    click.echo(f"{counted(len(words) + len(refused), 'run')}: {', '.join(said) or 'none published'}", err=True)
-    for error in refused.values():
+    counts = Counter(result.states.values())
+    parts = [f"{counts[state]} {state}" for state in ("published", "as before", "not done") if counts[state]]
+    runs = counted(len(result.states) + len(result.refused), "run")
+    click.echo(f"{runs}: {', '.join(parts) or 'none published'}", err=True)
+    for error in result.refused.values():
         click.echo(f"refused: {error.problem}", err=True)
-    for hint in dict.fromkeys(error.hint for error in refused.values()):
+    for error in result.without_weights.values():
+        click.echo(f"published without weights: {error.problem}", err=True)
+    errors = [*result.refused.values(), *result.without_weights.values()]
+    for hint in dict.fromkeys(error.hint for error in errors):
         click.echo(f"\nhint: {hint}", err=True)
     if counts["published"]:
-        click.echo("next: commit results/published; `repro table`, `figure`, `diff` and `report` read it", err=True)
+        click.echo(_next_step(into), err=True)
+
+
+def _next_step(into: Path) -> str:
+    """Return what to do with published records: those outside this checkout are not tracked by it."""
+    if into.resolve() == TRACKED:
+        return "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
+    return f"next: they are in {into}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
-_READ = ("run", "state", "reason", "attempt", "iteration", "eta", "gpu", "train_error", "test_error")
-_READ += ("elapsed", "job", "where")
-_WORTH = ("run", "state", "iteration", "test_error", "eta", "reason", "gpu", "attempt", "elapsed")
-_WORTH += ("job", "where", "train_error")
+_READ = ("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu", "train_error")
+_READ += ("test_error", "elapsed", "job", "where")
+_WORTH = ("run", "state", "iteration", "checkpoint", "test_error", "eta", "reason", "gpu", "attempt")
+_WORTH += ("elapsed", "job", "where", "train_error")
 
 
 @click.command()
@@ -37,6 +37,9 @@ _WORTH += ("job", "where", "train_error")
 @json_option
 def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
+
+    `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries on.
+    REPRO_RESULTS names another folder of results to look into.
 
     For example:  repro status figure6 '!*110*'
     """
@@ -88,8 +91,13 @@ def _without_word(state: State) -> dict[str, object]:
 
 
 def _shown(names: Sequence[str], found: Sequence[State]) -> list[str]:
-    """The columns, with that of the GPU only where a run trains on one that says how busy it is."""
-    return [name for name in names if name != "gpu" or any(state.gpu_percent is not None for state in found)]
+    """Return the columns, without those of the GPU and of checkpoints where no run has any."""
+    empty = set()
+    if all(state.gpu_percent is None for state in found):
+        empty.add("gpu")
+    if all(state.checkpoint_iteration is None for state in found):
+        empty.add("checkpoint")
+    return [name for name in names if name not in empty]
 
 
 def _table(found: Sequence[State]) -> None:
@@ -132,6 +140,7 @@ def _cells(state: State) -> dict[str, str]:
         "reason": " ".join(state.reason.split()),
         "attempt": str(state.attempt or ""),
         "iteration": of,
+        "checkpoint": "" if state.checkpoint_iteration is None else str(state.checkpoint_iteration),
         "gpu": f"{state.gpu_percent:.0f} %" if running and state.gpu_percent is not None else "",
         "eta": str(timedelta(seconds=round(state.eta_seconds or 0))) if running else "",
         "train_error": number(state.train_error),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from repro.cluster import queue
 from repro.cluster.batch import Batch, jobs_folder
+from repro.cluster.checkpoint_iteration import checkpoint_iteration
 from repro.cluster.claims import Claim, Standing, failed_in, lives, newest, standing
 from repro.errors import UserError
 from repro.folders import Folder, Places
@@ -41,6 +42,7 @@ class State:
     limit: str | None = None
     cluster: str | None = None
     gpu_percent: float | None = None  # of the time in which its GPU computes
+    checkpoint_iteration: int | None = None  # what is saved; a run that is done needs no checkpoint
     retriable: bool = False  # it gave up, or nobody here knows of anything at work on it: `--retry` sends it again
 
     @property
@@ -60,6 +62,7 @@ class Seen:
     claim: Claim | None = None
     batch: Batch | None = None
     failed_in: str | None = None  # the job that wrote `failed`
+    checkpoint_iteration: int | None = None
     damage: str = ""
 
     @property
@@ -93,7 +96,8 @@ def look(folder: Folder, places: Places, batches: dict[str, Batch]) -> Seen:
             _ = batch.runs, batch.array  # read now, before the scheduler is asked
         failed = read_json(folder.failed)
         job = failed_in(folder, failed) if failed else None
-        return Seen(folder, None, failed, read_json(folder.progress), claim, batch, job)
+        progress, saved = read_json(folder.progress), checkpoint_iteration(folder)
+        return Seen(folder, None, failed, progress, claim, batch, job, saved)
     except UserError as error:
         return Seen(folder, damage=error.problem)
 
@@ -211,6 +215,7 @@ def _facts(seen: Seen) -> dict[str, Any]:
     names = ("attempt", "iteration", "iterations", "eta_seconds", "gpu_percent", "train_error", "test_error")
     facts = {name: progress.get(name) for name in (*names, "host", "job")}
     facts["job"] = facts["job"] or seen.job
+    facts["checkpoint_iteration"] = seen.checkpoint_iteration
     return facts | {"cluster": claim.cluster if claim else None}
 
 

@@ -1,38 +1,100 @@
 """Publishing: the small record of a finished run, copied to a folder that is tracked.
 
 A published run is its definition, its curve and its final record: what every table, figure, verdict and report is made
-from. Checkpoints and per-image predictions stay behind. The record appears whole, or not at all.
+from. Small nets trained as the paper did bring their weights along. Checkpoints and per-image predictions stay behind.
+The record appears whole, or not at all.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from repro.errors import UserError, shown
-from repro.folders import Folder, Places
+from repro.folders import Folder
 from repro.reading import records
-from repro.whole import explained, make_folder, sync_folder, write_whole
+from repro.spec import Run
+from repro.whole import explained, make_folder, read_json, sync_folder, to_json, write_whole
+
+WEIGHTS_SCHEMA = 1  # of weights.json
+WEIGHTS_AT = "paper"  # the scale whose weights are given away
+DEEPEST_WITH_WEIGHTS = 110  # layers: 7 MB; ResNet-1202 would be 78 MB
 
 
-def publish(run_id: str, places: Places, again: bool = False, uncommitted: bool = False) -> str:
+@dataclass(frozen=True)
+class Weights:
+    """The weights to publish with a record."""
+
+    extract: Callable[[], bytes | None]  # None where they cannot be had; called only if they are needed
+    evaluate: str  # the command that measures them
+
+
+def releases_weights(run: Run, scale: str = WEIGHTS_AT) -> bool:
+    """Return whether this run is published with its weights: a small net, trained as the paper did."""
+    small = run.net.family == "cifar" and run.net.depth <= DEEPEST_WITH_WEIGHTS
+    return small and run.scale == scale
+
+
+def publish(
+    working: Folder,
+    public: Folder,
+    again: bool = False,
+    uncommitted: bool = False,
+    weights: Weights | None = None,
+) -> str:
     """Publish the run; answer `published`, `as before` or `not done`. Raises where the record may not be published."""
-    working, public = places.run(run_id), Folder(places.published / run_id)
     if not working.final.exists():
         return "as before" if public.final.exists() else "not done"
     _check(working, uncommitted)
-    content = {path.name: path.read_bytes() for path in _small(working) if path.exists()}
-    if public.path.exists():
-        if content == {path.name: path.read_bytes() for path in _small(public) if path.exists()}:
-            return "as before"
-        if not again:
-            raise UserError(f"{shown(run_id, 100)} differs from what is published", "`--again` replaces the record")
-    _place(content, public)
+    content = _record(working)
+    same = public.path.exists() and content == _record(public)
+    if public.path.exists() and not same and not again:
+        raise UserError(
+            f"{shown(working.path.name, 100)} differs from what is published",
+            "`--again` replaces the record",
+        )
+    if same and (weights is None or weights_are_whole(public)):
+        return "as before"
+    with_weights = _weights_files(working, weights)
+    if same and not with_weights:
+        return "as before"
+    _place(content | with_weights, public)
     return "published"
 
 
-def _small(folder: Folder) -> tuple[Path, ...]:
-    return folder.definition, folder.metrics, folder.final
+def weights_are_whole(public: Folder) -> bool:
+    """Return whether the published weights are there, with the digest that their record names."""
+    about = read_json(public.weights_record)
+    if about is None or not public.weights.exists():
+        return False
+    digest: str = hashlib.sha256(public.weights.read_bytes()).hexdigest()
+    return bool(digest == about["sha256"])
+
+
+def _record(folder: Folder) -> dict[str, bytes]:
+    """Return the small files of a run by name."""
+    small = (folder.definition, folder.metrics, folder.final)
+    return {path.name: path.read_bytes() for path in small if path.exists()}
+
+
+def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]:
+    """Return the file of weights and the one that describes it; nothing where there are none to give away."""
+    content = weights.extract() if weights else None
+    if weights is None or content is None:
+        return {}
+    about: dict[str, Any] = {
+        "schema": WEIGHTS_SCHEMA,
+        "id": working.path.name,
+        "file": working.weights.name,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "test_error": read_json(working.final)["metrics"].get("test_error"),
+        "evaluate": weights.evaluate,
+    }
+    return {working.weights.name: content, working.weights_record.name: to_json(about)}
 
 
 def _check(working: Folder, uncommitted: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ from click.testing import CliRunner
 from experiments.recipes import CIFAR10, SCALES
 from repro.cli import main
 from repro.cli.status import _table
+from repro.cluster.checkpoint_iteration import checkpoint_iteration
 from repro.cluster.state import State
-from repro.folders import Places
+from repro.folders import Folder, Places
 from repro.net import plain, resnet
 from repro.spec import Run
 from repro.whole import to_json, write_whole
@@ -171,3 +174,74 @@ def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
     with pytest.raises(SystemExit):
         main(["status", "table2"])
     assert "no runs of table2 yet; `repro list --scale quick` counts what is published" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_shows_the_iteration_of_its_checkpoint_beside_the_one_it_had_reached(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved_by_training(here, 30)
+    write_whole(here.run(OTHER.id).progress, to_json({"state": "running", "iteration": 40, "iterations": 120}))
+    header, *rows = (line.split("\t") for line in said(capsys))
+    [row] = [row for row in rows if row[0] == OTHER.id]
+    assert (row[header.index("iteration")], row[header.index("checkpoint")]) == ("40/120", "30")
+    found = {run["id"]: run["checkpoint_iteration"] for run in json.loads("\n".join(said(capsys, "--json")))["runs"]}
+    assert found == {OTHER.id: 30, DONE.id: None, FAILED.id: None}
+
+
+def test_without_any_checkpoint_there_is_no_column_of_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "checkpoint" not in said(capsys)[0].split("\t")
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_previous_one_and_is_no_error(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = saved_by_training(here, 30)
+    saved_by_training(here, 60)
+    content = folder.checkpoint.read_bytes()
+    for damaged in (content[:1000], b"no archive", content.replace(b"data.pkl", b"date.pkl")):
+        folder.checkpoint.write_bytes(damaged)
+        header, *rows = (line.split("\t") for line in said(capsys))
+        assert {row[0]: row[header.index("checkpoint")] for row in rows}[OTHER.id] == "30"
+
+
+def test_a_checkpoint_that_would_run_a_command_when_unpickled_runs_none(here: Places, tmp_path: Path) -> None:
+    import pickle
+    import zipfile
+
+    class Harmful:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    folder = here.run(OTHER.id)
+    with zipfile.ZipFile(folder.checkpoint, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"iteration": 7, "net": Harmful()}))
+    assert checkpoint_iteration(folder) == 7
+    assert not (tmp_path / "harm").exists()
+
+
+def test_looking_at_checkpoints_loads_no_torch(here: Places) -> None:
+    saved_by_training(here, 30)
+    code = "import sys; from repro.cli import cli; cli(['status'], standalone_mode=False); "
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "\t30\t" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def saved_by_training(here: Places, iteration: int) -> Folder:
+    """Save a checkpoint as training does: of a net with its momentum, in channels last."""
+    import torch
+
+    from repro.nets import build
+    from repro.training import checkpoint
+    from repro.training.step import sgd
+
+    folder = here.run(OTHER.id)
+    net = build(resnet(8)).to(memory_format=torch.channels_last)
+    optimizer = sgd(net, CIFAR10)
+    for weight in net.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    state = {"iteration": iteration, "net": net.state_dict(), "optimizer": optimizer.state_dict(), "metrics_size": 0}
+    checkpoint.save(folder, state, lambda: None)
+    return folder

@@ -1,0 +1,46 @@
+"""The weights of a finished run as a file to give away: the net alone, taken from the run's checkpoint."""
+
+from __future__ import annotations
+
+import io
+
+import torch
+
+from repro.errors import Incomplete, RunFailed, shown
+from repro.folders import Folder
+from repro.spec import Run
+from repro.training import checkpoint
+
+
+def trained_weights(run: Run, folder: Folder) -> bytes:
+    """Return what `torch.load(…, weights_only=True)` reads as the net's state dict: weights and batch-norm
+    buffers, without the momentum. The same checkpoint gives the same bytes.
+    """
+    found = checkpoint.find(folder)
+    if found is None:
+        raise Incomplete(
+            f"{shown(run.id, 100)} has no checkpoint to take weights from",
+            "publish where the run was trained, before its checkpoint is removed",
+        )
+    _check(run, found)
+    # Tensors of a net in channels last would be saved with its strides; others expect plain ones.
+    plain = torch.contiguous_format
+    weights = {name: value.clone(memory_format=plain) for name, value in found.state["net"].items()}
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    return buffer.getvalue()
+
+
+def _check(run: Run, found: checkpoint.Found) -> None:
+    """Refuse weights that are not those which the final record was measured with."""
+    if found.state["run"] != run.id:
+        raise RunFailed(
+            f"{shown(found.path, 300)} is of the run {shown(found.state['run'], 100)}",
+            "bring the run's own checkpoint back, or train it again with `repro run … --again`",
+        )
+    iteration, last = found.state["iteration"], run.recipe.iterations
+    if iteration != last:
+        raise Incomplete(
+            f"the newest whole checkpoint of {shown(run.id, 100)} is of iteration {iteration:,} of {last:,}",
+            "bring the last one back from a backup, or train it again with `repro run … --again`",
+        )
