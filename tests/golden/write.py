@@ -8,8 +8,9 @@ published.
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -19,14 +20,20 @@ from repro.catalog import NAMES, REPRODUCED, load, scale, scales
 from repro.cli import cli
 from repro.experiment import Experiment, Scale, Table, at, runs_of
 from repro.folders import ROOT, Places
-from repro.reading.diff import Diff, compared
-from repro.reading.frame import collect, scale_with_results
-from repro.reading.telling import our_cell, p_value, paper_cell
+from repro.reading.diff import compared
+from repro.reading.frame import Collected, collect
+from repro.reading.judged import Judged, judged
+from repro.reading.telling import our_cell, p_value, paper_cell, word_of
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
 TRACKED = Places(ROOT / "results", ROOT / "figures", ROOT / "data")
-SHOWN = "figure6"  # whose rows the README shows; of claims it shows all, as each p is adjusted for their number
+PUBLISHED = TRACKED.published
+NETS = "figure6"  # whose rows the README's first table has, and which its figure is
+PRINTED = "table6"  # has the test errors that the paper prints; Figure 6's are read off
+TOO_SHORT = ("quick", "smoke")  # scales whose numbers do not stand beside the paper's in the README
+HEADINGS = ("net", "test error: ours", "the paper's", "verdict", "training error: ours", "the paper's")
+HEADINGS += ("scale", "data")
 
 
 def ids() -> list[str]:
@@ -41,30 +48,36 @@ def readings(readme: str) -> str:
     return _between(readme, "readings", "\n".join(lines))
 
 
-def results(readme: str) -> str:
-    """The README with the numbers and the verdicts of the published runs, of nothing else."""
-    with clone() as places:
+def results(readme: str, published: Path = PUBLISHED) -> str:
+    """The README with the best published number of each net, the figure, and the verdicts; or that there are none."""
+    with clone(published) as places:
         collected = collect(places, keep=False)
-    experiments = {name: load(name) for name in REPRODUCED}
-    chosen = scale(scale_with_results([load(SHOWN)], collected))
-    scaled = {name: at(experiment, chosen) for name, experiment in experiments.items()}
-    diff = compared(experiments, scaled, collected, chosen.name)
-    return _between(readme, "results", "\n".join([*_numbers(diff), "", *_verdicts(diff)]))
+    best = _best(collected)
+    numbers = [row for row in best.values() if row]
+    if not numbers:
+        lines = ["No run of scale `paper` is published yet: no number of ours stands beside the paper's.", ""]
+        return _between(readme, "results", "\n".join([*lines, *_table(best, collected)]))
+    lines = [
+        f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
+    ]
+    shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
+    lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
+    return _between(readme, "results", "\n".join(lines))
 
 
 @contextmanager
-def clone() -> Iterator[Places]:
+def clone(published: Path = PUBLISHED) -> Iterator[Places]:
     """A clone's folders: published runs, and no others."""
     with tempfile.TemporaryDirectory() as empty:
         places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
         places.results.mkdir()
-        (places.results / "published").symlink_to(ROOT / "results" / "published")
+        places.published.symlink_to(published)
         yield places
 
 
 def artefacts() -> None:
     """What needs no run; and of each scale with published runs, their tables and figures, and the diff."""
-    public = {path.name for path in (ROOT / "results" / "published").iterdir()}
+    public = {path.name for path in PUBLISHED.iterdir()}
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
         for chosen in scales().values():
@@ -91,25 +104,84 @@ def _untrained(runs: set[str], chosen: Scale) -> bool:
     return not runs and chosen.name == "paper"
 
 
-def _numbers(diff: Diff) -> list[str]:
-    """Each net that has finished runs, both errors beside the paper's."""
-    rows = {(row.row, row.metric): row for row in diff.rows if row.n and row.experiment == SHOWN}
-    lines = ["| net | training error: ours | the paper's | test error: ours | the paper's |", "|---|---|---|---|---|"]
-    for net in dict.fromkeys(net for net, _ in rows):
-        found = [rows[net, metric] for metric in ("train_error", "test_error")]
-        cells = [cell for row in found for cell in (our_cell(row), paper_cell(row.paper))]
-        lines.append(f"| {net} | {' | '.join(cells)} |")
+@dataclass(frozen=True)
+class Best:
+    """What the README says of one net: both errors, at the most serious scale with a published run of it."""
+
+    scale: str
+    test: Judged
+    train: Judged
+
+
+def _serious_scales() -> list[str]:
+    """The scales that the README shows, the paper's own first."""
+    return [name for name in scales() if name not in TOO_SHORT]
+
+
+def _best(collected: Collected) -> dict[str, Best | None]:
+    """The best there is of each net, by its label; None where no run of it is published."""
+    best: dict[str, Best | None] = {}
+    for name in _serious_scales():
+        judged_rows = _judged(name, collected)
+        for (label, metric), row in judged_rows.items():
+            known = best.setdefault(label, None)
+            if metric == "test_error" and row.runs and known is None:
+                best[label] = Best(name, row, judged_rows[label, "train_error"])
+    return best
+
+
+def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], Judged]:
+    """Each net's errors at one scale; a test error beside the printed number where the paper prints one."""
+    rows = {}
+    for name in (NETS, PRINTED):
+        for row in judged(name, at(load(name), scale(scale_name)), collected):
+            if name == NETS or (row.row, row.metric) in rows:
+                rows[row.row, row.metric] = row
+    return rows
+
+
+def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
+    """A line for each net, ours beside the paper's; "none yet" where nothing is published."""
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
+    papers = _judged("paper", collected)
+    for label, row in best.items():
+        theirs = [paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")]
+        cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
+        if row:
+            ours = [our_cell(row.test), our_cell(row.train)]
+            cells = [label, ours[0], theirs[0], word_of(row.test), ours[1], theirs[1], row.scale]
+            cells.append(_data(row.test, collected))
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _verdicts(diff: Diff) -> list[str]:
-    """What a test says about the paper's claims, and how many others there are; `repro diff` has them all."""
-    claims = [claim for claim in diff.claims if claim.checked]
+def _data(row: Judged, collected: Collected) -> str:
+    """Which images the runs of a row saw, as their records say."""
+    runs = collected.runs[collected.runs["id"].isin(row.runs)]
+    images = runs["data_name"].fillna("?") + ", " + runs["data_origin"].fillna("of unrecorded origin")
+    return "; ".join(sorted(set(images)))
+
+
+def _figure(scale_name: str) -> list[str]:
+    folder = TRACKED.figures_at(scale_name).relative_to(ROOT)
+    title = "Figure 6: plain nets, ResNets, ResNets of 110 and 1202 layers"
+    return [f"![{title}, at scale {scale_name}]({folder}/{NETS}.png)", ""]
+
+
+def _verdicts(scale_name: str, collected: Collected) -> list[str]:
+    """What a test says about the paper's claims, and how many others there are; `repro diff` has them all.
+
+    All claims are asked for at once, as each p is adjusted for their number.
+    """
+    experiments = {name: load(name) for name in REPRODUCED}
+    scaled = {name: at(experiment, scale(scale_name)) for name, experiment in experiments.items()}
+    claims = [claim for claim in compared(experiments, scaled, collected, scale_name).claims if claim.checked]
     tested = [claim for claim in claims if claim.p is not None]
     others = Counter(claim.word for claim in claims if claim.p is None)
-    rest = f"- Of the other {others.total()} claims {others['holds']} **hold** by counting alone; {others['undecided']}"
-    rest += f" are **undecided**, for reasons that `repro diff` gives; {others['missing']} are **missing** runs."
-    return [*(f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested), rest]
+    lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
+    lines += [f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested]
+    counts = ", ".join(f"{count} `{word}`" for word, count in others.most_common())
+    return [*lines, f"- The other {others.total()} claims, by counting alone: {counts}. `repro diff` has the reasons."]
 
 
 def _between(readme: str, what: str, text: str) -> str:
