@@ -63,7 +63,7 @@ experiment = Figure(
             "reaches similar accuracy.",
             "footnote 5",
             (
-                Bound("first_below_90", RESNET_110_COLD, above=2 * 50_000 / 128),
+                Bound("first_iteration_below_90", RESNET_110_COLD, above=2 * 50_000 / 128),
                 Close("test_error", RESNET_110_COLD, RESNET[110], within=0.5),
             ),
         ),

@@ -94,6 +94,7 @@ READINGS = (
     Reading("CIFAR training set", "all 50,000 images", "the 45k/5k split was used to choose the schedule"),
     Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
     Reading("training error", "running, with augmentation, over the window", "as the noisy curves of Figure 6 suggest"),
+    Reading("below 90 % (footnote 5)", "running training error of the last 100 iterations", "as for the warm-up"),
     Reading("layer responses", "over the whole test set, all positions and channels", "the paper does not say"),
     Reading("resizing", "bilinear, antialiased, only the region the crop needs", "the paper does not name a filter"),
     Reading("fully convolutional test", "softmax at each position; positions, flips, then scales averaged", "unsaid"),

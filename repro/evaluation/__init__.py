@@ -45,10 +45,7 @@ def measure(
 
 
 def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the last point says, the best test error (chosen on the test set, and named so), and when it took off."""
+    """What the last point says, and the best test error (chosen on the test set, and named so)."""
     last = rows[-1]
     facts = {key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")}
-    facts["best_test_error"] = min(row["test_error"] for row in rows)
-    below = (row["iteration"] for row in rows if row["train_error"] < 90)
-    first = next(below, None)
-    return facts if first is None else facts | {"first_below_90": first}
+    return facts | {"best_test_error": min(row["test_error"] for row in rows)}

@@ -102,7 +102,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     measured = measure(run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check)
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
-    measured["metrics"] |= state.warm_up.facts()
+    measured["metrics"] |= state.events()
     measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
     measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}

@@ -13,6 +13,7 @@ from repro.errors import RunFailed
 from repro.memory import DEEP
 from repro.nets import build
 from repro.spec import Run
+from repro.training.below import FirstBelow
 from repro.training.machine import machine
 from repro.training.schedule import WarmUp
 from repro.training.step import Window, sgd
@@ -30,6 +31,7 @@ class State:
         self.net = net.to(device, memory_format=torch.channels_last).train()
         self.optimizer = sgd(self.net, recipe)
         self.warm_up = WarmUp(recipe.warmup)
+        self.below = FirstBelow(recipe.batch, device)
         self.window = Window(device)
         self.iteration = 0  # iterations done
         self.metrics_size = 0  # bytes of metrics.jsonl that belong to them
@@ -42,6 +44,7 @@ class State:
         self.window.add(self.iteration, loss, wrong, images)
         if self.device.type == "cpu":
             self.window.check()  # on a GPU this would wait for the step; there it is done when the window closes
+        self.below.saw(self.iteration, wrong)
         if self.warm_up.warming:
             errors = float(processes.total(wrong.clone())) * 100 / self.run.recipe.batch
             self.warm_up.saw(self.iteration, errors)
@@ -49,21 +52,28 @@ class State:
 
     def close_window(self) -> dict[str, float]:
         self.window.check()
+        self.below.look(self.iteration)
         return self.window.close()
+
+    def events(self) -> dict[str, Any]:
+        """Return at which iterations something happened that was not known before: what the final record gives."""
+        return self.warm_up.facts() | self.below.facts()
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of it."""
         shown = {key: self.latest.get(key) for key in ("train_error", "test_error")}
-        return shown | {"warmup_switch": self.warm_up.switch}
+        return shown | {"warmup_switch": self.warm_up.switch} | self.below.facts()
 
     def snapshot(self, seconds: float) -> dict[str, Any]:
         """What a checkpoint holds. A loss that is not finite is found first, so none is ever saved behind it."""
         self.window.check()
+        self.below.look(self.iteration)
         return {
             "iteration": self.iteration,
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "warm_up": self.warm_up.state(),
+            "below": self.below.state(),
             "window": self.window.state(),
             "latest": self.latest,
             "metrics_size": self.metrics_size,
@@ -87,6 +97,7 @@ class State:
         self.net.load_state_dict(snapshot["net"])
         self.optimizer.load_state_dict(snapshot["optimizer"])
         self.warm_up.restore(snapshot["warm_up"])
+        self.below.restore(snapshot.get("below"))
         self.window.restore(snapshot["window"])
         for name in ("iteration", "metrics_size", "seconds", "latest"):
             setattr(self, name, snapshot[name])
