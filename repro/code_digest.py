@@ -28,6 +28,7 @@ CANNOT_MOVE_A_NUMBER = {
     "repro.folders": "paths",
     "repro.limits": "refuses what is too large, and changes nothing",
     "repro.process": "tells one process from another",
+    "repro.processor": "names the processor",
     "repro.stop": "stops between two iterations, and the run goes on to the bit",
     "repro.whole": "writes files whole or not at all",
 }

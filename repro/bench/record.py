@@ -12,6 +12,7 @@ from typing import Any
 from repro.bench.contest import Line, Table
 from repro.checkout import code_state
 from repro.data.threads import processors
+from repro.processor import processor_name
 
 SCHEMA = 1
 
@@ -52,7 +53,7 @@ def _cells(line: Line) -> list[str]:
 
 def _machine(load_before: float) -> dict[str, Any]:
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "processors": processors(),
         "python": platform.python_version(),
         "torch": version("torch"),
@@ -60,15 +61,6 @@ def _machine(load_before: float) -> dict[str, Any]:
         "load_before": load_before,
         "load_after": load(),
     }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:  # noqa: PTH123
-            names = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-            return next(names, platform.machine())
-    except OSError:
-        return platform.machine()
 
 
 def _finite(value: Any) -> Any:

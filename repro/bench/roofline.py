@@ -11,22 +11,23 @@ from torch.nn import functional
 SECONDS = 0.3  # about, for each measurement
 
 
-def product(precision: str, device: str = "cpu") -> Callable[[], float]:
-    """GFLOP/s of a large square matrix product."""
-    side = 2048 if device == "cpu" else 8192
+def product(precision: str, device: str = "cpu", side: int | None = None) -> Callable[[], float]:
+    """GFLOP/s of a square matrix product, a large one unless its side is given."""
+    side = side or (2048 if device == "cpu" else 8192)
     a, b = (torch.randn(side, side, dtype=_type(precision), device=device) for _ in range(2))
-    return _rate(lambda: a @ b, 2e-9 * side**3, device)
+    return _rate(lambda: a @ b, 2e-9 * side**3, device, precision)
 
 
-def convolution(precision: str, device: str = "cpu") -> Callable[[], float]:
-    """GFLOP/s of a wide 3×3 convolution, channels last."""
-    count, channels, side = 32, 128, 32
+def convolution(
+    precision: str, device: str = "cpu", count: int = 32, channels: int = 128, side: int = 32
+) -> Callable[[], float]:
+    """GFLOP/s of a 3×3 convolution, channels last; a wide one unless its sizes are given."""
     maps = torch.randn(count, channels, side, side, dtype=_type(precision), device=device)
     maps = maps.to(memory_format=torch.channels_last)
     weight = torch.randn(channels, channels, 3, 3, dtype=_type(precision), device=device)
     weight = weight.to(memory_format=torch.channels_last)
     work = 2e-9 * count * side**2 * channels**2 * 9
-    return _rate(lambda: functional.conv2d(maps, weight, padding=1), work, device)
+    return _rate(lambda: functional.conv2d(maps, weight, padding=1), work, device, precision)
 
 
 def copy(device: str = "cpu", mebibytes: int = 256) -> Callable[[], float]:
@@ -36,11 +37,14 @@ def copy(device: str = "cpu", mebibytes: int = 256) -> Callable[[], float]:
     return _rate(lambda: target.copy_(source), 2e-9 * source.nbytes, device)
 
 
-def _rate(work: Callable[[], object], amount: float, device: str) -> Callable[[], float]:
+def _rate(work: Callable[[], object], amount: float, device: str, precision: str = "fp32") -> Callable[[], float]:
     """The best of as many repetitions as fit: a limit is what can be reached, not what is usual."""
 
     @torch.inference_mode()
     def best() -> float:
+        # torch computes convolutions in TensorFloat-32 where it may, unless it is told not to.
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         fastest, until = float("inf"), time.perf_counter() + SECONDS
         while fastest == float("inf") or time.perf_counter() < until:
             began = time.perf_counter()
@@ -54,4 +58,4 @@ def _rate(work: Callable[[], object], amount: float, device: str) -> Callable[[]
 
 
 def _type(precision: str) -> torch.dtype:
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    return torch.bfloat16 if precision == "bf16" else torch.float32

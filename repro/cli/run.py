@@ -127,6 +127,18 @@ def check_torch() -> None:
         raise Lacking(f"PyTorch {found} is too old: it must be {newest} or newer", f"`pip install 'torch>={newest}'`")
 
 
+def say_slow(runs: Sequence[Run], device: str | None) -> None:
+    """Say before anything begins that the processor computes bfloat16 slowly, and what to type."""
+    from repro.processor import IN_FP32, computes_bf16, in_bf16, trains_on_cpu
+
+    slow = in_bf16(runs)
+    if slow and trains_on_cpu(device) and computes_bf16() is False:
+        many = f"{len(slow)} of {counted(len(runs), 'run')} in bfloat16"
+        why = "this processor has no instructions for it, and fp32 is 4 to 14 times as fast"
+        click.echo(f"Warning: {many}: {why} (`repro doctor` measures it)", err=True)
+        click.echo(f"hint: {IN_FP32}\n", err=True)
+
+
 def check_idle(runs: Sequence[Run], here: Places) -> None:
     """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
     from repro.cluster.claims import lives
@@ -164,6 +176,7 @@ def train_here(
         check_torch()
         check_data(todo, here)
         check_idle(todo, here)
+        say_slow(todo, device)
     click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))

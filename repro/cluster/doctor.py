@@ -20,6 +20,7 @@ from repro.cluster.check import Check, Checks
 from repro.cluster.disk import file_system, nearest, node_local, write_speed
 from repro.cluster.foresight import seconds_to_save
 from repro.cluster.gpus import torch_and_gpus
+from repro.cluster.precisions import precisions
 from repro.cluster.profile import Profile, parse_time, show_time
 from repro.errors import UserError
 from repro.folders import ROOT, Places
@@ -39,7 +40,12 @@ def examine(places: Places, profile: Profile | None) -> Checks:
     parts: list[Callable[[], Checks]] = [_python, lambda: _commands(profile)]
     if profile:
         parts.append(lambda: _scheduler(profile))
-    parts += [lambda: _results(places, profile), lambda: _sharing(places.results), lambda: torch_and_gpus(profile)]
+    parts += [
+        lambda: _results(places, profile),
+        lambda: _sharing(places.results),
+        lambda: torch_and_gpus(profile),
+        precisions,
+    ]
     for part in [*parts, lambda: _data(places), _code, lambda: _clock(places)]:
         yield from part()
 

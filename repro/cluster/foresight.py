@@ -14,6 +14,7 @@ from repro.cluster.profile import Profile
 from repro.folders import Places
 from repro.memory import GIB, Memory, gib, memory
 from repro.net import Net
+from repro.processor import IN_FP32, computes_bf16, in_bf16
 from repro.spec import Run
 
 WRAPPING = 3e-9  # seconds a byte of a checkpoint, to serialise it and take its SHA-256
@@ -25,6 +26,7 @@ def foreseen(elements: Sequence[Element], places: Places, profile: Profile) -> I
     if kind and profile.slurm_conf is None:
         yield f"results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`"
     yield from _memory(elements, profile)
+    yield from _precision([run for element in elements for run in element], profile)
     yield from _saving([run for element in elements for run in element], places, profile)
 
 
@@ -63,6 +65,20 @@ def _memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
             f"{known.memory} GB: ask for a larger one, or share the batch with more `--gpus` and `--processes` (each "
             "then normalises its own share)"
         )
+
+
+def _precision(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
+    """Warn of runs in bfloat16 that go to processors without instructions for it."""
+    slow = in_bf16(runs)
+    if not slow or profile.on_gpu:
+        return
+    many = f"{len(slow)} of {len(runs)} runs compute in bfloat16"
+    if profile.slurm_conf is None:
+        # The nodes are other machines than this one, and SLURM does not tell what they can do.
+        ask = "`srun lscpu | grep -c bf16` says 0 where they have none"
+        yield f"{many}, slowly on nodes without instructions for it ({ask}): {IN_FP32}"
+    elif computes_bf16() is False:
+        yield f"{many}, and this processor has no instructions for it: {IN_FP32}"
 
 
 def _named(element: Element) -> str:

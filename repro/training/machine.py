@@ -19,6 +19,7 @@ from repro.code_digest import code_hash
 from repro.data.source import Source
 from repro.errors import Lacking, UserError, shown
 from repro.folders import ROOT
+from repro.processor import processor_name
 from repro.recipe import Recipe
 from repro.spec import Run
 from repro.training.attempt import job
@@ -132,15 +133,8 @@ def commit() -> CodeState:
 
 
 def _name(device: torch.device) -> str:
-    return f"{device.type}: {torch.cuda.get_device_name(device) if device.type == 'cuda' else _processor()}"
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    return f"{device.type}: {name}"
 
 
 def _seconds_between_saves() -> float:

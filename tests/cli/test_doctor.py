@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from repro.bench import roofline
 from repro.cli import main
 from repro.cluster import doctor, gpus
 from repro.cluster.disk import file_system, node_local
 from repro.cluster.doctor import examine
+from repro.cluster.precisions import judged
 from repro.cluster.profile import Profile
-from repro.folders import Places
+from repro.folders import ROOT, Places
 from tests.cluster.fake_slurm import laptop
 
 _SCONTROL = "echo MaxArraySize = 501\necho AccountingStorageType = accounting_storage/none\n"
@@ -27,6 +33,7 @@ def _small_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / name).write_text(f"#!/bin/sh\n{script}")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(roofline, "SECONDS", 0.0)
 
 
 def found(here: Places, profile: Profile | None = None) -> dict[str, doctor.Check]:
@@ -217,6 +224,31 @@ def test_the_command_prints_lines_or_json_and_its_exit_code_counts(capsys: pytes
     document = json.loads(capsys.readouterr().out)
     assert {check["verdict"] for check in document["checks"]} <= {"ok", "warning", "failure"}
     assert ended.value.code == 4  # a day is above this partition's limit
+
+
+def test_one_convolution_is_timed_in_each_precision(here: Places) -> None:
+    words = found(here)["precision"].words
+    assert re.match(r"one convolution, one thread: fp32 \d+ GFLOP/s; bf16 \d+\.\d times as ", words)
+
+
+def test_a_machine_where_bf16_is_slow_is_a_warning_with_what_to_type() -> None:
+    slow = judged("precision", {"fp32": 100.0, "bf16": 20.0})
+    assert slow.verdict == "warning"
+    assert slow.words.endswith("; bf16 5.0 times as slow")
+    assert "`--set precision=fp32`" in slow.fix
+    fast = judged("precision", {"fp32": 100.0, "tf32": 210.0, "bf16": 300.0})
+    assert (fast.verdict, fast.fix) == ("ok", "")
+    assert fast.words.endswith("; tf32 2.1 times as fast; bf16 3.0 times as fast")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="left out: only for x86")
+def test_on_a_processor_without_bf16_the_command_finds_out() -> None:
+    command = [sys.executable, "-m", "repro.cli", "doctor", "--json"]
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["precision"]["verdict"] == "warning"
+    assert checks["precision"]["words"].endswith(" times as slow")
 
 
 def test_file_systems_are_told_apart(tmp_path: Path) -> None:
