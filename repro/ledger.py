@@ -106,7 +106,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(shown, value))
+        return "none" if not value else ", ".join(map(shown, value))
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {shown(item)}" for key, item in value.items() if item is not None)
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -138,9 +138,11 @@ def _flat(run: Run) -> dict[str, Any]:
 
 def _why(field: str, run: Run) -> str:
     """The line of the variant that the recipe's name carries, if it is the one that set this field; else `WHY`."""
-    printed = as_printed(run.net, _recipes().SCALES.get(run.scale))
+    scale, value = _recipes().SCALES.get(run.scale), _flat(run)[field]
     for variant in _variants_of(run):
-        if _flat(variant.change(printed))[field] == _flat(run)[field]:
+        before = _at(scale, variant.change(as_printed(run.net)))
+        after = variant.change(as_printed(run.net, scale))
+        if value in (_flat(before)[field], _flat(after)[field]):
             return variant.about
     why: dict[str, str] = _recipes().WHY
     return why.get(field, "")

@@ -38,6 +38,28 @@ class Warmup:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """Divide the rate by ten when the training error no longer falls: section 3.4's words, made a rule.
+
+    The error is the running one of each point of the curve. A point is better than the best so far
+    if its error is lower by more than `threshold`.
+    """
+
+    patience: int = 5  # points of the curve in a row that are no better: then the rate drops
+    threshold: float = 0.1  # in percentage points
+    most: int = 2  # drops at most
+
+    def __post_init__(self) -> None:
+        for what in ("patience", "most"):
+            if getattr(self, what) < 1:
+                raise UserError(f"`plateau.{what}` is {shown(getattr(self, what))}", "it must be 1 or more")
+        if not 0 <= self.threshold <= 100:
+            raise UserError(f"`plateau.threshold` is {shown(self.threshold)}", "it is a percentage")
+        at_most(LARGEST_COUNT, "plateau.patience", self.patience)
+        at_most(MOST_DROPS, "plateau.most", self.most)
+
+
+@dataclass(frozen=True)
 class Input:
     """What the net sees: the training view and the testing views of an image."""
 
@@ -87,7 +109,7 @@ class Recipe:
     warmup: Warmup | None = None
     batch_norm_group: int | None = None  # images that share batch statistics; None: the whole batch of one process
     batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
-    plateau: bool | None = None  # True: the rate drops when the error plateaus, not at `drops`
+    plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
 
     def __post_init__(self) -> None:
         checked_name(self.name, "a recipe")
@@ -104,6 +126,11 @@ class Recipe:
         at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
         if list(self.drops) != sorted(set(self.drops)):
             raise UserError(f"`recipe.drops` is {shown(list(self.drops))}", "list the iterations in rising order")
+        if self.plateau and self.drops:
+            raise UserError(
+                f"`recipe.drops` {shown(list(self.drops))} and `recipe.plateau` both say when the rate drops",
+                "set `drops=[]` as well, or `plateau=null`",
+            )
         group = self.batch_norm_group
         if group is not None and (group < 2 or self.batch % group):
             raise UserError(

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from repro.errors import UserError
 from repro.net import Net, named, plain, resnet
-from repro.recipe import Input, Recipe, Warmup
+from repro.recipe import Input, Plateau, Recipe, Warmup
 from repro.spec import Run, definition, from_definition
 
 names = some.from_regex(r"[a-z][a-z0-9-]{0,9}", fullmatch=True)
@@ -55,7 +55,17 @@ recipes = some.builds(
     decay=fractions,
     precision=some.sampled_from(["fp32", "tf32", "bf16"]),
     warmup=some.none() | warmups,
-    plateau=some.none() | some.booleans(),
+)
+recipes |= some.builds(
+    Recipe,
+    name=names,
+    dataset=names,
+    input=inputs,
+    batch=some.integers(1, 2**16),
+    iterations=counts,
+    drops=some.just(()),
+    evaluate_every=counts,
+    plateau=some.builds(Plateau, patience=counts, threshold=some.floats(0, 100), most=some.integers(1, 9)),
 )
 runs = some.builds(Run, net=nets(), recipe=recipes, seed=some.integers(0, 2**32 - 1), scale=names)
 
@@ -82,7 +92,7 @@ def changes():
     recipe = {
         "name": "other", "dataset": "generated", "batch": 64, "iterations": 200, "drops": (60,), "evaluate_every": 20,
         "rate": 0.2, "momentum": 0.8, "decay": 1e-3, "decay_on": "weights", "split": "45k/5k", "precision": "bf16",
-        "warmup": Warmup(iterations=400), "batch_norm_group": 64, "batch_norm_average": "re-estimated", "plateau": True,
+        "warmup": Warmup(iterations=400), "batch_norm_group": 64, "batch_norm_average": "re-estimated",
     }  # fmt: skip
     inputs = {
         "size": 24, "mean": "channel", "std": "channel", "pad": 2, "shorter_side": (256, 480), "colour": 0.1,
@@ -95,6 +105,7 @@ def changes():
     )
     for key, value in inputs.items():
         yield f"recipe.input.{key}", replace(RUN, recipe=replace(RECIPE, input=replace(RECIPE.input, **{key: value})))
+    yield "recipe.plateau", replace(RUN, recipe=replace(RECIPE, plateau=Plateau(), drops=()))
     yield "net.kind, net.shortcut", replace(RUN, net=plain(20))
     yield "net.family, net.stride_in", replace(RUN, net=resnet(50, "B", "imagenet"))
 

@@ -18,7 +18,7 @@ OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|rep
 
 @click.command()
 @json_option
-@click.option("--strict", is_flag=True, help="Exit 1 if any folder could not be read in full.")
+@click.option("--strict", is_flag=True, help="Exit 1 if any folder is warned of.")
 def command(as_json: bool, strict: bool) -> int:
     """Gather all runs into results/runs.parquet; read only what changed.
 

@@ -69,7 +69,7 @@ def command(
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
     click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
     for problem in collected.problems:
-        click.echo(f"left out: {problem.folder}: {problem.problem}", err=True)
+        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if strict and (refused := [one.row for one in judged(name, at(table, at_scale, seeds), collected) if one.refused]):
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED

@@ -13,7 +13,7 @@ import pandas as pd
 
 from repro.architecture import cost
 from repro.experiment import Bound, Close, Counted, InMostLayers, Ordering
-from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
+from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen, twinned
 from repro.reading.judged import not_averaged, of_test_images
 from repro.reading.statistics import Estimate, one, paired, sample, welch
 from repro.spec import Runs
@@ -205,6 +205,8 @@ def _groups(
     mixture = mixed(every, not_averaged(collected.strict))
     if collected.strict and moved(every):
         return Finding("undecided", f"{metric}: {moved(every)[0]}", runs=tuple(every["id"]))
+    if twinned(every):
+        return Finding("undecided", f"{metric}: {twinned(every)[0]}", runs=tuple(every["id"]))
     if mixture:
         return Finding("undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared")
     if of_test_images(metric) and seen(every):

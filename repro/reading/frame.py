@@ -29,7 +29,8 @@ class Collected:
     """`runs` has a row a run, `points` a row for each point of a curve, `responses` a row a layer; `id` joins them.
 
     runs:      id net kind depth family shortcut recipe dataset scale seed iterations definition · place folder state
-               (done, diverged, failed, unfinished) reached failed_at failure not_finite · every metric by its name ·
+               (done, diverged, failed, unfinished) reached failed_at failure not_finite · twin, the run of another
+               seed whose curve is the same to the digit · every metric by its name ·
                provenance: started … job, machines, data_name data_hash data_origin train_images test_images
                tested_on_training_images
     points:    id net kind depth family recipe scale seed · iteration rate train_error train_loss test_error test_loss
@@ -65,6 +66,7 @@ def collect(places: Places, keep: bool = True) -> Collected:
             save(gathered, places)
     table = gathered.table
     runs = _runs(table)
+    runs["twin"] = runs["id"].map(gathered.twins).astype("object")
     return Collected(runs, _points(table, runs), _responses(table, runs), places, gathered.problems, gathered.opened)
 
 
@@ -96,6 +98,16 @@ def moved(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
         f"seed {seed} went on elsewhere, so it is not comparable bit for bit: {_difference(machines)}"
         for seed, machines in zip(found["seed"], found["machines"], strict=True)
+    )
+
+
+def twinned(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The seeds among these runs that have one curve between them, so that they are not two samples."""
+    doubled = rows[rows["twin"].isin(rows["id"])]
+    seeds = dict(zip(rows["id"], rows["seed"], strict=True))
+    return tuple(
+        f"seeds {seeds[twin]} and {seed} of {net} have the same curve to the digit, so they are not independent"
+        for net, seed, twin in zip(doubled["net"], doubled["seed"], doubled["twin"], strict=True)
     )
 
 

@@ -84,5 +84,5 @@ def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: C
             if len(both):
                 at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
                 gap, doubt = float(np.abs(at - both["error"]).mean()), round(float(both["reading_error"].mean()), 6)
-                rate = f"{recipe.rate / 10**phase:g}"
+                rate = "all rates" if recipe.plateau else f"{recipe.rate / 10**phase:g}"
                 yield Gap(name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"]))

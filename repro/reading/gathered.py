@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from repro.folders import Folder, Places, run_folders
 from repro.reading.records import CURVE, DATA, PROVENANCE, read, stamp
+from repro.reading.twins import twins
 from repro.whole import write_whole
 
 LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
@@ -64,6 +65,7 @@ class Gathered:
     opened: int  # folders read this time; the others had not changed
     others: pa.Table  # a row for each folder that is not shown, kept as well
     changed: bool  # whether what is kept is out of date
+    twins: dict[str, str]  # runs whose curve equals another seed's, and that seed's run
 
 
 def gather(places: Places, keep: bool = True) -> Gathered:
@@ -78,7 +80,8 @@ def gather(places: Places, keep: bool = True) -> Gathered:
     shown, problems = _one_each(everything)
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
-    return Gathered(tables[0], problems, len(found), len(fresh), tables[1], changed)
+    doubles, doubled = _twins(tables[0])
+    return Gathered(tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles)
 
 
 def save(gathered: Gathered, places: Places) -> None:
@@ -170,6 +173,23 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
                 shown = f"{place[best]}/{folder[best]}"
                 problems.append(Problem(f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"))
     return chosen, tuple(problems)
+
+
+def _twins(table: pa.Table) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The runs that equal another seed's, and a warning that names both."""
+    doubles, problems = {}, []
+    for twin in twins(table):
+        run, other = (table["id"][at].as_py() for at in (twin.row, twin.other))
+        folder, original = (
+            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}" for at in (twin.row, twin.other)
+        )
+        doubles[run] = other
+        count = f"the first point of its curve equals that of {original}"
+        if twin.points > 1:
+            count = f"the first {twin.points} points of its curve equal those of {original}"
+        said = f"{count} to the digit: they are no independent seeds, and no mean or verdict counts both"
+        problems.append(Problem(folder, said))
+    return doubles, tuple(problems)
 
 
 def _rows(table: pa.Table, chosen: list[int]) -> pa.Table:

@@ -16,7 +16,7 @@ import pandas as pd
 from repro.architecture import cost
 from repro.experiment import Experiment, Figure, Paper, Row, Table, measured_by
 from repro.ledger import OFFICIAL_ORIGINS, as_printed, shown
-from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
+from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen, twinned
 from repro.reading.statistics import sample
 from repro.reading.verdicts import Ours, Verdict, verdict
 from repro.spec import Run
@@ -87,10 +87,11 @@ class Measured:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """In what the runs differ so that they are not averaged."""
+        """In what the runs differ so that they are not averaged, or that two of them are one."""
         found = {} if self.allow_mixed else mixed(self.finals, not_averaged(self.strict))
         said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        return tuple(f"{one}; not averaged" for one in (*said, *(moved(self.finals) if self.strict else ())))
+        said += moved(self.finals) if self.strict else ()
+        return tuple(f"{reason}; not averaged" for reason in (*said, *twinned(self.finals)))
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from repro.folders import Places
 from repro.ledger import ledger
 from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
-from repro.reading.frame import Collected, mixed, rows_of, seen_note
+from repro.reading.frame import Collected, mixed, rows_of, seen_note, twinned
 from repro.reading.judged import COUNTS, Judged, judged, not_averaged, of_test_images
 from repro.reading.statistics import sample
 from repro.whole import write_whole
@@ -156,7 +156,8 @@ def _ours(word: Judged | None, metric: str, finals: pd.DataFrame, strict: bool) 
     """As it was judged; where the paper prints nothing to judge by, the mean of seeds that may be averaged."""
     if word:
         return {"ours_mean": word.mean, "ours_std": word.std, "n": word.n}
-    known = [] if metric not in finals or mixed(finals, not_averaged(strict)) else list(finals[metric].dropna())
+    alike = not (mixed(finals, not_averaged(strict)) or twinned(finals))
+    known = list(finals[metric].dropna()) if alike and metric in finals else []
     summary = sample(known)
     return {"ours_mean": summary.mean, "ours_std": summary.std, "n": summary.n}
 

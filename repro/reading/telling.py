@@ -46,7 +46,7 @@ def summary(diff: Diff) -> str:
     if diff.lacking:
         said.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
     if diff.problems:
-        said.append(f"{len(diff.problems)} folder{_s(diff.problems)} could not be read in full.")
+        said.append(f"{len(diff.problems)} folder{_s(diff.problems)} with problems.")
     return " ".join(filter(None, said))
 
 

@@ -74,7 +74,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     step = stepper(state.net, state.optimizer, recipe)
     batches = source.batches(run.seed, state.iteration, recipe.iterations, processes.rank(), processes.count())
     for images, labels in batches:
-        now = rate(recipe, state.iteration, state.warm_up.warming)
+        now = rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
         loss, wrong = step(images, labels, now)
         state.saw(loss, wrong, len(labels))
 

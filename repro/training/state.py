@@ -15,7 +15,7 @@ from repro.nets import build
 from repro.spec import Run
 from repro.training.below import FirstBelow
 from repro.training.machine import machine
-from repro.training.schedule import WarmUp
+from repro.training.schedule import PlateauDrops, WarmUp
 from repro.training.step import Window, sgd
 
 
@@ -31,6 +31,7 @@ class State:
         self.net = net.to(device, memory_format=torch.channels_last).train()
         self.optimizer = sgd(self.net, recipe)
         self.warm_up = WarmUp(recipe.warmup)
+        self.plateau = PlateauDrops(recipe.plateau)
         self.below = FirstBelow(recipe.batch, device)
         self.window = Window(device)
         self.iteration = 0  # iterations done
@@ -53,16 +54,20 @@ class State:
     def close_window(self) -> dict[str, float]:
         self.window.check()
         self.below.look(self.iteration)
-        return self.window.close()
+        point = self.window.close()
+        # A warm-up's low rate is none to drop from, and after the last iteration none is used.
+        if not self.warm_up.warming and self.iteration < self.run.recipe.iterations:
+            self.plateau.saw(self.iteration, point["train_error"])
+        return point
 
     def events(self) -> dict[str, Any]:
         """Return at which iterations something happened that was not known before: what the final record gives."""
-        return self.warm_up.facts() | self.below.facts()
+        return self.warm_up.facts() | self.plateau.facts() | self.below.facts()
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of it."""
         shown = {key: self.latest.get(key) for key in ("train_error", "test_error")}
-        return shown | {"warmup_switch": self.warm_up.switch} | self.below.facts()
+        return shown | {"warmup_switch": self.warm_up.switch} | self.events()
 
     def snapshot(self, seconds: float) -> dict[str, Any]:
         """What a checkpoint holds. A loss that is not finite is found first, so none is ever saved behind it."""
@@ -73,6 +78,7 @@ class State:
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "warm_up": self.warm_up.state(),
+            "plateau": self.plateau.state(),
             "below": self.below.state(),
             "window": self.window.state(),
             "latest": self.latest,
@@ -97,6 +103,8 @@ class State:
         self.net.load_state_dict(snapshot["net"])
         self.optimizer.load_state_dict(snapshot["optimizer"])
         self.warm_up.restore(snapshot["warm_up"])
+        if "plateau" in snapshot:  # older checkpoints are of runs without one
+            self.plateau.restore(snapshot["plateau"])
         self.below.restore(snapshot.get("below"))
         self.window.restore(snapshot["window"])
         for name in ("iteration", "metrics_size", "seconds", "latest"):

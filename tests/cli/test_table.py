@@ -149,7 +149,7 @@ def test_strictly_runs_of_different_code_are_not_averaged(finished):
 
 def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):
     (here.runs / "foreign").mkdir(parents=True)
-    assert "left out: runs/foreign: not a run" in table("table1").stderr
+    assert "Warning: runs/foreign: not a run" in table("table1").stderr
 
 
 @pytest.mark.parametrize(
