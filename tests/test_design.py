@@ -15,7 +15,7 @@ from repro.folders import ROOT
 RUNNING = ("nets", "data", "training", "evaluation", "cluster")
 READING = ("reading",)
 HEAVY = {"torch", "torchvision", "pandas", "pyarrow", "matplotlib", "seaborn", "scipy", "submitit", "jinja2"}
-PLOTTING = {"pandas", "pyarrow", "matplotlib", "seaborn"}
+PLOTTING = {"pandas", "matplotlib", "seaborn"}
 
 
 def imports(path: Path) -> set[str]:

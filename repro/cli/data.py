@@ -39,15 +39,16 @@ def list_sets(as_json: bool) -> None:
 @command.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
+@click.option("--url", metavar="URL", help="Download CIFAR-10 from this mirror; only official pixels are kept.")
 @json_option
-def prepare(names: tuple[str, ...], replace: bool, as_json: bool) -> None:
+def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
     """Have sets ready before a run needs them. For example:  repro data prepare cifar10
 
-    Jobs never download anything: do this where there is a network.
+    Jobs never download anything: do this where there is a network. A download that broke off goes on where it stopped.
     """
     from repro.data import sets
 
-    _print([sets.prepare(name, places().data, replace, _percent()) for name in names], as_json)
+    _print([sets.prepare(name, places().data, replace, _percent(), url) for name in names], as_json)
 
 
 @command.command("import")
@@ -58,8 +59,14 @@ def prepare(names: tuple[str, ...], replace: bool, as_json: bool) -> None:
 def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     """Make a data set of the images at PATH. For example:  repro data import cifar10 images.tar.gz
 
-    PATH is the official CIFAR-10 archive, or a folder, .tar, .tar.gz or .zip of small images in train/<class>/ and
-    test/<class>/; for imagenet, the official archives or class folders.
+    PATH is one of these, as a folder, .tar, .tar.gz or .zip:
+
+    \b
+      CIFAR-10's python version or its binary version
+      small images in train/<class>/ and test/<class>/
+
+    or a folder with train-*.parquet and test-*.parquet, or an .npz file; for imagenet, the official archives or class
+    folders. The official CIFAR-10 is known by its pixels and labels, in whatever container and order they come.
     """
     from repro.data import sets
 
@@ -100,6 +107,8 @@ def _print(found: list[Known], as_json: bool) -> None:
     for one in found:
         if one.split_made_here:
             click.echo(f"\n{one.name} came without a split: {one.split_made_here}", err=True)
+        if one.difference:
+            click.echo(f"\n{one.name} is not the official one: {one.difference}", err=True)
         if one.problem:
             click.echo(f"\n{one.name}: {one.problem}\n\nhint: {one.hint}", err=True)
 

@@ -6,73 +6,53 @@ set that was re-encoded is another set than its original, and its hash says so.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from repro.data.arrays import Arrays, Pixels
+from repro.data.image_files import SmallImages
 from repro.data.members import Member, members
 from repro.errors import UserError, shown
 
 PARTS = ("train", "test")
 IMAGES = (".jpg", ".jpeg", ".png")
 LARGEST_FILE = 1_000_000  # bytes
-LARGEST_SIDE = 128  # pixels: every image is held in memory
 
 LAYOUT = "images lie in `train/<class>/` and `test/<class>/`, as .jpg or .png files"
 
 
 def read_class_folders(path: Path) -> Arrays:
     """The images of a folder or an archive as arrays; the first that is not as it should be is named."""
-    return _arranged(_decoded(members(path, LARGEST_FILE)), path)
+    return _arranged(_decoded(members(path, LARGEST_FILE, is_image)), path)
+
+
+def is_image(path: PurePosixPath) -> bool:
+    """Return whether this is the name of an image file."""
+    return path.suffix.lower() in IMAGES and not path.name.startswith(".")
 
 
 def _decoded(files: Iterable[Member]) -> dict[str, dict[tuple[str, str], Pixels]]:
     """The images by part, then by class and name."""
     found: dict[str, dict[tuple[str, str], Pixels]] = {part: {} for part in PARTS}
-    size = None
+    decoder = SmallImages()
     for path, content in files:
         part, key = _place(path)
         if part is None:
             continue
         if key in found[part]:
             raise UserError(f"there are two images {shown(path)}", "keep one of them")
-        image = _pixels(path, content)
-        size = size or image.shape[:2]
-        if image.shape[:2] != size:
-            raise UserError(
-                f"{shown(path)} is {_sides(image.shape)}, but the images before it are {_sides(size)}",
-                "the images of a set are all of one size",
-            )
-        found[part][key] = image
+        found[part][key] = decoder.decode(path, content)
     return found
 
 
 def _place(path: PurePosixPath) -> tuple[str | None, tuple[str, str]]:
     """Where in the set a file belongs; folders above `train` and `test` do not matter, other files are passed over."""
-    if len(path.parts) < 3 or path.suffix.lower() not in IMAGES or path.name.startswith("."):
+    if len(path.parts) < 3:
         return None, ("", "")
     part, label, name = path.parts[-3:]
     return (part if part in PARTS else None), (label, name)
-
-
-def _pixels(path: PurePosixPath, content: bytes) -> Pixels:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            side = image.size  # known before anything is decoded
-            if side[0] != side[1] or side[0] > LARGEST_SIDE:
-                raise UserError(
-                    f"{shown(path)} is {side[1]}×{side[0]}",
-                    f"images are square, with at most {LARGEST_SIDE} pixels a side",
-                )
-            return np.asarray(image.convert("RGB"))  # grey gets three equal channels
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        reason = str(error).split("<")[0].strip() or "unreadable"  # Pillow names an object in memory
-        raise UserError(f"{shown(path)} is not a whole image: {reason[:80]}", "copy it again, or remove it") from None
 
 
 def _arranged(found: dict[str, dict[tuple[str, str], Pixels]], path: Path) -> Arrays:
@@ -93,7 +73,3 @@ def _arranged(found: dict[str, dict[tuple[str, str], Pixels]], path: Path) -> Ar
     labels = (np.array([number[label] for label, _ in keys[part]]) for part in PARTS)
     (train, test), (train_labels, test_labels) = pixels, labels
     return Arrays(train, train_labels, test, test_labels, names)
-
-
-def _sides(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]}×{shape[1]}"

@@ -9,6 +9,7 @@ test images, none twice. `describe` makes such a table of any set.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.arrays import Arrays, Labels, Pixels
+from repro.errors import shown
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TABLE = Path(__file__).with_name("official_cifar10.npy")
+SIDE = 32
 TRAIN_IMAGES = 50_000
+JPEG_SHARE = 0.01  # of a set in JPEG hardly any image keeps its pixels
 KEY_BYTES = 5  # four would let two of the 50,000 training images share a key
 
 # Of the records of data_batch_1.bin … data_batch_5.bin, joined, and of test_batch.bin, as published.
@@ -84,6 +88,27 @@ def in_official_order(arrays: Arrays, official: OfficialSet) -> Arrays | None:
     )
 
 
+def first_difference(arrays: Arrays, official: OfficialSet) -> str:
+    """Return in words how many of the images are official, and what is wrong with the first that is not."""
+    if arrays.size != SIDE or not _fit_records(arrays):
+        return f"its images are {arrays.size}×{arrays.size}, in {len(arrays.classes)} classes"
+    count, first = 0, ""
+    for split in _splits(arrays, official):
+        strangers = _strangers(split)
+        count += len(split.labels) - len(strangers)
+        if strangers and not first:
+            first = _what_is_wrong(split, strangers[0], arrays.classes, official)
+    total = len(official.train.keys) + len(official.test.keys)
+    counted = f"{count:,} of {total:,} images are official"
+    if not first and count == total:
+        return "its images look official, but the SHA-256 of them all is another"
+    if not first:
+        return f"{counted}, and the others are missing"
+    if count < total * JPEG_SHARE:
+        return f"{counted}; the first that is not: {first}; are they copies in JPEG?"
+    return f"{counted}; the first that is not: {first}"
+
+
 def records(pixels: Pixels, labels: Labels) -> NDArray[np.uint8]:
     """Return images as rows of the binary version: the label, then the red, green and blue planes."""
     planes = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
@@ -98,6 +123,53 @@ def _official_rows(rows: NDArray[np.uint8], official: OfficialSplit) -> NDArray[
     order = np.empty_like(here)
     order[there] = here
     return order if _sha256(rows[order]) == official.sha256 else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """Images that might be those of an official split."""
+
+    name: str
+    rows: NDArray[np.uint8]
+    labels: Labels
+    official: OfficialSplit
+
+
+def _splits(arrays: Arrays, official: OfficialSet) -> tuple[_Split, _Split]:
+    train = records(arrays.train, arrays.train_labels)
+    test = records(arrays.test, arrays.test_labels)
+    return (
+        _Split("train", train, arrays.train_labels, official.train),
+        _Split("test", test, arrays.test_labels, official.test),
+    )
+
+
+def _strangers(split: _Split) -> list[int]:
+    """Return the numbers of the images that are not in the official split, or are there once too often."""
+    left = Counter(split.official.keys.tolist())
+    strangers = []
+    for number, key in enumerate(_keys(split.rows).tolist()):
+        if left[key]:
+            left[key] -= 1
+        else:
+            strangers.append(number)
+    return strangers
+
+
+def _what_is_wrong(split: _Split, number: int, classes: tuple[str, ...], official: OfficialSet) -> str:
+    """Return in words why an image is not the official split's."""
+    row = split.rows[number]
+    image = f"{split.name} image {number:,} ({shown(classes[split.labels[number]])}, counted from 0)"
+    key = _keys(row[None])[0]
+    if key in split.official.keys:
+        return f"{image}, which is there twice"
+    if key in official.train.keys or key in official.test.keys:
+        return f"{image}, which belongs to the other split"
+    for label, name in enumerate(official.classes):
+        relabelled = np.concatenate([np.array([label], np.uint8), row[1:]])
+        if _keys(relabelled[None])[0] in split.official.keys:
+            return f"{image}, which the official set calls {shown(name)}"
+    return f"{image}, whose pixels are no official image's"
 
 
 def _fit_records(arrays: Arrays) -> bool:

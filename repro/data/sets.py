@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +9,7 @@ from typing import Literal
 from repro.data import PHOTOS, cifar10, generated, is_photos, store
 from repro.data.arrays import Arrays
 from repro.data.containers import read_images
-from repro.data.official import in_official_order, official_cifar10
+from repro.data.official import first_difference, in_official_order, official_cifar10
 from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, did_you_mean, shown
@@ -35,6 +33,7 @@ class Known:
     test_images: int | None = None
     split: str | None = None  # how training and test images were told apart, in words
     hash: str | None = None
+    difference: str = ""  # in words, from the official images of that name
     problem: str | None = None
     hint: str | None = None
 
@@ -77,11 +76,17 @@ def look(name: str, folder: Path, whole: bool = False) -> Known:
 
 
 def prepare(
-    name: str, folder: Path, replace: bool = False, progress: cifar10.Progress = lambda done, of: None
+    name: str,
+    folder: Path,
+    replace: bool = False,
+    progress: cifar10.Progress = lambda done, of: None,
+    url: str | None = None,
 ) -> Known:
     """Have the set ready before a run needs it: CIFAR-10 is downloaded, generated sets are drawn."""
+    if url is not None and name != cifar10.NAME:
+        raise UserError(f"{shown(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone")
     if name == cifar10.NAME:
-        _prepare_cifar10(folder, replace, progress)
+        _prepare_cifar10(folder, replace, progress, cifar10.URL if url is None else url)
     elif name == "generated-photos":
         from repro.data.generated_photos import draw
         from repro.data.packing import Found, pack
@@ -103,7 +108,10 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Kn
         import_photos(name, path, folder, replace)
     else:
         arrays, origin = _recognised(read_images(path))
-        store.save(name, arrays, origin, path.resolve().name, folder, replace)
+        difference = ""
+        if name == cifar10.NAME and origin == "imported":
+            difference = first_difference(arrays, official_cifar10())
+        store.save(name, arrays, origin, path.resolve().name, folder, replace, difference)
     return look(name, folder)
 
 
@@ -115,17 +123,32 @@ def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
     return official, "official pixels"
 
 
-def _prepare_cifar10(folder: Path, replace: bool, progress: Callable[[int, int], None]) -> None:
+def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, url: str) -> None:
     there = look(cifar10.NAME, folder, whole=True)
     if there.state == "ready" and there.origin in OFFICIAL_ORIGINS:
         return
     if there.state != "missing" and not replace:
         problem = there.problem or f"the data set {shown(there.name)} in {shown(there.where, 300)} is {there.origin}"
         raise Lacking(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
-    with tempfile.TemporaryDirectory(prefix="repro-cifar10-") as scratch:
-        archive = cifar10.download(Path(scratch), progress)
-        arrays, origin = _recognised(cifar10.read_archive(archive))
-    store.save(cifar10.NAME, arrays, origin, cifar10.ARCHIVE, folder, replace)
+    path = cifar10.partial_path(folder, url)
+    cifar10.download(path, url, progress)
+    try:
+        _save_official(path, url, folder, replace)
+    finally:
+        path.unlink(missing_ok=True)  # what is whole and not official would be found again for ever
+
+
+def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
+    """Put downloaded images in their place, if they are the official ones."""
+    hint = "`--url` names another address"
+    try:
+        arrays, origin = _recognised(read_images(path))
+    except UserError as error:
+        raise Lacking(f"what came from {shown(url, 300)} cannot be read: {error.problem}", hint) from None
+    if origin not in OFFICIAL_ORIGINS:
+        difference = first_difference(arrays, official_cifar10())
+        raise Lacking(f"what came from {shown(url, 300)} is not the official CIFAR-10: {difference}", hint)
+    store.save(cifar10.NAME, arrays, origin, cifar10.file_name(url), folder, replace)
 
 
 def _not_downloaded(name: str, hint: str) -> UserError:
@@ -143,7 +166,7 @@ def _how_to_get(name: str) -> str:
 
 def _images(manifest: store.Manifest, name: str, where: str) -> Known:
     counts = len(manifest.classes), manifest.train_images, manifest.test_images
-    return Known(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash)
+    return Known(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference)
 
 
 def _photos(about: About, name: str, where: str) -> Known:

@@ -35,6 +35,7 @@ class Manifest:
     test_images: int
     made_from: str  # the name of the archive or folder
     schema: int = SCHEMA
+    difference: str = ""  # in words, from the official images of that name; nothing where there are none
 
 
 def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
@@ -57,7 +58,15 @@ def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
     return arrays, stored
 
 
-def save(name: str, arrays: Arrays, origin: Origin, made_from: str, folder: Path, replace: bool = False) -> Manifest:
+def save(
+    name: str,
+    arrays: Arrays,
+    origin: Origin,
+    made_from: str,
+    folder: Path,
+    replace: bool = False,
+    difference: str = "",
+) -> Manifest:
     """Put the set where `load` finds it. One that is there is kept if it is the same, and else replaced on request."""
     manifest = Manifest(
         checked_name(name, "a data set"),
@@ -68,6 +77,7 @@ def save(name: str, arrays: Arrays, origin: Origin, made_from: str, folder: Path
         len(arrays.train),
         len(arrays.test),
         made_from,
+        difference=difference,
     )
     with new_folder(folder / name) as temporary:
         for array in ARRAYS:
@@ -106,7 +116,7 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
 
 def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest:
     """Keep a set that has the same images, with the origin that is known of them now."""
-    if there.origin == manifest.origin:
+    if (there.origin, there.difference) == (manifest.origin, manifest.difference):
         return there
     write_whole(folder / there.name / "manifest.json", to_json(asdict(manifest)))
     return manifest
