@@ -59,7 +59,8 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     """Make a data set of the images at PATH. For example:  repro data import cifar10 images.tar.gz
 
     PATH is the official CIFAR-10 archive, or a folder, .tar, .tar.gz or .zip of small images in train/<class>/ and
-    test/<class>/; for imagenet, the official archives or class folders.
+    test/<class>/. For imagenet it is a folder of the official archives, class folders, Kaggle's layout, or parquet or
+    webdataset files.
     """
     from repro.data import sets
 
@@ -81,6 +82,11 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     there = [found.name for found in sets.known(folder) if found.state in ("ready", "damaged")]
     checked = [sets.look(name, folder, whole=True) for name in names or there]
     _print(checked, as_json)
+    for digest, advice in () if as_json else map(sets.attestation, checked):
+        if digest:
+            click.echo(f"\n{digest}")
+        if advice:
+            click.echo(f"\nhint: {advice}", err=True)
     if not checked:
         click.echo(f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`", err=True)
     for one in checked:

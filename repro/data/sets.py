@@ -10,6 +10,7 @@ from typing import Literal
 
 from repro.data import PHOTOS, cifar10, generated, is_photos, store
 from repro.data.arrays import Arrays
+from repro.data.attested import expected_of
 from repro.data.class_folders import read_class_folders
 from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
@@ -27,7 +28,7 @@ class Known:
     name: str
     state: Literal["ready", "missing", "damaged", "drawn when needed"]
     where: str
-    origin: Origin | None = None
+    origin: str | None = None
     classes: int | None = None
     train_images: int | None = None
     test_images: int | None = None
@@ -92,7 +93,7 @@ def prepare(
 
 
 def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Known:
-    """Make a set of the images at that path: the official CIFAR-10 archive, class folders, or ImageNet's archives."""
+    """Make a set of the images at that path, in any container that is read for sets of its kind."""
     if name in DRAWN:
         raise UserError(f"{shown(name)} is drawn by rule and cannot be imported", "choose another name")
     if name in PHOTOS:
@@ -103,6 +104,21 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Kn
         arrays, origin = _read(path)
         store.save(name, arrays, origin, path.resolve().name, folder, replace)
     return look(name, folder)
+
+
+def attestation(known: Known) -> tuple[str, str]:
+    """Return a whole set's digest in words, and what to do so that others can rely on it."""
+    expected = expected_of(known.name)
+    if expected is None or known.state != "ready" or known.hash is None:
+        return "", ""
+    digest = f"{known.name} has the digest {known.hash}"
+    entry = expected.attestation(known.hash)
+    if entry is not None:
+        return f"{digest}, computed by {entry.by} on {entry.on} from {entry.source}", ""
+    if known.origin != "official archive":
+        return digest, ""
+    lines = f'[[{known.name}.attested]]\nhash = "{known.hash}"\nby = "…"\non = "…"\nsource = "…"'
+    return digest, f"nobody has attested this digest: add to repro/data/attested.toml\n\n{lines}"
 
 
 def _read(path: Path) -> tuple[Arrays, Origin]:
