@@ -1,8 +1,8 @@
 """What a whole set of photos has, and the digests that somebody computed from official files.
 
-Both stand in `attested.toml`, so that who has the official files can add a line without reading code.
-A set whose digest is there is official, whatever container it came in. While there is no digest, the
-counts say at least whether anything is lacking.
+Both stand in `attested.toml`: who has the official files can add a digest without reading code. A
+set whose digest is there is official, whatever container it came in. While there is none, the counts
+say at least whether anything is lacking.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _gap_of_class(train: int, val: int, expected: Expected) -> str:
 
 
 def _gap_in_files(images: Iterable[Image], expected: Expected) -> str:
-    """Resized copies have all images of all classes. Only their files tell that they were written anew."""
+    """Resized copies have all images of all classes: only their files tell that they are copies."""
     cmyk = sum(image.mode == "CMYK" for image in images if image.split != "val")
     if cmyk < expected.cmyk_images:
         return f"written anew: {cmyk} CMYK training images, not {expected.cmyk_images}"

@@ -209,7 +209,7 @@ def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[Ch
     chosen = [(row.sha256, colour) for row, colour in zip(rows, colours, strict=True) if row.split != "val"]
     chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
     mean, square = np.mean([colour for _, colour in chosen], axis=0)
-    std = np.sqrt(square - mean**2)
+    std = np.sqrt(np.maximum(square - mean**2, 0))  # of plain colours, rounding may go below 0
     return (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
 
 

@@ -76,6 +76,17 @@ def test_the_same_pixels_from_two_containers_give_the_same_mean(tmp_path: Path) 
     assert len(means) == 1
 
 
+def test_images_of_one_colour_have_no_spread_and_give_no_warning(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for split, number in (("train", 0), ("train", 1), ("train", 2), ("val", 3)):
+        (tmp_path / "in" / split / "n0").mkdir(parents=True, exist_ok=True)
+        plain = Image.new("RGB", (40, 40), (13, 19, 26))
+        plain.save(tmp_path / "in" / split / f"n0/{number}.png", compress_level=number)
+    about = import_photos("imagenet", tmp_path / "in", tmp_path / "data")
+    assert about.std == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
+
+
 def changed_byte(pieces: list[Piece]) -> list[Piece]:
     content = bytearray(pieces[3].content)
     content[-12] ^= 1

@@ -6,11 +6,11 @@
                         (`labels.py` lists which)
     Kaggle              ILSVRC/Data/CLS-LOC/{train,val} and LOC_val_solution.csv, or the zip of it
     parquet             train-*.parquet and validation-*.parquet with columns image and label
-    webdataset          train-*.tar and val-*.tar, in which NNN.jpg stands beside NNN.cls or NNN.json
+    webdataset          train-*.tar and val-*.tar with NNN.jpg beside NNN.cls or NNN.json
     samples             <class>/*.JPEG: folders or an archive without a split
 
-What a set *is* does not depend on the container: the pack's digest is over (split, class, SHA-256 of
-the file), and its order is by class and content. A class is a number there, its place in the sorted
+What a set *is* does not depend on the container: the pack's digest is over (split, class, SHA-256
+of the file), and its order is by class and content. A class is a number there, its place in the sorted
 class names. Parquet and webdataset give that number itself: all published copies of ImageNet number
 the classes in the order of their sorted WordNet ids.
 

@@ -1,4 +1,4 @@
-"""Class folders on disk: with a split or without, validation in class folders or flat, Kaggle's depth."""
+"""Class folders on disk: with a split or without one; validation in class folders or flat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all containers share: which files are images, which split a name says, how a class is called."""
+"""What all containers share: which files are images, and what a name says of split and class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_image(name: str) -> bool:
 
 
 def class_name(label: int | str, where: str) -> str:
-    """Return the name of a class; numbers are padded, so that sorting the names sorts the numbers."""
+    """Return the name of a class. Numbers are padded: the sorted names are the sorted numbers."""
     text = str(label).strip()
     if not text.lstrip("-").isdecimal():
         return text
@@ -50,7 +50,7 @@ def pieces_in(root: Path, suffix: str) -> list[Piece]:
 
 
 def with_splits(files: list[Path]) -> Iterator[Piece]:
-    """Each file with the split that its name says, or else its folder's. Test files are left out."""
+    """Each file with the split that its name says, or its folder. Test files are left out."""
     for file in files:
         name = _SPLIT.search(file.stem)
         split = name.group(1) if name else file.parent.name

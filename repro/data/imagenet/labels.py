@@ -1,4 +1,4 @@
-"""The classes of validation images that lie in one flat folder or archive, from a file that lists them.
+"""The classes of validation images that lie in one flat folder, from a file that lists them.
 
 Looked for in this order:
 
@@ -8,7 +8,7 @@ Looked for in this order:
     ILSVRC2012_validation_ground_truth.txt          one number a line, image 1 first; the numbers'
         with meta.mat or map_clsloc.txt beside it   classes are in the second file
 
-The last two are those of the development kit, which may be a folder, its `data` alone, or the archive.
+The last two are those of the development kit: its folder, its `data` alone, or its archive.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def _names_by_number(meta: bytes) -> dict[int, str]:
         return {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in leaves}
     except Exception as error:  # of a damaged file scipy raises whatever it stumbles over
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"cannot read {META}: {reason[:120]}", "take it from the kit again") from None
+        hint = "take it from the kit again"
+        raise UserError(f"cannot read {META}: {reason[:120]}", hint) from None
 
 
 def _mapped(text: str) -> dict[int, str]:
@@ -186,7 +187,8 @@ def _by_number(names: list[str]) -> Classes:
         digits = PurePosixPath(name).stem.rpartition("_")[2]
         if not digits.isdecimal() or not 1 <= int(digits) <= len(names):
             problem = f"{shown(name)} is not one of the {len(names):,} validation images"
-            raise UserError(problem, "are these the validation images, and is the list of classes whole?")
+            hint = "are these the validation images, and is the list of classes whole?"
+            raise UserError(problem, hint)
         return names[int(digits) - 1]
 
     return classes

@@ -1,7 +1,7 @@
 """Parquet tables as Hugging Face writes them: columns `image` (bytes and path) and `label`.
 
-A label is the class's number. Only where the table's own metadata calls its classes by WordNet ids is
-a class called by its id.
+A label is the class's number. Only where the table's own metadata calls its classes by WordNet ids
+is a class called by its id.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from repro.data.packing import Found, Photo
 from repro.errors import Lacking, UserError, shown
 
 SUFFIX = ".parquet"
-ROWS = 32  # read at a time, so that no more than some megabytes are in memory
+ROWS = 32  # decoded at a time; beside them, one page of the file is in memory
 BUFFER = 1 << 20  # bytes of a column read at a time
 
 COLUMNS = "it needs `image`, with the bytes of the files, and `label`"
@@ -102,5 +102,6 @@ def _pyarrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise Lacking("parquet files need pyarrow, which is not here", "pip install pyarrow") from None
+        hint = "pip install pyarrow"
+        raise Lacking("parquet files need pyarrow, which is not here", hint) from None
     return pyarrow

@@ -77,7 +77,8 @@ def _label(parts: dict[str, bytes], where: str) -> int | str:
         hint = f"beside {', '.join(IMAGES)} there is .cls with the class, or .json with `label`"
         raise UserError(f"{shown(where)} has no label", hint) from None
     if isinstance(label, bool) or not isinstance(label, int | str):
-        raise UserError(f"{shown(where)} has the label {shown(label)}", "a label is a number or a name")
+        hint = "a label is a number or a name"
+        raise UserError(f"{shown(where)} has the label {shown(label)}", hint)
     return label
 
 
