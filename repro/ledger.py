@@ -15,6 +15,7 @@ from typing import Any
 from repro.errors import UserError
 from repro.experiment import Scale, Variant
 from repro.net import Net
+from repro.origin import is_complete, is_official
 from repro.recipe import Recipe
 from repro.spec import Run
 
@@ -22,9 +23,11 @@ from repro.spec import Run
 _NOT_PROTOCOL = ("recipe.name", "net.family", "net.kind", "net.depth", "net.shortcut")
 
 # The origins whose images are the paper's. Records made before pixels were compared have `official archive`.
-OFFICIAL_ORIGINS = ("official pixels", "official archive")
-
 _WARMED = ("resnet", (110, 1202))  # the nets for which section 4.2 prescribes the warm-up
+
+
+# Why images that may stand beside the paper's are named nevertheless.
+COMPLETE = "every class has its number of images, and no official digest is known to compare with"
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,11 @@ def _variants_of(run: Run) -> list[Variant]:
 
 def _of_data(run: Run, data: Mapping[str, Any]) -> list[Departure]:
     origin = data.get("origin")
-    if origin in (None, *OFFICIAL_ORIGINS) or run.recipe.dataset.startswith("generated"):
+    if origin is None or is_official(origin) or run.recipe.dataset.startswith("generated"):
         return []
     why = "re-encoded or reselected images are another data set, whatever its name"
+    if is_complete(origin):
+        why = COMPLETE
     return [Departure("data", f"{run.recipe.dataset}, official archive", f"{data.get('name')}, {origin}", why)]
 
 

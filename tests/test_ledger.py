@@ -9,8 +9,9 @@ import pytest
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import SCALES, VARIANTS, WHY
-from repro.ledger import OFFICIAL_ORIGINS, as_printed, departures, ledger
+from repro.ledger import COMPLETE, as_printed, departures, ledger
 from repro.net import resnet
+from repro.origin import OFFICIAL
 from repro.spec import Run
 
 RUN = RESNET[20].run
@@ -95,8 +96,17 @@ def test_a_scale_this_version_does_not_know_says_so():
 def test_images_that_are_not_the_official_ones_are_a_departure():
     departure = departures(RUN, {"name": "cifar10", "origin": "imported"})[-1]
     assert (departure.field, departure.ours) == ("data", "cifar10, imported")
-    for origin in OFFICIAL_ORIGINS:
+    for origin in OFFICIAL:
         assert len(departures(RUN, {"name": "cifar10", "origin": origin})) == 1
+
+
+def test_images_known_by_their_counts_alone_are_a_departure_and_official_pixels_are_none():
+    run = IMAGENET_RESNET[34, "A"].run
+    origin = "parquet, complete: 1,281,167 + 50,000"
+    departure = departures(run, {"name": "imagenet", "origin": origin})[-1]
+    assert (departure.ours, departure.why) == (f"imagenet, {origin}", COMPLETE)
+    official = departures(run, {"name": "imagenet", "origin": "official pixels"})
+    assert [one.field for one in official] == ["recipe.input.mean"]
 
 
 def test_the_seed_does_not_depart_and_the_ledger_names_the_nets():

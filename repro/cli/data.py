@@ -65,8 +65,9 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
       CIFAR-10's python version or its binary version
       small images in train/<class>/ and test/<class>/
 
-    or a folder with train-*.parquet and test-*.parquet, or an .npz file; for imagenet, the official archives or class
-    folders. The official CIFAR-10 is known by its pixels and labels, in whatever container and order they come.
+    or a folder with train-*.parquet and test-*.parquet, or an .npz file. The official CIFAR-10 is known by its pixels
+    and labels, in whatever container and order they come. For imagenet PATH is a folder of the official archives,
+    class folders, Kaggle's layout, or parquet or webdataset files.
     """
     from repro.data import sets
 
@@ -88,6 +89,11 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     there = [found.name for found in sets.known(folder) if found.state in ("ready", "damaged")]
     checked = [sets.look(name, folder, whole=True) for name in names or there]
     _print(checked, as_json)
+    for digest, advice in () if as_json else map(sets.attestation, checked):
+        if digest:
+            click.echo(f"\n{digest}")
+        if advice:
+            click.echo(f"\nhint: {advice}", err=True)
     if not checked:
         click.echo(f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`", err=True)
     for one in checked:

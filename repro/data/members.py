@@ -14,11 +14,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeAlias
+from typing import IO, Protocol, TypeAlias, cast
 
 from repro.errors import Lacking, UserError, shown
 
 Member: TypeAlias = "tuple[PurePosixPath, bytes]"
+
+
+class Stream(Protocol):
+    """What can only be read from front to back."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
 
 GZIP = b"\x1f\x8b"
 
@@ -63,6 +70,30 @@ def member_names(path: Path) -> list[PurePosixPath]:
     return names
 
 
+def in_stream(file: Stream, called: str, largest: int) -> Iterator[Member]:
+    """Name and content of each file of a tar that can only be read from front to back."""
+    try:
+        stream = cast("IO[bytes]", file)  # in this mode `tarfile` calls nothing but `read`
+        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in _entries(archive):
+                extracted = archive.extractfile(member) if member.isreg() else None
+                if extracted is not None:
+                    yield PurePosixPath(member.name), _content(extracted, member.name, largest)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        hint = "copy or download it again, and compare sizes"
+        raise UserError(f"{shown(called)} is not a whole archive: {error}", hint) from None
+    except OSError as error:
+        hint = "make it readable, or copy it again"
+        raise Lacking(f"cannot read {shown(called)}: {error}", hint) from None
+
+
+def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The entries of a tar, one at a time. `tarfile` keeps all it has read: gigabytes for ImageNet."""
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # type: ignore[attr-defined]
+        yield member
+
+
 def neither(path: Path) -> UserError:
     """What to say of a device or a pipe, which would never end."""
     return UserError(f"{shown(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
@@ -82,7 +113,7 @@ def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterat
 
 def _in_tar(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     with _unzipped(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # read once, front to back
-        for member in archive:
+        for member in _entries(archive):
             name = _contained(member.name)
             if member.isdir():
                 continue

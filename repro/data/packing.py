@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from repro.data.attested import Expected, origin_of
 from repro.data.pack import (
     ABOUT,
     GIVEN,
@@ -36,6 +37,7 @@ from repro.data.source import Origin
 from repro.data.threads import in_order, processors
 from repro.data.views import decoded
 from repro.errors import UserError, shown
+from repro.origin import is_complete
 from repro.whole import file_mode, write_whole
 
 HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
@@ -65,6 +67,7 @@ class Found:
 
     photos: Iterable[Photo]
     origin: Callable[[], Origin] = lambda: "imported"
+    container: str = "folders"  # what kind of thing they came in, for a set that is complete
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,15 @@ class Examined:
     colour: NDArray[np.float64] | None = None  # 2 × 3
 
 
-def pack(found: Found, place: Path, replace: bool = False) -> About:
-    """Write the packed set, or keep the one that is there if it is the same."""
+def pack(found: Found, place: Path, replace: bool = False, expected: Expected | None = None) -> About:
+    """Write the packed set, or keep the one that is there if it is the same.
+
+    `expected`: what a whole set of this name has; without it, nobody can say whether images lack.
+    """
     if not replace and place.exists() and not (place / ABOUT).exists():
         raise UserError(f"{shown(place)} is there and is not a data set", "choose another name, or remove it")
     with new_folder(place) as temporary:
-        about = _written(found, temporary, place.name)
+        about = _written(found, temporary, place.name, expected)
         while not renamed(temporary, place):
             if not replace:
                 return _the_same(place, about)
@@ -90,7 +96,7 @@ def pack(found: Found, place: Path, replace: bool = False) -> About:
     return about
 
 
-def _written(found: Found, folder: Path, name: str) -> About:
+def _written(found: Found, folder: Path, name: str, expected: Expected | None) -> About:
     named: list[tuple[str, Row]] = []
     colours, problems = [], []
     with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
@@ -111,10 +117,10 @@ def _written(found: Found, folder: Path, name: str) -> About:
     mean, std = _statistics(rows, colours)
     order = sorted(range(len(rows)), key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split))
     rows = [rows[place] for place in order]
-    manifest = manifest_of(rows)
+    manifest, digest = manifest_of(rows), hash_of(rows)
     about = About(
         name=name,
-        origin=found.origin(),
+        origin=_origin(found, rows, classes, digest, expected),
         split=split,
         classes=tuple(classes),
         train_images=sum(row.split != "val" for row in rows),
@@ -122,12 +128,19 @@ def _written(found: Found, folder: Path, name: str) -> About:
         mean=mean,
         std=std,
         bytes=size,
-        hash=hash_of(rows),
+        hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )
     write_whole(folder / MANIFEST, manifest)
     write_whole(folder / ABOUT, to_bytes(about))
     return about
+
+
+def _origin(found: Found, rows: list[Row], classes: list[str], digest: str, expected: Expected | None) -> str:
+    origin = found.origin()
+    if origin != "imported" or expected is None:
+        return origin
+    return origin_of(rows, classes, digest, found.container, expected)
 
 
 def _examine(photo: Photo) -> Examined:
@@ -196,16 +209,28 @@ def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[Ch
     chosen = [(row.sha256, colour) for row, colour in zip(rows, colours, strict=True) if row.split != "val"]
     chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
     mean, square = np.mean([colour for _, colour in chosen], axis=0)
-    std = np.sqrt(square - mean**2)
+    std = np.sqrt(np.maximum(square - mean**2, 0))  # of plain colours, rounding may go below 0
     return (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
 
 
 def _the_same(place: Path, about: About) -> About:
-    """What is there already, if it is what was just packed."""
+    """What is there already, if it is what was just packed; its origin becomes the better of the two."""
     there = read_about(place)
     if there.hash != about.hash:
         raise UserError(
             f"there is another data set {shown(place.name)} in {shown(place.parent)}",
             "`--replace` puts the new one in its place; `repro data check` says whether the old one is whole",
         )
-    return there
+    # A set packed by an older version says `imported` of any folders.
+    if there.origin != "imported" and _known_of(about.origin) <= _known_of(there.origin):
+        return there
+    better = replace(there, origin=about.origin)
+    write_whole(place / ABOUT, to_bytes(better))
+    return better
+
+
+def _known_of(origin: str) -> int:
+    """How much is known of a set of that origin."""
+    if is_complete(origin):
+        return 1
+    return 0 if origin.startswith("imported") else 2

@@ -22,7 +22,7 @@ from repro.data import generated_photos, views
 from repro.data.order import batch_indices, share
 from repro.data.pack import ABOUT, Pack, open_pack
 from repro.data.packing import Found, pack
-from repro.data.source import Batch, Origin
+from repro.data.source import Batch
 from repro.data.threads import in_order, processors
 from repro.data.views import Pixels
 from repro.errors import RunFailed, UserError, shown
@@ -61,7 +61,7 @@ class Photos:
         return self.pack.about.hash
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> str:
         return self.pack.about.origin
 
     @property

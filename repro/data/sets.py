@@ -8,13 +8,14 @@ from typing import Literal
 
 from repro.data import PHOTOS, cifar10, generated, is_photos, store
 from repro.data.arrays import Arrays
+from repro.data.attested import expected_of
 from repro.data.containers import read_images
 from repro.data.official import first_difference, in_official_order, official_cifar10
 from repro.data.pack import GIVEN, NO_SPLIT, About, check_pack, read_about
 from repro.data.source import Origin
 from repro.errors import Lacking, UserError, did_you_mean, shown
-from repro.ledger import OFFICIAL_ORIGINS
 from repro.limits import checked_name
+from repro.origin import is_official
 
 DRAWN = (generated.NAME, "generated-photos")  # by rule: nobody's to import
 KNOWN = (cifar10.NAME, "imagenet", *DRAWN)
@@ -27,7 +28,7 @@ class Known:
     name: str
     state: Literal["ready", "missing", "damaged", "drawn when needed"]
     where: str
-    origin: Origin | None = None
+    origin: str | None = None
     classes: int | None = None
     train_images: int | None = None
     test_images: int | None = None
@@ -99,7 +100,7 @@ def prepare(
 
 
 def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Known:
-    """Make a set of the images at that path: CIFAR-10 in any container, class folders, or ImageNet's archives."""
+    """Make a set of the images at that path, in any container that is read for sets of its kind."""
     if name in DRAWN:
         raise UserError(f"{shown(name)} is drawn by rule and cannot be imported", "choose another name")
     if name in PHOTOS:
@@ -123,9 +124,24 @@ def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
     return official, "official pixels"
 
 
+def attestation(known: Known) -> tuple[str, str]:
+    """Return a whole set's digest in words, and what to do so that others can rely on it."""
+    expected = expected_of(known.name)
+    if expected is None or known.state != "ready" or known.hash is None:
+        return "", ""
+    digest = f"{known.name} has the digest {known.hash}"
+    entry = expected.attestation(known.hash)
+    if entry is not None:
+        return f"{digest}, computed by {entry.by} on {entry.on} from {entry.source}", ""
+    if known.origin != "official archive":
+        return digest, ""
+    lines = f'[[{known.name}.attested]]\nhash = "{known.hash}"\nby = "…"\non = "…"\nsource = "…"'
+    return digest, f"nobody has attested this digest: add to repro/data/attested.toml\n\n{lines}"
+
+
 def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, url: str) -> None:
     there = look(cifar10.NAME, folder, whole=True)
-    if there.state == "ready" and there.origin in OFFICIAL_ORIGINS:
+    if there.state == "ready" and is_official(there.origin):
         return
     if there.state != "missing" and not replace:
         problem = there.problem or f"the data set {shown(there.name)} in {shown(there.where, 300)} is {there.origin}"
@@ -145,7 +161,7 @@ def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
         arrays, origin = _recognised(read_images(path))
     except UserError as error:
         raise Lacking(f"what came from {shown(url, 300)} cannot be read: {error.problem}", hint) from None
-    if origin not in OFFICIAL_ORIGINS:
+    if not is_official(origin):
         difference = first_difference(arrays, official_cifar10())
         raise Lacking(f"what came from {shown(url, 300)} is not the official CIFAR-10: {difference}", hint)
     store.save(cifar10.NAME, arrays, origin, cifar10.file_name(url), folder, replace)

@@ -27,7 +27,8 @@ class Source(Protocol):
         """SHA-256 of pixels and labels, training and test: what the data set *is*."""
 
     @property
-    def origin(self) -> Origin: ...
+    def origin(self) -> str:
+        """Where its images come from, in the words of `repro.origin`."""
 
     @property
     def classes(self) -> int: ...

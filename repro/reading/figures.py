@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Drawing
 
 from repro.experiment import Figure, Panel, Scale, at
 from repro.folders import Places
-from repro.ledger import OFFICIAL_ORIGINS
+from repro.origin import is_official
 from repro.reading import style
 from repro.reading.curves import Curve, curve_of
 from repro.reading.frame import Collected, rows_of, seen_note
@@ -113,9 +113,9 @@ def _scale_note(curves: list[Curve], scale: Scale) -> str:
 
 
 def _data_note(finals: pd.DataFrame) -> str:
-    """Return nothing for official images; any other data set is named."""
+    """Nothing for the official images; any other data set is named."""
     origins = finals[["data_name", "data_origin"]].fillna("unknown").drop_duplicates()
-    named = ((name, origin) for name, origin in origins.to_numpy() if origin not in OFFICIAL_ORIGINS)
+    named = ((name, origin) for name, origin in origins.to_numpy() if not is_official(origin))
     others = sorted(name if name.startswith(origin) else f"{name} ({origin})" for name, origin in named)
     return f"Data: {', '.join(others)}." if others else ""
 

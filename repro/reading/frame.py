@@ -15,6 +15,8 @@ from repro import catalog
 from repro.errors import Lacking
 from repro.experiment import Experiment, Scale, Skipped, at, runs_of
 from repro.folders import Folder, Places
+from repro.ledger import COMPLETE
+from repro.origin import is_complete
 from repro.reading.gathered import INTERNAL, Problem, gather, save
 from repro.reading.records import AND_THEN, CURVE
 from repro.spec import Run
@@ -90,6 +92,13 @@ def seen(rows: pd.DataFrame) -> bool:
 def seen_note(rows: pd.DataFrame) -> str:
     """What stands under test errors that are none of images not seen."""
     return f"{SEEN.capitalize()}: their errors say nothing about images not seen." if seen(rows) else ""
+
+
+def complete_note(rows: pd.DataFrame) -> str:
+    """Return what stands under numbers that are compared though no digest shows the images official."""
+    origins = rows["data_origin"].dropna().unique()
+    named = ", ".join(sorted(origin for origin in origins if is_complete(origin)))
+    return f"Data: {named}; {COMPLETE}." if named else ""
 
 
 def moved(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ import pandas as pd
 
 from repro.architecture import cost
 from repro.experiment import Experiment, Figure, Paper, Row, Table, measured_by
-from repro.ledger import OFFICIAL_ORIGINS, as_printed, shown
+from repro.ledger import as_printed, shown
+from repro.origin import may_be_compared
 from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen, twinned
 from repro.reading.statistics import sample
 from repro.reading.verdicts import Ours, Verdict, verdict
@@ -36,7 +37,9 @@ COUNTS = {
 
 TESTS = ("test_", "best_test_", "center_", "ten_crop_", "multi_scale_")  # what metrics on test images begin with
 
-REFUSED = ("data_name", "data_hash", "data_origin", "train_images", "test_images")  # never averaged over
+# Never averaged over. The container that the images came in is not among them: the hash says
+# whether they are the same.
+REFUSED = ("data_name", "data_hash", "train_images", "test_images")
 FLAGGED = ("code", "commit", "torch", "device", "precision")  # averaged, and said
 STRICTLY = ("code", "torch", "device", "precision")  # not averaged with --strict
 
@@ -226,8 +229,9 @@ def _counted(name: str, row: Row, metric: str, paper: Paper) -> Judged:
 
 def _other_images(run: Run, finals: pd.DataFrame) -> list[str]:
     """Whether the images the runs saw are the paper's."""
-    origins = set(finals["data_origin"].fillna("of unrecorded origin"))
-    found = [f"data: {origin}, not the official archive" for origin in sorted(origins.difference(OFFICIAL_ORIGINS))]
+    origins = sorted(set(finals["data_origin"].fillna("of unrecorded origin")))
+    others = [origin for origin in origins if not may_be_compared(origin)]
+    found = [f"data: {origin}, not the official archive" for origin in others]
     for column, count in zip(("train_images", "test_images"), IMAGES[run.net.family], strict=True):
         what = column.replace("_", " ")
         found += [f"{what}: {int(value):,}, not {count:,}" for value in _values(finals, column, count)]

@@ -18,7 +18,7 @@ from repro.folders import Places
 from repro.ledger import ledger
 from repro.reading.ensembles import together
 from repro.reading.formats import MISSING, SUFFIXES, Format, Sheet, render
-from repro.reading.frame import Collected, mixed, rows_of, seen_note, twinned
+from repro.reading.frame import Collected, complete_note, mixed, rows_of, seen_note, twinned
 from repro.reading.judged import COUNTS, Judged, judged, not_averaged, of_test_images
 from repro.reading.statistics import sample
 from repro.whole import write_whole
@@ -65,7 +65,8 @@ def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seed
     facts, scaled = table(name, experiment, collected, scale, seeds), at(experiment, scale, seeds)
     marks, departures = _departures(scaled)
     tested = any(map(of_test_images, experiment.metrics))
-    images = (seen_note(rows_of(collected.finals, runs_of(scaled))),) if tested else ()
+    finals = rows_of(collected.finals, runs_of(scaled))
+    images = (seen_note(finals) if tested else "", complete_note(finals))
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     return Sheet(
         f"{heading(name)}. {experiment.title}",

@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 import tarfile
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from PIL import Image
 from small_cifar import binary_version, cifar
 
 from repro.cli import main
-from repro.data import cifar10, sets
+from repro.data import attested, cifar10, sets
+from repro.data.attested import Attested
 from repro.data.official import describe
 from repro.folders import Places
 
@@ -135,6 +138,39 @@ def test_check_finds_a_changed_byte_and_says_what_to_do(capsys, images: Path, he
     assert out.splitlines()[1].split()[:2] == ["cifar10", "damaged"]
     assert "has changed: expected SHA-256" in err
     assert "hint: `repro data prepare cifar10 --replace` makes it again" in err
+
+
+def test_check_prints_the_digest_of_a_set_of_photos_and_asks_nobody_to_attest_a_sample(capsys, tmp_path) -> None:
+    repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
+    digest = json.loads(repro(capsys, "list", "--json")[1])["sets"][1]["hash"]
+    code, out, err = repro(capsys, "check", "imagenet")
+    assert code == 0
+    assert out.splitlines()[-1] == f"imagenet has the digest {digest}"
+    assert "attest" not in err
+
+
+def test_check_of_the_official_archives_prints_the_lines_that_attest_them(capsys, tmp_path, here: Places) -> None:
+    repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
+    record = here.data / "imagenet/dataset.json"
+    values = json.loads(record.read_text())
+    record.write_text(json.dumps(values | {"origin": "official archive"}))
+    _, _, err = repro(capsys, "check", "imagenet")
+    assert "hint: nobody has attested this digest: add to repro/data/attested.toml" in err
+    lines = err[err.index("[[imagenet") :]
+    (entry,) = tomllib.loads(lines)["imagenet"]["attested"]
+    assert entry["hash"] == values["hash"]
+    assert set(entry) == {field.name for field in fields(Attested)}
+
+
+def test_check_of_an_attested_set_says_who_computed_its_digest(capsys, tmp_path, monkeypatch) -> None:
+    repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
+    digest = json.loads(repro(capsys, "list", "--json")[1])["sets"][1]["hash"]
+    entry = f'[[imagenet.attested]]\nhash = "{digest}"\nby = "Ada"\non = "day 1"\nsource = "tars"\n'
+    (tmp_path / "attested.toml").write_text(attested.FILE.read_text() + entry)
+    monkeypatch.setattr(attested, "FILE", tmp_path / "attested.toml")
+    _, out, _ = repro(capsys, "check", "imagenet")
+    assert out.splitlines()[-1].endswith("computed by Ada on day 1 from tars")
+    assert "\tofficial pixels\t" in out
 
 
 def test_check_of_a_missing_set_exits_with_4(capsys) -> None:

@@ -17,8 +17,8 @@ from photo_files import folders, photo, pixels
 from PIL import Image
 
 from experiments.recipes import IMAGENET
-from repro.data import imagenet, open_source
-from repro.data.imagenet import import_photos
+from repro.data import open_source
+from repro.data.imagenet import import_photos, labels, official
 from repro.data.pack import check_pack, open_pack, rows_of
 from repro.data.staging import stage
 from repro.data.views import decoded
@@ -28,7 +28,8 @@ from repro.errors import Lacking, UserError
 def test_the_usual_folders_give_train_and_val_and_classes_by_sorted_name(tmp_path: Path) -> None:
     about = import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     assert (about.train_images, about.val_images, about.classes) == (12, 6, ("n00", "n01", "n02"))
-    assert (about.origin, about.split) == ("imported", "as given")
+    assert about.origin == "imported, incomplete: 12 + 6 images, not 1,281,167 + 50,000"
+    assert about.split == "as given"
 
 
 def test_every_image_is_kept_as_the_file_it_was(tmp_path: Path) -> None:
@@ -112,25 +113,25 @@ def test_more_corrupt_images_than_fit_are_counted(tmp_path: Path) -> None:
         import_photos("imagenet", root, tmp_path / "data")
 
 
-def official(root: Path) -> Path:
+def official_archives(root: Path) -> Path:
     """The official archives in small: a tar of tars, a flat tar, and the development kit as a folder."""
     from scipy.io import savemat
 
     names = ["n02", "n01", "n00"]  # ILSVRC2012_ID 1, 2, 3: not in sorted order
-    with tarfile.open(_made(root / imagenet.TRAIN), "w") as outer:
+    with tarfile.open(_made(root / official.TRAIN), "w") as outer:
         for name in names:
             inner = BytesIO()
             with tarfile.open(fileobj=inner, mode="w") as tar:
                 for number in range(2):
                     _add(tar, f"{name}_{number}.JPEG", photo(int(name[1:]) * 10 + number))
             _add(outer, f"{name}.tar", inner.getvalue())
-    with tarfile.open(root / imagenet.VAL, "w") as tar:
+    with tarfile.open(root / official.VAL, "w") as tar:
         for number in (3, 1, 2):
             _add(tar, f"ILSVRC2012_val_{number:08d}.JPEG", photo(100 + number))
     kind = [("ILSVRC2012_ID", "i4"), ("WNID", "U9"), ("words", "U9"), ("num_children", "i4")]
     synsets = np.array([(1, "n02", "c", 0), (2, "n01", "b", 0), (3, "n00", "a", 0), (4, "n99", "inner", 3)], dtype=kind)
-    savemat(_made(root / imagenet.KIT / "data/meta.mat"), {"synsets": synsets})
-    (root / imagenet.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n1\n1\n")
+    savemat(_made(root / labels.KIT / "data/meta.mat"), {"synsets": synsets})
+    (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n1\n1\n")
     return root
 
 
@@ -146,7 +147,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def test_the_official_archives_are_read_with_the_kits_validation_classes(tmp_path: Path) -> None:
-    about = import_photos("imagenet", official(tmp_path / "in"), tmp_path / "data")
+    about = import_photos("imagenet", official_archives(tmp_path / "in"), tmp_path / "data")
     assert (about.train_images, about.val_images, about.classes) == (6, 3, ("n00", "n01", "n02"))
     rows = rows_of((tmp_path / "data/imagenet/manifest.csv").read_bytes())
     val = {Path(row.path).name: row.label for row in rows if row.split == "val"}
@@ -154,10 +155,10 @@ def test_the_official_archives_are_read_with_the_kits_validation_classes(tmp_pat
 
 
 def test_the_kit_may_be_an_archive(tmp_path: Path) -> None:
-    root = official(tmp_path / "in")
-    with tarfile.open(root / f"{imagenet.KIT}.tar.gz", "w:gz") as tar:
-        tar.add(root / imagenet.KIT, imagenet.KIT)
-    shutil.rmtree(root / imagenet.KIT)
+    root = official_archives(tmp_path / "in")
+    with tarfile.open(root / f"{labels.KIT}.tar.gz", "w:gz") as tar:
+        tar.add(root / labels.KIT, labels.KIT)
+    shutil.rmtree(root / labels.KIT)
     assert import_photos("imagenet", root, tmp_path / "data").val_images == 3
 
 
@@ -166,31 +167,31 @@ def test_archives_are_official_only_if_their_md5_is_the_published_one(
 ) -> None:
     import hashlib
 
-    root = official(tmp_path / "in")
-    assert import_photos("imagenet", root, tmp_path / "one").origin == "imported"
-    real = {name: hashlib.md5((root / name).read_bytes()).hexdigest() for name in (imagenet.TRAIN, imagenet.VAL)}
-    monkeypatch.setattr(imagenet, "MD5", real)
+    root = official_archives(tmp_path / "in")
+    assert import_photos("imagenet", root, tmp_path / "one").origin.startswith("imported, incomplete")
+    real = {name: hashlib.md5((root / name).read_bytes()).hexdigest() for name in (official.TRAIN, official.VAL)}
+    monkeypatch.setattr(official, "MD5", real)
     assert import_photos("imagenet", root, tmp_path / "two").origin == "official archive"
 
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda root: (root / imagenet.VAL).unlink(), "`ILSVRC2012_img_val.tar` is not in"),
-        (lambda root: shutil.rmtree(root / imagenet.KIT), "meta.mat` is not in"),
-        (lambda root: os.truncate(root / imagenet.TRAIN, 3000), "is not a whole archive"),
+        (lambda root: (root / official.VAL).unlink(), "`ILSVRC2012_img_val.tar` is not in"),
+        (lambda root: shutil.rmtree(root / labels.KIT), "the classes of the validation images are not in"),
+        (lambda root: os.truncate(root / official.TRAIN, 3000), "is not a whole archive"),
         (
-            lambda root: (root / imagenet.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n"),
+            lambda root: (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n"),
             "is not one of the 1 validation images",
         ),
         (
-            lambda root: (root / imagenet.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("7\n"),
+            lambda root: (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("7\n"),
             "names a class 7 it does not define",
         ),
     ],
 )
 def test_incomplete_official_archives_are_refused(tmp_path: Path, spoil, problem: str) -> None:
-    root = official(tmp_path / "in")
+    root = official_archives(tmp_path / "in")
     spoil(root)
     with pytest.raises(UserError, match=problem):
         import_photos("imagenet", root, tmp_path / "data")

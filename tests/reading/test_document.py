@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import repro.reading.diff
-from experiments import figure1, figure6, table1, table5, table6
+from experiments import figure1, figure6, table1, table2, table5, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro import catalog
@@ -147,6 +147,62 @@ def test_another_scale_is_not_comparable(places, finished):
     (row, *_) = [row for row in diff_of(places, table6.experiment, scale="smoke").rows if row.metric == "test_error"]
     assert row.verdict.word == "not comparable"
     assert row.verdict.reasons[0] == "scale: smoke"
+
+
+COMPLETE = "folders, complete: 1,281,167 + 50,000"
+
+
+def imagenet_row(places, finished, **data) -> tuple[Diff, str, tuple[str, ...]]:
+    """ResNet-34 at the paper's number, on images of which `data` says more."""
+    row = table2.experiment.rows[3]
+    finished(row.runs.run, ten_crop_top1=25.03, data=data)
+    diff = diff_of(places, table2.experiment)
+    (judged,) = [one for one in diff.rows if one.row == row.label]
+    return diff, judged.verdict.word, judged.verdict.reasons
+
+
+def _joined(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
+def test_a_complete_set_is_compared_and_printed_as_a_departure(places, finished):
+    diff, word, reasons = imagenet_row(places, finished, origin=COMPLETE)
+    assert word == "consistent"
+    assert not [reason for reason in reasons if "data" in reason]
+    assert f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its" in _joined(told(diff))
+
+
+def test_official_pixels_are_no_departure(places, finished):
+    diff, word, _ = imagenet_row(places, finished, origin="official pixels")
+    assert word == "consistent"
+    assert "data: imagenet" not in _joined(told(diff))
+
+
+@pytest.mark.parametrize(
+    ("origin", "count"),
+    [
+        ("imported, incomplete: class `n01440764` has 49 validation images, not 50", 50_000),
+        ("imported, incomplete: 1,281,167 + 49,999 images, not 1,281,167 + 50,000", 49_999),
+        ("folders, complete: 1,281,167 + 49,999", 49_999),
+        ("folders, complete", 50_000),
+    ],
+)
+def test_a_set_that_is_not_complete_is_barred_and_says_by_what(places, finished, origin, count):
+    _, word, reasons = imagenet_row(places, finished, origin=origin, test_images=count)
+    assert word == "not comparable"
+    named = f"data: {origin}, not the official archive"
+    counted = f"test images: {count:,}, not 50,000"
+    complete = origin.startswith("folders, complete:")
+    assert reasons == (*([] if complete else [named]), *([] if count == 50_000 else [counted]))
+
+
+def test_runs_on_the_same_images_from_two_containers_are_averaged(places, finished):
+    for run in RESNET[20]:
+        origin = ("official archive", "official pixels")[run.seed % 2]
+        finished(run, test_error=8.75 + SPREAD[run.seed], data={"origin": origin})
+    row = diff_of(places, table6.experiment).rows[1]
+    assert (row.verdict.word, row.n, row.flags) == ("reproduced", 5, ())
 
 
 def test_runs_on_two_data_sets_are_not_averaged(places, finished):

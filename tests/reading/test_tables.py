@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import pytest
 
-from experiments import table1, table6
+from experiments import table1, table2, table6
 from repro import catalog
 from repro.experiment import Paper, Row, Table, at, quoted
 from repro.experiment import mean as mean_of
@@ -107,6 +107,15 @@ def test_another_scale_is_said_and_not_compared(places, finished):
     assert "Scale quick: real images, a shortened schedule, bfloat16" in said
     assert "ResNet-20: not comparable, scale: quick" in said
     assert pd.isna(facts(places, "ResNet-20")["ours_mean"])
+
+
+def test_images_that_only_counts_show_to_be_the_papers_are_named_under_the_table(places, finished):
+    origin = "folders, complete: 1,281,167 + 50,000"
+    for run in list(table2.experiment.rows[3].runs):
+        finished(run, ten_crop_top1=25.0, data={"origin": origin})
+    sheet = tables.sheet("table2", table2.experiment, collect(places), PAPER)
+    note = f"Data: {origin}; every class has its number of images, and no official digest is known"
+    assert note in " ".join(render(sheet, "table").split())
 
 
 def test_errors_of_images_trained_on_are_said_to_be_none_of_images_not_seen(places, finished):
