@@ -84,7 +84,7 @@ def on(*options: str) -> list[str]:
         (["table"], "`TABLE` is missing", "for example `repro table table6 --format latex`"),
         (["show", "table6", "x"], "too many arguments: `x`", "for example `repro show table6`"),
         (["run", "figure6", "--scale", "smok"], "no scale named `smok`", "did you mean `smoke`?"),
-        (["list", "--scale", "huge"], "no scale named `huge`", "scales: paper, quick, smoke"),
+        (["list", "--scale", "huge"], "no scale named `huge`", "scales: paper, tenth, quick, smoke"),
         (on("--variant", "gost"), "no variant named `gost`", "did you mean `ghost`?"),
         *(
             (on("--device", d), f"`--device` cannot be `{d}`", "it is cpu, cuda, cuda:1 …")

@@ -34,7 +34,7 @@ def test_a_misspelt_group_leads_to_the_group():
 
 def test_a_misspelt_scale_leads_to_the_right_one():
     assert problem_and_hint(lambda: catalog.scale("smok")) == ("no scale named `smok`", "did you mean `smoke`?")
-    assert problem_and_hint(lambda: catalog.scale("zzz"))[1] == "scales: paper, quick, smoke"
+    assert problem_and_hint(lambda: catalog.scale("zzz"))[1] == "scales: paper, tenth, quick, smoke"
 
 
 def test_groups_stand_for_their_members_each_once():

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.cifar10 import RESNET
+from experiments.imagenet import RESNET as IMAGENET_RESNET
 from repro.catalog import NAMES, load, scale, scales, variant
 from repro.cli.options import selected
 from repro.experiment import (
@@ -118,7 +120,21 @@ def test_every_run_at_a_scale_is_named_after_it(name):
 
 def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
     data = {name: {run.recipe.dataset for run in runs_of(at(load("table6"), scale(name)))} for name in scales()}
-    assert data == {"paper": {"cifar10"}, "quick": {"cifar10"}, "smoke": {"generated"}}
+    real = {name: {"cifar10"} for name in ("paper", "tenth", "quick")}
+    assert data == real | {"smoke": {"generated"}}
+
+
+@pytest.mark.parametrize(
+    ("net", "schedule"),
+    [(RESNET[110].run, (6_400, (3_200, 4_800), 100)), (IMAGENET_RESNET[34, "A"].run, (55_000, (15_000, 30_000), 500))],
+)
+def test_tenth_changes_the_schedule_and_nothing_else(net, schedule):
+    paper, tenth = net.recipe, scale("tenth")(net).recipe
+    assert (tenth.iterations, tenth.drops, tenth.evaluate_every) == schedule
+    names = ("iterations", "drops", "evaluate_every")
+    assert replace(tenth, **{name: getattr(paper, name) for name in names}) == paper
+    assert tenth.precision == "fp32"
+    assert scale("tenth").seeds == 3
 
 
 def test_runs_of_one_net_stay_different_at_every_scale():

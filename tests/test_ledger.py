@@ -76,7 +76,7 @@ def test_a_value_set_by_hand_departs_without_a_reason():
 
 
 @pytest.mark.parametrize("group", [RESNET[20], RESNET[110], IMAGENET_RESNET[50, "B"]])
-@pytest.mark.parametrize("scale", ["quick", "smoke"])
+@pytest.mark.parametrize("scale", ["tenth", "quick", "smoke"])
 def test_a_scale_is_one_line_however_many_fields_it_changes(group, scale):
     found = departures(SCALES[scale](group.run))
     assert (found[0].field, found[0].ours, found[0].why) == ("scale", scale, SCALES[scale].about)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from repro.reading.frame import Collected
 
+SCALES = "paper, tenth, quick or smoke"  # in words, so that `--help` need not load the recipes
 SCHEMA = 1  # of every JSON document that a command prints
 
 
@@ -61,13 +62,11 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def scale_option(default: str | None = "paper") -> Callable[..., Any]:
     said = f"default: {default}" if default else "default: the most serious one with results"
-    return click.option(
-        "--scale", default=default, metavar="SCALE", help=f"paper, quick or smoke ({said}).", shell_complete=_scales
-    )
+    return click.option("--scale", default=default, metavar="SCALE", help=f"{SCALES} ({said}).", shell_complete=_scales)
 
 
 def one_scale_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    about = "Runs of this scale only: paper, quick or smoke."
+    about = f"Runs of this scale only: {SCALES}."
     return click.option("--scale", metavar="SCALE", help=about, shell_complete=_scales, callback=_known_scale)(function)
 
 

@@ -121,7 +121,7 @@ def test_a_table_that_is_not_reproduced_here_is_refused(places):
         repro("diff", "table7")
 
 
-@pytest.mark.parametrize("scale", ["paper", "quick", "smoke"])
+@pytest.mark.parametrize("scale", ["paper", "tenth", "quick", "smoke"])
 def test_the_json_is_one_document_that_the_schema_describes(places, finished, scale):
     for run in SCALES[scale](PLAIN[20].run).repeated(2):
         finished(run, [30.0, 20.0], test_error=9.7 + run.seed / 10, train_error=1.4)

@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):
         (["tabel6"], "no experiment named `tabel6`", "did you mean `table6`?"),
         (["figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
         (["table6", "--variant", "gost"], "no variant named `gost`", "did you mean `ghost`?"),
-        (["table6", "--scale", "big"], "no scale named `big`", "scales: paper, quick, smoke"),
+        (["table6", "--scale", "big"], "no scale named `big`", "scales: paper, tenth, quick, smoke"),
     ],
 )
 def test_a_mistake_says_what_is_wrong_and_what_to_do(words, problem, hint, here):

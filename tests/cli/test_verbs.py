@@ -25,6 +25,13 @@ def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
 
 
+@pytest.mark.parametrize("verb", ["run", "diff", "status"])
+def test_the_help_names_every_scale(verb):
+    *others, last = catalog.scales()
+    text = " ".join(CliRunner().invoke(cli, [verb, "--help"]).output.split())
+    assert f"{', '.join(others)} or {last}" in text
+
+
 def test_no_arguments_show_the_help_and_exit_2():
     done = repro()
     assert done.returncode == 2
@@ -51,7 +58,10 @@ def test_every_command_has_help_with_an_example(verb, flag):
         (["run", "a;b"], "Error: no experiment named `a;b`\n\nhint: `repro list` names them all\n"),
         (["run", "table 6"], "Error: no experiment named `table 6`\n\nhint: did you mean `table6`?\n"),
         (["run", "täble6"], "Error: no experiment named `t\\xe4ble6`\n\nhint: did you mean `table6`?\n"),
-        (["run", "table6", "--scale", "tiny"], "Error: no scale named `tiny`\n\nhint: scales: paper, quick, smoke\n"),
+        (
+            ["run", "table6", "--scale", "tiny"],
+            "Error: no scale named `tiny`\n\nhint: scales: paper, tenth, quick, smoke\n",
+        ),
         (["run", "table6", "--variant", "gost"], "Error: no variant named `gost`\n\nhint: did you mean `ghost`?\n"),
         (
             ["run", "table6", "--set", "lrr=0.1"],

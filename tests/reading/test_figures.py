@@ -244,9 +244,10 @@ def test_files_carry_no_date_and_embed_their_fonts(drawn):
     assert b"<dc:date>" not in style.rendered(drawn, "svg")
 
 
-def test_figures_of_a_scale_have_their_own_folder(places, drawn):
-    paths = figures.write("figure1", drawn, places, "quick", ["svg"])
-    assert paths == [places.figures / "quick" / "figure1.svg"]
+@pytest.mark.parametrize("scale", ["tenth", "quick"])
+def test_figures_of_a_scale_have_their_own_folder(places, drawn, scale):
+    paths = figures.write("figure1", drawn, places, scale, ["svg"])
+    assert paths == [places.figures / scale / "figure1.svg"]
     assert Path(paths[0]).read_bytes().startswith(b"<?xml")
 
 

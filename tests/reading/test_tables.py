@@ -194,9 +194,10 @@ def test_every_format_is_written_whole_and_the_same_twice(places, finished):
     assert {path.name for path in paths} == {f"table6{suffix}" for suffix in SUFFIXES.values()}
 
 
-def test_the_tables_of_a_scale_have_their_own_folder(places):
-    sheet = tables.sheet("table1", table1.experiment, collect(places), QUICK)
-    assert tables.write("table1", sheet, places, "quick", ["csv"]) == [places.results / "quick" / "table1.csv"]
+@pytest.mark.parametrize("scale", ["tenth", "quick"])
+def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
+    sheet = tables.sheet("table1", table1.experiment, collect(places), catalog.scale(scale))
+    assert tables.write("table1", sheet, places, scale, ["csv"]) == [places.results / scale / "table1.csv"]
 
 
 @pytest.mark.parametrize(
