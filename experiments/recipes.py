@@ -160,7 +160,12 @@ VARIANTS = {
             _recipe(iterations=64_124, drops=(31_671, 47_702)),
         ),
         Variant("bf16", "bfloat16 autocast; weights and batch norm stay in fp32", _recipe(precision="bf16")),
-        Variant("tf32", "TensorFloat-32 products on GPUs that have them", _recipe(precision="tf32")),
+        Variant(
+            "tf32",
+            "TensorFloat-32 products on GPUs that have them",
+            _recipe(precision="tf32"),
+            no_change_because="only NVIDIA GPUs from 2020 on have TensorFloat-32; elsewhere the numbers are fp32's",
+        ),
         Variant("fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")),
         Variant("zeros-both", "option A pads channels on both sides, as Lasagne and akamaster do", _both_sides),
         Variant("stride-3x3", "bottlenecks stride in the 3×3, as torchvision and fb.resnet.torch do", _stride_in_3x3),

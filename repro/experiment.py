@@ -241,6 +241,7 @@ class Variant:
     name: str
     about: str  # one line: what differs, and who does it that way or why one would
     change: Callable[[Run], Run]
+    no_change_because: str = ""  # why it moves no number on some machines; all others move one on every machine
 
     def __call__(self, run: Run) -> Run:
         changed = self.change(run)

@@ -51,7 +51,7 @@ def command(
     """
     catalog.load(not_a_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
     [(name, chosen)] = selected([experiment], scale, seeds, variants, settings).items()
-    facts = _facts(name, chosen, scale)
+    facts = _facts(name, chosen, scale) | {"variants": _variants(variants)}
     if run_id is not None:
         facts = _one(facts, chosen, run_id)
     if as_json:
@@ -77,6 +77,12 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "claims": [{"id": claim.id, "text": claim.text, "where": claim.where} for claim in experiment.claims],
         "departures": _departures(experiment),
     }
+
+
+def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
+    """What each variant that was asked for changes, and where it changes nothing."""
+    chosen = [catalog.variant(name) for name in names]
+    return [{"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen]
 
 
 def _nets(experiment: Any) -> list[Net]:
@@ -160,6 +166,7 @@ def _print(facts: dict[str, Any]) -> None:
     if "skipped" in facts:
         click.echo(f"\nNot reproduced here: {facts['skipped']}")
         return
+    _print_lines("Variants", list(map(_variant_line, facts["variants"])))
     if facts["nets"]:
         click.echo(f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}")
     for net in facts["nets"]:
@@ -178,6 +185,11 @@ def _print(facts: dict[str, Any]) -> None:
     _print_lines("Departures from the paper", listed(said) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
         _print_lines("Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()])
+
+
+def _variant_line(variant: dict[str, str]) -> str:
+    excuse = f" ({variant['no_change_because']})" if variant["no_change_because"] else ""
+    return f"{variant['name']}: {variant['about']}{excuse}"
 
 
 def _print_numbers(facts: dict[str, Any]) -> None:

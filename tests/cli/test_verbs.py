@@ -137,6 +137,13 @@ def test_show_says_which_run_of_a_net_with_two_recipes_departs():
     assert "normalises as the paper did)\n" in shown
 
 
+def test_show_says_what_the_variants_change_and_where_they_change_nothing():
+    shown = CliRunner().invoke(cli, ["show", "table6", "--variant", "tf32", "--variant", "std"], prog_name="repro")
+    text = " ".join(shown.output.split())
+    assert "tf32: TensorFloat-32 products on GPUs that have them (only NVIDIA GPUs from 2020 on" in text
+    assert "std: channel mean and standard deviation, as most public code does" in text
+
+
 def test_show_prints_one_run_by_its_id():
     run = catalog.needed("table6")[0]
     shown = json.loads(repro("show", "table6", "--run", run.id, "--json").stdout)
