@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.processes import together
 from repro.folders import Places
 from repro.net import resnet
+from repro.recipe import Plateau
 from repro.spec import Run, definition
-from repro.whole import create, to_json
+from repro.whole import create, read_json, to_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,21 +30,29 @@ def one_step() -> Run:
     return replace(run, recipe=recipe)
 
 
-def train_in(here: Places, processes: int) -> None:
+def eventful() -> Run:
+    """A run whose rate drops where its error plateaus, and whose error goes below 90 %."""
+    run = SCALES["smoke"](Run(resnet(8), CIFAR10))
+    rule = Plateau(patience=1, threshold=50.0)  # every point after the first is a plateau
+    recipe = replace(run.recipe, name="eventful", drops=(), plateau=rule, evaluate_every=40, batch_norm_group=16)
+    return replace(run, recipe=recipe)
+
+
+def train_in(here: Places, processes: int, make: Callable[[], Run] = one_step) -> None:
     """Train the run in so many processes, as srun would start them."""
-    run = one_step()
+    run = make()
     create(here.run(run.id).definition, to_json(definition(run)))
     here.results.joinpath("jobs").mkdir(parents=True)
-    script = """
+    script = f"""
 import sys, torch
 from pathlib import Path
 from repro.cluster.processes import together
 from repro.folders import places
 from repro.training import train
-from tests.cluster.test_processes import one_step
+from tests.cluster.test_processes import {make.__name__}
 torch.set_num_threads(1)
 with together(places().results / "jobs", 0) as rank:
-    train(one_step(), places())
+    train({make.__name__}(), places())
 """
     slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": str(processes), "SLURM_JOB_NUM_NODES": "1"}
     slurm |= {"SLURM_JOB_NODELIST": socket.gethostname(), "SUBMITIT_EXECUTOR": "slurm", "GLOO_SOCKET_IFNAME": "lo"}
@@ -81,6 +91,16 @@ def test_one_process_and_two_agree_in_the_gradients_of_a_step(here: Places, tmp_
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
     assert len(folders[1].attempts()) == 1
     assert not list((two.results / "jobs").glob("*.meeting-*"))
+
+
+@pytest.mark.slow
+def test_two_processes_record_the_same_events_as_one(here: Places, tmp_path: Path) -> None:
+    two = replace(here, results=tmp_path / "two")
+    train_in(here, 1, eventful)
+    train_in(two, 2, eventful)
+    one, other = (read_json(places.run(eventful().id).final)["metrics"] for places in (here, two))
+    assert one["rate_drop_1"] == other["rate_drop_1"] == 80
+    assert one["first_iteration_below_90"] == other["first_iteration_below_90"] == 100
 
 
 @pytest.mark.slow

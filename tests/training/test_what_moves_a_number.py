@@ -51,7 +51,6 @@ def every_way() -> Iterator[Run]:
     yield short(cifar, 4, warmup=replace(MEASURED_WARMUP, window=2), batch_norm_group=16)
     yield short(cifar, 4, warmup=fixed, plateau=Plateau(patience=1), drops=(), evaluate_every=1)
     yield short(photos, 1)
-    yield short(replace(photos, net=resnet(18, "A", "imagenet", classes=10)), 1)
 
 
 def reads(monkeypatch: pytest.MonkeyPatch, kinds: tuple[type, ...]) -> set[tuple[type, str]]:
