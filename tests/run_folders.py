@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from repro import lines
-from repro.folders import Folder, Places
-from repro.spec import Run, definition
-from repro.whole import to_json
+from repro.definition.run import Run, definition
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json
+from repro.storage.paths import Folder, Places
 
 PROVENANCE = {
     "started": "2026-01-01T00:00:00+00:00",
@@ -52,7 +52,7 @@ def write_run(places) -> Callable[..., Folder]:
         if rows:
             every = run.recipe.evaluate_every
             rows = [{"iteration": every * count} | row for count, row in enumerate(rows, start=1)]
-            folder.metrics.write_bytes(b"".join(map(lines.encode, rows)))
+            folder.metrics.write_bytes(b"".join(map(metrics_file.encode, rows)))
         return folder
 
     return write

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from repro import lines
-from repro.catalog import load
-from repro.experiment import Table
-from repro.folders import Places
-from repro.spec import Run, definition
-from repro.whole import to_json
+from repro.definition.experiment import Table
+from repro.definition.run import Run, definition
+from repro.protocol.catalog import load
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json
+from repro.storage.paths import Places
 
 POINTS = 64  # of a curve: the paper's
 REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
@@ -64,7 +64,7 @@ def _write(run: Run, error: float, places: Places) -> None:
     folder.path.mkdir(parents=True)
     folder.definition.write_bytes(to_json(definition(run)))
     own = error + run.seed / 1e6  # no two seeds have the same curve
-    folder.metrics.write_bytes(b"".join(lines.encode(_row(point, own)) for point in range(1, POINTS + 1)))
+    folder.metrics.write_bytes(b"".join(metrics_file.encode(_row(point, own)) for point in range(1, POINTS + 1)))
     measured = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1, "response_mean": 0.4}
     data = {
         "name": "cifar10",

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from repro.bench.contest import Line, Table
-from repro.checkout import code_state
-from repro.data.threads import processors
-from repro.processor import processor_name
+from repro.bench.harness import Line, Table
+from repro.data.photos.ordered_pool import processors
+from repro.provenance.checkout import code_state
+from repro.provenance.processor import processor_name
 
 SCHEMA = 1
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.recipes import CIFAR10
-from repro.data import generated
-from repro.data.images import as_source
-from repro.folders import Folder
-from repro.net import resnet
+from repro.data.small import generated
+from repro.data.small.source import as_source
+from repro.definition.net import resnet
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
 from repro.nets import build
 from repro.nets.blocks import ZeroPadded
-from repro.recipe import Recipe
-from repro.spec import Run
+from repro.storage.paths import Folder
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
 from repro.training.state import State

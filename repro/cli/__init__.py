@@ -13,10 +13,10 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli.mistakes import of_click, of_import, of_system
-from repro.cli.surroundings import check_folders, check_owners, colours, print_every_letter
+from repro.cli.click_errors import of_click, of_import, of_system
+from repro.cli.environment_checks import check_folders, check_owners, colours, print_every_letter
 from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
-from repro.whole import keep_private
+from repro.storage.atomic import keep_private
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",

@@ -6,8 +6,8 @@ import click
 
 from repro.cli.options import json_option, near, print_json
 from repro.errors import FINE, Lacking, UserError, shown
-from repro.folders import places
-from repro.whole import to_json, write_whole
+from repro.storage.atomic import to_json, write_whole
+from repro.storage.paths import places
 
 PARTS = {
     "cpu": "training on processors against the usual loop; the machine's limits; faithfulness",
@@ -39,7 +39,7 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
     if part == "gpu":
         _need_a_gpu()
     from repro.bench import record
-    from repro.bench.parts import PARTS as MEASURED
+    from repro.bench.suites import PARTS as MEASURED
 
     before = record.load()
     tables = MEASURED[part](quick, lambda line: click.echo(line, err=True))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import json_option, one_scale_option, print_json
+from repro.cli.text_table import counted
 from repro.errors import UserError
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()
@@ -27,10 +27,10 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
 
     For example:  repro cancel figure6 '!*110*'
     """
-    from repro.cluster import queue
-    from repro.cluster.choice import beside, chosen
-    from repro.cluster.claims import newest
-    from repro.cluster.state import states
+    from repro.cluster import slurm
+    from repro.cluster.records.ownership import newest
+    from repro.cluster.status.selection import beside, chosen
+    from repro.cluster.status.state import states
 
     here = places()
     folders = chosen(patterns, here, True, scale)
@@ -48,7 +48,7 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
         claim = newest(here.run(state.id))
         by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
     for conf, names in by_cluster.items():
-        queue.ask(["scancel", *dict.fromkeys(names)], conf)
+        slurm.ask(["scancel", *dict.fromkeys(names)], conf)
     if as_json:
         print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
         return

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
+from repro.cli.text_table import counted
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
-from repro.folders import places
+from repro.storage.paths import places
 
 OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+")
 
@@ -26,7 +26,7 @@ def command(as_json: bool, strict: bool) -> int:
 
     For example:  repro collect --json
     """
-    from repro.reading.gathered import gather, save
+    from repro.analysis.runs.cache import gather, save
 
     where = places()
     _check_ours(where.results)

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro import catalog
-from repro.cli.columns import text_width
 from repro.cli.options import (
     change_options,
     experiments_argument,
@@ -25,14 +23,16 @@ from repro.cli.options import (
     seeds_option,
     strict_option,
 )
+from repro.cli.text_table import text_width
+from repro.definition.experiment import at
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
-from repro.experiment import at
-from repro.folders import places
-from repro.given import checked_file
-from repro.whole import write_whole
+from repro.protocol import catalog
+from repro.storage.atomic import write_whole
+from repro.storage.input_files import checked_file
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.reading.diff import Diff
+    from repro.analysis.compare.diff import Diff
 
 LARGEST = 50_000_000  # bytes of a CSV of numbers
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
@@ -80,9 +80,9 @@ def command(
     if strict and allow_mixed:
         raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
 
-    from repro.reading.diff import compared, words_of
-    from repro.reading.document import formatted
-    from repro.reading.frame import collect
+    from repro.analysis.compare.diff import compared, words_of
+    from repro.analysis.output.diff_json import formatted
+    from repro.analysis.runs.frames import collect
 
     failures = words_of(fail_on)
     collected = replace(collect(places()), strict=strict)
@@ -101,8 +101,8 @@ def command(
 
 
 def _print(diff: Diff, form: str) -> None:
-    from repro.reading.document import document, formatted
-    from repro.reading.telling import told
+    from repro.analysis.output.diff_json import document, formatted
+    from repro.analysis.output.diff_text import told
 
     if form == "json":
         print_json(document(diff))
@@ -121,7 +121,7 @@ def _check_file(path: Path | None) -> None:
 
 def _painted(text: str, word: str) -> str:
     """In colour on a terminal that wants it."""
-    from repro.reading.telling import COLOURS
+    from repro.analysis.output.diff_text import COLOURS
 
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text

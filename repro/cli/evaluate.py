@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro import catalog
 from repro.cli.options import (
     change_options,
     checked_device,
@@ -19,19 +18,20 @@ from repro.cli.options import (
     print_json,
     scale_option,
 )
+from repro.definition.experiment import Scale
+from repro.definition.net import Net, named
+from repro.definition.run import Run
 from repro.errors import UserError, shown
-from repro.experiment import Scale
-from repro.folders import places
-from repro.given import checked_file, checked_target
-from repro.net import Net, named
-from repro.spec import Run
+from repro.protocol import catalog
+from repro.storage.input_files import checked_file, checked_target
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.data.images import Images
-    from repro.data.photos import Photos
+    from repro.data.photos.source import Photos
+    from repro.data.small.source import Images
     from repro.nets import ConvNet
     from repro.nets.weights import State
-    from repro.predictions import Scores
+    from repro.storage.predictions import Scores
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
@@ -106,7 +106,7 @@ def _net(name: str, data: str | None) -> Net:
 
 
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
-    from repro.predictions import ensemble
+    from repro.storage.predictions import ensemble
 
     for file in files:
         checked_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
@@ -117,8 +117,8 @@ def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
 def _of_weights(run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None) -> dict[str, Any]:
     import torch
 
-    from repro.predictions import save as keep
-    from repro.predictions import top_errors
+    from repro.storage.predictions import save as keep
+    from repro.storage.predictions import top_errors
     from repro.training.machine import prepare
 
     module, source = _opened(run, weights)
@@ -163,8 +163,8 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
 
 def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
     """torchvision's and akamaster's nets saw images less ImageNet's channel means, over its standard deviations."""
-    from repro.data.packing import IMAGENET_MEAN, IMAGENET_STD
-    from repro.data.photos import Photos
+    from repro.data.photos.pack_writer import IMAGENET_MEAN, IMAGENET_STD
+    from repro.data.photos.source import Photos
 
     if isinstance(source, Photos) and "fc.weight" in state:
         recipe = replace(source.recipe, input=replace(source.recipe.input, std="channel"))
@@ -177,9 +177,9 @@ def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
 
 def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple[str, Scores]:
     """The scores of all test images, and by which views."""
-    from repro.data.photos import Photos
+    from repro.data.photos.source import Photos
     from repro.evaluation.photos import scores_of
-    from repro.evaluation.single import single
+    from repro.evaluation.single_view import single
 
     if isinstance(source, Photos):
         return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])

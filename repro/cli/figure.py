@@ -6,8 +6,6 @@ from textwrap import fill
 
 import click
 
-from repro import catalog
-from repro.cli.columns import text_width
 from repro.cli.options import (
     change_options,
     code_of,
@@ -19,9 +17,11 @@ from repro.cli.options import (
     scales_with,
     seeds_option,
 )
+from repro.cli.text_table import text_width
+from repro.definition.experiment import Drawing, Figure, Skipped, at, runs_of
 from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Drawing, Figure, Skipped, at, runs_of
-from repro.folders import places
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 FORMATS = ("svg", "pdf", "png")
 
@@ -56,24 +56,26 @@ def command(
     scales = scales_with(variants, settings)
     chosen = scales[catalog.scale(scale).name] if scale is not None else None
 
-    from repro.reading import drawings, figures
-    from repro.reading.frame import collect, rows_of
+    from repro.analysis.figures import architecture, curve_figures
+    from repro.analysis.runs.frames import collect, rows_of
 
     here = places()
     collected = collect(here)
-    at_scale = chosen or scale_of_results([figure], collected, scales)
+    chosen_scale = chosen or scale_of_results([figure], collected, scales)
     if isinstance(figure, Drawing):
-        drawing, said = drawings.draw(figure), drawings.described(figure)
+        drawing, said = architecture.draw(figure), architecture.described(figure)
     else:
-        drawing = figures.draw(figure, collected, at_scale, seeds)
-        said = figures.described(figure, collected, at_scale, seeds)
-    files = [str(path) for path in figures.write(at_scale.named(name), drawing, here, at_scale.name, forms)]
+        drawing = curve_figures.draw(figure, collected, chosen_scale, seeds)
+        said = curve_figures.described(figure, collected, chosen_scale, seeds)
+    files = [
+        str(path) for path in curve_figures.write(chosen_scale.named(name), drawing, here, chosen_scale.name, forms)
+    ]
     if as_json:
-        print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
+        print_json({"experiment": name, "scale": chosen_scale.name, "files": files, "description": said})
     else:
         click.echo("\n".join(files))
         click.echo(fill(said, text_width(), break_on_hyphens=False), err=True)
-    wanted = runs_of(at(figure, at_scale, seeds))
+    wanted = runs_of(at(figure, chosen_scale, seeds))
     points, responses = (rows_of(frame, wanted) for frame in (collected.points, collected.responses))
     drawn = points[["train_error", "test_error"]].notna().any(axis=None) or responses["response"].notna().any()
     return code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))

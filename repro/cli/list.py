@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from repro import catalog
-from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json, scale_option
-from repro.estimate import gpu_hours, in_words
-from repro.experiment import Skipped, at, runs_of
-from repro.folders import Places, places, run_folders
+from repro.cli.text_table import print_rows
+from repro.cost.gpu_hours import gpu_hours, in_words
+from repro.definition.experiment import Skipped, at, runs_of
+from repro.protocol import catalog
+from repro.storage.paths import Places, places, run_folders
 
 
 @click.command()

@@ -8,7 +8,7 @@ import click
 
 from repro.cli.options import Whole
 from repro.errors import Incomplete, shown
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()
@@ -22,8 +22,8 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
 
     For example:  repro logs 'resnet-110*paper.s0*' -f
     """
-    from repro.cluster import logs
-    from repro.cluster.choice import chosen
+    from repro.cluster.status import logs
+    from repro.cluster.status.selection import chosen
     from repro.errors import UserError
 
     here = places()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from repro import catalog
+from repro.definition.experiment import Experiment, Scale, Skipped, at, runs_of, varied
+from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, did_you_mean, shown
-from repro.experiment import Experiment, Scale, Skipped, at, runs_of, varied
-from repro.spec import Run
+from repro.protocol import catalog
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from repro.reading.frame import Collected
+    from repro.analysis.runs.frames import Collected
 
 SCALES = "paper, tenth, quick or smoke"  # in words, so that `--help` need not load the recipes
 SCHEMA = 1  # of every JSON document that a command prints
@@ -41,7 +41,7 @@ def scale_of_results(
 ) -> Scale:
     """The scale to show where none was asked for, said on stderr: the most serious one that has results."""
     scales = scales or catalog.scales()
-    from repro.reading.frame import scale_with_results
+    from repro.analysis.runs.frames import scale_with_results
 
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped) and runs_of(experiment)]
     name = scale_with_results(wanted, collected, scales)
@@ -158,7 +158,7 @@ def chosen_with(scaled: Scale, variants: Sequence[str], settings: Sequence[str])
         read = varied(run, readings, scaled)
         if not settings:
             return read
-        from repro.settings import with_settings
+        from repro.definition.overrides import with_settings
 
         return with_settings(read, settings)
 

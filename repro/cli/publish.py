@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
     experiments_argument,
     json_option,
@@ -22,10 +21,11 @@ from repro.cli.options import (
     selected,
     selection_options,
 )
+from repro.cli.text_table import counted
+from repro.definition.experiment import runs_of
+from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, Lacking, UserError
-from repro.experiment import runs_of
-from repro.folders import ROOT, Folder, Places, places
-from repro.spec import Run
+from repro.storage.paths import ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 
@@ -112,7 +112,7 @@ def publish_runs(
 
     `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
     """
-    from repro.reading.published import Weights, publish, releases_weights
+    from repro.analysis.runs.publish import Weights, publish, releases_weights
 
     result = Published()
     for run in runs:

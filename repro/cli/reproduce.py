@@ -11,9 +11,9 @@ import click
 
 from repro.cli.options import experiments_argument, not_skipped, only_those, scale_option, seeds_option, selected
 from repro.cli.run import here_options, train_here
+from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FAILED, FINE
-from repro.experiment import Experiment, Table, runs_of
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
     Whole,
     checked_device,
@@ -25,11 +24,12 @@ from repro.cli.options import (
     selected,
     selection_options,
 )
+from repro.cli.text_table import counted
+from repro.definition.experiment import Experiment, runs_of
+from repro.definition.run import Run
 from repro.errors import FAILED, FINE, Lacking, RunFailed, UserError, shown
-from repro.experiment import Experiment, runs_of
-from repro.folders import Places, places
-from repro.here import progress_of
-from repro.spec import Run
+from repro.local.workers import progress_of
+from repro.storage.paths import Places, places
 
 TORCH = (2, 11)  # the oldest that is known to work
 
@@ -98,11 +98,11 @@ def say_untrained(experiments: dict[str, Experiment]) -> None:
 
 def check_data(runs: Sequence[Run], here: Places) -> None:
     """Every data set that the runs read is there and as large as a batch; said before anything begins."""
-    from repro.data import sets
+    from repro.data import registry
 
     largest = {run.recipe.dataset: run.recipe.batch for run in sorted(runs, key=lambda run: run.recipe.batch)}
     for name, batch in largest.items():
-        found = sets.look(name, here.data)
+        found = registry.look(name, here.data)
         if found.state == "missing":
             raise Lacking(f"no data set {shown(name)} in {shown(here.data, 300)}", found.hint or "")
         if found.state == "damaged":
@@ -129,7 +129,7 @@ def check_torch() -> None:
 
 def say_slow(runs: Sequence[Run], device: str | None) -> None:
     """Say before anything begins that the processor computes bfloat16 slowly, and what to type."""
-    from repro.processor import IN_FP32, computes_bf16, in_bf16, trains_on_cpu
+    from repro.provenance.processor import IN_FP32, computes_bf16, in_bf16, trains_on_cpu
 
     slow = in_bf16(runs)
     if slow and trains_on_cpu(device) and computes_bf16() is False:
@@ -141,8 +141,8 @@ def say_slow(runs: Sequence[Run], device: str | None) -> None:
 
 def check_idle(runs: Sequence[Run], here: Places) -> None:
     """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
-    from repro.cluster.claims import lives
-    from repro.cluster.state import states
+    from repro.cluster.records.ownership import lives
+    from repro.cluster.status.state import states
 
     begun = [folder for run in runs if (folder := here.run(run.id)).progress.exists()]
     for state in states(begun, here):
@@ -167,8 +167,8 @@ def train_here(
     as_json: bool = False,
 ) -> int:
     """Train the runs in worker processes with live progress; answer the exit code."""
-    from repro.cli.live import Live
-    from repro.here import Slots, lacking
+    from repro.cli.progress import Live
+    from repro.local.workers import Slots, lacking
 
     device = checked_device(device)
     todo = list(runs) if also_done else lacking(runs, here)

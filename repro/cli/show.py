@@ -9,17 +9,27 @@ from typing import Any
 
 import click
 
-from repro import catalog
-from repro.architecture import cost
 from repro.cli.options import json_option, names_of, not_a_group, print_json, scale_option, selected, selection_options
+from repro.cost.gpu_hours import gpu_hours, in_words
+from repro.cost.layers import cost
+from repro.cost.memory import gib, memory
+from repro.definition.experiment import (
+    Drawing,
+    Experiment,
+    Figure,
+    Row,
+    Skipped,
+    Table,
+    groups_of,
+    measured_by,
+    runs_of,
+)
+from repro.definition.net import Net
+from repro.definition.run import Run, definition
 from repro.errors import UserError, did_you_mean, shown
-from repro.estimate import gpu_hours, in_words
-from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
-from repro.folders import ROOT, places
-from repro.ledger import Departure, ledger, listed
-from repro.memory import gib, memory
-from repro.net import Net
-from repro.spec import Run, definition
+from repro.protocol import catalog
+from repro.protocol.deviations import Departure, ledger, listed
+from repro.storage.paths import ROOT, places
 
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro import catalog
 from repro.cli.options import Whole, json_option, one_scale_option, print_json
-from repro.folders import places
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.cluster.state import State
+    from repro.cluster.status.state import State
 
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
@@ -54,8 +54,8 @@ def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: boo
 
 
 def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[State]:
-    from repro.cluster.choice import chosen
-    from repro.cluster.state import states
+    from repro.cluster.status.selection import chosen
+    from repro.cluster.status.state import states
 
     here = places()
     ours = (*catalog.NAMES, *catalog.GROUPS)
@@ -153,7 +153,7 @@ def _cells(state: State) -> dict[str, str]:
 
 def _explain(state: State) -> None:
     """Why a run failed: its last words, the likely cause, and what to type."""
-    from repro.cluster.logs import cause, last_words
+    from repro.cluster.status.logs import cause, last_words
 
     here = places()
     words = last_words(state.id, here)
@@ -168,7 +168,7 @@ def retry_command(state: State) -> str:
     """What sends or runs this run again."""
     from shlex import join
 
-    from repro.cluster.choice import scale_of, selection_of
+    from repro.cluster.status.selection import scale_of, selection_of
 
     words = [*selection_of(state.id, places()), "--scale", scale_of(state.id)]
     if state.cluster:
@@ -177,7 +177,7 @@ def retry_command(state: State) -> str:
 
 
 def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
-    from repro.cluster.choice import scale_of
+    from repro.cluster.status.selection import scale_of
 
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
     Whole,
     experiments_argument,
@@ -23,13 +22,14 @@ from repro.cli.options import (
     selection_options,
 )
 from repro.cli.run import check_data, say_untrained
+from repro.cli.text_table import counted
+from repro.definition.experiment import Experiment, runs_of
 from repro.errors import UserError
-from repro.experiment import Experiment, runs_of
-from repro.folders import Places, places
+from repro.storage.paths import Places, places
 
 if TYPE_CHECKING:
     from repro.cluster.profile import Profile
-    from repro.cluster.submission import Plan, Sent, Wanted
+    from repro.cluster.submit.submission import Plan, Sent, Wanted
 
 _ASKED = (  # option, key of the profile, what it is
     ("--partition", "partition", "Partition."),
@@ -94,7 +94,7 @@ def command(
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
-    from repro.cluster import submission
+    from repro.cluster.submit import submission
 
     if dry_run and test_only:
         raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
@@ -138,8 +138,8 @@ def _plan(
     wanted: Wanted,
 ) -> Plan:
     """What is left to send of the runs that were chosen."""
-    from repro.cluster import submission
-    from repro.cluster.queue import max_array_size
+    from repro.cluster.slurm import max_array_size
+    from repro.cluster.submit import submission
 
     left = set(only_those(runs_of(tuple(chosen.values())), only, skip))
     runs = {name: [run for run in runs_of(each) if run in left] for name, each in chosen.items()}
@@ -168,9 +168,9 @@ def _send(plan: Plan, here: Places, profile: Profile, wanted: Wanted, yes: bool)
 
 def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
     """Say what it will cost, warn of what may go wrong, and ask above the profile's limits."""
-    from repro.cluster.cost import estimate
-    from repro.cluster.foresight import foreseen, most_memory
-    from repro.cluster.packs import packs
+    from repro.cluster.preflight.estimate import estimate
+    from repro.cluster.preflight.warnings import foreseen, most_memory
+    from repro.cluster.submit.packing import packs
 
     hours, runs = estimate(plan.runs, here, profile), counted(len(plan.runs), "run")
     jobs = [element for _, some in plan.arrays for element in packs(some, profile)]
@@ -191,7 +191,7 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
 
 def _sent(plan: Plan, here: Places, profile: Profile, wanted: Wanted) -> list[Sent]:
     """Send array after array; if it is cut short, say what was sent and what was not."""
-    from repro.cluster import submission
+    from repro.cluster.submit import submission
 
     sent: list[Sent] = []
     try:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import click
 
-from repro import catalog
 from repro.cli.options import (
     change_options,
     code_of,
@@ -18,9 +17,10 @@ from repro.cli.options import (
     seeds_option,
     strict_option,
 )
+from repro.definition.experiment import Skipped, Table, at, runs_of
 from repro.errors import FAILED, UserError, shown
-from repro.experiment import Skipped, Table, at, runs_of
-from repro.folders import places
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
 
@@ -57,23 +57,25 @@ def command(
     scales = scales_with(variants, settings)
     chosen = scales[catalog.scale(scale).name] if scale is not None else None
 
-    from repro.reading import formats, tables
-    from repro.reading.frame import collect, rows_of
-    from repro.reading.judged import judged
+    from repro.analysis.compare.numbers import judged
+    from repro.analysis.output import formats, tables
+    from repro.analysis.runs.frames import collect, rows_of
 
     here = places()
     collected = replace(collect(here), strict=strict)
-    at_scale = chosen or scale_of_results([table], collected, scales)
-    sheet = tables.sheet(name, table, collected, at_scale, seeds)
-    written = tables.write(at_scale.named(name), sheet, here, at_scale.name)
+    chosen_scale = chosen or scale_of_results([table], collected, scales)
+    sheet = tables.sheet(name, table, collected, chosen_scale, seeds)
+    written = tables.write(chosen_scale.named(name), sheet, here, chosen_scale.name)
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
     click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    if strict and (refused := [one.row for one in judged(name, at(table, at_scale, seeds), collected) if one.refused]):
+    if strict and (
+        refused := [one.row for one in judged(name, at(table, chosen_scale, seeds), collected) if one.refused]
+    ):
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED
-    wanted = runs_of(at(table, at_scale, seeds))
+    wanted = runs_of(at(table, chosen_scale, seeds))
     return code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from repro.definition.bounds import checked_name
 from repro.errors import UserError, did_you_mean, shown
-from repro.limits import checked_name
 
 LONGEST = 365 * 24 * 60  # minutes
 MOST_PACKED = 64  # runs in one job

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro.data.pack import ABOUT, MANIFEST, PACK, read_about
-from repro.data.placing import new_folder, renamed
+from repro.data.photos.pack_format import ABOUT, MANIFEST, PACK, read_about
 from repro.errors import Lacking, shown
-from repro.whole import cannot_write
+from repro.storage.atomic import cannot_write
+from repro.storage.atomic_folder import new_folder, renamed
 
 
 def stage(folder: Path, scratch: Path) -> Path:

@@ -16,10 +16,10 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from repro.data.photos import Photos
-from repro.data.views import Pixels, centre, ten
+from repro.data.photos.source import Photos
+from repro.data.photos.transforms import Pixels, centre, ten
 from repro.nets import ConvNet
-from repro.predictions import Scores
+from repro.storage.predictions import Scores
 
 CROPS = 80  # in one forward pass: enough for a GPU, and a laptop still has the memory
 

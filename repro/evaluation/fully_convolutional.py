@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.data.photos import Photos
-from repro.data.views import Pixels, whole
+from repro.data.photos.source import Photos
+from repro.data.photos.transforms import Pixels, whole
 from repro.evaluation.crops import chunks, collected, evaluating, softmax
 from repro.nets import ConvNet
-from repro.predictions import Scores
+from repro.storage.predictions import Scores
 
 IMAGES = 32  # decoded at a time, among which some have the same shape
 PIXELS = 8_000_000  # in one forward pass, image and flip

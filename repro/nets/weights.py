@@ -24,8 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from repro.definition.net import Net
 from repro.errors import UserError, shown
-from repro.net import Net
 
 State = Mapping[str, Tensor]
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from repro import lines
+from repro.definition.run import Run, definition, from_definition
 from repro.errors import Incomplete, RunFailed, shown
-from repro.folders import Folder
-from repro.process import born
-from repro.spec import Run, definition, from_definition
+from repro.storage import metrics_file
+from repro.storage.atomic import append, cannot_write, create, file_mode, read_json, to_json, write_whole, writing
+from repro.storage.paths import Folder
+from repro.storage.pid import born
 from repro.training import checkpoint
-from repro.whole import append, cannot_write, create, file_mode, read_json, to_json, write_whole, writing
 
 SCHEMA = 1
 BEAT = 10.0  # seconds between two writes of progress
@@ -144,7 +144,7 @@ class Attempt:
         """Append a row to the metrics, and answer the file's size: what a checkpoint has to remember."""
         self.check()
         assert self._metrics is not None
-        line = lines.encode(row)
+        line = metrics_file.encode(row)
         with writing(self.folder.metrics):
             append(self._metrics, line)
             os.fsync(self._metrics)
@@ -178,7 +178,7 @@ class Attempt:
 
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         """Write the end marker: from now on the run is done."""
-        metrics = lines.flagged(measured["metrics"])
+        metrics = metrics_file.flagged(measured["metrics"])
         flags = {"flags": metrics.pop("flags")} if "flags" in metrics else {}
         final = {"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)}
         final |= measured | {"metrics": metrics} | flags

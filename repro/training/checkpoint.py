@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from repro import lines
 from repro.errors import Incomplete, shown
-from repro.folders import Folder
-from repro.whole import cannot_read, write_whole
+from repro.storage import metrics_file
+from repro.storage.atomic import cannot_read, write_whole
+from repro.storage.paths import Folder
 
 _DIGEST = 32  # bytes
 
@@ -79,7 +79,7 @@ def _believed(path: Path, folder: Folder) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
     size = state["metrics_size"]
     metrics = folder.metrics.read_bytes()[:size] if size else b""
-    _, whole = lines.whole(metrics)
+    _, whole = metrics_file.whole(metrics)
     if whole != size:
         raise _Damaged(f"its `metrics.jsonl` is damaged at byte {whole} of {size}")
     return state

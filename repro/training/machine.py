@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from repro.checkout import CodeState, code_state
-from repro.code_digest import code_hash
 from repro.data.source import Source
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
 from repro.errors import Lacking, UserError, shown
-from repro.folders import ROOT
-from repro.processor import processor_name
-from repro.recipe import Recipe
-from repro.spec import Run
+from repro.provenance.checkout import CodeState, code_state
+from repro.provenance.code_digest import code_hash
+from repro.provenance.processor import processor_name
+from repro.storage.paths import ROOT
 from repro.training.attempt import job
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it

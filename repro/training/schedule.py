@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from repro.recipe import Plateau, Recipe, Warmup
+from repro.definition.recipe import Plateau, Recipe, Warmup
 
 
 def rate(recipe: Recipe, iteration: int, warming: bool = False, dropped: Sequence[int] = ()) -> float:

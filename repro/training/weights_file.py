@@ -6,9 +6,9 @@ import io
 
 import torch
 
+from repro.definition.run import Run
 from repro.errors import Incomplete, RunFailed, shown
-from repro.folders import Folder
-from repro.spec import Run
+from repro.storage.paths import Folder
 from repro.training import checkpoint
 
 

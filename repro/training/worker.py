@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
+from repro.definition.run import from_definition
 from repro.errors import FINE, INTERRUPTED, UserError
-from repro.folders import Places, places
-from repro.spec import from_definition
+from repro.storage.atomic import keep_private, read_json
+from repro.storage.paths import Places, places
 from repro.training import Stop, Stopped, train
 from repro.training.attempt import Superseded
-from repro.whole import keep_private, read_json
 
 
 def main() -> int:

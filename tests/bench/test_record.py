@@ -2,9 +2,9 @@
 
 import json
 
-from repro.bench.contest import Table, compared
+from repro.bench.harness import Table, compared
 from repro.bench.record import markdown, record
-from repro.checkout import code_state
+from repro.provenance.checkout import code_state
 
 TABLE = Table("Training", "images/s", "more", compared({"usual": [100.0, 110.0], "ours": [150.0, 165.0]}), "A note.")
 

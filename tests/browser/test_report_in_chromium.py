@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from experiments import figure1, table6
-from repro import catalog, lines
-from repro.experiment import at, groups_of
-from repro.folders import Places
-from repro.reading.frame import collect
-from repro.reading.report import report
-from repro.spec import Run, definition
-from repro.whole import to_json, write_whole
+from repro.analysis.output.report import report
+from repro.analysis.runs.frames import collect
+from repro.definition.experiment import at, groups_of
+from repro.definition.run import Run, definition
+from repro.protocol import catalog
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json, write_whole
+from repro.storage.paths import Places
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +53,7 @@ def _finish(there: Places, run: Run, error: float) -> None:
     rows = [{"iteration": run.recipe.evaluate_every * at} | row for at, row in zip(points, rows, strict=True)]
     about = {"name": "generated", "hash": "da7a", "origin": "generated"}
     write_whole(folder.definition, to_json(definition(run)))
-    write_whole(folder.metrics, b"".join(map(lines.encode, rows)))
+    write_whole(folder.metrics, b"".join(map(metrics_file.encode, rows)))
     final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": {"test_error": error}}
     write_whole(folder.final, to_json(final | {"provenance": {"data": about}}))
 

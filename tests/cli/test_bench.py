@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from repro.bench import parts
-from repro.bench.contest import Way, contest
+from repro.bench import suites
+from repro.bench.harness import Way, contest
 from repro.cli import main
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def tiny(monkeypatch):
         return [contest("Nothing", "times", [Way("ours", "jobs:ready")], 1, say)]
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent / "bench"))
-    monkeypatch.setitem(parts.PARTS, "depth", part)
+    monkeypatch.setitem(suites.PARTS, "depth", part)
 
 
 def repro(*words, capsys):

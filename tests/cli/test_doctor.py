@@ -14,12 +14,12 @@ import pytest
 
 from repro.bench import roofline
 from repro.cli import main
-from repro.cluster import doctor, gpus
-from repro.cluster.disk import file_system, node_local
-from repro.cluster.doctor import examine
-from repro.cluster.precisions import judged
+from repro.cluster.preflight import doctor, torch_build
+from repro.cluster.preflight.disk import file_system, node_local
+from repro.cluster.preflight.doctor import examine
+from repro.cluster.preflight.precisions import judged
 from repro.cluster.profile import Profile
-from repro.folders import ROOT, Places
+from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import laptop
 
 _SCONTROL = "echo MaxArraySize = 501\necho AccountingStorageType = accounting_storage/none\n"
@@ -110,7 +110,7 @@ def test_the_driver_must_be_as_new_as_the_build_of_torch_needs(
     path = tmp_path / "version"
     if version:
         path.write_text(version)
-    (check,) = gpus._driver(13, Profile("mine", partition="gpu"), path)
+    (check,) = torch_build._driver(13, Profile("mine", partition="gpu"), path)
     assert check.verdict == verdict
     assert words in check.words
     assert bool(check.fix) == (verdict != "ok")

@@ -12,8 +12,8 @@ import torch
 from click.testing import CliRunner
 
 from repro.cli import cli
+from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.net import resnet
 from repro.nets import build
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
@@ -66,10 +66,10 @@ def test_torchvisions_nets_get_the_scores_that_torchvision_gives(tmp_path: Path)
     from torchvision.models import resnet18
 
     from experiments.recipes import IMAGENET
-    from repro import catalog
     from repro.cli.evaluate import _opened
+    from repro.definition.run import Run
     from repro.evaluation.crops import center
-    from repro.spec import Run
+    from repro.protocol import catalog
 
     torch.manual_seed(0)
     theirs = resnet18(num_classes=10).eval()
@@ -93,13 +93,13 @@ def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
 
 
 def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Path) -> None:
-    from repro import catalog
-    from repro.catalog import load
     from repro.cli.evaluate import _opened
+    from repro.definition.experiment import at, runs_of
     from repro.evaluation.error import error
-    from repro.evaluation.single import single
-    from repro.experiment import at, runs_of
-    from repro.predictions import top_errors
+    from repro.evaluation.single_view import single
+    from repro.protocol import catalog
+    from repro.protocol.catalog import load
+    from repro.storage.predictions import top_errors
 
     run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
     torch.save(build(run.net).state_dict(), tmp_path / "weights.pt")
@@ -110,10 +110,10 @@ def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Pa
 
 def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(tmp_path: Path) -> None:
     """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
-    from repro import catalog
-    from repro.catalog import load
     from repro.cli.evaluate import _opened
-    from repro.experiment import at, runs_of
+    from repro.definition.experiment import at, runs_of
+    from repro.protocol import catalog
+    from repro.protocol.catalog import load
 
     run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
     state = {f"module.{theirs(name)}": value for name, value in build(run.net).state_dict().items()}

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cifar10 import RESNET
-from repro import catalog
+from repro.analysis.figures import curve_figures, style
+from repro.analysis.runs.frames import collect
 from repro.cli import cli
 from repro.errors import UserError
-from repro.reading import figures, style
-from repro.reading.frame import collect
+from repro.protocol import catalog
 
 RUN = RESNET[20].run
 
@@ -62,7 +62,7 @@ def test_whatever_a_net_is_called_is_drawn_as_text(name, finished, here):
     panel = figure6.panels[-1]
     odd = replace(figure6, panels=(replace(panel, title=name, rows=(replace(panel.rows[0], label=name),)),))
     finished(RESNET[20].run, [20.0, 10.0], test_error=9.0)
-    drawing = figures.draw(odd, collect(here), catalog.scale("paper"))
+    drawing = curve_figures.draw(odd, collect(here), catalog.scale("paper"))
     assert b"<svg" in style.rendered(drawing, "svg")
 
 

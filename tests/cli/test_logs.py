@@ -9,12 +9,12 @@ import sys
 import pytest
 
 from repro.cli import main
-from repro.cluster.batch import Batch, jobs_folder
-from repro.cluster.claims import Claim, take
-from repro.cluster.logs import cause
-from repro.cluster.state import State
-from repro.folders import Places
-from repro.whole import write_whole
+from repro.cluster.records.batch import Batch, jobs_folder
+from repro.cluster.records.ownership import Claim, take
+from repro.cluster.status.logs import cause
+from repro.cluster.status.state import State
+from repro.storage.atomic import write_whole
+from repro.storage.paths import Places
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 

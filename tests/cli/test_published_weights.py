@@ -15,17 +15,17 @@ from click.testing import CliRunner
 
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro import catalog
+from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
 from repro.cli.options import chosen_with
 from repro.cli.publish import Published, publish_runs
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.reading.published import releases_weights
-from repro.spec import Run
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.protocol import catalog
+from repro.storage.atomic import read_json, write_whole
+from repro.storage.paths import Folder, Places
 from repro.training import train
 from repro.training.weights_file import trained_weights
-from repro.whole import read_json, write_whole
 
 SMOKE = SCALES["smoke"](PLAIN[20].run)
 

@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from experiments.recipes import CIFAR10, SCALES
 from repro.cli import main
 from repro.cli.status import _table
-from repro.cluster.checkpoint_iteration import checkpoint_iteration
-from repro.cluster.state import State
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.spec import Run
-from repro.whole import to_json, write_whole
+from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
+from repro.cluster.status.state import State
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.storage.atomic import to_json, write_whole
+from repro.storage.paths import Folder, Places
 from tests.cluster.fake_slurm import laptop
 
 SMOKE = SCALES["smoke"]

@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 
 from experiments import table5, table6
 from experiments.cifar10 import RESNET
-from repro import catalog
 from repro.cli import cli
 from repro.cli.options import selected
+from repro.definition.experiment import runs_of
 from repro.errors import UserError
-from repro.experiment import runs_of
-from repro.predictions import ENSEMBLED, Scores, save
+from repro.protocol import catalog
+from repro.storage.predictions import ENSEMBLED, Scores, save
 
 RUN, OTHER = list(RESNET[20])[:2]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from experiments.cifar10 import RESNET
-from repro.catalog import scale
-from repro.cli.columns import counted, cut
-from repro.cli.live import Live
-from repro.whole import to_json
+from repro.cli.progress import Live
+from repro.cli.text_table import counted, cut
+from repro.protocol.catalog import scale
+from repro.storage.atomic import to_json
 
 RUN = scale("smoke")(RESNET[20].run)
 COMMAND = [sys.executable, "-m", "repro.cli"]

@@ -11,10 +11,10 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from repro import catalog
 from repro.cli import VERBS, cli
-from repro.here import declare
-from repro.settings import with_settings
+from repro.definition.overrides import with_settings
+from repro.local.workers import declare
+from repro.protocol import catalog
 
 TINY = ["--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=6", "--set", "drops=[4]"]
 

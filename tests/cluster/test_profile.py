@@ -9,7 +9,7 @@ import pytest
 
 from repro.cluster.profile import Profile, load, parse_time, show_time, with_sbatch
 from repro.errors import UserError
-from repro.folders import ROOT
+from repro.storage.paths import ROOT
 
 SLURM = ROOT / "slurm"
 

@@ -7,14 +7,14 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from generated_source import IMAGES, net, photos
 from PIL import Image, ImageOps
 
-from repro.data.photos import Photos
+from repro.data.photos.source import Photos
 from repro.evaluation import fully_convolutional
 from repro.evaluation.crops import center, evaluating
 from repro.evaluation.fully_convolutional import alike, dense, multi_scale, window_of
 from repro.nets import ConvNet
+from tests.evaluation.generated_source import IMAGES, net, photos
 
 
 @pytest.fixture(scope="module")

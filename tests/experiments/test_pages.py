@@ -10,8 +10,8 @@ import pytest
 
 import experiments
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
-from repro.catalog import NAMES, load, needed
-from repro.experiment import Counted, Drawing, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+from repro.definition.experiment import Counted, Drawing, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+from repro.protocol.catalog import NAMES, load, needed
 
 FOLDER = Path(experiments.__file__).parent
 HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "matplotlib", "msgspec", "submitit", "click", "rich")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import experiments
-from repro.catalog import NAMES, load
-from repro.experiment import Figure, Paper, Table
+from repro.definition.experiment import Figure, Paper, Table
+from repro.protocol.catalog import NAMES, load
 
 PAPER = Path(experiments.__file__).parent / "paper"
 

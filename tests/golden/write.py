@@ -16,14 +16,14 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from experiments.recipes import READINGS
-from repro.catalog import NAMES, REPRODUCED, load, scale, scales
+from repro.analysis.compare.diff import compared
+from repro.analysis.compare.numbers import Judged, judged
+from repro.analysis.output.diff_text import our_cell, p_value, paper_cell, word_of
+from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
-from repro.experiment import Experiment, Scale, Table, at, runs_of
-from repro.folders import ROOT, Places
-from repro.reading.diff import compared
-from repro.reading.frame import Collected, collect
-from repro.reading.judged import Judged, judged
-from repro.reading.telling import our_cell, p_value, paper_cell, word_of
+from repro.definition.experiment import Experiment, Scale, Table, at, runs_of
+from repro.protocol.catalog import NAMES, REPRODUCED, load, scale, scales
+from repro.storage.paths import ROOT, Places
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"

@@ -6,8 +6,8 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 
+from repro.definition.net import plain, resnet
 from repro.errors import UserError
-from repro.net import plain, resnet
 from repro.nets import build
 from repro.nets.weights import load, read, variant
 

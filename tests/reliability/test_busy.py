@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from repro.errors import Lacking
-from repro.folders import ROOT, Places
+from repro.storage.paths import ROOT, Places
 from repro.training import Stop, Stopped, machine, train
-from tests.reliability.small import places, prepared, small_run
+from tests.reliability.harness.small_run import places, prepared, small_run
 
 LONG = ["run", "table6", "--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=100000"]
 

@@ -10,13 +10,13 @@ import torch
 
 import repro.training.loop as loop
 from experiments.recipes import IMAGENET
-from repro.folders import Folder, Places
-from repro.net import resnet
-from repro.predictions import ENSEMBLED, Scores, load, save
-from repro.recipe import Input
-from repro.spec import Run
+from repro.definition.net import resnet
+from repro.definition.recipe import Input
+from repro.definition.run import Run
+from repro.storage.paths import Folder, Places
+from repro.storage.predictions import ENSEMBLED, Scores, load, save
 from repro.training.attempt import Attempt, Superseded
-from tests.reliability.small import small_run
+from tests.reliability.harness.small_run import small_run
 from tests.reliability.test_call_order import claimed, seen, whole
 
 SCORES = {ENSEMBLED: Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))}

@@ -15,12 +15,12 @@ import pytest
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.profile import Profile, load
-from repro.cluster.queue import ask
-from repro.cluster.state import State, states
-from repro.cluster.submission import Sent, Wanted, plan, send
-from repro.folders import ROOT, Places
-from repro.net import resnet
-from repro.spec import Run
+from repro.cluster.slurm import ask
+from repro.cluster.status.state import State, states
+from repro.cluster.submit.submission import Sent, Wanted, plan, send
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 
 LOCAL = ROOT / "slurm" / "local-cluster"
 
@@ -138,8 +138,8 @@ class Unbroken:
         """Bit for bit: the curves, the weights and momenta, and what was measured."""
         import torch
 
+        from repro.storage.atomic import read_json
         from repro.training.checkpoint import load
-        from repro.whole import read_json
 
         ours, theirs = (place.run(long_run().id) for place in (self.places, other))
         one, two = (load(folder) for folder in (ours, theirs))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.state import states
-from repro.cluster.submission import Wanted, plan, verdicts
+from repro.cluster.status.state import states
+from repro.cluster.submit.submission import Wanted, plan, verdicts
 from repro.errors import UserError
-from repro.folders import ROOT
-from repro.whole import read_json
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT
 from tests.slurm.conftest import LOCAL, Cluster, short_run
 
 pytestmark = pytest.mark.slurm
@@ -38,7 +38,7 @@ def test_of_many_submitters_at_once_each_run_gets_one_job(cluster: Cluster) -> N
 import sys
 from dataclasses import replace
 from repro.cluster.profile import load
-from repro.folders import ROOT, places
+from repro.storage.paths import ROOT, places
 from tests.slurm.conftest import Cluster, short_run
 cluster = Cluster(load("local-cluster", ROOT / "slurm"), places())
 sys.stdin.readline()

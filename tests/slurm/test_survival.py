@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.submission import Wanted
-from repro.whole import read_json
+from repro.cluster.submit.submission import Wanted
+from repro.storage.atomic import read_json
 from tests.slurm.conftest import LOCAL, Cluster, Unbroken, long_run, short_run, until
 
 pytestmark = pytest.mark.slurm

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from repro.errors import Incomplete, Lacking, RunFailed, UserError
-from repro.folders import Folder
+from repro.storage.paths import Folder
 from repro.training import Stop, Stopped, train
 from repro.training import checkpoint as checkpoints
 from repro.training.attempt import Attempt, Bystander, Superseded
@@ -101,7 +101,7 @@ def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(fol
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     Attempt.claim(folder, tiny)
     with pytest.raises(RunFailed, match="holds the definition of another run"):
@@ -117,7 +117,7 @@ def half_trained(run, here, stops=1):
 
 
 def test_a_checkpoint_of_another_run_is_refused(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), here.run(other.id)
@@ -133,7 +133,7 @@ def test_a_checkpoint_of_another_run_is_refused(tiny, here):
 
 
 def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
@@ -144,7 +144,7 @@ def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_
 
 
 def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
@@ -156,7 +156,7 @@ def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_ref
 
 
 def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     folder = half_trained(tiny, here)
     assert Bystander(folder, tiny).load()["iteration"] == 1
@@ -204,7 +204,7 @@ def test_a_run_whose_data_changed_is_not_continued(tiny, here):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     run = tiny_run(rate=1e30, warmup=None)
     with pytest.raises(RunFailed, match="not finite at iteration"):

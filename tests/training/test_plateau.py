@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from test_resume import StopAt, assert_same, trace
-from tiny import tiny_run
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import READINGS, SCALES, VARIANTS
-from repro import lines
+from repro.definition.experiment import varied
+from repro.definition.recipe import Plateau
+from repro.definition.run import Run, from_definition
 from repro.errors import UserError
-from repro.experiment import varied
-from repro.folders import Places
-from repro.ledger import departures
-from repro.recipe import Plateau
-from repro.spec import Run, from_definition
+from repro.protocol.deviations import departures
+from repro.storage import metrics_file
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
 from repro.training import Stopped, train
 from repro.training.schedule import PlateauDrops, rate
-from repro.whole import read_json
+from tests.training.test_resume import StopAt, assert_same, trace
+from tests.training.tiny import tiny_run
 
 
 def plateaued(**rule: float) -> Run:
@@ -28,7 +28,7 @@ def plateaued(**rule: float) -> Run:
 
 
 def points(run: Run, here: Places) -> list[dict[str, float]]:
-    return lines.whole(here.run(run.id).metrics.read_bytes())[0]
+    return metrics_file.whole(here.run(run.id).metrics.read_bytes())[0]
 
 
 def drops_of(run: Run, errors: list[float]) -> list[int]:
@@ -85,7 +85,7 @@ def test_a_gain_within_the_threshold_is_none():
 
 
 def test_while_a_warm_up_lasts_nothing_drops(here):
-    from repro.recipe import Warmup
+    from repro.definition.recipe import Warmup
 
     run = tiny_run(
         iterations=40,
@@ -142,7 +142,7 @@ def test_a_rule_that_makes_no_sense_is_refused(wrong):
 
 
 def test_the_definition_of_the_variant_that_trained_nothing_different_is_refused():
-    from repro.spec import definition
+    from repro.definition.run import definition
 
     old = definition(RESNET[20].run)
     old["recipe"]["plateau"] = True

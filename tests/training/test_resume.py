@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from experiments.recipes import IMAGENET, SCALES
-from repro.folders import Places
-from repro.net import plain
-from repro.spec import Run
+from repro.definition.net import plain
+from repro.definition.run import Run
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
 from repro.training import Stop, Stopped, train
 from repro.training.checkpoint import load
-from repro.whole import read_json
 
 
 class StopAt(Stop):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from experiments.recipes import SCALES, VARIANTS
-from repro import catalog, lines
-from repro.experiment import runs_of
+from repro.definition.experiment import runs_of
+from repro.protocol import catalog
+from repro.storage import metrics_file
 from repro.training import train
 from repro.training.schedule import rate, readable
 
@@ -37,5 +38,5 @@ def test_the_recorded_rate_is_short_and_still_the_rate(declared):
 def test_the_curve_shows_the_rate_as_it_was_declared(tiny, here):
     run = replace(tiny, recipe=replace(tiny.recipe, rate=0.1, warmup=None))
     train(run, here)
-    rows, _ = lines.whole(here.run(run.id).metrics.read_bytes())
+    rows, _ = metrics_file.whole(here.run(run.id).metrics.read_bytes())
     assert [row["rate"] for row in rows] == [0.1, 0.1, 0.01, 0.001]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10
-from repro.net import resnet
+from repro.definition.net import resnet
 from repro.nets import build
 from repro.training.schedule import rate
 from repro.training.step import Captured, eager, sgd, stepper

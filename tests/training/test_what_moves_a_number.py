@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 import torch
-from test_resume import StopAt
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
-from repro.experiment import Variant, varied
-from repro.folders import ROOT, Places
-from repro.net import Net, resnet
-from repro.recipe import Input, Plateau, Recipe, Warmup
-from repro.spec import Run
+from repro.definition.experiment import Variant, varied
+from repro.definition.net import Net, resnet
+from repro.definition.recipe import Input, Plateau, Recipe, Warmup
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 from repro.training import Stopped, train
+from tests.training.test_resume import StopAt
 
 SMOKE = SCALES["smoke"]
 RUNNING = tuple(str(ROOT / "repro" / name) for name in ("nets", "data", "training", "evaluation"))
