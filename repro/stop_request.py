@@ -16,22 +16,22 @@ class Stopped(Exception):
         self.iteration = iteration
 
 
-class Stop:
+class StopRequest:
     """A flag that a signal handler may raise; the first reason is kept."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
 
-    def ask(self, reason: str) -> None:
+    def request(self, reason: str) -> None:
         self.reason = self.reason or reason
 
-    def on(self, *signals: signal.Signals) -> Stop:
+    def install(self, *signals: signal.Signals) -> StopRequest:
         """Raise the flag at these signals, in this process only: a forked child has the handler but not the pid."""
         owner = os.getpid()
 
         def handler(number: int, frame: FrameType | None) -> None:
             if os.getpid() == owner:
-                self.ask(signal.Signals(number).name)
+                self.request(signal.Signals(number).name)
 
         for each in signals:
             signal.signal(each, handler)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from repro.definition.run import Run, definition
+from repro.definition.run import Run, to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, Places
@@ -47,7 +47,7 @@ def write_run(places) -> Callable[..., Folder]:
     def write(run: Run, curve: Iterable[Any] = (), published: bool = False, name: str | None = None) -> Folder:
         folder = Folder((places.published if published else places.runs) / (name or run.id))
         folder.path.mkdir(parents=True)
-        folder.definition.write_bytes(to_json(definition(run)))
+        folder.definition.write_bytes(to_json(to_definition(run)))
         rows = [row if isinstance(row, dict) else {"test_error": row} for row in curve]
         if rows:
             every = run.recipe.evaluate_every
@@ -76,7 +76,7 @@ def finished(write_run) -> Callable[..., Folder]:
         origin = "official archive" if run.recipe.dataset in ("cifar10", "imagenet") else "generated"
         about = DATA[run.net.family] | {"origin": origin} | (data or {})
         where = PROVENANCE | {"data": about} | (provenance or {})
-        final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": metrics, "provenance": where}
+        final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": metrics, "provenance": where}
         folder.final.write_bytes(to_json(final | ({"responses": responses} if responses else {})))
         return folder
 

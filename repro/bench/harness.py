@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Way:
+class Contender:
     """One way of doing a job: the function that prepares it, what that is given, and how many do it side by side."""
 
     name: str
@@ -33,7 +33,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Line:
+class ContestLine:
     """What a way did: a number a round, and its ratio to the first way's number in that round."""
 
     way: str
@@ -52,15 +52,15 @@ class Table:
     title: str
     unit: str
     better: str
-    lines: tuple[Line, ...]
+    lines: tuple[ContestLine, ...]
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def contest(
-    title: str, unit: str, ways: Sequence[Way], rounds: int, say: Say, better: str = "more", note: str = ""
+def run_contest(
+    title: str, unit: str, ways: Sequence[Contender], rounds: int, say: Say, better: str = "more", note: str = ""
 ) -> Table:
     """Measure the ways, interleaved. The first is what the others are compared with."""
     say(f"{title}: {len(ways)} ways, {rounds} rounds")
@@ -72,24 +72,26 @@ def contest(
             for name, together in contenders.items():
                 number, facts[name] = _go(together)
                 numbers[name].append(number)
-    return Table(title, unit, better, compared(numbers, facts), note)
+    return Table(title, unit, better, compare(numbers, facts), note)
 
 
-def compared(
+def compare(
     numbers: Mapping[str, Sequence[float]], facts: Mapping[str, dict[str, float]] | None = None
-) -> tuple[Line, ...]:
+) -> tuple[ContestLine, ...]:
     """A line a way. Each ratio is taken within its round: what slows a whole round cancels."""
     base = next(iter(numbers.values()))
     lines = []
     for way, mine in numbers.items():
         ratios = [one / other for one, other in zip(mine, base, strict=True)]
         low, _, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
-        lines.append(Line(way, median(mine), median(ratios), low, high, len(mine), dict((facts or {}).get(way, {}))))
+        lines.append(
+            ContestLine(way, median(mine), median(ratios), low, high, len(mine), dict((facts or {}).get(way, {})))
+        )
     return tuple(lines)
 
 
 @contextlib.contextmanager
-def _contender(way: Way) -> Iterator[subprocess.Popen[str]]:
+def _contender(way: Contender) -> Iterator[subprocess.Popen[str]]:
     """A process that has prepared the job and waits. What it says goes to a file that is shown if it dies."""
     command = [sys.executable, "-m", "repro.bench.worker", way.function, json.dumps(dict(way.given))]
     own = {

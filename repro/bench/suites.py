@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from repro.bench.commands import constructed
-from repro.bench.harness import Say, Table, Way, compared, contest
+from repro.bench.harness import Contender, Say, Table, compare, run_contest
 from repro.cost.layers import cost
-from repro.data.photos.ordered_pool import processors
+from repro.data.photos.ordered_pool import usable_cores
 from repro.definition.net import resnet
 
 BENCH = "repro.bench"
@@ -22,35 +22,35 @@ def cpu(quick: bool, say: Say) -> list[Table]:
     """Training on the processors against the usual loop, the machine's limits, and faithfulness."""
     depths, rounds = ((20,), 5) if quick else ((20, 56, 110), 9)
     tables = [_on_processors(depth, rounds, say) for depth in depths]
-    limits = _limits("cpu", processors(), rounds // 2, say)
+    limits = _limits("cpu", usable_cores(), rounds // 2, say)
     return [*tables, *limits, *_reached(tables, depths, limits[0]), _faithful(*((32, 3) if quick else (128, 9)), say)]
 
 
 def _on_processors(depth: int, rounds: int, say: Say) -> Table:
-    cores, some = processors(), {"depth": depth, "steps": max(1, 80 // depth)}
+    cores, some = usable_cores(), {"depth": depth, "steps": max(1, 80 // depth)}
     ways = [
-        Way("the usual loop", f"{BENCH}.training:usual", some | {"workers": min(cores, 4)}, cores, ours=False),
-        Way("fp32", f"{BENCH}.training:ours", some, cores),
-        Way("bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"}, cores),
+        Contender("the usual loop", f"{BENCH}.training:usual", some | {"workers": min(cores, 4)}, cores, ours=False),
+        Contender("fp32", f"{BENCH}.training:ours", some, cores),
+        Contender("bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"}, cores),
     ]
     if cores > 1:
         ways += [replace(way, name=f"{way.name}, two at once", threads=cores // 2, at_once=2) for way in ways[1:]]
-    return contest(f"Training resnet-{depth}, batch 128, {cores} threads", "images/s", ways, rounds, say)
+    return run_contest(f"Training resnet-{depth}, batch 128, {cores} threads", "images/s", ways, rounds, say)
 
 
 def _limits(device: str, threads: int, rounds: int, say: Say) -> list[Table]:
     kinds = [(work, kind) for work in ("product", "convolution") for kind in ("fp32", "bf16")]
     arithmetic = [
-        Way(f"{work}, {kind}", f"{BENCH}.roofline:{work}", {"device": device, "precision": kind}, threads)
+        Contender(f"{work}, {kind}", f"{BENCH}.roofline:{work}", {"device": device, "precision": kind}, threads)
         for work, kind in kinds
     ]
     copies = [
-        Way(f"{size} MiB", f"{BENCH}.roofline:copy", {"device": device, "mebibytes": size}, threads)
+        Contender(f"{size} MiB", f"{BENCH}.roofline:copy", {"device": device, "mebibytes": size}, threads)
         for size in (256, 8)
     ]
     return [
-        contest("Limits: arithmetic", "GFLOP/s", arithmetic, rounds, say),
-        contest("Limits: a copy, read and written", "GB/s", copies, rounds, say),
+        run_contest("Limits: arithmetic", "GFLOP/s", arithmetic, rounds, say),
+        run_contest("Limits: a copy, read and written", "GB/s", copies, rounds, say),
     ]
 
 
@@ -61,7 +61,7 @@ def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> l
     for table, depth in zip(tables, depths, strict=True):
         work = BACKWARD * 2e-9 * cost(resnet(depth)).multiply_adds  # GFLOP an image
         rates = {line.way: line.median / best["bf16" if "bf16" in line.way else "fp32"] for line in table.lines}
-        lines = compared({way: [100 * work * rate] for way, rate in rates.items()})
+        lines = compare({way: [100 * work * rate] for way, rate in rates.items()})
         found.append(Table(f"Of the machine's best rate: resnet-{depth}", "%", "more", lines))
     return found
 
@@ -69,17 +69,17 @@ def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> l
 def _faithful(batch: int, rounds: int, say: Say) -> Table:
     kinds = (("fp32", "nchw"), ("fp32", "channels last"), ("bf16", "channels last"))
     ways = [
-        Way(
+        Contender(
             f"{precision}, {layout}",
             f"{BENCH}.training:far_from_fp64",
             {"depth": 20, "precision": precision, "layout": layout, "batch": batch},
-            processors(),
+            usable_cores(),
         )
         for precision, layout in kinds
     ]
     note = "Another seed each round. Most of it is a few ReLUs near zero that turn; CONTRIBUTING.md has the rest."
     title = f"Gradients of one step of resnet-20, batch {batch}, against fp64"
-    return contest(title, "relative error", ways, rounds, say, "less", note)
+    return run_contest(title, "relative error", ways, rounds, say, "less", note)
 
 
 def gpu(quick: bool, say: Say) -> list[Table]:
@@ -92,16 +92,16 @@ def gpu(quick: bool, say: Say) -> list[Table]:
 
 def _on_a_gpu(depth: int, rounds: int, say: Say) -> Table:
     some: dict[str, Any] = {"depth": depth, "device": "cuda", "steps": 200}
-    loaded = some | {"steps": 50, "workers": min(processors(), 8)}
-    captured = Way("captured, bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"})
+    loaded = some | {"steps": 50, "workers": min(usable_cores(), 8)}
+    captured = Contender("captured, bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"})
     ways = [
-        Way("the usual loop", f"{BENCH}.training:usual", loaded, ours=False),
-        Way("operation by operation, fp32", f"{BENCH}.training:ours", some | {"capture": False}),
-        Way("captured, fp32", f"{BENCH}.training:ours", some),
+        Contender("the usual loop", f"{BENCH}.training:usual", loaded, ours=False),
+        Contender("operation by operation, fp32", f"{BENCH}.training:ours", some | {"capture": False}),
+        Contender("captured, fp32", f"{BENCH}.training:ours", some),
         captured,
         *(replace(captured, name=f"captured, bf16, {many} at once", at_once=many) for many in (2, 4, 8)),
     ]
-    return contest(f"Training resnet-{depth}, batch 128, one GPU", "images/s", ways, rounds, say)
+    return run_contest(f"Training resnet-{depth}, batch 128, one GPU", "images/s", ways, rounds, say)
 
 
 def evaluation(quick: bool, say: Say) -> list[Table]:
@@ -114,20 +114,20 @@ def _tested(depth: int, method: str, quick: bool, say: Say) -> Table:
     given = {"depth": depth, "way": method, "count": 2 if quick else 8}
     obvious = {"ten-crop": "crop by crop", "multi-scale": "scale by scale"}[method]
     ways = [
-        Way(f"{obvious}, fp32", f"{BENCH}.photos:obvious_test", given, processors(), ours=False),
-        Way("ours, fp32", f"{BENCH}.photos:our_test", given, processors()),
+        Contender(f"{obvious}, fp32", f"{BENCH}.photos:obvious_test", given, usable_cores(), ours=False),
+        Contender("ours, fp32", f"{BENCH}.photos:our_test", given, usable_cores()),
     ]
-    return contest(f"Testing resnet-{depth} by {method}", "images/s", ways, 3 if quick else 7, say)
+    return run_contest(f"Testing resnet-{depth} by {method}", "images/s", ways, 3 if quick else 7, say)
 
 
 def photos(quick: bool, say: Say) -> list[Table]:
     """The input of ImageNet training on one core, against torchvision's transforms of PIL images."""
     given = {"count": 32 if quick else 192}
     ways = [
-        Way("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
-        Way("ours, with colour", f"{BENCH}.photos:our_input", given),
+        Contender("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
+        Contender("ours, with colour", f"{BENCH}.photos:our_input", given),
     ]
-    return [contest("ImageNet's input on one core, JPEGs of 500×375", "images/s", ways, 5 if quick else 11, say)]
+    return [run_contest("ImageNet's input on one core, JPEGs of 500×375", "images/s", ways, 5 if quick else 11, say)]
 
 
 def commands(quick: bool, say: Say) -> list[Table]:
@@ -139,12 +139,12 @@ def _commands(count: int, rounds: int, say: Say) -> Table:
     say(f"writing {count:,} runs")
     with constructed(count) as results:
 
-        def way(name: str, *words: str, cold: bool = False) -> Way:
+        def way(name: str, *words: str, cold: bool = False) -> Contender:
             given = {"words": words, "results": results, "cold": cold}
-            return Way(name, f"{BENCH}.commands:command", given, processors())
+            return Contender(name, f"{BENCH}.commands:command", given, usable_cores())
 
         ways = [
-            Way("import click", f"{BENCH}.commands:bare", {"module": "click"}),
+            Contender("import click", f"{BENCH}.commands:bare", {"module": "click"}),
             way("--help", "--help"),
             way("list", "list"),
             way("status", "status"),
@@ -152,21 +152,21 @@ def _commands(count: int, rounds: int, say: Say) -> Table:
             way("collect, unchanged", "collect"),
             way("diff table6", "diff", "table6"),
         ]
-        return contest(f"Commands with {count:,} runs", "s", ways, rounds, say, "less")
+        return run_contest(f"Commands with {count:,} runs", "s", ways, rounds, say, "less")
 
 
 def checkpoints(quick: bool, say: Say) -> list[Table]:
     """The share of the time that saving takes."""
     depths = (20, 110) if quick else (20, 110, 1202)
-    ways = [Way(f"resnet-{n}", f"{BENCH}.training:checkpoint", {"depth": n}, processors()) for n in depths]
-    return [contest("Saving, a checkpoint a minute", "% of the time", ways, 5 if quick else 15, say, "less")]
+    ways = [Contender(f"resnet-{n}", f"{BENCH}.training:checkpoint", {"depth": n}, usable_cores()) for n in depths]
+    return [run_contest("Saving, a checkpoint a minute", "% of the time", ways, 5 if quick else 15, say, "less")]
 
 
 def depth(quick: bool, say: Say) -> list[Table]:
     """Time and memory a layer as nets get deeper. Beyond 500 layers activations are computed twice and not kept."""
     sizes = (3, 9, 18) if quick else (3, 9, 18, 50, 100, 200)
-    ways = [Way(f"n = {n}", f"{BENCH}.training:at_depth", {"n": n, "batch": 32}, processors()) for n in sizes]
-    return [contest("Growth with depth, batch 32", "ms a layer", ways, 3 if quick else 5, say, "less")]
+    ways = [Contender(f"n = {n}", f"{BENCH}.training:at_depth", {"n": n, "batch": 32}, usable_cores()) for n in sizes]
+    return [run_contest("Growth with depth, batch 32", "ms a layer", ways, 3 if quick else 5, say, "less")]
 
 
 PARTS: dict[str, Part] = {

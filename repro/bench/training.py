@@ -30,7 +30,7 @@ from repro.storage.paths import Folder
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
 from repro.training.state import State
-from repro.training.step import stepper
+from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
@@ -49,7 +49,7 @@ def ours(
     place = prepare(recipe, torch.device(device))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated").to(place)
     state = State(Run(resnet(depth), recipe), source, place)
-    step = stepper(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe)
     batches = source.batches(0, 0, FOREVER)
 
     def some_steps() -> float:
@@ -91,7 +91,7 @@ def at_depth(n: int, batch: int) -> Callable[[], dict[str, float]]:
     recipe, layers = recipe_of(batch=batch), 6 * n + 2
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     state = State(Run(resnet(layers), recipe), source, torch.device("cpu"))
-    step, batches, before = stepper(state.net, state.optimizer, recipe), source.batches(0, 0, FOREVER), _most_memory()
+    step, batches, before = make_step(state.net, state.optimizer, recipe), source.batches(0, 0, FOREVER), _most_memory()
 
     def one_step() -> dict[str, float]:
         images, labels = next(batches)

@@ -28,15 +28,15 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
     For example:  repro cancel figure6 '!*110*'
     """
     from repro.cluster import slurm
-    from repro.cluster.records.ownership import newest
-    from repro.cluster.status.selection import beside, chosen
-    from repro.cluster.status.state import states
+    from repro.cluster.records.ownership import newest_claim
+    from repro.cluster.status.selection import beside, select_folders
+    from repro.cluster.status.state import all_states
 
     here = places()
-    folders = chosen(patterns, here, True, scale)
-    found = [state for state in states(folders, here) if state.live and state.job]
+    folders = select_folders(patterns, here, True, scale)
+    found = [state for state in all_states(folders, here) if state.live and state.job]
     jobs = {state.job for state in found}
-    sharing = [state for state in states(beside(folders, here), here) if state.live and state.job in jobs]
+    sharing = [state for state in all_states(beside(folders, here), here) if state.live and state.job in jobs]
     said = counted(len(found), "run") + (f", and {len(sharing)} that share their jobs" if sharing else "")
     if found and not yes:
         if not sys.stdin.isatty():
@@ -45,10 +45,10 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
     found += sharing
     by_cluster: dict[str | None, list[str]] = defaultdict(list)
     for state in found:
-        claim = newest(here.run(state.id))
+        claim = newest_claim(here.run(state.id))
         by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
     for conf, names in by_cluster.items():
-        slurm.ask(["scancel", *dict.fromkeys(names)], conf)
+        slurm.run_slurm_command(["scancel", *dict.fromkeys(names)], conf)
     if as_json:
         print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
         return

@@ -8,7 +8,7 @@ import re
 import click
 from click.exceptions import NoSuchCommand
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 TORCH = "`pip install 'torch>=2.11' 'torchvision>=0.26'`"
 NEEDED = {
@@ -31,8 +31,10 @@ def of_click(error: click.ClickException) -> UserError:
 
 def of_system(error: OSError) -> UserError:
     """What the system refuses, and no part of the code expected it to."""
-    where = f"{shown(error.filename, 300)}: " if error.filename else ""
-    return Lacking(f"{where}{error.strerror or error}", "with `--debug` the same command shows where it happened")
+    where = f"{quote(error.filename, 300)}: " if error.filename else ""
+    return EnvironmentProblem(
+        f"{where}{error.strerror or error}", "with `--debug` the same command shows where it happened"
+    )
 
 
 def of_import(error: ImportError) -> UserError:
@@ -40,8 +42,8 @@ def of_import(error: ImportError) -> UserError:
     package = (error.name or "").split(".")[0]
     if package not in NEEDED:
         raise error
-    return Lacking(
-        f"{shown(package)} is not installed, and this command needs it", f"`make install`, or {NEEDED[package]}"
+    return EnvironmentProblem(
+        f"{quote(package)} is not installed, and this command needs it", f"`make install`, or {NEEDED[package]}"
     )
 
 
@@ -51,21 +53,21 @@ def _problem(error: click.ClickException) -> tuple[str, str]:
         near = error.possibilities or []
         if error.option_name in RESUMING:
             return (
-                f"no option {shown(error.option_name)}",
+                f"no option {quote(error.option_name)}",
                 "what is half done carries on by itself; `--again` begins anew",
             )
-        return f"no option {shown(error.option_name)}", f"did you mean `{near[0]}`?" if near else ""
+        return f"no option {quote(error.option_name)}", f"did you mean `{near[0]}`?" if near else ""
     if isinstance(error, NoSuchCommand):
         near = error.possibilities or []
-        return f"no command {shown(error.command_name)}", f"did you mean `{near[0]}`?" if near else ""
+        return f"no command {quote(error.command_name)}", f"did you mean `{near[0]}`?" if near else ""
     if isinstance(error, click.MissingParameter):
         return f"{_name(error)} is missing", ""
     if isinstance(error, click.BadOptionUsage):
-        return f"{shown(error.option_name)} needs a value" if "requires" in message else _cut(message), ""
+        return f"{quote(error.option_name)} needs a value" if "requires" in message else _cut(message), ""
     if isinstance(error, click.BadParameter):
         return _bad_value(error)
     if extra := re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message, re.DOTALL):
-        return f"too many arguments: {shown(extra[1])}", ""
+        return f"too many arguments: {quote(extra[1])}", ""
     return _cut(message), ""
 
 
@@ -73,9 +75,9 @@ def _bad_value(error: click.BadParameter) -> tuple[str, str]:
     kind = error.param.type if error.param else None
     value = _value(error.message)
     if isinstance(kind, click.IntRange):
-        return f"{_name(error)} cannot be {shown(value)}", f"it is {_range(kind)}"
+        return f"{_name(error)} cannot be {quote(value)}", f"it is {_range(kind)}"
     if isinstance(kind, click.Choice):
-        return f"{_name(error)} cannot be {shown(value)}", "it is one of " + ", ".join(map(str, kind.choices))
+        return f"{_name(error)} cannot be {quote(value)}", "it is one of " + ", ".join(map(str, kind.choices))
     return f"{_name(error)}: {_cut(error.message)}", ""
 
 

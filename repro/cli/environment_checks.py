@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 from repro.storage.paths import ROOT, places
 
 OF_A_SET = (("manifest.json", "train.npy"), ("dataset.json", "photos.pack"))  # what a data set's folder has
@@ -20,19 +20,21 @@ def check_folders() -> None:
     try:
         here = places()
     except FileNotFoundError:
-        raise Lacking("the working directory is gone", "`cd` to a folder that exists") from None
+        raise EnvironmentProblem("the working directory is gone", "`cd` to a folder that exists") from None
     except RuntimeError as error:  # ~nobody
         raise UserError(f"a `REPRO_` folder cannot be found: {error}", "write it without `~`") from None
     for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures), ("DATA", here.data)):
-        said = f"`REPRO_{name}` is {shown(folder, 300)}"
+        said = f"`REPRO_{name}` is {quote(folder, 300)}"
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{said}, which is not a folder", "name a folder; it need not exist yet")
         if folder.resolve() == Path(folder.anchor):
-            raise Lacking(f"{said}, the root of the file system", "name a folder of its own")
+            raise EnvironmentProblem(f"{said}, the root of the file system", "name a folder of its own")
     for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures)):
         for place in (folder, *folder.parents):
             if any(all((place / file).is_file() for file in files) for files in OF_A_SET):
-                raise Lacking(f"`REPRO_{name}` is inside the data set {shown(place, 300)}", "name a folder of its own")
+                raise EnvironmentProblem(
+                    f"`REPRO_{name}` is inside the data set {quote(place, 300)}", "name a folder of its own"
+                )
 
 
 def check_owners() -> None:
@@ -46,21 +48,21 @@ def check_owners() -> None:
             continue
         status = folder.stat()
         if status.st_uid not in (os.geteuid(), 0):
-            raise Lacking(f"{shown(folder, 300)} belongs to {_user(status.st_uid)}", TRUST)
+            raise EnvironmentProblem(f"{quote(folder, 300)} belongs to {_user(status.st_uid)}", TRUST)
         if status.st_mode & stat.S_IWOTH:
-            raise Lacking(f"everybody may write in {shown(folder, 300)}", f"`chmod o-w` it, or {TRUST}")
+            raise EnvironmentProblem(f"everybody may write in {quote(folder, 300)}", f"`chmod o-w` it, or {TRUST}")
 
 
 def _user(number: int) -> str:
     import pwd
 
     try:
-        return shown(pwd.getpwuid(number).pw_name)
+        return quote(pwd.getpwuid(number).pw_name)
     except KeyError:
         return f"user {number}"
 
 
-def print_every_letter() -> None:
+def make_output_tolerant() -> None:
     """Where the terminal's encoding lacks a letter, print a `?` rather than fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -12,18 +12,18 @@ import click
 from repro.cli.options import (
     change_options,
     checked_device,
-    chosen_with,
     device_option,
     json_option,
     print_json,
     scale_option,
+    scale_with,
 )
 from repro.definition.experiment import Scale
-from repro.definition.net import Net, named
+from repro.definition.net import Net, net_named
 from repro.definition.run import Run
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 from repro.protocol import catalog
-from repro.storage.input_files import checked_file, checked_target
+from repro.storage.input_files import check_input_file, check_output_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def command(
     """
     checked_device(device)
     if save is not None:
-        checked_target(save, "predictions")
+        check_output_file(save, "predictions")
     if ensemble and not (net or weights):
         facts = _of_ensemble(ensemble)
     elif net and weights and not ensemble:
-        checked_file(weights, "weights", "name a file that `torch.save` wrote")
-        run = _run(net, data, chosen_with(catalog.scale(scale), variants, settings))
+        check_input_file(weights, "weights", "name a file that `torch.save` wrote")
+        run = _run(net, data, scale_with(catalog.load_scale(scale), variants, settings))
         facts = _of_weights(run, weights, crops, device, save)
     else:
         raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
@@ -102,14 +102,14 @@ def _net(name: str, data: str | None) -> Net:
     """The net of that name; on small images, a net of CIFAR whatever its depth."""
     from repro.data import is_photos
 
-    return named(name, "cifar" if data and not is_photos(data, places().data) else None)
+    return net_named(name, "cifar" if data and not is_photos(data, places().data) else None)
 
 
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
     from repro.storage.predictions import ensemble
 
     for file in files:
-        checked_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
+        check_input_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
     top1, top5 = ensemble(files)
     return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 
@@ -144,10 +144,10 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     """The net with these weights, and the images as these weights expect them."""
     from repro.data import open_source
     from repro.nets import build
-    from repro.nets.weights import load, read, variant
+    from repro.nets.weights import layout_of, load, read
 
     state = read(weights)
-    net = variant(run.net, state)
+    net = layout_of(run.net, state)
     if net != run.net:
         what = f"stride in the {net.stride_in}" if net.bottleneck else f"zero channels on {net.zeros} sides"
         click.echo(f"these weights are of the variant with {what}", err=True)
@@ -156,7 +156,7 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     source: Any = open_source(run.recipe, places().data)
     if source.classes > net.classes:
         raise UserError(
-            f"{shown(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
+            f"{quote(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
         )
     return module, _as_trained_on(source, state)
 
@@ -179,11 +179,11 @@ def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple
     """The scores of all test images, and by which views."""
     from repro.data.photos.source import Photos
     from repro.evaluation.photos import scores_of
-    from repro.evaluation.single_view import single
+    from repro.evaluation.single_view import single_view_scores
 
     if isinstance(source, Photos):
         return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])
     if crops not in (None, "center"):
         hint = "the paper tests them by the single view: leave `--crops` out"
-        raise UserError(f"{shown(source.name)} holds small images, which have no {shown(crops)} views", hint)
-    return "center", single(net, source)
+        raise UserError(f"{quote(source.name)} holds small images, which have no {quote(crops)} views", hint)
+    return "center", single_view_scores(net, source)

@@ -13,13 +13,13 @@ import click
 
 from repro.cli.text_table import cut
 from repro.definition.run import Run
-from repro.local.workers import progress_of
+from repro.local.workers import read_progress
 from repro.storage.paths import Places
 
-EVERY = 30.0  # seconds between two lines about one run, where lines are not redrawn
+REDRAW_INTERVAL_S = 30.0  # seconds between two lines about one run, where lines are not redrawn
 
 
-class Live:
+class ProgressLines:
     """Progress on standard error, of the runs at work."""
 
     def __init__(self, places: Places, runs: Mapping[str, Run], to_do: int) -> None:
@@ -29,7 +29,7 @@ class Live:
         self._said: dict[str, float] = {}
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> ProgressLines:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,7 +46,7 @@ class Live:
             return
         now = time.monotonic()
         for run_id in at_work:
-            if now - self._said.setdefault(run_id, now) >= EVERY:
+            if now - self._said.setdefault(run_id, now) >= REDRAW_INTERVAL_S:
                 self._said[run_id] = now
                 click.echo(self._line(run_id), err=True)
 
@@ -54,13 +54,13 @@ class Live:
         """Say how a run ended."""
         self._wipe()
         self._count += 1
-        progress = progress_of(event["id"], self._places)
+        progress = read_progress(event["id"], self._places)
         how = event.get("problem") or _errors(progress)
         click.echo(f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {how}", err=True)
 
     def _line(self, run_id: str, room: int = 10_000) -> str:
         """Where a run is; a narrow terminal loses its pace first, then its errors."""
-        progress = progress_of(run_id, self._places)
+        progress = read_progress(run_id, self._places)
         if not progress:
             return f"  {run_id}  starting"
         of = self._runs[run_id].recipe.iterations

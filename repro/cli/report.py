@@ -18,14 +18,14 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
 
     For example:  repro report --open
     """
-    chosen = catalog.scale(scale) if scale is not None else None
+    chosen = catalog.load_scale(scale) if scale is not None else None
 
     from repro.analysis.output import report
     from repro.analysis.runs.frames import collect
 
     here = places()
     collected = collect(here)
-    experiments = [catalog.load(name) for name in catalog.NAMES]
+    experiments = [catalog.load_experiment(name) for name in catalog.NAMES]
     at_scale = chosen or scale_of_results(experiments, collected)
     path = report.write(report.report(collected, at_scale), here)
     if as_json:

@@ -8,17 +8,17 @@ import click
 
 from repro.cli.options import (
     change_options,
-    code_of,
+    exit_code_of,
     json_option,
-    not_a_group,
+    refuse_group,
     scale_of_results,
     scale_option,
     scales_with,
     seeds_option,
     strict_option,
 )
-from repro.definition.experiment import Skipped, Table, at, runs_of
-from repro.errors import FAILED, UserError, shown
+from repro.definition.experiment import Skipped, Table, at_scale, runs_of
+from repro.errors import FAILED, UserError, quote
 from repro.protocol import catalog
 from repro.storage.paths import places
 
@@ -55,9 +55,9 @@ def command(
     """
     table = _table(name)
     scales = scales_with(variants, settings)
-    chosen = scales[catalog.scale(scale).name] if scale is not None else None
+    chosen = scales[catalog.load_scale(scale).name] if scale is not None else None
 
-    from repro.analysis.compare.numbers import judged
+    from repro.analysis.compare.numbers import judge_numbers
     from repro.analysis.output import formats, tables
     from repro.analysis.runs.frames import collect, rows_of
 
@@ -71,19 +71,21 @@ def command(
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if strict and (
-        refused := [one.row for one in judged(name, at(table, chosen_scale, seeds), collected) if one.refused]
+        refused := [
+            one.row for one in judge_numbers(name, at_scale(table, chosen_scale, seeds), collected) if one.refused
+        ]
     ):
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED
-    wanted = runs_of(at(table, chosen_scale, seeds))
-    return code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
+    wanted = runs_of(at_scale(table, chosen_scale, seeds))
+    return exit_code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
 
 
 def _table(name: str) -> Table:
     """The table of that name, if it is one that is reproduced."""
-    experiment = catalog.load(not_a_group(name, "print", Table))
+    experiment = catalog.load_experiment(refuse_group(name, "print", Table))
     if isinstance(experiment, Skipped):
-        raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+        raise UserError(f"{quote(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
     if not isinstance(experiment, Table):
-        raise UserError(f"{shown(name)} is not a table", f"draw it with `repro figure {name}`")
+        raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
     return experiment

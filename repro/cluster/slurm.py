@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 PATIENCE = 20  # seconds for any question to the scheduler
 MAX_ARRAY_SIZE = 1001  # SLURM's default
@@ -45,7 +45,7 @@ class Job:
 Live = Mapping[tuple[str, int], Job]  # by batch and index
 
 
-def live(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Live | None:
+def live_jobs(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Live | None:
     """The elements of these batches that wait or run; None where the scheduler cannot be asked.
 
     A batch whose array is known has no other: one of the same name was sent by somebody else, or before.
@@ -54,7 +54,9 @@ def live(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Liv
         return {}
     names = ",".join(sorted(arrays))
     try:
-        said = ask(["squeue", "--noheader", "--array", "--all", "--name", names, "--format", _FORMAT], slurm_conf)
+        said = run_slurm_command(
+            ["squeue", "--noheader", "--array", "--all", "--name", names, "--format", _FORMAT], slurm_conf
+        )
     except UserError:
         return None
     jobs = [job for job in map(_job, said.splitlines()) if job and job.state not in _ENDED]
@@ -64,19 +66,21 @@ def live(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -> Liv
 _ENDED = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
 
 
-def ask(command: list[str], slurm_conf: str | None = None) -> str:
+def run_slurm_command(command: list[str], slurm_conf: str | None = None) -> str:
     """What a SLURM command answers, or an error with SLURM's own words."""
     if shutil.which(command[0]) is None:
-        raise Lacking(f"no `{command[0]}` here", "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`")
+        raise EnvironmentProblem(
+            f"no `{command[0]}` here", "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`"
+        )
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment(slurm_conf))
     except subprocess.TimeoutExpired as late:
-        said = words((late.stderr or b"").decode(errors="replace"))
+        said = one_line((late.stderr or b"").decode(errors="replace"))
         problem = f"`{command[0]}` has not answered for {PATIENCE} s" + (f", and says: {said}" if said else "")
-        raise Lacking(problem, advice(said or "timed out", command)) from None
+        raise EnvironmentProblem(problem, advice(said or "timed out", command)) from None
     if done.returncode:
-        said = words(done.stderr)
-        raise Lacking(f"`{command[0]}` says: {said or shown(done.returncode)}", advice(said, command))
+        said = one_line(done.stderr)
+        raise EnvironmentProblem(f"`{command[0]}` says: {said or quote(done.returncode)}", advice(said, command))
     return done.stdout
 
 
@@ -117,28 +121,28 @@ def environment(slurm_conf: str | None) -> dict[str, str]:
 def max_array_size(slurm_conf: str | None = None) -> int:
     """How many elements an array may have here; the default where the scheduler cannot be asked."""
     try:
-        size = config(slurm_conf).get("MaxArraySize", "")
+        size = slurm_config(slurm_conf).get("MaxArraySize", "")
     except UserError:
         size = ""
     return max(1, int(size)) if size.isdigit() else MAX_ARRAY_SIZE
 
 
 @functools.cache
-def private(slurm_conf: str | None = None) -> bool:
+def jobs_are_private(slurm_conf: str | None = None) -> bool:
     """Whether a user sees no jobs but his own: then another's that is not listed may well be there."""
     try:
-        return "jobs" in config(slurm_conf).get("PrivateData", "").split(",")
+        return "jobs" in slurm_config(slurm_conf).get("PrivateData", "").split(",")
     except UserError:
         return True
 
 
-def config(slurm_conf: str | None = None) -> dict[str, str]:
+def slurm_config(slurm_conf: str | None = None) -> dict[str, str]:
     """The scheduler's settings, by name: `KillWait` is `30 sec`."""
-    lines = (line.partition("=") for line in ask(["scontrol", "show", "config"], slurm_conf).splitlines())
+    lines = (line.partition("=") for line in run_slurm_command(["scontrol", "show", "config"], slurm_conf).splitlines())
     return {name.strip(): value.strip() for name, equals, value in lines if equals}
 
 
-def words(text: str) -> str:
+def one_line(text: str) -> str:
     """SLURM's message on one line, without its prefixes."""
     prefix = re.compile(r"^(sbatch|squeue|scancel|scontrol|sinfo): (error: |fatal: )?")
     lines = (prefix.sub("", line.strip()) for line in text.splitlines())

@@ -26,7 +26,7 @@ def gpu_hours(run: Run) -> float:
     return run.recipe.iterations * (starting + arithmetic / SPEED_UP[run.recipe.precision]) / 3600
 
 
-def in_words(hours: float) -> str:
+def format_hours(hours: float) -> str:
     """A time on GPUs as people say it: under a GPU-minute, about 2 GPU-minutes, about 3.1 GPU-hours."""
     minutes = hours * 60
     if minutes < 1:

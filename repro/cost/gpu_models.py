@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Card:
+class GpuModel:
     """A kind of GPU."""
 
     capability: int  # 80 is sm_80
@@ -15,29 +15,29 @@ class Card:
 
 
 _NAMED = {
-    "k80": Card(37, 12),
-    "p100": Card(60, 12),
-    "v100": Card(70, 16),
-    "t4": Card(75, 16),
-    "a100": Card(80, 40),
-    "a30": Card(80, 24),
-    "a10": Card(86, 24),
-    "a40": Card(86, 48),
-    "a6000": Card(86, 48),
-    "l4": Card(89, 24),
-    "l40": Card(89, 48),
-    "l40s": Card(89, 48),
-    "h100": Card(90, 80),
-    "h200": Card(90, 141),
-    "gh200": Card(90, 96),
-    "b200": Card(100, 180),
-    "gb200": Card(100, 186),
+    "k80": GpuModel(37, 12),
+    "p100": GpuModel(60, 12),
+    "v100": GpuModel(70, 16),
+    "t4": GpuModel(75, 16),
+    "a100": GpuModel(80, 40),
+    "a30": GpuModel(80, 24),
+    "a10": GpuModel(86, 24),
+    "a40": GpuModel(86, 48),
+    "a6000": GpuModel(86, 48),
+    "l4": GpuModel(89, 24),
+    "l40": GpuModel(89, 48),
+    "l40s": GpuModel(89, 48),
+    "h100": GpuModel(90, 80),
+    "h200": GpuModel(90, 141),
+    "gh200": GpuModel(90, 96),
+    "b200": GpuModel(100, 180),
+    "gb200": GpuModel(100, 186),
 }
 
 
-def card(gres: str) -> Card | None:
+def gpu_model(gres: str) -> GpuModel | None:
     """The card that a GRES type names: `a100`, `nvidia_h100_80gb_hbm3`, or a slice of one, `a100_1g.5gb`."""
     words = re.split(r"[_.-]", gres.lower())
     known = next((_NAMED[word] for word in words if word in _NAMED), None)
     sizes = [int(word.removesuffix("gb")) for word in words if re.fullmatch(r"[0-9]{1,3}gb", word)]
-    return Card(known.capability, sizes[-1]) if known and sizes else known
+    return GpuModel(known.capability, sizes[-1]) if known and sizes else known

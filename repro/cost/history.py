@@ -15,7 +15,7 @@ from repro.storage.paths import Folder, Places
 Recorded = Callable[[Run], float | None]
 
 
-def recorded(fact: str, places: Places, on_gpu: bool) -> Recorded:
+def recorded_seconds(fact: str, places: Places, on_gpu: bool) -> Recorded:
     """A reader of one number of their provenance: the median over those that had such a device, or None."""
 
     @cache

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal
 
 from repro.definition.net import Net
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 Role = Literal["main", "projection", "fc"]
 
@@ -80,7 +80,7 @@ def layers(net: Net, size: int | None = None) -> tuple[Layer, ...]:
     """The weighted layers of a net, in order, for images of that side (32 on CIFAR, 224 on ImageNet)."""
     size = TRAINED_ON[net.family] if size is None else size
     if size < 1:
-        raise UserError(f"an image cannot be {shown(size)} pixels wide", "`size` is 1 or more")
+        raise UserError(f"an image cannot be {quote(size)} pixels wide", "`size` is 1 or more")
     return tuple(_layers(net, size))
 
 

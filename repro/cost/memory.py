@@ -46,7 +46,7 @@ def memory(run: Run, on_gpu: bool, processes: int = 1) -> Memory:
     recipe = run.recipe
     parameters = cost(run.net, recipe.input.size).parameters
     weights = parameters * (14 if recipe.precision == "bf16" else 12)  # with momentum and gradients
-    at_work = -(-recipe.batch // processes) * kept(run.net, recipe) + _tested(run)
+    at_work = -(-recipe.batch // processes) * activation_bytes(run.net, recipe) + _tested(run)
     read, held = _images(run)
     if on_gpu:
         return Memory(PROCESS + CUDA + read + held + COPIES * 8 * parameters, CONTEXT + weights + at_work + held)
@@ -58,7 +58,7 @@ def gib(size: float) -> str:
     return f"{size / GIB:.1f} GiB"
 
 
-def kept(net: Net, recipe: Recipe) -> float:
+def activation_bytes(net: Net, recipe: Recipe) -> float:
     """Bytes of what one image leaves behind on its way forward, for the way back."""
     size, width = recipe.input.size, 2 if recipe.precision == "bf16" else 4
     stem, *stages, _ = _by_stage(layers(net, size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 if TYPE_CHECKING:
     from repro.data.source import Source
@@ -22,8 +22,8 @@ def open_source(recipe: Recipe, folder: Path) -> Source:
         from repro.data.small.source import open_images as opened  # type: ignore[assignment]
     source: Source = opened(recipe, folder)
     if recipe.batch > source.train_images:
-        problem = f"`recipe.batch` {shown(recipe.batch)} is more than the {source.train_images:,} training images"
-        raise UserError(f"{problem} of {shown(source.name)}", "choose a smaller batch")
+        problem = f"`recipe.batch` {quote(recipe.batch)} is more than the {source.train_images:,} training images"
+        raise UserError(f"{problem} of {quote(source.name)}", "choose a smaller batch")
     return source
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, TypeAlias, cast
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 Member: TypeAlias = "tuple[PurePosixPath, bytes]"
 
@@ -33,15 +33,15 @@ GZIP = b"\x1f\x8b"
 Wanted: TypeAlias = Callable[[PurePosixPath], bool]
 
 
-def members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Iterator[Member]:
+def read_members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Iterator[Member]:
     """Yield name and content of each wanted file in a folder, a .tar, .tar.gz or .zip; none has more than `largest`
     bytes."""
     try:
         if path.is_dir():
             yield from _in_folder(path, path, largest, wanted)
         elif not path.exists():
-            raise Lacking(
-                f"there is nothing at {shown(path, 300)}", "name a folder of images, or a .tar, .tar.gz or .zip of one"
+            raise EnvironmentProblem(
+                f"there is nothing at {quote(path, 300)}", "name a folder of images, or a .tar, .tar.gz or .zip of one"
             )
         elif not path.is_file():
             raise neither(path)
@@ -51,10 +51,12 @@ def members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Ite
             yield from _in_tar(path, largest, wanted)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError(
-            f"{shown(path, 300)} is not a whole archive: {error}", "copy it again, or make it with tar, tar -z or zip"
+            f"{quote(path, 300)} is not a whole archive: {error}", "copy it again, or make it with tar, tar -z or zip"
         ) from None
     except OSError as error:  # gzip says so of damage, too
-        raise Lacking(f"cannot read {shown(path, 300)}: {error}", "make it readable, or copy it again") from None
+        raise EnvironmentProblem(
+            f"cannot read {quote(path, 300)}: {error}", "make it readable, or copy it again"
+        ) from None
 
 
 def member_names(path: Path) -> list[PurePosixPath]:
@@ -65,7 +67,7 @@ def member_names(path: Path) -> list[PurePosixPath]:
         names.append(name)
         return False
 
-    for _ in members(path, 0, note):
+    for _ in read_members(path, 0, note):
         pass
     return names
 
@@ -81,10 +83,10 @@ def in_stream(file: Stream, called: str, largest: int) -> Iterator[Member]:
                     yield PurePosixPath(member.name), _content(extracted, member.name, largest)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         hint = "copy or download it again, and compare sizes"
-        raise UserError(f"{shown(called)} is not a whole archive: {error}", hint) from None
+        raise UserError(f"{quote(called)} is not a whole archive: {error}", hint) from None
     except OSError as error:
         hint = "make it readable, or copy it again"
-        raise Lacking(f"cannot read {shown(called)}: {error}", hint) from None
+        raise EnvironmentProblem(f"cannot read {quote(called)}: {error}", hint) from None
 
 
 def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -96,7 +98,7 @@ def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def neither(path: Path) -> UserError:
     """What to say of a device or a pipe, which would never end."""
-    return UserError(f"{shown(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
+    return UserError(f"{quote(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
 
 
 def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
@@ -168,4 +170,4 @@ def _content(file: IO[bytes], name: str, largest: int) -> bytes:
 
 
 def _refused(name: str, reason: str) -> UserError:
-    return UserError(f"{shown(name)} {reason}: nothing was imported", "remove it, and import the rest")
+    return UserError(f"{quote(name)} {reason}: nothing was imported", "remove it, and import the rest")

@@ -14,16 +14,16 @@ from repro.data.small.containers import read_images
 from repro.data.small.image_arrays import Arrays
 from repro.data.small.official_cifar10 import first_difference, in_official_order, official_cifar10
 from repro.data.source import Origin
-from repro.definition.bounds import checked_name
+from repro.definition.bounds import check_name
 from repro.definition.origin import is_official
-from repro.errors import Lacking, UserError, did_you_mean, shown
+from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 
-DRAWN = (generated.NAME, "generated-photos")  # by rule: nobody's to import
-KNOWN = (cifar10.NAME, "imagenet", *DRAWN)
+GENERATED = (generated.NAME, "generated-photos")  # by rule: nobody's to import
+KNOWN_NAMES = (cifar10.NAME, "imagenet", *GENERATED)
 
 
 @dataclass(frozen=True)
-class Known:
+class DatasetInfo:
     """What is known of a data set without reading its images."""
 
     name: str
@@ -51,30 +51,30 @@ class Known:
         return "train = test" if str(self.split).startswith(NO_SPLIT) else "held out"
 
 
-def known(folder: Path) -> list[Known]:
+def all_datasets(folder: Path) -> list[DatasetInfo]:
     """Every set that the recipes name, and every other one in the folder."""
     others = {path.parent.name for path in folder.glob("[!.]*/*.json")}
-    return [look(name, folder) for name in (*KNOWN, *sorted(others - set(KNOWN)))]
+    return [dataset_info(name, folder) for name in (*KNOWN_NAMES, *sorted(others - set(KNOWN_NAMES)))]
 
 
-def look(name: str, folder: Path, whole: bool = False) -> Known:
+def dataset_info(name: str, folder: Path, whole: bool = False) -> DatasetInfo:
     """A set's state as its manifest has it; `whole`: after reading everything and comparing hashes."""
     if name == generated.NAME:
-        return Known(
+        return DatasetInfo(
             *(name, "drawn when needed", "memory", "generated"),
             *(generated.CLASSES, generated.TRAIN, generated.TEST, GIVEN),
         )
-    where = str(folder / checked_name(name, "a data set"))
+    where = str(folder / check_name(name, "a data set"))
     try:
         if not (folder / name).exists():
-            state: Literal["missing", "drawn when needed"] = "drawn when needed" if name in DRAWN else "missing"
-            return Known(name, state, where, hint=_how_to_get(name))
+            state: Literal["missing", "drawn when needed"] = "drawn when needed" if name in GENERATED else "missing"
+            return DatasetInfo(name, state, where, hint=_how_to_get(name))
         if is_photos(name, folder):
             return _photos(check_pack(folder / name) if whole else read_about(folder / name), name, where)
         manifest = npy_store.load(name, folder)[1] if whole else npy_store.read_manifest(name, folder)
     except UserError as error:
-        return Known(name, "damaged", where, problem=error.problem, hint=error.hint)
-    return _images(manifest, name, where) if manifest else Known(name, "missing", where, hint=_how_to_get(name))
+        return DatasetInfo(name, "damaged", where, problem=error.problem, hint=error.hint)
+    return _images(manifest, name, where) if manifest else DatasetInfo(name, "missing", where, hint=_how_to_get(name))
 
 
 def prepare(
@@ -83,27 +83,27 @@ def prepare(
     replace: bool = False,
     progress: cifar10.Progress = lambda done, of: None,
     url: str | None = None,
-) -> Known:
+) -> DatasetInfo:
     """Have the set ready before a run needs it: CIFAR-10 is downloaded, generated sets are drawn."""
     if url is not None and name != cifar10.NAME:
-        raise UserError(f"{shown(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone")
+        raise UserError(f"{quote(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone")
     if name == cifar10.NAME:
         _prepare_cifar10(folder, replace, progress, cifar10.URL if url is None else url)
     elif name == "generated-photos":
         from repro.data.photos.generated import draw
-        from repro.data.photos.pack_writer import Found, pack
+        from repro.data.photos.pack_writer import FoundPhotos, pack
 
-        pack(Found(draw(), lambda: "generated"), folder / name, replace)
+        pack(FoundPhotos(draw(), lambda: "generated"), folder / name, replace)
     elif name != generated.NAME:
-        hint = did_you_mean(name, (cifar10.NAME, *DRAWN)) if name not in KNOWN else ""
+        hint = did_you_mean(name, (cifar10.NAME, *GENERATED)) if name not in KNOWN_NAMES else ""
         raise _not_downloaded(name, hint)
-    return look(name, folder, whole=True)
+    return dataset_info(name, folder, whole=True)
 
 
-def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Known:
+def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> DatasetInfo:
     """Make a set of the images at that path, in any container that is read for sets of its kind."""
-    if name in DRAWN:
-        raise UserError(f"{shown(name)} is drawn by rule and cannot be imported", "choose another name")
+    if name in GENERATED:
+        raise UserError(f"{quote(name)} is drawn by rule and cannot be imported", "choose another name")
     if name in PHOTOS:
         from repro.data.photos.imagenet import import_photos
 
@@ -114,7 +114,7 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Kn
         if name == cifar10.NAME and origin == "imported":
             difference = first_difference(arrays, official_cifar10())
         npy_store.save(name, arrays, origin, path.resolve().name, folder, replace, difference)
-    return look(name, folder)
+    return dataset_info(name, folder)
 
 
 def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
@@ -125,7 +125,7 @@ def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
     return official, "official pixels"
 
 
-def attestation(known: Known) -> tuple[str, str]:
+def attestation(known: DatasetInfo) -> tuple[str, str]:
     """Return a whole set's digest in words, and what to do so that others can rely on it."""
     expected = expected_of(known.name)
     if expected is None or known.state != "ready" or known.hash is None:
@@ -133,7 +133,7 @@ def attestation(known: Known) -> tuple[str, str]:
     digest = f"{known.name} has the digest {known.hash}"
     entry = expected.attestation(known.hash)
     if entry is not None:
-        return f"{digest}, computed by {entry.by} on {entry.on} from {entry.source}", ""
+        return f"{digest}, computed by {entry.by} on {entry.install} from {entry.source}", ""
     if known.origin != "official archive":
         return digest, ""
     lines = f'[[{known.name}.attested]]\nhash = "{known.hash}"\nby = "…"\non = "…"\nsource = "…"'
@@ -141,12 +141,12 @@ def attestation(known: Known) -> tuple[str, str]:
 
 
 def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, url: str) -> None:
-    there = look(cifar10.NAME, folder, whole=True)
+    there = dataset_info(cifar10.NAME, folder, whole=True)
     if there.state == "ready" and is_official(there.origin):
         return
     if there.state != "missing" and not replace:
-        problem = there.problem or f"the data set {shown(there.name)} in {shown(there.where, 300)} is {there.origin}"
-        raise Lacking(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
+        problem = there.problem or f"the data set {quote(there.name)} in {quote(there.where, 300)} is {there.origin}"
+        raise EnvironmentProblem(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
     path = cifar10.partial_path(folder, url)
     cifar10.download(path, url, progress)
     try:
@@ -161,31 +161,33 @@ def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
     try:
         arrays, origin = _recognised(read_images(path))
     except UserError as error:
-        raise Lacking(f"what came from {shown(url, 300)} cannot be read: {error.problem}", hint) from None
+        raise EnvironmentProblem(f"what came from {quote(url, 300)} cannot be read: {error.problem}", hint) from None
     if not is_official(origin):
         difference = first_difference(arrays, official_cifar10())
-        raise Lacking(f"what came from {shown(url, 300)} is not the official CIFAR-10: {difference}", hint)
+        raise EnvironmentProblem(f"what came from {quote(url, 300)} is not the official CIFAR-10: {difference}", hint)
     npy_store.save(cifar10.NAME, arrays, origin, cifar10.file_name(url), folder, replace)
 
 
 def _not_downloaded(name: str, hint: str) -> UserError:
     if name == "imagenet":
-        return Lacking("ImageNet is not downloaded: its licence is between you and image-net.org", _how_to_get(name))
-    return UserError(f"no data set {shown(name)} to prepare", hint or _how_to_get(name))
+        return EnvironmentProblem(
+            "ImageNet is not downloaded: its licence is between you and image-net.org", _how_to_get(name)
+        )
+    return UserError(f"no data set {quote(name)} to prepare", hint or _how_to_get(name))
 
 
 def _how_to_get(name: str) -> str:
-    if name in DRAWN:
+    if name in GENERATED:
         return "nothing to do"
     prepared = "`repro data prepare cifar10`, or " if name == cifar10.NAME else ""
     return f"{prepared}`repro data import {name} PATH`"
 
 
-def _images(manifest: npy_store.Manifest, name: str, where: str) -> Known:
+def _images(manifest: npy_store.Manifest, name: str, where: str) -> DatasetInfo:
     counts = len(manifest.classes), manifest.train_images, manifest.test_images
-    return Known(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference)
+    return DatasetInfo(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference)
 
 
-def _photos(about: About, name: str, where: str) -> Known:
+def _photos(about: About, name: str, where: str) -> DatasetInfo:
     counts = len(about.classes), about.train_images, about.val_images
-    return Known(name, "ready", where, about.origin, *counts, about.split, about.hash)
+    return DatasetInfo(name, "ready", where, about.origin, *counts, about.split, about.hash)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Draw(IntEnum):
+class RandomDraws(IntEnum):
     """What bits are drawn for; no two purposes share any."""
 
     EPOCH = 0
@@ -25,26 +25,26 @@ class Draw(IntEnum):
     MOVES = 5
 
 
-def bits(seed: int, purpose: Draw, index: int, count: int) -> NDArray[np.uint64]:
+def random_bits(seed: int, purpose: RandomDraws, index: int, count: int) -> NDArray[np.uint64]:
     """`count` random 64-bit integers, a function of the arguments."""
     key = np.array([seed, 0], dtype=np.uint64)
     counter = np.array([0, index, purpose, 0], dtype=np.uint64)  # the low word counts the bits themselves
     return np.random.Philox(key=key, counter=counter).random_raw(count)
 
 
-def permutation(seed: int, purpose: Draw, images: int, index: int) -> NDArray[np.int64]:
+def permutation(seed: int, purpose: RandomDraws, images: int, index: int) -> NDArray[np.int64]:
     """A random order of that many images."""
-    return np.argsort(bits(seed, purpose, index, images), kind="stable")
+    return np.argsort(random_bits(seed, purpose, index, images), kind="stable")
 
 
 def batch_indices(seed: int, images: int, batch: int, start: int, stop: int) -> Iterator[NDArray[np.int64]]:
     """The images of iterations start … stop-1: positions i·batch … (i+1)·batch of epoch after epoch, end to end."""
-    order = lru_cache(maxsize=2)(partial(permutation, seed, Draw.EPOCH, images))
+    order = lru_cache(maxsize=2)(partial(permutation, seed, RandomDraws.EPOCH, images))
     for iteration in range(start, stop):
         epochs, places = np.divmod(np.arange(iteration * batch, (iteration + 1) * batch), images)
         yield np.concatenate([order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)])
 
 
-def share(count: int, rank: int, processes: int) -> slice:
+def shard(count: int, rank: int, processes: int) -> slice:
     """This process's part of `count` things: contiguous, and with the other ranks' parts the whole."""
     return slice(rank * count // processes, (rank + 1) * count // processes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 # More of these would be a slip of the pen, fill any memory, or never end. The paper's largest are in parentheses.
 LARGEST_BATCH = 65_536  # (256)
@@ -17,14 +17,14 @@ MOST_DROPS = 100  # (3)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def checked_name(name: str, what: str) -> str:
+def check_name(name: str, what: str) -> str:
     """The name, if it is one that may become part of a file name or a job name."""
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
-        raise UserError(f"{shown(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -")
+        raise UserError(f"{quote(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -")
     return name
 
 
-def at_most(largest: int, what: str, value: int) -> None:
+def check_at_most(largest: int, what: str, value: int) -> None:
     if value > largest:
         said = what if " " in what else f"`{what}`"
-        raise UserError(f"{said} is {shown(value)}", f"it may be {largest:,} at most")
+        raise UserError(f"{said} is {quote(value)}", f"it may be {largest:,} at most")

@@ -163,7 +163,7 @@ class Panel:
     test_metric: str = "test_error"  # of the curves; `measured_by` says what it is in the final record
 
 
-def measured_by(row: Row) -> tuple[str, str]:
+def metrics_of_row(row: Row) -> tuple[str, str]:
     """The metrics of a final record that a figure's numbers are of: ImageNet's test error goes by its crops there."""
     imagenet = row.runs is not None and row.runs.run.net.family == "imagenet"
     return "center_top1" if imagenet else "test_error", "train_error"
@@ -248,7 +248,7 @@ class Variant:
         return replace(changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}"))
 
 
-def varied(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
+def with_variants(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
     """The run in these readings, changed as the scale does. One that changes nothing there leaves the run its name, and
     so its id: equal training is one run."""
     for variant in variants:
@@ -271,7 +271,7 @@ class Reading:
 T = TypeVar("T")
 
 
-def at(experiment: T, scale: Scale, seeds: int | None = None) -> T:
+def at_scale(experiment: T, scale: Scale, seeds: int | None = None) -> T:
     """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows).
 
     An ensemble keeps its members, however many seeds are asked for: of other nets it would be another number.

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from repro.definition.bounds import LARGEST_DEPTH, MOST_CLASSES, at_most
-from repro.errors import UserError, shown
+from repro.definition.bounds import LARGEST_DEPTH, MOST_CLASSES, check_at_most
+from repro.errors import UserError, quote
 
 Family = Literal["cifar", "imagenet"]
 Shortcut = Literal["A", "B", "C"]
@@ -42,29 +42,29 @@ class Net:
         if self.family == "cifar" and (self.depth < 8 or self.depth % 6 != 2):
             below = min(max(8, self.depth - (self.depth - 2) % 6), LARGEST_DEPTH - 6)
             raise UserError(
-                f"no CIFAR net has depth {shown(self.depth)}: depths are 6n+2",
+                f"no CIFAR net has depth {quote(self.depth)}: depths are 6n+2",
                 f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and 1202",
             )
         if self.family == "cifar":
-            at_most(LARGEST_DEPTH, "net.depth", self.depth)
+            check_at_most(LARGEST_DEPTH, "net.depth", self.depth)
         if self.family == "imagenet" and self.depth not in IMAGENET_BLOCKS:
             raise UserError(
-                f"no ImageNet net has depth {shown(self.depth)}",
+                f"no ImageNet net has depth {quote(self.depth)}",
                 "the paper's Table 1 has " + ", ".join(map(str, IMAGENET_BLOCKS)),
             )
         if (self.kind == "plain") != (self.shortcut is None):
             raise UserError(
-                f"a {self.kind} cannot have shortcut {shown(self.shortcut)}",
+                f"a {self.kind} cannot have shortcut {quote(self.shortcut)}",
                 "a plain net has none; a resnet has A, B or C",
             )
         if (self.stride_in is not None) != self.bottleneck or (self.zeros is not None) != (self.shortcut == "A"):
             raise UserError(
-                f"`stride_in` and `zeros` do not fit {shown(self.name)}",
+                f"`stride_in` and `zeros` do not fit {quote(self.name)}",
                 "`stride_in` belongs to nets of bottlenecks, `zeros` to shortcut A",
             )
         if self.classes < 2:
-            raise UserError(f"a net cannot tell {shown(self.classes)} classes apart", "`classes` is 2 or more")
-        at_most(MOST_CLASSES, "net.classes", self.classes)
+            raise UserError(f"a net cannot tell {quote(self.classes)} classes apart", "`classes` is 2 or more")
+        check_at_most(MOST_CLASSES, "net.classes", self.classes)
 
     @property
     def bottleneck(self) -> bool:
@@ -102,14 +102,14 @@ def _net(family: Family, kind: Literal["plain", "resnet"], depth: int, **choices
     return Net(family, kind, depth, **usual | choices)
 
 
-def named(name: str, family: Family | None = None) -> Net:
+def net_named(name: str, family: Family | None = None) -> Net:
     """The net that people call so. Without a family, the depths of Table 1 are ImageNet's and all others CIFAR's.
 
     What the name does not say is as in the paper: shortcut A on CIFAR, B for bottlenecks (Table 3).
     """
     found = _NET.fullmatch(name)
     if not found:
-        raise UserError(f"{shown(name)} is not the name of a net", "for example resnet-34-b, plain-18 or resnet-20")
+        raise UserError(f"{quote(name)} is not the name of a net", "for example resnet-34-b, plain-18 or resnet-20")
     depth, letter = int(found[2]), (found[3] or "").upper() or None
     family = family or ("imagenet" if depth in IMAGENET_BLOCKS else "cifar")
     if found[1].lower() == "plain":
@@ -119,5 +119,5 @@ def named(name: str, family: Family | None = None) -> Net:
         if family == "imagenet" and not (letter or net.bottleneck):
             others = f"resnet-{depth}-a, resnet-{depth}-b or resnet-{depth}-c"
             hint = f"{others}; torchvision's weights are of resnet-{depth}-b"
-            raise UserError(f"{shown(name)} does not say its shortcut", hint)
+            raise UserError(f"{quote(name)} does not say its shortcut", hint)
     return replace(net, stride_in="3x3") if found[4] else net

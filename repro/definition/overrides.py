@@ -16,17 +16,17 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from repro.definition.bounds import LARGEST_COUNT
 from repro.definition.net import BOTTLENECK_FROM
 from repro.definition.recipe import Recipe
-from repro.definition.run import Run, definition, from_definition
-from repro.errors import UserError, did_you_mean, shown
+from repro.definition.run import Run, from_definition, to_definition
+from repro.errors import UserError, did_you_mean, quote
 
-NOT_SETTINGS = {
+NOT_OVERRIDABLE = {
     "seed": "use `--seeds`",
     "scale": "use `--scale`",
     "recipe.name": "a changed recipe is named by itself",
     "net.family": "choose another experiment: its data and recipe belong to its family of nets",
 }
 
-CALLED = {  # what other people call our fields
+SHORT_NAMES = {  # what other people call our fields
     **dict.fromkeys(("lr", "learning_rate", "lr0", "base_lr"), "rate"),
     **dict.fromkeys(("wd", "weight_decay", "l2"), "decay"),
     **dict.fromkeys(("bs", "batch_size", "batchsize"), "batch"),
@@ -39,9 +39,9 @@ CALLED = {  # what other people call our fields
 PYTHONS = {"None": "null", "True": "true", "False": "false", "none": "null"}  # JSON writes them otherwise
 
 
-def with_settings(run: Run, settings: Iterable[str]) -> Run:
+def with_overrides(run: Run, settings: Iterable[str]) -> Run:
     """The run with each `KEY=VALUE` applied; its recipe's name shows that it was changed."""
-    values = definition(run)
+    values = to_definition(run)
     asked: dict[str, Any] = {}
     for setting in settings:
         path, value = _parsed(setting)
@@ -60,7 +60,7 @@ def with_settings(run: Run, settings: Iterable[str]) -> Run:
 def _parsed(setting: str) -> tuple[str, Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"{shown(setting)} is not a setting", "write KEY=VALUE, for example `rate=0.05`")
+        raise UserError(f"{quote(setting)} is not a setting", "write KEY=VALUE, for example `rate=0.05`")
     path = _path(key.strip())
     return path, _typed(path, text.strip())
 
@@ -70,14 +70,14 @@ def _path(key: str) -> str:
     known = _types()
     ends = [path for path in known if f".{path}".endswith(f".{key}")]
     if not ends:
-        free = [path for path in known if path not in NOT_SETTINGS]
-        if ours := CALLED.get(key.removeprefix("recipe.").lower()):
-            raise UserError(f"there is no setting {shown(key)}", f"did you mean `{ours}`?{_counted(ours)}")
+        free = [path for path in known if path not in NOT_OVERRIDABLE]
+        if ours := SHORT_NAMES.get(key.removeprefix("recipe.").lower()):
+            raise UserError(f"there is no setting {quote(key)}", f"did you mean `{ours}`?{_counted(ours)}")
         near = did_you_mean(key, dict.fromkeys([*free, *(path.split(".")[-1] for path in free)]))
-        raise UserError(f"there is no setting {shown(key)}", near or "there are " + ", ".join(map(shown, free)))
+        raise UserError(f"there is no setting {quote(key)}", near or "there are " + ", ".join(map(quote, free)))
     path = key if key in known else min(ends, key=lambda path: path.count("."))
-    if path in NOT_SETTINGS:
-        raise UserError(f"`{path}` cannot be set", NOT_SETTINGS[path])
+    if path in NOT_OVERRIDABLE:
+        raise UserError(f"`{path}` cannot be set", NOT_OVERRIDABLE[path])
     return path
 
 
@@ -94,7 +94,7 @@ def _typed(path: str, text: str) -> Any:
         return msgspec.to_builtins(msgspec.convert(value, kind, strict=True))
     except msgspec.ValidationError:
         raise UserError(
-            f"`{path}` cannot be {shown(text)}", f"it is {_described(kind)}{_instead(text, kind)}"
+            f"`{path}` cannot be {quote(text)}", f"it is {_described(kind)}{_instead(text, kind)}"
         ) from None
 
 
@@ -107,7 +107,7 @@ def _instead(text: str, kind: Any) -> str:
     """How the same value is written here, where it is written otherwise."""
     others = (PYTHONS.get(text), text.replace(",", "."), _digits(text))
     fit = next((other for other in others if other and other != text and _fits(other, kind)), None)
-    return f": write {shown(fit)}" if fit else ""
+    return f": write {quote(fit)}" if fit else ""
 
 
 def _fits(text: str, kind: Any) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from repro.definition.bounds import LARGEST_BATCH, LARGEST_COUNT, LARGEST_SIDE, MOST_DROPS, at_most, checked_name
-from repro.errors import UserError, shown
+from repro.definition.bounds import LARGEST_BATCH, LARGEST_COUNT, LARGEST_SIDE, MOST_DROPS, check_at_most, check_name
+from repro.errors import UserError, quote
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Warmup:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < float("inf"):
-            raise UserError(f"`warmup.rate` is {shown(self.rate)}", "it must be finite and positive")
+            raise UserError(f"`warmup.rate` is {quote(self.rate)}", "it must be finite and positive")
         measured = self.below is not None and self.window is not None and self.iterations is None
         fixed = self.below is None and self.window is None and self.iterations is not None
         if not (measured or fixed):
@@ -30,11 +30,11 @@ class Warmup:
             )
         if (self.below is not None and not 0 < self.below <= 100) or min(self.window or 1, self.iterations or 1) < 1:
             raise UserError(
-                f"`warmup` is {shown((self.below, self.window, self.iterations))}",
+                f"`warmup` is {quote((self.below, self.window, self.iterations))}",
                 "`below` is a percentage, `window` and `iterations` are 1 or more",
             )
-        at_most(LARGEST_COUNT, "warmup.window", self.window or 0)
-        at_most(LARGEST_COUNT, "warmup.iterations", self.iterations or 0)
+        check_at_most(LARGEST_COUNT, "warmup.window", self.window or 0)
+        check_at_most(LARGEST_COUNT, "warmup.iterations", self.iterations or 0)
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Plateau:
     def __post_init__(self) -> None:
         for what in ("patience", "most"):
             if getattr(self, what) < 1:
-                raise UserError(f"`plateau.{what}` is {shown(getattr(self, what))}", "it must be 1 or more")
+                raise UserError(f"`plateau.{what}` is {quote(getattr(self, what))}", "it must be 1 or more")
         if not 0 <= self.threshold <= 100:
-            raise UserError(f"`plateau.threshold` is {shown(self.threshold)}", "it is a percentage")
-        at_most(LARGEST_COUNT, "plateau.patience", self.patience)
-        at_most(MOST_DROPS, "plateau.most", self.most)
+            raise UserError(f"`plateau.threshold` is {quote(self.threshold)}", "it is a percentage")
+        check_at_most(LARGEST_COUNT, "plateau.patience", self.patience)
+        check_at_most(MOST_DROPS, "plateau.most", self.most)
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ class Input:
         sides = (self.size, low, high, self.test_side or self.size, *(self.test_sides or ()))
         if min(sides) < 1 or not self.size <= low <= high:
             raise UserError(
-                f"`input` cannot cut {shown(self.size)} pixels from sides {shown((low, high))}",
+                f"`input` cannot cut {quote(self.size)} pixels from sides {quote((low, high))}",
                 "`shorter_side` is a rising pair, no smaller than `size`, and every size is 1 or more",
             )
         if (self.pad is not None and self.pad < 0) or not 0 <= (self.colour or 0) < float("inf"):
             raise UserError(
-                f"`input.pad` is {shown(self.pad)} and `input.colour` {shown(self.colour)}",
+                f"`input.pad` is {quote(self.pad)} and `input.colour` {quote(self.colour)}",
                 "neither can be negative or infinite",
             )
-        at_most(LARGEST_SIDE, "a side of `recipe.input`", max(*sides, self.pad or 0))
+        check_at_most(LARGEST_SIDE, "a side of `recipe.input`", max(*sides, self.pad or 0))
 
 
 @dataclass(frozen=True)
@@ -112,28 +112,28 @@ class Recipe:
     plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
 
     def __post_init__(self) -> None:
-        checked_name(self.name, "a recipe")
-        checked_name(self.dataset, "a data set")
+        check_name(self.name, "a recipe")
+        check_name(self.dataset, "a data set")
         for what in ("batch", "iterations", "evaluate_every"):
             if getattr(self, what) < 1:
-                raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be 1 or more")
+                raise UserError(f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be 1 or more")
         for what in ("rate", "momentum", "decay"):
             if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
-                raise UserError(f"`recipe.{what}` is {shown(getattr(self, what))}", "it must be finite and positive")
-        at_most(LARGEST_BATCH, "recipe.batch", self.batch)
+                raise UserError(f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be finite and positive")
+        check_at_most(LARGEST_BATCH, "recipe.batch", self.batch)
         for what in ("iterations", "evaluate_every"):
-            at_most(LARGEST_COUNT, f"recipe.{what}", getattr(self, what))
-        at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
+            check_at_most(LARGEST_COUNT, f"recipe.{what}", getattr(self, what))
+        check_at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
         if list(self.drops) != sorted(set(self.drops)):
-            raise UserError(f"`recipe.drops` is {shown(list(self.drops))}", "list the iterations in rising order")
+            raise UserError(f"`recipe.drops` is {quote(list(self.drops))}", "list the iterations in rising order")
         if self.plateau and self.drops:
             raise UserError(
-                f"`recipe.drops` {shown(list(self.drops))} and `recipe.plateau` both say when the rate drops",
+                f"`recipe.drops` {quote(list(self.drops))} and `recipe.plateau` both say when the rate drops",
                 "set `drops=[]` as well, or `plateau=null`",
             )
         group = self.batch_norm_group
         if group is not None and (group < 2 or self.batch % group):
             raise UserError(
-                f"`recipe.batch_norm_group` {shown(group)} does not divide the batch of {self.batch}",
+                f"`recipe.batch_norm_group` {quote(group)} does not divide the batch of {self.batch}",
                 "choose a divisor of the batch, 2 or more",
             )

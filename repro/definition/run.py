@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Self
 
-from repro.definition.bounds import checked_name
+from repro.definition.bounds import check_name
 from repro.definition.net import Net
 from repro.definition.recipe import Recipe
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 DIGITS = 10  # of a run's digest
 
@@ -33,9 +33,9 @@ class Run:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed {shown(self.seed)} is out of range", "seeds are 0 to 4294967295")
-        checked_name(self.scale, "a scale")
-        checked_name(f"{self._stem}-{'0' * DIGITS}", "a run: the recipe's name is too long")
+            raise UserError(f"seed {quote(self.seed)} is out of range", "seeds are 0 to 4294967295")
+        check_name(self.scale, "a scale")
+        check_name(f"{self._stem}-{'0' * DIGITS}", "a run: the recipe's name is too long")
 
     @property
     def id(self) -> str:
@@ -66,7 +66,7 @@ class Runs:
         return self if seeds is None else replace(self, seeds=seeds)
 
 
-def definition(run: Run) -> dict[str, Any]:
+def to_definition(run: Run) -> dict[str, Any]:
     """The run as plain JSON values. Unset optional fields are left out, so that adding one keeps every old id."""
     return _without_none(asdict(run))
 
@@ -100,7 +100,7 @@ def _strictly(run: Run, values: dict[str, Any]) -> Run:
     unknown = _paths(values) - _paths(asdict(run))
     if unknown:
         raise UserError(
-            f"not the definition of a run: unknown {', '.join(shown(path) for path in sorted(unknown))}",
+            f"not the definition of a run: unknown {', '.join(quote(path) for path in sorted(unknown))}",
             "it was written by a newer version; update this one",
         )
     return run

@@ -14,7 +14,7 @@ from repro.evaluation.crops import center, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.nets import ConvNet
 from repro.storage.paths import Folder
-from repro.storage.predictions import ENSEMBLED, Scores, save, top_errors
+from repro.storage.predictions import IN_ENSEMBLES, Scores, save, top_errors
 
 WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
 
@@ -25,7 +25,7 @@ def measure(
     """Both errors in percent by each way of testing; the predictions go to the run's folder, if they may."""
     measured = {way: scores_of(net, source, way) for way in WAYS}
     if distributed.rank() == 0:
-        save(folder.predictions, source.hash, measured, ENSEMBLED, may_publish)
+        save(folder.predictions, source.hash, measured, IN_ENSEMBLES, may_publish)
     return errors(measured)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from repro.data.source import Source
-from repro.evaluation.crops import collected, evaluating, softmax
+from repro.evaluation.crops import evaluating, gather_scores, softmax
 from repro.nets import ConvNet
 from repro.storage.predictions import Scores
 
 
-def single(net: ConvNet, source: Source) -> Scores:
+def single_view_scores(net: ConvNet, source: Source) -> Scores:
     """The scores of every test image as it is."""
     parts, count = [], 0
     with evaluating(net):
@@ -16,4 +16,4 @@ def single(net: ConvNet, source: Source) -> Scores:
             places = list(range(count, count + len(labels)))
             parts.append((places, labels.tolist(), softmax(net(images))))
             count += len(labels)
-    return collected(parts, source.classes)
+    return gather_scores(parts, source.classes)

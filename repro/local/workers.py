@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repro.definition.run import Run, definition
-from repro.storage.atomic import create, read_json, to_json
+from repro.definition.run import Run, to_definition
+from repro.storage.atomic import create_exclusive, read_json, to_json
 from repro.storage.paths import ROOT, Places
 
 KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
@@ -31,7 +31,7 @@ KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again:
 
 
 @dataclass
-class Slots:
+class WorkerPool:
     """Worker processes on this machine, `jobs` at once; `threads` for each."""
 
     places: Places
@@ -48,7 +48,7 @@ class Slots:
     def train(self, runs: Sequence[Run], look: Callable[[list[str]], None]) -> Iterator[dict[str, Any]]:
         """Train the runs, yielding how each ended. `look` is called about twice a second with the runs at work."""
         for run in runs:
-            declare(run, self.places)
+            write_definition(run, self.places)
             self._waiting.put(run.id)
         minders = [threading.Thread(target=self._mind, daemon=True) for _ in range(min(self.jobs, len(runs)))]
         for minder in minders:
@@ -124,17 +124,17 @@ class Slots:
         return worker
 
 
-def declare(run: Run, places: Places) -> None:
+def write_definition(run: Run, places: Places) -> None:
     """Write the run's definition into its folder, unless it is there."""
-    create(places.run(run.id).definition, to_json(definition(run)))
+    create_exclusive(places.run(run.id).definition, to_json(to_definition(run)))
 
 
-def lacking(runs: Sequence[Run], places: Places) -> list[Run]:
+def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     """The runs that are neither done here nor published."""
     return [run for run in runs if not places.finished(run.id)]
 
 
-def progress_of(run_id: str, places: Places) -> dict[str, Any]:
+def read_progress(run_id: str, places: Places) -> dict[str, Any]:
     """Where a run says it is; empty before its first word."""
     found: dict[str, Any] = read_json(places.run(run_id).progress) or {}
     return found

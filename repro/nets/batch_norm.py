@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 from repro.nets import exact_batch_norm
 
 
@@ -29,7 +29,7 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        short = exact_batch_norm.applies(x)
+        short = exact_batch_norm.can_normalise(x)
         if not short and self.learning and (self.group is None or len(x) == self.group):
             return super().forward(x)
         normalise = self._by_short_sums if short else self._by_torch
@@ -39,7 +39,7 @@ class BatchNorm(nn.BatchNorm2d):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _by_short_sums(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return exact_batch_norm.normalised(x, self.weight, self.bias, self.eps)
+        return exact_batch_norm.normalise(x, self.weight, self.bias, self.eps)
 
     def _by_torch(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # At momentum 1 batch_norm leaves a batch's own mean and unbiased variance in its running statistics.
@@ -52,7 +52,7 @@ class BatchNorm(nn.BatchNorm2d):
             return (x,)
         if len(x) % self.group:
             raise UserError(
-                f"a batch of {shown(len(x))} images does not split into batch-norm groups of {shown(self.group)}",
+                f"a batch of {quote(len(x))} images does not split into batch-norm groups of {quote(self.group)}",
                 "choose a batch per process that is a multiple of `recipe.batch_norm_group`",
             )
         return x.split(self.group)
@@ -65,7 +65,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 @contextmanager
-def looking_only(modules: Iterable[nn.Module]) -> Iterator[None]:
+def frozen_statistics(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Within it, the batch norms of these modules normalise but leave their running statistics alone."""
     norms = [part for module in modules for part in module.modules() if isinstance(part, BatchNorm)]
     for norm in norms:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from repro.definition.net import Net
-from repro.nets.batch_norm import looking_only
+from repro.nets.batch_norm import frozen_statistics
 from repro.nets.blocks import Basic, Bottleneck, Norm, Projection, Stem, ZeroPadded
 
 
@@ -46,7 +46,7 @@ def _recomputed(blocks: list[nn.Module], x: Tensor) -> Tensor:
         return x
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), looking_only(blocks)
+        return nullcontext(), frozen_statistics(blocks)
 
     return checkpoint(segment, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 

@@ -20,17 +20,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 ROW = 1024  # numbers in a long row, if the map's size allows
-ENOUGH = 8192  # terms that torch may sum naively: no ReLU turns for it
+MIN_ROWS = 8192  # terms that torch may sum naively: no ReLU turns for it
 
 
-def applies(x: Tensor) -> bool:
+def can_normalise(x: Tensor) -> bool:
     """Whether this map is one that torch would sum naively, and is too large for that."""
     naive = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
-    return known and naive and x.numel() > ENOUGH * x.shape[1]
+    return known and naive and x.numel() > MIN_ROWS * x.shape[1]
 
 
-def normalised(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """The map normalised by its own statistics; its mean and its unbiased variance, a number a channel."""
     output: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, weight, bias, eps)
     return output

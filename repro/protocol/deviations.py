@@ -55,12 +55,12 @@ def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departu
     return (*found, *_of_data(run, data or {}))
 
 
-def ledger(runs: Iterable[Run]) -> dict[Departure, tuple[str, ...]]:
+def departures_by_net(runs: Iterable[Run]) -> dict[Departure, tuple[str, ...]]:
     """Every departure of some runs, seeds aside, with the nets it concerns."""
-    return concerned({run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)})
+    return group_by_departure({run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)})
 
 
-def concerned(found: Mapping[Run, Iterable[Departure]]) -> dict[Departure, tuple[str, ...]]:
+def group_by_departure(found: Mapping[Run, Iterable[Departure]]) -> dict[Departure, tuple[str, ...]]:
     """The nets that each departure concerns; where a net has several recipes, and not all depart, with the recipe."""
     recipes: dict[str, set[str]] = {}
     by_departure: dict[Departure, dict[str, dict[str, None]]] = {}
@@ -78,7 +78,7 @@ def concerned(found: Mapping[Run, Iterable[Departure]]) -> dict[Departure, tuple
     }
 
 
-def listed(found: Mapping[Departure, Iterable[str]]) -> list[str]:
+def departure_lines(found: Mapping[Departure, Iterable[str]]) -> list[str]:
     """A line for each departure, with the nets it concerns where it does not concern all."""
     every = {net.split(" ")[0] for nets in found.values() for net in nets}
     return [
@@ -102,21 +102,21 @@ def as_printed(net: Net, scale: Scale | None = None) -> Run:
     return _at(scale, Run(plain, recipe))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of a recipe as a person writes it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return "none" if not value else ", ".join(map(shown, value))
+        return "none" if not value else ", ".join(map(format_value, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {shown(item)}" for key, item in value.items() if item is not None)
+        return ", ".join(f"{key} {format_value(item)}" for key, item in value.items() if item is not None)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _said(field: str, value: Any) -> str:
-    return "the whole batch" if (field, value) == ("recipe.batch_norm_group", None) else shown(value)
+    return "the whole batch" if (field, value) == ("recipe.batch_norm_group", None) else format_value(value)
 
 
 def _at(scale: Scale | None, run: Run) -> Run:

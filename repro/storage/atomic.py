@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 
-def write_whole(
+def write_atomic(
     path: Path, content: bytes, may_publish: Callable[[], None] = lambda: None, keeping: Path | None = None
 ) -> None:
     """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder.
@@ -28,7 +28,7 @@ def write_whole(
     `may_publish` is asked just before the rename, and raises if it may not be. What was there before lives on under the
     name `keeping`, so that there is a whole file under one of the two names at any moment, and under `path` as well.
     """
-    with writing(path, len(content)), _temporary(path, content) as new:
+    with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         old = f"{new[:-4]}.old.tmp"
         try:
             if keeping is not None:
@@ -48,12 +48,12 @@ def write_whole(
                     os.unlink(old)  # noqa: PTH108 – a rename onto another name of the same file leaves it
 
 
-def create(path: Path, content: bytes) -> bool:
+def create_exclusive(path: Path, content: bytes) -> bool:
     """Create the file with this content, or answer False because it is there: whole, and exactly one creator wins.
 
     The content is written under a temporary name and linked to the real one, so no reader ever sees a part of it.
     """
-    with writing(path, len(content)), _temporary(path, content) as new:
+    with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         try:
             os.link(new, path)
         except FileExistsError:
@@ -67,7 +67,7 @@ def create(path: Path, content: bytes) -> bool:
         return True
 
 
-def append(handle: int, content: bytes) -> None:
+def write_all(handle: int, content: bytes) -> None:
     """Write all of it; the system may take a part at a time."""
     while content:
         content = content[os.write(handle, content) :]
@@ -80,29 +80,29 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)  # noqa: PTH102
-        share(path)
+        allow_group(path)
     sync_folder(path.parent)
 
 
-def share(path: Path) -> None:
+def allow_group(path: Path) -> None:
     """Let our group into this folder, if it may read what we write; one that hands on its group still does."""
-    if for_the_group():
+    if group_may_read():
         os.chmod(path, 0o750 | (os.stat(path).st_mode & stat.S_ISGID))  # noqa: PTH101, PTH116
 
 
-def for_the_group() -> bool:
+def group_may_read() -> bool:
     """Whether our group may read what we write; else nobody but us."""
     return os.environ.get("REPRO_GROUP_READABLE") == "1"
 
 
 def file_mode() -> int:
     """What a new file's mode is, where the umask does not take more away."""
-    return 0o640 if for_the_group() else 0o600
+    return 0o640 if group_may_read() else 0o600
 
 
-def keep_private() -> None:
+def set_private_umask() -> None:
     """Have whatever this process makes, and those it starts, be as private as what is written here."""
-    os.umask(0o027 if for_the_group() else 0o077)
+    os.umask(0o027 if group_may_read() else 0o077)
 
 
 def sync_folder(path: Path) -> None:
@@ -118,7 +118,7 @@ def sync_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path, size: int = 0) -> Iterator[None]:
+def write_errors_explained(path: Path, size: int = 0) -> Iterator[None]:
     """Inside, what the system refuses becomes an error that a user can read."""
     try:
         yield
@@ -127,25 +127,27 @@ def writing(path: Path, size: int = 0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def disk_errors_explained(path: Path) -> Iterator[None]:
     """The same for whatever else the system refuses while something is done with `path`."""
     try:
         yield
     except OSError as error:
-        where = shown(error.filename or path, 300)
+        where = quote(error.filename or path, 300)
         hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
-        raise Lacking(f"cannot go on because of {where}: {_reason(error)}", hint) from error
+        raise EnvironmentProblem(f"cannot go on because of {where}: {_reason(error)}", hint) from error
 
 
 def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
     """What to tell the user when the disk says no."""
     megabytes = f" ({size / 1e6:.1f} MB)" if size > 50_000 else ""
     hint = f"{_ADVICE.get(error.errno or 0, _OTHERWISE)}; what was saved before is intact"
-    return Lacking(f"cannot write {shown(path, 300)}{megabytes}: {_reason(error)}", hint)
+    return EnvironmentProblem(f"cannot write {quote(path, 300)}{megabytes}: {_reason(error)}", hint)
 
 
 def cannot_read(path: Path, error: OSError) -> UserError:
-    return Lacking(f"cannot read {shown(path, 300)}: {_reason(error)}", _ADVICE.get(error.errno or 0, _OTHERWISE))
+    return EnvironmentProblem(
+        f"cannot read {quote(path, 300)}: {_reason(error)}", _ADVICE.get(error.errno or 0, _OTHERWISE)
+    )
 
 
 _SPACE = "free some space, or choose another folder with `REPRO_RESULTS`"
@@ -174,7 +176,7 @@ def read_json(path: Path) -> Any:
         raise cannot_read(path, error) from None
     except ValueError as error:
         raise UserError(
-            f"cannot read {shown(path, 300)}: {error}", "the file is damaged; remove it or restore it"
+            f"cannot read {quote(path, 300)}: {error}", "the file is damaged; remove it or restore it"
         ) from None
 
 
@@ -185,9 +187,9 @@ def _temporary(path: Path, content: bytes) -> Iterator[str]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         try:
-            if for_the_group():
+            if group_may_read():
                 os.fchmod(handle, 0o640)
-            append(handle, content)
+            write_all(handle, content)
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro.errors import Lacking, UserError
-from repro.storage.atomic import cannot_write, make_folder, share, sync_folder
+from repro.errors import EnvironmentProblem, UserError
+from repro.storage.atomic import allow_group, cannot_write, make_folder, sync_folder
 
-TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
+NAME_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def new_folder(place: Path) -> Iterator[Path]:
     try:
         make_folder(place.parent)
         temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))  # mode 0700
-        share(temporary)
+        allow_group(temporary)
     except OSError as error:
         raise _no_room(place.parent, error) from error
     try:
@@ -36,13 +36,13 @@ def new_folder(place: Path) -> Iterator[Path]:
                 place.parent.rmdir()
 
 
-def renamed(temporary: Path, place: Path) -> bool:
+def rename_if_free(temporary: Path, place: Path) -> bool:
     """Rename, or answer False because something is there: a folder never replaces one that has files."""
     sync_folder(temporary)
     try:
         temporary.rename(place)
     except OSError as error:
-        if error.errno in TAKEN:
+        if error.errno in NAME_TAKEN:
             return False
         raise
     sync_folder(place.parent)
@@ -59,4 +59,4 @@ def move_away(place: Path) -> None:
 
 def _no_room(folder: Path, error: OSError) -> UserError:
     problem = cannot_write(folder, error)
-    return Lacking(problem.problem, "free some space, or choose another folder with `REPRO_DATA`")
+    return EnvironmentProblem(problem.problem, "free some space, or choose another folder with `REPRO_DATA`")

@@ -19,11 +19,11 @@ _MARK = b',"digest":"'
 
 def encode(row: dict[str, Any]) -> bytes:
     """The row as one line, newline included."""
-    body = json.dumps(flagged(row), sort_keys=True, separators=(",", ":")).encode()
+    body = json.dumps(mark_not_finite(row), sort_keys=True, separators=(",", ":")).encode()
     return body[:-1] + _MARK + _digest(body) + b'"}\n'
 
 
-def flagged(values: dict[str, Any]) -> dict[str, Any]:
+def mark_not_finite(values: dict[str, Any]) -> dict[str, Any]:
     """The values with null for NaN and infinity, and `flags` that say which it was."""
     bad = {key: _sign(value) for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
     return {key: None if key in bad else value for key, value in values.items()} | ({"flags": bad} if bad else {})
@@ -41,7 +41,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
     return row
 
 
-def whole(content: bytes) -> tuple[list[dict[str, Any]], int]:
+def read_valid_prefix(content: bytes) -> tuple[list[dict[str, Any]], int]:
     """The rows up to the first line that is not whole, and how many bytes they take."""
     rows: list[dict[str, Any]] = []
     size = 0

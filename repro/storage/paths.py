@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro.definition.bounds import checked_name
+from repro.definition.bounds import check_name
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ class Places:
         return self.results / "report.html"
 
     def run(self, run_id: str) -> Folder:
-        return Folder(self.runs / checked_name(run_id, "a run"))
+        return Folder(self.runs / check_name(run_id, "a run"))
 
     def finished(self, run_id: str) -> bool:
         """Whether the run is done here, or published."""

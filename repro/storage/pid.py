@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def born(pid: int) -> str | None:
+def started_at(pid: int) -> str | None:
     """When a process of this machine began, in ticks since boot; None if there is none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.errors import Lacking, RunFailed, UserError, shown
-from repro.storage.atomic import write_whole
+from repro.errors import EnvironmentProblem, RunFailed, UserError, quote
+from repro.storage.atomic import write_atomic
 
 BEST = 5
-ENSEMBLED = "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
+IN_ENSEMBLES = "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
 ROWS = 2_000  # sorted at a time, for the memory's sake
 
 
@@ -83,7 +83,7 @@ def save(
     arrays["scores"] = measured[ensembled].scores.astype(np.float16)
     file = BytesIO()
     np.savez_compressed(file, data=np.array(data), **arrays)  # type: ignore[arg-type]
-    write_whole(path, file.getvalue(), may_publish)
+    write_atomic(path, file.getvalue(), may_publish)
 
 
 def load(path: Path) -> Predictions:
@@ -95,9 +95,11 @@ def load(path: Path) -> Predictions:
         labels, scores = arrays["labels"].astype(np.int64), arrays["scores"].astype(np.float32)
         return Predictions(str(arrays["data"]), labels, best, scores)
     except FileNotFoundError:
-        raise Lacking(f"no predictions at {shown(path)}", "runs of ImageNet nets write them when they finish") from None
+        raise EnvironmentProblem(
+            f"no predictions at {quote(path)}", "runs of ImageNet nets write them when they finish"
+        ) from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{shown(path)} cannot be read as predictions: {error}", "let the run finish again") from None
+        raise UserError(f"{quote(path)} cannot be read as predictions: {error}", "let the run finish again") from None
 
 
 def ensemble(files: Iterable[Path]) -> tuple[float, float]:
@@ -112,7 +114,7 @@ def ensemble(files: Iterable[Path]) -> tuple[float, float]:
         if mean is None or first is None:
             mean, first = np.zeros_like(one.scores), one
         if (one.data, one.scores.shape) != (first.data, first.scores.shape):
-            raise UserError(f"{shown(path)} is of other images than the first", "an ensemble needs one data set")
+            raise UserError(f"{quote(path)} is of other images than the first", "an ensemble needs one data set")
         mean += one.scores
         count += 1
     if mean is None or first is None:

@@ -16,22 +16,22 @@ from repro.data import open_source
 from repro.definition.run import Run
 from repro.errors import RunFailed, UserError
 from repro.evaluation import measure
-from repro.evaluation.error import error
-from repro.stop_request import Stop, Stopped
-from repro.storage.atomic import explained, read_json
+from repro.evaluation.error import measure_error
+from repro.stop_request import Stopped, StopRequest
+from repro.storage.atomic import disk_errors_explained, read_json
 from repro.storage.paths import Places
-from repro.training.attempt import Attempt, Bystander
+from repro.training.attempt import Attempt, ReadOnlyAttempt
 from repro.training.interruptible import Interruptible
 from repro.training.machine import Pace, prepare, provenance
-from repro.training.schedule import rate, readable
+from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
-from repro.training.step import Diverged, gradient_norms, stepper
+from repro.training.step import Diverged, gradient_norms, make_step
 
 
 def train(
     run: Run,
     places: Places,
-    stop: Stop | None = None,
+    stop: StopRequest | None = None,
     device: torch.device | None = None,
     measure_again: bool = False,
 ) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def train(
 
     if final := done():
         return final
-    attempt = Attempt.claim(folder, run) if distributed.rank() == 0 else Bystander(folder, run)
+    attempt = Attempt.claim(folder, run) if distributed.rank() == 0 else ReadOnlyAttempt(folder, run)
     try:
-        with explained(folder.path):
-            stop, device = stop or Stop(), prepare(run.recipe, device)
+        with disk_errors_explained(folder.path):
+            stop, device = stop or StopRequest(), prepare(run.recipe, device)
             return done() or _train(run, places, attempt, stop, device)  # an older attempt may just have ended it
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
@@ -62,7 +62,7 @@ def train(
         attempt.close()
 
 
-def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch.device) -> dict[str, Any]:
+def _train(run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device) -> dict[str, Any]:
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
     state = State(run, source, device)
@@ -71,10 +71,10 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
     attempt.progress("running", state.iteration)
 
-    step = stepper(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe)
     batches = source.batches(run.seed, state.iteration, recipe.iterations, distributed.rank(), distributed.count())
     for images, labels in batches:
-        now = rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
+        now = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
         loss, wrong = step(images, labels, now)
         state.saw(loss, wrong, len(labels))
 
@@ -82,7 +82,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
         if state.iteration % recipe.evaluate_every == 0 or at_end:
             row = {"iteration": state.iteration, "rate": readable(now)}
             row |= state.close_window() | gradient_norms(state.net)
-            row |= error(state.net, source.test(rank=distributed.rank(), processes=distributed.count()), "test")
+            row |= measure_error(state.net, source.test(rank=distributed.rank(), processes=distributed.count()), "test")
             state.metrics_size = attempt.record(row)
             state.latest = row
         stopping = distributed.agreed(stop.reason is not None, state.iteration, device)
@@ -109,7 +109,7 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     return attempt.finish(measured)
 
 
-def _stopped(stop: Stop, state: State, attempt: Attempt) -> Stopped:
+def _stopped(stop: StopRequest, state: State, attempt: Attempt) -> Stopped:
     """Say where it was stopped, everything saved."""
     attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
     return Stopped(stop.reason or "another process", state.iteration)

@@ -29,18 +29,18 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
 
 
-def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """One step: (images, labels, rate) → this process's summed loss and its count of wrong answers, on the device.
 
     On one GPU the step is captured, unless `REPRO_CAPTURE` is 0; with several processes it is not.
     """
     on_gpu = next(net.parameters()).device.type == "cuda"
     if on_gpu and distributed.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
-        return Captured(net, optimizer, recipe)
-    return eager(net, optimizer, recipe)
+        return CapturedStep(net, optimizer, recipe)
+    return eager_step(net, optimizer, recipe)
 
 
-def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def eager_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """The step, operation by operation."""
     learn = _learner(net, optimizer, recipe)
 
@@ -69,7 +69,7 @@ def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Call
     return learn
 
 
-class Captured:
+class CapturedStep:
     """The step as one CUDA graph: a small net is bound by the launches of its thousand kernels, a graph is one launch.
 
     Every step is a replay, the first as well, so an interrupted run ends like an unbroken one: what the rehearsals

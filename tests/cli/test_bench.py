@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from repro.bench import suites
-from repro.bench.harness import Way, contest
+from repro.bench.harness import Contender, run_contest
 from repro.cli import main
 from repro.storage.paths import places
 
@@ -17,7 +17,7 @@ def tiny(monkeypatch):
     """A part that really runs a contest, of one contender that has nothing to do."""
 
     def part(quick, say):
-        return [contest("Nothing", "times", [Way("ours", "jobs:ready")], 1, say)]
+        return [run_contest("Nothing", "times", [Contender("ours", "jobs:ready")], 1, say)]
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent / "bench"))
     monkeypatch.setitem(suites.PARTS, "depth", part)

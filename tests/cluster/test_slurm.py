@@ -34,7 +34,7 @@ def test_slurms_words_are_relayed_with_what_to_do(
 ) -> None:
     scontrol(tmp_path, monkeypatch, f"echo 'scontrol: {said}' >&2; exit 1")
     with pytest.raises(UserError) as error:
-        slurm.config()
+        slurm.slurm_config()
     assert error.value.problem == f"`scontrol` says: {said.removeprefix('error: ').removeprefix('fatal: ')}"
     assert advice in error.value.hint
 
@@ -45,11 +45,11 @@ def test_a_scheduler_that_hangs_is_given_up_with_what_it_said_so_far(
     monkeypatch.setattr(slurm, "PATIENCE", 0.5)
     scontrol(tmp_path, monkeypatch, "echo 'unable to status file /etc/slurm/slurm.conf: retrying' >&2; exec sleep 60")
     with pytest.raises(UserError, match=r"has not answered for 0.5 s, and says: unable to status file") as error:
-        slurm.config()
+        slurm.slurm_config()
     assert "SLURM's configuration is not found here" in error.value.hint
     scontrol(tmp_path, monkeypatch, "exec sleep 60")
     with pytest.raises(UserError, match=r"has not answered for 0.5 s$") as error:
-        slurm.config()
+        slurm.slurm_config()
     assert "try again in some minutes" in error.value.hint
 
 
@@ -57,7 +57,7 @@ def test_settings_are_read_by_name_and_the_array_size_has_a_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scontrol(tmp_path, monkeypatch, "echo 'KillWait                = 30 sec'; echo 'MaxArraySize = 501'")
-    assert slurm.config()["KillWait"] == "30 sec"
+    assert slurm.slurm_config()["KillWait"] == "30 sec"
     assert slurm.max_array_size() == 501
     scontrol(tmp_path, monkeypatch, "exit 1")
     assert slurm.max_array_size() == 1001

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.recipes import CIFAR10
-from repro.cost.gpu_hours import gpu_hours, in_words
+from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.net import resnet
 from repro.definition.run import Run
 
@@ -24,7 +24,7 @@ from repro.definition.run import Run
     ],
 )
 def test_a_time_is_said_as_people_say_it(hours: float, words: str) -> None:
-    assert in_words(hours) == words
+    assert format_hours(hours) == words
 
 
 def test_a_deeper_net_costs_more_and_a_shorter_schedule_less() -> None:

@@ -13,7 +13,7 @@ import torch
 
 from experiments.recipes import CIFAR10, IMAGENET
 from repro.cost import memory as estimated
-from repro.cost.memory import MIB, gib, kept, memory
+from repro.cost.memory import MIB, activation_bytes, gib, memory
 from repro.definition.net import Net, plain, resnet
 from repro.definition.recipe import Recipe
 from repro.definition.run import Run
@@ -85,7 +85,7 @@ def test_on_a_gpu_a_run_takes_what_was_estimated_to_15_percent(depth: int) -> No
     ids=lambda each: each.name if isinstance(each, Net) else each.precision,
 )
 def test_what_training_keeps_is_torchs_own_count_to_3_percent(net: Net, recipe: Recipe) -> None:
-    assert 8 * kept(net, recipe) == pytest.approx(_saved(net, recipe, images=8), rel=0.03)
+    assert 8 * activation_bytes(net, recipe) == pytest.approx(_saved(net, recipe, images=8), rel=0.03)
 
 
 def _saved(net: Net, recipe: Recipe, images: int) -> int:
@@ -111,12 +111,12 @@ def _saved(net: Net, recipe: Recipe, images: int) -> int:
 
 
 def test_computing_again_keeps_a_fraction_of_a_deep_net() -> None:
-    assert kept(resnet(1202), CIFAR10) < kept(resnet(110), CIFAR10)
+    assert activation_bytes(resnet(1202), CIFAR10) < activation_bytes(resnet(110), CIFAR10)
 
 
 def test_processes_share_a_batch_and_each_has_its_own_weights() -> None:
     one, four = (memory(Run(resnet(110), CIFAR10), True, count).gpu for count in (1, 4))
-    assert one - four == pytest.approx(96 * kept(resnet(110), CIFAR10))
+    assert one - four == pytest.approx(96 * activation_bytes(resnet(110), CIFAR10))
 
 
 def test_a_size_is_said_in_gib() -> None:

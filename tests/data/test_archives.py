@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from repro.data.archives import members
-from repro.errors import Lacking, UserError
+from repro.data.archives import read_members
+from repro.errors import EnvironmentProblem, UserError
 from tests.data.small.small_sets import tar, unpacked, zipped
 
 FILES = {"a/one.txt": b"1", "b/two.txt": b"22"}
 
 
 def read(path: Path, largest: int = 100) -> dict[str, bytes]:
-    return {str(name): content for name, content in members(path, largest)}
+    return {str(name): content for name, content in read_members(path, largest)}
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
@@ -89,7 +89,7 @@ def test_what_is_no_archive_and_what_is_not_there_are_errors(tmp_path: Path) -> 
     with pytest.raises(UserError, match="is not a whole archive") as error:
         read(tmp_path / "notes.txt")
     assert error.value.hint == "copy it again, or make it with tar, tar -z or zip"
-    with pytest.raises(Lacking, match="there is nothing at"):
+    with pytest.raises(EnvironmentProblem, match="there is nothing at"):
         read(tmp_path / "nowhere")
     with pytest.raises(UserError, match="is neither a folder nor a file"):
         read(Path("/dev/zero"))

@@ -6,22 +6,22 @@ import pytest
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
-from repro.cli.options import selected
+from repro.cli.options import select_experiments
 from repro.definition.experiment import (
     Ordering,
     Paper,
     Scale,
     Table,
-    at,
+    at_scale,
     digitised,
     exact,
     groups_of,
     mean,
     quoted,
     runs_of,
-    varied,
+    with_variants,
 )
-from repro.protocol.catalog import NAMES, load, scale, scales, variant
+from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
 
 HALF = Scale("half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10)))
 
@@ -35,14 +35,14 @@ def test_every_kind_of_number_says_what_it_is():
 
 
 def test_a_scale_changes_every_run_and_marks_it():
-    runs = runs_of(at(load("figure6"), HALF))
+    runs = runs_of(at_scale(load_experiment("figure6"), HALF))
     assert {run.scale for run in runs} == {"half"}
     assert {run.recipe.iterations for run in runs} == {10}
     assert {run.seed for run in runs} == {0, 1}
 
 
 def test_a_scale_reaches_the_runs_that_claims_compare():
-    scaled = at(load("figure6"), HALF)
+    scaled = at_scale(load_experiment("figure6"), HALF)
     compared = [
         check.higher_to_lower for claim in scaled.claims for check in claim.checks if isinstance(check, Ordering)
     ]
@@ -61,42 +61,47 @@ def test_a_scale_reaches_the_runs_that_claims_compare():
     ],
 )
 def test_a_variant_makes_another_run_only_where_it_changes_something(name, reading, chosen_scale, other):
-    chosen = scale(chosen_scale)
-    runs = runs_of(at(load(name), chosen))
-    read = runs_of(at(load(name), replace(chosen, change=lambda run: varied(run, [variant(reading)], chosen))))
+    chosen = load_scale(chosen_scale)
+    runs = runs_of(at_scale(load_experiment(name), chosen))
+    read = runs_of(
+        at_scale(
+            load_experiment(name),
+            replace(chosen, change=lambda run: with_variants(run, [load_variant(reading)], chosen)),
+        )
+    )
     assert [one.id != another.id for one, another in zip(runs, read, strict=True)] == [other] * len(runs)
 
 
 def test_scale_paper_changes_nothing():
     for name in NAMES:
-        assert at(load(name), scale("paper")) == load(name)
+        assert at_scale(load_experiment(name), load_scale("paper")) == load_experiment(name)
 
 
 @pytest.mark.parametrize(("seeds", "per_net"), [(None, 2), (1, 1), (7, 7)])
 def test_seeds_asked_for_count_more_than_the_scale(seeds, per_net):
-    assert len(runs_of(at(load("table6"), HALF, seeds))) == 6 * per_net
+    assert len(runs_of(at_scale(load_experiment("table6"), HALF, seeds))) == 6 * per_net
 
 
 def test_a_setting_comes_after_the_scale():
-    usual, asked = (selected(["figure1"], "smoke", settings=settings) for settings in ((), ["iterations=7"]))
+    usual, asked = (select_experiments(["figure1"], "smoke", settings=settings) for settings in ((), ["iterations=7"]))
     assert {run.recipe.iterations for run in runs_of(asked["figure1"])} == {7}
     assert all(run.recipe.iterations > 7 for run in runs_of(usual["figure1"]))
 
 
 def test_a_group_named_twice_is_one_group():
-    groups = list(groups_of(load("figure7")))
+    groups = list(groups_of(load_experiment("figure7")))
     assert len(groups) == len(set(groups)) == 5
 
 
 def test_what_is_counted_or_quoted_needs_no_run():
-    assert runs_of(load("table1")) == ()
-    assert runs_of(load("figure3")) == ()
+    assert runs_of(load_experiment("table1")) == ()
+    assert runs_of(load_experiment("figure3")) == ()
 
 
 @pytest.mark.parametrize("seeds", [None, 1, 7])
 def test_an_ensemble_keeps_its_members_whatever_number_of_seeds_is_asked_for(seeds):
-    for known in scales().values():
-        runs = runs_of(at(load("table5"), known, seeds))
+    for known in all_scales().values():
+        runs = runs_of(at_scale(load_experiment("table5"), known, seeds))
         assert [(run.net.name, run.seed) for run in runs] == [
             ("resnet-34-b", 0),
             ("resnet-34-c", 0),
@@ -109,17 +114,20 @@ def test_an_ensemble_keeps_its_members_whatever_number_of_seeds_is_asked_for(see
 
 
 def test_nets_of_counted_rows_are_left_alone_by_a_scale():
-    table: Table = at(load("table1"), scale("smoke"))
-    assert [row.net for row in table.rows] == [row.net for row in load("table1").rows]
+    table: Table = at_scale(load_experiment("table1"), load_scale("smoke"))
+    assert [row.net for row in table.rows] == [row.net for row in load_experiment("table1").rows]
 
 
-@pytest.mark.parametrize("name", scales())
+@pytest.mark.parametrize("name", all_scales())
 def test_every_run_at_a_scale_is_named_after_it(name):
-    assert all(f".{name}.s" in run.id for run in runs_of(at(load("table3"), scale(name))))
+    assert all(f".{name}.s" in run.id for run in runs_of(at_scale(load_experiment("table3"), load_scale(name))))
 
 
 def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
-    data = {name: {run.recipe.dataset for run in runs_of(at(load("table6"), scale(name)))} for name in scales()}
+    data = {
+        name: {run.recipe.dataset for run in runs_of(at_scale(load_experiment("table6"), load_scale(name)))}
+        for name in all_scales()
+    }
     real = {name: {"cifar10"} for name in ("paper", "tenth", "quick")}
     assert data == real | {"smoke": {"generated"}}
 
@@ -129,19 +137,19 @@ def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
     [(RESNET[110].run, (6_400, (3_200, 4_800), 100)), (IMAGENET_RESNET[34, "A"].run, (55_000, (15_000, 30_000), 500))],
 )
 def test_tenth_changes_the_schedule_and_nothing_else(net, schedule):
-    paper, tenth = net.recipe, scale("tenth")(net).recipe
+    paper, tenth = net.recipe, load_scale("tenth")(net).recipe
     assert (tenth.iterations, tenth.drops, tenth.evaluate_every) == schedule
     names = ("iterations", "drops", "evaluate_every")
     assert replace(tenth, **{name: getattr(paper, name) for name in names}) == paper
     assert tenth.precision == "fp32"
-    assert scale("tenth").seeds == 3
+    assert load_scale("tenth").seeds == 3
 
 
 def test_runs_of_one_net_stay_different_at_every_scale():
-    for name in scales():
+    for name in all_scales():
         for experiment in NAMES:
-            groups = list(groups_of(load(experiment)))
-            assert len({at(group, scale(name)) for group in groups}) == len(groups)
+            groups = list(groups_of(load_experiment(experiment)))
+            assert len({at_scale(group, load_scale(name)) for group in groups}) == len(groups)
 
 
 def test_what_is_chosen_beside_a_scale_names_files_that_any_disk_takes():

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET
 from repro.definition.net import plain, resnet
-from repro.definition.overrides import with_settings
+from repro.definition.overrides import with_overrides
 from repro.definition.recipe import Warmup
 from repro.definition.run import Run
 from repro.errors import UserError
@@ -18,57 +18,57 @@ DEEP = Run(plain(34, "imagenet"), IMAGENET)
 
 def refused(*settings, run=RUN):
     with pytest.raises(UserError) as error:
-        with_settings(run, settings)
+        with_overrides(run, settings)
     return error.value.problem, error.value.hint
 
 
 @pytest.mark.parametrize("key", ["recipe.rate", "rate"])
 def test_a_path_or_its_end_sets_a_field_and_the_recipe_is_renamed(key):
-    assert with_settings(RUN, [f"{key}=0.05"]) == replace(RUN, recipe=replace(CIFAR10, rate=0.05, name="cifar10-set"))
+    assert with_overrides(RUN, [f"{key}=0.05"]) == replace(RUN, recipe=replace(CIFAR10, rate=0.05, name="cifar10-set"))
 
 
 def test_the_field_nearest_the_top_is_meant():
-    changed = with_settings(WARM, ["rate=0.05", "warmup.rate=0.001"]).recipe
+    changed = with_overrides(WARM, ["rate=0.05", "warmup.rate=0.001"]).recipe
     assert (changed.rate, changed.warmup.rate) == (0.05, 0.001)
 
 
 @pytest.mark.parametrize("settings", [[], ["rate=0.1"], ["net.depth=20", "batch = 128"]])
 def test_setting_what_is_there_already_is_the_same_run(settings):
-    assert with_settings(RUN, settings) == RUN
+    assert with_overrides(RUN, settings) == RUN
 
 
 def test_the_suffix_is_given_once():
-    assert with_settings(with_settings(RUN, ["rate=0.05"]), ["batch=64"]).recipe.name == "cifar10-set"
+    assert with_overrides(with_overrides(RUN, ["rate=0.05"]), ["batch=64"]).recipe.name == "cifar10-set"
 
 
 def test_a_whole_number_will_do_for_a_rate_and_is_the_same_run():
-    assert with_settings(RUN, ["rate=1"]).id == with_settings(RUN, ["rate=1.0"]).id
+    assert with_overrides(RUN, ["rate=1"]).id == with_overrides(RUN, ["rate=1.0"]).id
 
 
 def test_values_are_json_or_else_text():
-    changed = with_settings(RUN, ["drops=[10,20]", "flip=false", "decay_on=weights", 'precision="bf16"']).recipe
+    changed = with_overrides(RUN, ["drops=[10,20]", "flip=false", "decay_on=weights", 'precision="bf16"']).recipe
     assert (changed.drops, changed.input.flip) == ((10, 20), False)
     assert (changed.decay_on, changed.precision) == ("weights", "bf16")
 
 
 def test_a_warm_up_can_be_taken_away_or_added():
-    assert with_settings(WARM, ["warmup=null"]).recipe.warmup is None
-    assert with_settings(RUN, ["warmup.iterations=400"]).recipe.warmup == Warmup(iterations=400)
+    assert with_overrides(WARM, ["warmup=null"]).recipe.warmup is None
+    assert with_overrides(RUN, ["warmup.iterations=400"]).recipe.warmup == Warmup(iterations=400)
 
 
 def test_a_net_stays_one_of_the_papers():
-    assert with_settings(RUN, ["depth=44"]).net == resnet(44)
-    assert with_settings(RUN, ["kind=plain"]).net == plain(20)
-    assert with_settings(RUN, ["shortcut=B"]).net == resnet(20, "B")
-    assert with_settings(DEEP, ["kind=resnet"]).net == resnet(34, "A", "imagenet")
-    assert with_settings(DEEP, ["kind=resnet", "depth=50"]).net == resnet(50, "B", "imagenet")
-    assert with_settings(DEEP, ["depth=101"]).net == plain(101, "imagenet")
+    assert with_overrides(RUN, ["depth=44"]).net == resnet(44)
+    assert with_overrides(RUN, ["kind=plain"]).net == plain(20)
+    assert with_overrides(RUN, ["shortcut=B"]).net == resnet(20, "B")
+    assert with_overrides(DEEP, ["kind=resnet"]).net == resnet(34, "A", "imagenet")
+    assert with_overrides(DEEP, ["kind=resnet", "depth=50"]).net == resnet(50, "B", "imagenet")
+    assert with_overrides(DEEP, ["depth=101"]).net == plain(101, "imagenet")
 
 
 def test_a_choice_by_hand_survives_where_it_fits():
     both = Run(resnet(20, zeros="both"), CIFAR10)
-    assert with_settings(both, ["depth=32"]).net == resnet(32, zeros="both")
-    assert with_settings(both, ["shortcut=B", "zeros=null"]).net == resnet(20, "B")
+    assert with_overrides(both, ["depth=32"]).net == resnet(32, zeros="both")
+    assert with_overrides(both, ["shortcut=B", "zeros=null"]).net == resnet(20, "B")
 
 
 def test_what_cannot_go_together_is_refused():
@@ -184,7 +184,7 @@ def test_a_size_that_must_be_a_slip_of_the_pen_is_refused(setting, what, most):
 
 
 def test_a_rate_or_momentum_may_be_absurd_for_the_run_then_diverges_and_its_record_says_so():
-    assert with_settings(RUN, ["rate=1e30", "momentum=5"]).recipe.momentum == 5
+    assert with_overrides(RUN, ["rate=1e30", "momentum=5"]).recipe.momentum == 5
 
 
 def test_absurd_values_are_answered_and_cut():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from repro.definition.net import Net, named, plain, resnet
+from repro.definition.net import Net, net_named, plain, resnet
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
-from repro.definition.run import Run, definition, from_definition
+from repro.definition.run import Run, from_definition, to_definition
 from repro.errors import UserError
 
 names = some.from_regex(r"[a-z][a-z0-9-]{0,9}", fullmatch=True)
@@ -75,7 +75,7 @@ RUN = Run(resnet(20), RECIPE)
 
 @given(runs)
 def test_a_definition_survives_json(run):
-    again = from_definition(json.loads(json.dumps(definition(run), allow_nan=False)))
+    again = from_definition(json.loads(json.dumps(to_definition(run), allow_nan=False)))
     assert again == run
     assert again.id == run.id
 
@@ -132,9 +132,9 @@ def test_changing_the_warm_up_changes_the_id(change):
 
 
 def test_an_unset_field_stays_out_of_the_definition_so_that_adding_one_keeps_old_ids():
-    text = json.dumps(definition(RUN))
+    text = json.dumps(to_definition(RUN))
     assert "null" not in text
-    assert "warmup" not in definition(RUN)["recipe"]
+    assert "warmup" not in to_definition(RUN)["recipe"]
 
 
 def test_an_id_reads_as_net_recipe_scale_and_seed():
@@ -143,7 +143,7 @@ def test_an_id_reads_as_net_recipe_scale_and_seed():
 
 
 def test_an_unknown_key_is_named_by_its_path():
-    values = definition(RUN)
+    values = to_definition(RUN)
     values["recipe"]["input"]["colours"] = 3
     with pytest.raises(UserError) as error:
         from_definition(values)
@@ -152,7 +152,7 @@ def test_an_unknown_key_is_named_by_its_path():
 
 
 def test_a_wrong_type_is_named_by_its_path():
-    values = definition(RUN)
+    values = to_definition(RUN)
     values["recipe"]["rate"] = "fast"
     with pytest.raises(UserError) as error:
         from_definition(values)
@@ -163,7 +163,7 @@ def test_a_wrong_type_is_named_by_its_path():
 
 def test_a_missing_key_is_named():
     with pytest.raises(UserError, match=r"missing required field `recipe`"):
-        from_definition({"net": definition(RUN)["net"]})
+        from_definition({"net": to_definition(RUN)["net"]})
 
 
 def problem_and_hint(make):
@@ -300,14 +300,14 @@ def test_a_batch_that_would_fill_any_memory_is_refused():
     ],
 )
 def test_a_net_is_found_by_the_name_that_people_call_it_by(name, net):
-    assert named(name) == net
+    assert net_named(name) == net
 
 
 @pytest.mark.parametrize(
     "net", [resnet(50), plain(152), resnet(110), plain(34, "imagenet"), resnet(34, "C", "imagenet")]
 )
 def test_with_its_family_every_net_is_found_by_its_own_name(net):
-    assert named(net.name, net.family) == net
+    assert net_named(net.name, net.family) == net
 
 
 @pytest.mark.parametrize(
@@ -322,6 +322,6 @@ def test_with_its_family_every_net_is_found_by_its_own_name(net):
 )
 def test_what_is_no_name_of_a_net_is_refused(name, problem, hint):
     with pytest.raises(UserError) as raised:
-        named(name)
+        net_named(name)
     assert problem in raised.value.problem
     assert hint in raised.value.hint

@@ -18,7 +18,7 @@ from repro.analysis.compare.statistics import equivalence_power, seeds_to_decide
 from repro.cli import cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper
-from repro.protocol.catalog import REPRODUCED, load, scale
+from repro.protocol.catalog import REPRODUCED, load_experiment, load_scale
 from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import FakeSlurm
 from tests.run_folders import finished, places, write_run  # noqa: F401
@@ -106,7 +106,7 @@ def test_the_commands_of_a_document_run_one_after_another(path, finished, tmp_pa
     slurm = FakeSlurm.install(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{slurm.folder}:{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/x")
-    finished(scale("smoke")(PLAIN[20].run), [50.0] * 10, [1.0] * 19, test_error=12.0, train_error=11.0)
+    finished(load_scale("smoke")(PLAIN[20].run), [50.0] * 10, [1.0] * 19, test_error=12.0, train_error=11.0)
     earlier = {small(line) for before in DOCUMENTS[: DOCUMENTS.index(path)] for line in commands(before)}
     for line in dict.fromkeys(line for line in map(small, commands(path)) if line):
         if line.startswith("repro run") and line in earlier:
@@ -166,7 +166,7 @@ def test_what_is_tracked_can_be_written_anew_with_the_page_of_ones_own():
     experiment: dict[str, Any] = {}
     exec(page, experiment)
     write = runpy.run_path(str(Path(__file__).parent / "write.py"))
-    made = {name: write["command_of"](load(name)) for name in REPRODUCED}
+    made = {name: write["command_of"](load_experiment(name)) for name in REPRODUCED}
     assert write["command_of"](experiment["experiment"]) == "table"
     assert all(name.startswith(command) for name, command in made.items())
 
@@ -194,7 +194,7 @@ def cells(heading: str) -> list[list[str]]:
 def test_an_example_has_the_verdict_that_the_page_gives_it(numbers, word, because):
     values = tuple(map(float, numbers.split()))
     planned = 1 if len(values) == 1 else 5
-    found = verdict.verdict(verdict.Ours(values, planned), Paper(8.75), margin=0.5, tolerance=0.35)
+    found = verdict.judge(verdict.OurValues(values, planned), Paper(8.75), margin=0.5, tolerance=0.35)
     assert (found.word, because in found.reasons) == (word, True), found.reasons
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from repro.analysis.runs import run_record
 from repro.analysis.runs.publish import weights_are_whole
 from repro.cli import cli
-from repro.definition.experiment import at, runs_of
+from repro.definition.experiment import at_scale, runs_of
 from repro.protocol import catalog
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Folder, Places, run_folders
@@ -24,16 +24,20 @@ PUBLISHED = [folder.path for folder in run_folders(RESULTS / "published")]
 def published_at(scale: str) -> list[str]:
     """The published runs that the experiments name at a scale; another reading's runs are on no page of theirs."""
     public = {path.name for path in PUBLISHED}
-    experiments = tuple(at(catalog.load(name), catalog.scale(scale)) for name in catalog.REPRODUCED)
+    experiments = tuple(
+        at_scale(catalog.load_experiment(name), catalog.load_scale(scale)) for name in catalog.REPRODUCED
+    )
     return [run.id for run in runs_of(experiments) if run.id in public]
 
 
-SCALES = [name for name in catalog.scales() if published_at(name)]
+SCALES = [name for name in catalog.all_scales() if published_at(name)]
 
 
 def made(folder: Path, kind: str) -> list[tuple[str, str]]:
     """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest where it was made."""
-    scales = {scale: folder if scale == "paper" else folder / scale for scale in catalog.scales() if scale != "smoke"}
+    scales = {
+        scale: folder if scale == "paper" else folder / scale for scale in catalog.all_scales() if scale != "smoke"
+    }
     return [
         (scale, name)
         for scale, place in scales.items()
@@ -98,7 +102,7 @@ def test_two_clones_write_the_same_report_and_it_shows_every_published_run_of_it
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_a_published_run_reads_in_full_and_says_where_it_comes_from(folder: Path) -> None:
     [found] = [each for each in run_folders(folder.parent) if each.path == folder]
-    record = run_record.read(found)
+    record = run_record.read_run(found)
     assert (record["state"], record["problem"], record["id"]) == ("done", None, folder.name)
     about = read_json(found.final)["provenance"]
     assert about["dirty"] is False

@@ -7,7 +7,7 @@ from torch import nn
 from repro.definition.net import resnet
 from repro.errors import UserError
 from repro.nets import build
-from repro.nets.batch_norm import BatchNorm, looking_only
+from repro.nets.batch_norm import BatchNorm, frozen_statistics
 
 torch.set_num_threads(1)
 
@@ -76,7 +76,7 @@ def test_a_batch_that_does_not_split_is_an_error():
 def test_looking_normalises_and_does_not_learn(group):
     norm, x = BatchNorm(3, group), images(8)
     before = {name: value.clone() for name, value in norm.state_dict().items()}
-    with looking_only([norm]):
+    with frozen_statistics([norm]):
         seen = norm(x)
     assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
     assert torch.equal(seen, norm(x))

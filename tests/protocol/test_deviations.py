@@ -12,7 +12,7 @@ from experiments.recipes import SCALES, VARIANTS, WHY
 from repro.definition.net import resnet
 from repro.definition.origin import OFFICIAL
 from repro.definition.run import Run
-from repro.protocol.deviations import COMPLETE, as_printed, departures, ledger
+from repro.protocol.deviations import COMPLETE, as_printed, departures, departures_by_net
 
 RUN = RESNET[20].run
 
@@ -54,7 +54,10 @@ def test_leaving_the_warm_up_out_is_a_departure_with_the_variants_reason():
 
 
 def test_a_net_with_two_recipes_is_named_with_the_one_that_departs():
-    found = {departure.field: nets for departure, nets in ledger((RUN, RESNET[110].run, RESNET_110_COLD.run)).items()}
+    found = {
+        departure.field: nets
+        for departure, nets in departures_by_net((RUN, RESNET[110].run, RESNET_110_COLD.run)).items()
+    }
     assert found["recipe.warmup"] == ("resnet-110 cifar10-warmup-cold",)
     assert found["recipe.batch_norm_group"] == ("resnet-20", "resnet-110")
 
@@ -110,7 +113,7 @@ def test_images_known_by_their_counts_alone_are_a_departure_and_official_pixels_
 
 
 def test_the_seed_does_not_depart_and_the_ledger_names_the_nets():
-    found = ledger([*RESNET[20], *RESNET[56], *VARIANTS["fan-out"](RESNET[56].run).repeated(2)])
+    found = departures_by_net([*RESNET[20], *RESNET[56], *VARIANTS["fan-out"](RESNET[56].run).repeated(2)])
     nets = {departure.field: names for departure, names in found.items()}
     assert nets == {"recipe.batch_norm_group": ("resnet-20", "resnet-56"), "net.init": ("resnet-56 cifar10-fan-out",)}
 

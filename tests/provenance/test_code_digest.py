@@ -13,7 +13,7 @@ import pytest
 
 from experiments.recipes import CIFAR10, IMAGENET
 from repro.definition.net import resnet
-from repro.definition.run import Run, definition
+from repro.definition.run import Run, to_definition
 from repro.protocol import catalog
 from repro.provenance.code_digest import CANNOT_MOVE_A_NUMBER, code_hash, modules
 from repro.storage.paths import ROOT
@@ -146,14 +146,14 @@ print(*sys.modules)
 def loaded_by_training(runs: list[Run]) -> set[str]:
     """The modules of ours that a process has loaded once it has trained these runs."""
     command = [sys.executable, "-c", TRAIN.format(doors=DOORS)]
-    given = json.dumps([definition(run) for run in runs])
+    given = json.dumps([to_definition(run) for run in runs])
     done = subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return {name for name in done.stdout.split() if name.partition(".")[0] == "repro"}
 
 
 def test_every_module_that_training_loads_is_digested_or_listed_with_a_reason() -> None:
-    smoke = catalog.scale("smoke")
+    smoke = catalog.load_scale("smoke")
     runs = [
         smoke(Run(resnet(8), CIFAR10, seed=0)),
         smoke(Run(resnet(18, "B", "imagenet"), IMAGENET, seed=0)),

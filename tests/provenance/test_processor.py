@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.recipes import SCALES
-from repro.cli.options import selected
+from repro.cli.options import select_experiments
 from repro.definition.experiment import runs_of
 from repro.provenance import processor
 from repro.storage.paths import ROOT
@@ -81,7 +81,7 @@ def test_run_says_it_before_it_begins_and_what_it_names_works(slow: None) -> Non
 def test_run_says_nothing_where_a_gpu_trains(slow: None, capsys: pytest.CaptureFixture[str]) -> None:
     from repro.cli.run import say_slow
 
-    runs = [SCALES["quick"](run) for run in runs_of(selected(["table6"], "paper", 1)["table6"])]
+    runs = [SCALES["quick"](run) for run in runs_of(select_experiments(["table6"], "paper", 1)["table6"])]
     say_slow(runs, "cuda")
     assert capsys.readouterr().err == ""
     say_slow(runs, None)
@@ -89,8 +89,8 @@ def test_run_says_nothing_where_a_gpu_trains(slow: None, capsys: pytest.CaptureF
 
 
 def test_runs_in_fp32_have_other_ids() -> None:
-    quick = runs_of(selected(["table6"], "quick", 1)["table6"])
-    in_fp32 = runs_of(selected(["table6"], "quick", 1, (), ["precision=fp32"])["table6"])
+    quick = runs_of(select_experiments(["table6"], "quick", 1)["table6"])
+    in_fp32 = runs_of(select_experiments(["table6"], "quick", 1, (), ["precision=fp32"])["table6"])
     assert {run.recipe.precision for run in in_fp32} == {"fp32"}
     assert not {run.id for run in quick} & {run.id for run in in_fp32}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from repro.storage.atomic import write_whole
+from repro.storage.atomic import write_atomic
 from repro.storage.atomic_folder import new_folder
 from repro.storage.paths import ROOT
 
@@ -103,7 +103,7 @@ def test_a_job_makes_nothing_that_others_may_read(tmp_path):
 def test_new_folders_and_files_are_private_whatever_the_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
-        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+        write_atomic(tmp_path / "new" / "and" / "deeper" / "file", b"")
     finally:
         os.umask(before)
     assert folders(tmp_path / "new") == {0o700}
@@ -115,7 +115,7 @@ def test_our_group_may_read_if_we_say_so(tmp_path, mask, monkeypatch):
     monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
     before = os.umask(mask)
     try:
-        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+        write_atomic(tmp_path / "new" / "and" / "deeper" / "file", b"")
     finally:
         os.umask(before)
     assert folders(tmp_path / "new") == {0o750}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.status.state import states
-from repro.cluster.submit.submission import Wanted, plan, verdicts
+from repro.cluster.status.state import all_states
+from repro.cluster.submit.submission import SubmitOptions, make_plan, slurm_verdicts
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT
@@ -84,8 +84,8 @@ def test_a_bad_partition_fails_at_submission_in_slurms_words(cluster: Cluster) -
 
 
 def test_test_only_relays_slurms_verdict_and_sends_nothing(cluster: Cluster) -> None:
-    planned = plan({"table6": [short_run()]}, cluster.places, cluster.profile, Wanted(), 1001)
-    (said,) = verdicts(planned, cluster.places, cluster.profile)
+    planned = make_plan({"table6": [short_run()]}, cluster.places, cluster.profile, SubmitOptions(), 1001)
+    (said,) = slurm_verdicts(planned, cluster.places, cluster.profile)
     assert "to start at" in said
     assert not cluster.places.results.exists()
 
@@ -96,7 +96,7 @@ def test_a_thousand_runs_are_one_sbatch_and_one_squeue(cluster: Cluster) -> None
     (sent,) = cluster.send(*runs, sbatch={"hold": True}, max_parallel=3)
     sending = time.monotonic() - began
     began = time.monotonic()
-    found = states([cluster.places.run(run.id) for run in runs], cluster.places)
+    found = all_states([cluster.places.run(run.id) for run in runs], cluster.places)
     looking = time.monotonic() - began
     assert len(sent.runs) == 1000
     assert {state.word for state in found} == {"queued"}

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from repro.errors import Lacking, UserError
-from repro.storage.atomic import cannot_read, cannot_write, create, explained, read_json, to_json, write_whole
+from repro.errors import EnvironmentProblem, UserError
+from repro.storage.atomic import (
+    cannot_read,
+    cannot_write,
+    create_exclusive,
+    disk_errors_explained,
+    read_json,
+    to_json,
+    write_atomic,
+)
 
 
 class Refused(Exception):
@@ -21,24 +29,24 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_first_creator_wins_and_the_second_changes_nothing(tmp_path):
-    assert create(tmp_path / "file", b"first")
-    assert not create(tmp_path / "file", b"second")
+    assert create_exclusive(tmp_path / "file", b"first")
+    assert not create_exclusive(tmp_path / "file", b"second")
     assert (tmp_path / "file").read_bytes() == b"first"
     assert names(tmp_path) == ["file"]
 
 
 def test_what_is_replaced_may_be_kept_under_another_name(tmp_path):
     for content in (b"1", b"2", b"3"):
-        write_whole(tmp_path / "new", content, keeping=tmp_path / "old")
+        write_atomic(tmp_path / "new", content, keeping=tmp_path / "old")
     assert (tmp_path / "new").read_bytes() == b"3"
     assert (tmp_path / "old").read_bytes() == b"2"
     assert names(tmp_path) == ["new", "old"]
 
 
 def test_two_names_of_one_file_are_no_obstacle(tmp_path):
-    write_whole(tmp_path / "new", b"1")
+    write_atomic(tmp_path / "new", b"1")
     os.link(tmp_path / "new", tmp_path / "old")  # as a power cut between two renames leaves them
-    write_whole(tmp_path / "new", b"2", keeping=tmp_path / "old")
+    write_atomic(tmp_path / "new", b"2", keeping=tmp_path / "old")
     assert [(tmp_path / name).read_bytes() for name in names(tmp_path)] == [b"2", b"1"]
 
 
@@ -46,9 +54,9 @@ def test_who_may_not_publish_changes_nothing(tmp_path):
     def refuse() -> None:
         raise Refused
 
-    write_whole(tmp_path / "file", b"1")
+    write_atomic(tmp_path / "file", b"1")
     with pytest.raises(Refused):
-        write_whole(tmp_path / "file", b"2", refuse, keeping=tmp_path / "old")
+        write_atomic(tmp_path / "file", b"2", refuse, keeping=tmp_path / "old")
     assert (tmp_path / "file").read_bytes() == b"1"
     assert names(tmp_path) == ["file"]
 
@@ -63,7 +71,7 @@ def test_whose_temporary_was_swept_away_is_asked_again_whether_it_may(tmp_path):
             raise answer
 
     with pytest.raises(Refused):
-        write_whole(tmp_path / "file", b"1", sweep_then_refuse)
+        write_atomic(tmp_path / "file", b"1", sweep_then_refuse)
     assert names(tmp_path) == []
 
 
@@ -91,7 +99,7 @@ def test_what_the_disk_refuses_is_said_with_what_to_do_about_it(code, hint):
 
 def test_anything_else_that_the_system_refuses_is_said_too(tmp_path):
     said = r"cannot go on because of `.*/nothing`: No such file or directory"
-    with pytest.raises(Lacking, match=said), explained(tmp_path):
+    with pytest.raises(EnvironmentProblem, match=said), disk_errors_explained(tmp_path):
         (tmp_path / "nothing").read_bytes()
 
 
@@ -99,7 +107,7 @@ def test_json_that_is_damaged_or_unreadable_is_not_taken_for_absent(tmp_path):
     (tmp_path / "file").write_bytes(b"{")
     with pytest.raises(UserError, match=r"cannot read .*/file`: Expecting"):
         read_json(tmp_path / "file")
-    with pytest.raises(Lacking, match=r"cannot read .*: Is a directory"):
+    with pytest.raises(EnvironmentProblem, match=r"cannot read .*: Is a directory"):
         read_json(tmp_path)
     assert read_json(tmp_path / "nothing") is None
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from repro.analysis.runs import run_record
-from repro.definition.run import definition
+from repro.definition.run import to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder
@@ -35,19 +35,19 @@ TRUE = {row["iteration"]: str(row) for row in ROWS}
 def folder(tmp_path) -> Folder:
     folder = Folder(tmp_path / "run")
     folder.path.mkdir()
-    folder.definition.write_bytes(to_json(definition(small_run())))
+    folder.definition.write_bytes(to_json(to_definition(small_run())))
     return folder
 
 
 def prefix(content: bytes) -> list[str]:
     """What training goes on from."""
-    return [str({name: row[name] for name in ROWS[0]}) for row in metrics_file.whole(content)[0]]
+    return [str({name: row[name] for name in ROWS[0]}) for row in metrics_file.read_valid_prefix(content)[0]]
 
 
 def shown(folder: Folder, content: bytes) -> tuple[list[str], str | None]:
     """What the reading wing shows, and what it says about it."""
     folder.metrics.write_bytes(content)
-    record = run_record.read(folder)
+    record = run_record.read_run(folder)
     assert record["state"] == "unfinished"
     columns = [record[f"curve.{name}"] for name in ROWS[0]]
     return [str(dict(zip(ROWS[0], row, strict=True))) for row in zip(*columns, strict=True)], record["problem"]
@@ -118,7 +118,7 @@ VALUES = some.recursive(
 
 @given(some.dictionaries(some.text().filter(lambda key: key != "flags"), VALUES, max_size=5))
 def test_a_row_is_what_json_makes_of_its_line(row):
-    expected = json.loads(json.dumps(metrics_file.flagged(row), sort_keys=True))
+    expected = json.loads(json.dumps(metrics_file.mark_not_finite(row), sort_keys=True))
     expected |= {key: float(sign) for key, sign in expected.pop("flags", {}).items()}
     found = metrics_file.decode(metrics_file.encode(row))
     assert found is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.errors import Lacking, RunFailed, UserError
+from repro.errors import EnvironmentProblem, RunFailed, UserError
 from repro.storage.predictions import Scores, best_classes, load, save, top_errors
 
 
@@ -67,7 +67,7 @@ def test_the_same_predictions_are_the_same_file(tmp_path: Path) -> None:
 
 
 def test_missing_predictions_are_an_error_that_says_who_writes_them(tmp_path: Path) -> None:
-    with pytest.raises(Lacking, match="no predictions at"):
+    with pytest.raises(EnvironmentProblem, match="no predictions at"):
         load(tmp_path / "predictions.npz")
 
 

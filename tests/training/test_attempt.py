@@ -7,11 +7,11 @@ import shutil
 import pytest
 import torch
 
-from repro.errors import Incomplete, Lacking, RunFailed, UserError
+from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError
 from repro.storage.paths import Folder
-from repro.training import Stop, Stopped, train
+from repro.training import Stopped, StopRequest, train
 from repro.training import checkpoint as checkpoints
-from repro.training.attempt import Attempt, Bystander, Superseded
+from repro.training.attempt import Attempt, ReadOnlyAttempt, Superseded
 from repro.training.machine import Pace
 
 
@@ -20,9 +20,9 @@ def folder(tmp_path) -> Folder:
     return Folder(tmp_path / "run")
 
 
-def asked_at_once() -> Stop:
-    stop = Stop()
-    stop.ask("a test")
+def asked_at_once() -> StopRequest:
+    stop = StopRequest()
+    stop.request("a test")
     return stop
 
 
@@ -97,7 +97,9 @@ def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(fol
     again = Attempt.claim(folder, tiny)
     assert again.load()["iteration"] == 1
     assert "checkpoint.pt` (its `metrics.jsonl` is damaged at byte" in folder.log.read_text()
-    assert checkpoints.find(folder).damaged == ()  # the good one is the newest now, and the next save keeps it
+    assert (
+        checkpoints.find_checkpoint(folder).damaged == ()
+    )  # the good one is the newest now, and the next save keeps it
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
@@ -159,9 +161,9 @@ def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
     from tests.training.tiny import tiny_run
 
     folder = half_trained(tiny, here)
-    assert Bystander(folder, tiny).load()["iteration"] == 1
+    assert ReadOnlyAttempt(folder, tiny).load()["iteration"] == 1
     with pytest.raises(RunFailed, match="a checkpoint of another run"):
-        Bystander(folder, tiny_run(seed=1)).load()
+        ReadOnlyAttempt(folder, tiny_run(seed=1)).load()
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
@@ -249,7 +251,7 @@ def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
     shutil.rmtree(folder.path)
     attempt.say("hello")
     for write in (lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
-        with pytest.raises(Lacking, match=r"cannot write .*/run.*: No such file or directory"):
+        with pytest.raises(EnvironmentProblem, match=r"cannot write .*/run.*: No such file or directory"):
             write()
     assert not list(folder.path.iterdir())
 

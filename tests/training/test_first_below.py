@@ -33,7 +33,7 @@ def expected(run: Run, here: Places) -> int:
     """The same number from the errors of every single iteration."""
     each = replace(run, recipe=replace(run.recipe, evaluate_every=1))
     train(each, here)
-    rows, _ = metrics_file.whole(here.run(each.id).metrics.read_bytes())
+    rows, _ = metrics_file.read_valid_prefix(here.run(each.id).metrics.read_bytes())
     errors = [row["train_error"] for row in rows]
     ends = range(WINDOW, len(errors) + 1)
     return next(end for end in ends if sum(errors[end - WINDOW : end]) / WINDOW < 90)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
-from repro.definition.experiment import Variant, varied
+from repro.definition.experiment import Variant, with_variants
 from repro.definition.net import Net, resnet
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
@@ -109,14 +109,16 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], bytes]:
 
 def changes(variant: Variant, run: Run, curve: Callable[[Run], bytes]) -> bool:
     """Whether the variant moves a number of this net's smoke run: of its beginning, else of the whole."""
-    usual, other = varied(run, [], SMOKE), varied(run, [variant], SMOKE)
+    usual, other = with_variants(run, [], SMOKE), with_variants(run, [variant], SMOKE)
     pairs = ((short(usual, 2), short(other, 2)), (usual, other))
     return any(curve(replace(one, scale="smoke")) != curve(replace(two, scale="smoke")) for one, two in pairs)
 
 
 def suited(variant: Variant) -> Run:
     """The first of three nets whose run the variant changes."""
-    return next(run for run in (CIFAR, WARMED, PHOTOS) if varied(run, [variant], SMOKE) != varied(run, [], SMOKE))
+    return next(
+        run for run in (CIFAR, WARMED, PHOTOS) if with_variants(run, [variant], SMOKE) != with_variants(run, [], SMOKE)
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

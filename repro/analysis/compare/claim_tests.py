@@ -11,9 +11,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from repro.analysis.compare.numbers import not_averaged, of_test_images
-from repro.analysis.compare.statistics import Estimate, one, paired, sample, welch
-from repro.analysis.runs.frames import SEEN, Collected, mixed, moved, rows_of, seen, twinned
+from repro.analysis.compare.numbers import columns_not_averaged, is_test_metric
+from repro.analysis.compare.statistics import Estimate, mean_estimate, paired_difference, sample, welch_difference
+from repro.analysis.runs.frames import (
+    TRAINING_IMAGES_NOTE,
+    Collected,
+    differing_columns,
+    moved_machine,
+    rows_of,
+    tested_on_training_images,
+    twinned,
+)
 from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, InMostLayers, Ordering
 from repro.definition.run import Runs
@@ -36,7 +44,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """The runs of one net that have a number, by seed."""
 
     name: str
@@ -53,12 +61,12 @@ class Group:
         return f"{self.name} {sample(self.values).mean:.4g}{some}"
 
 
-def ordered(check: Ordering, collected: Collected) -> list[Finding]:
+def judge_ordering(check: Ordering, collected: Collected) -> list[Finding]:
     """Each group's metric against the next one's, at the end."""
     return [_ordered(pair, check.metric, collected) for pair in pairwise(check.higher_to_lower)]
 
 
-def bounded(check: Bound, collected: Collected) -> Finding:
+def judge_bound(check: Bound, collected: Collected) -> Finding:
     """A group's mean against a threshold of the paper's, which says nothing at another scale."""
     found = _groups((check.runs,), check.metric, collected)
     if isinstance(found, Finding):
@@ -71,14 +79,14 @@ def bounded(check: Bound, collected: Collected) -> Finding:
         return _no_threshold(said, check.runs.run.scale, group.runs)
     if len(group.values) < 2:
         return Finding("undecided", f"{said}; one seed cannot be tested", effect=group.values[0], runs=group.runs)
-    estimate = _floored(one(sample(group.values)), len(group.values))
+    estimate = _floored(mean_estimate(sample(group.values)), len(group.values))
     sides = [(estimate.p_above(check.above), estimate.p_below(check.above))] if check.above is not None else []
     sides += [(estimate.p_below(check.below), estimate.p_above(check.below))] if check.below is not None else []
     p, against = max(side[0] for side in sides), min(1.0, len(sides) * min(side[1] for side in sides))
     return _finding(said, p, against, estimate, group.runs)
 
 
-def close(check: Close, collected: Collected) -> Finding:
+def judge_close(check: Close, collected: Collected) -> Finding:
     """Two groups' means nearer than a margin of the paper's, by two one-sided tests; of no use at another scale."""
     found = _groups((check.one, check.other), check.metric, collected)
     if isinstance(found, Finding):
@@ -93,7 +101,7 @@ def close(check: Close, collected: Collected) -> Finding:
     return _finding(said, *within, estimate, _runs(found))
 
 
-def counted(check: Counted) -> Finding:
+def judge_count(check: Counted) -> Finding:
     """A ratio of counts: so or not so."""
     count = getattr(cost(check.net), check.count)
     over = check.over if isinstance(check.over, (int, float)) else getattr(cost(check.over), check.count)
@@ -104,7 +112,7 @@ def counted(check: Counted) -> Finding:
     return Finding("holds" if inside else "fails", said, effect=ratio)
 
 
-def ordered_throughout(check: Ordering, printed: Ordering, collected: Collected) -> list[Finding]:
+def judge_ordering_throughout(check: Ordering, printed: Ordering, collected: Collected) -> list[Finding]:
     """Each group's curve against the next one's, over the stretch of the schedule that the claim is about."""
     originals = printed.higher_to_lower[:-1]
     return [
@@ -113,7 +121,7 @@ def ordered_throughout(check: Ordering, printed: Ordering, collected: Collected)
     ]
 
 
-def in_most_layers(check: InMostLayers, collected: Collected) -> Finding:
+def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
     """The share of layers in which one net responds more, for each seed that both have, against one half.
 
     The mean over the layers would be decided by the few loudest ones.
@@ -131,7 +139,7 @@ def in_most_layers(check: InMostLayers, collected: Collected) -> Finding:
     if len(shares) < 2:
         return Finding("undecided", f"{said}; one pair of seeds cannot be tested", runs=_runs(found))
     counts = ", ".join(f"{(gap > 0).sum()} of {len(gap)}" for gap in gaps)
-    estimate = _at_least(one(sample(shares)), 1 / len(gaps[0]), len(shares))
+    estimate = _at_least(mean_estimate(sample(shares)), 1 / len(gaps[0]), len(shares))
     return _finding(f"{said} ({counts})", estimate.p_above(0.5), estimate.p_below(0.5), estimate, _runs(found))
 
 
@@ -142,7 +150,7 @@ def _ordered(pair: tuple[Runs, Runs], metric: str, collected: Collected) -> Find
     return _above(*found, f"{metric}: {found[0]}, to be above {found[1]}")
 
 
-def _above(upper: Group, lower: Group, said: str) -> Finding:
+def _above(upper: SeedGroup, lower: SeedGroup, said: str) -> Finding:
     estimate = _difference(upper, lower)
     if estimate is None:
         return _untestable(said, upper, lower)
@@ -183,12 +191,12 @@ def _curves(runs: Runs, metric: str, stretch: tuple[float, float], collected: Co
 def _fewer(upper: pd.DataFrame, lower: pd.DataFrame, fraction: float) -> float:
     """p of "fewer points than stated are in order", from the share of each run against the others' mean."""
     shares = [float((upper[run] > lower.mean(axis=1)).mean()) for run in upper.columns]
-    return _at_least(one(sample(shares)), 1 / len(upper), len(shares)).p_below(fraction)
+    return _at_least(mean_estimate(sample(shares)), 1 / len(upper), len(shares)).p_below(fraction)
 
 
 def _groups(
     wanted: Sequence[Runs], metric: str, collected: Collected, along: Mapping[str, float] | None = None
-) -> tuple[Group, ...] | Finding:
+) -> tuple[SeedGroup, ...] | Finding:
     """The groups' numbers (those given, or the final ones), or why they cannot be had or compared."""
     rows = [rows_of(collected.runs, runs) for runs in wanted]
     finals = [found[found["state"] == "done"] for found in rows]
@@ -202,15 +210,15 @@ def _groups(
         return Finding(
             "undecided", f"{metric}: {', '.join(lost)} diverged, which no mean can show", runs=tuple(every["id"])
         )
-    mixture = mixed(every, not_averaged(collected.strict))
-    if collected.strict and moved(every):
-        return Finding("undecided", f"{metric}: {moved(every)[0]}", runs=tuple(every["id"]))
+    mixture = differing_columns(every, columns_not_averaged(collected.strict))
+    if collected.strict and moved_machine(every):
+        return Finding("undecided", f"{metric}: {moved_machine(every)[0]}", runs=tuple(every["id"]))
     if twinned(every):
         return Finding("undecided", f"{metric}: {twinned(every)[0]}", runs=tuple(every["id"]))
     if mixture:
         return Finding("undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared")
-    if of_test_images(metric) and seen(every):
-        return Finding("undecided", f"{metric}: {SEEN}", runs=tuple(every["id"]))
+    if is_test_metric(metric) and tested_on_training_images(every):
+        return Finding("undecided", f"{metric}: {TRAINING_IMAGES_NOTE}", runs=tuple(every["id"]))
     groups = []
     for name, runs, final in zip(names, wanted, finals, strict=True):
         values = final["id"].map(along) if along is not None else final.get(metric, pd.Series(np.nan, final.index))
@@ -218,7 +226,7 @@ def _groups(
         numbers = dict(zip(final["seed"][measured], values[measured].astype(float), strict=True))
         if not numbers:
             return Finding("undecided", f"{metric}: no finished run of {name} has it", runs=tuple(final["id"]))
-        groups.append(Group(name, numbers, tuple(final["id"][measured]), len(runs)))
+        groups.append(SeedGroup(name, numbers, tuple(final["id"][measured]), len(runs)))
     return tuple(groups)
 
 
@@ -239,15 +247,17 @@ def _diverged(rows: pd.DataFrame, metric: str) -> Iterable[tuple[str, int]]:
     return zip(found["net"], found["seed"], strict=True)
 
 
-def _difference(ours: Group, theirs: Group) -> Estimate | None:
+def _difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate | None:
     """The difference of two means: by pairs of seeds where both have the same ones, else Welch's."""
     least = min(len(ours.values), len(theirs.values))
     if least < 2:
         return None
     if ours.numbers.keys() == theirs.numbers.keys():
         seeds = sorted(ours.numbers)
-        return _floored(paired([ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]), least)
-    return _floored(welch(sample(ours.values), sample(theirs.values)), least)
+        return _floored(
+            paired_difference([ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]), least
+        )
+    return _floored(welch_difference(sample(ours.values), sample(theirs.values)), least)
 
 
 def _floored(estimate: Estimate, n: int) -> Estimate:
@@ -264,7 +274,7 @@ def _no_threshold(said: str, scale: str, runs: tuple[str, ...]) -> Finding:
     return Finding("undecided", f"{said}; a threshold says nothing at scale {scale}", runs=runs)
 
 
-def _untestable(said: str, *groups: Group) -> Finding:
+def _untestable(said: str, *groups: SeedGroup) -> Finding:
     means = [sample(group.values).mean for group in groups]
     return Finding("undecided", f"{said}; one seed cannot be tested", effect=means[0] - means[1], runs=_runs(groups))
 
@@ -274,5 +284,5 @@ def _finding(said: str, p: float, against: float, estimate: Estimate, runs: tupl
     return Finding("tested", said, p, against, estimate.difference, low, high, runs)
 
 
-def _runs(groups: Iterable[Group]) -> tuple[str, ...]:
+def _runs(groups: Iterable[SeedGroup]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run for group in groups for run in group.runs))

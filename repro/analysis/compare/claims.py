@@ -15,14 +15,14 @@ from typing import Literal
 
 from repro.analysis.compare.claim_tests import (
     Finding,
-    bounded,
-    close,
-    counted,
-    in_most_layers,
-    ordered,
-    ordered_throughout,
+    judge_bound,
+    judge_close,
+    judge_count,
+    judge_most_layers,
+    judge_ordering,
+    judge_ordering_throughout,
 )
-from repro.analysis.compare.statistics import ALPHA, holm
+from repro.analysis.compare.statistics import ALPHA, holm_adjusted
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import (
     Bound,
@@ -41,7 +41,7 @@ Word = Literal["holds", "fails", "undecided", "missing"]
 
 
 @dataclass(frozen=True)
-class Claimed:
+class JudgedClaim:
     """A claim and its verdict. `p` is adjusted over all claims judged with it; None where not all could be tested."""
 
     experiment: str
@@ -56,9 +56,9 @@ class Claimed:
         return not all(isinstance(check, Unchecked) for check in self.claim.checks)
 
 
-def claimed(
+def judge_claims(
     declared: Mapping[str, Experiment], scaled: Mapping[str, Experiment], collected: Collected
-) -> list[Claimed]:
+) -> list[JudgedClaim]:
     """Every claim of some experiments, each once. `declared` has them as the paper has them, `scaled` as they ran."""
     found: dict[str, tuple[str, Claim, tuple[Finding, ...]]] = {}
     for name, experiment in scaled.items():
@@ -80,30 +80,30 @@ def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Findi
     """What the runs say about one check. `printed` is the check at scale paper, in whose iterations it is written."""
     match check, printed:
         case Ordering(throughout=None), _:
-            return ordered(check, collected)
+            return judge_ordering(check, collected)
         case Ordering(), Ordering():
-            return ordered_throughout(check, printed, collected)
+            return judge_ordering_throughout(check, printed, collected)
         case InMostLayers(), _:
-            return [in_most_layers(check, collected)]
+            return [judge_most_layers(check, collected)]
         case Bound(), _:
-            return [bounded(check, collected)]
+            return [judge_bound(check, collected)]
         case Close(), _:
-            return [close(check, collected)]
+            return [judge_close(check, collected)]
         case Counted(), _:
-            return [counted(check)]
+            return [judge_count(check)]
         case Unchecked(reason), _:
             return [Finding("undecided", f"not checked here: {reason}")]
     raise AssertionError(check)
 
 
-def _adjusted(found: list[tuple[str, Claim, tuple[Finding, ...]]]) -> list[Claimed]:
+def _adjusted(found: list[tuple[str, Claim, tuple[Finding, ...]]]) -> list[JudgedClaim]:
     """The words, once the p-values of all claims are known."""
     tested = [at for at, (_, _, evidence) in enumerate(found) if any(finding.p is not None for finding in evidence)]
-    shown = dict(zip(tested, holm([_shown(found[at][2]) for at in tested]), strict=True))
-    refuted = dict(zip(tested, holm([_refuted(found[at][2]) for at in tested]), strict=True))
+    shown = dict(zip(tested, holm_adjusted([_shown(found[at][2]) for at in tested]), strict=True))
+    refuted = dict(zip(tested, holm_adjusted([_refuted(found[at][2]) for at in tested]), strict=True))
     words = [_word(evidence, shown.get(at), refuted.get(at)) for at, (_, _, evidence) in enumerate(found)]
     return [
-        Claimed(name, claim, word, None if word == "missing" else shown.get(at), evidence)
+        JudgedClaim(name, claim, word, None if word == "missing" else shown.get(at), evidence)
         for at, ((name, claim, evidence), word) in enumerate(zip(found, words, strict=True))
     ]
 

@@ -15,14 +15,14 @@ import pandas as pd
 
 from repro.analysis.runs.frames import Collected, rows_of
 from repro.definition.experiment import Experiment, Figure, Panel, Row
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 COLUMNS = {"train": "train_error", "test": "test_error"}  # of the points, by the name of the digitised split
 PAPER = Path(__file__).resolve().parents[3] / "experiments" / "paper"
 
 
 @dataclass(frozen=True)
-class Gap:
+class CurveGap:
     """The mean absolute difference of two curves over one phase, where both have points."""
 
     experiment: str
@@ -47,11 +47,11 @@ def digitised(figure: Figure) -> pd.DataFrame | None:
         return pd.read_csv(PAPER / figure.digitised)
     except FileNotFoundError:
         raise UserError(
-            f"no file {shown(figure.digitised)} in experiments/paper", "restore it from the repository"
+            f"no file {quote(figure.digitised)} in experiments/paper", "restore it from the repository"
         ) from None
 
 
-def gaps(name: str, experiment: Experiment, collected: Collected) -> list[Gap]:
+def curve_gaps(name: str, experiment: Experiment, collected: Collected) -> list[CurveGap]:
     """Every curve of a figure that both have, phase by phase."""
     paper = digitised(experiment) if isinstance(experiment, Figure) else None
     if paper is None or "iteration" not in paper:
@@ -67,7 +67,7 @@ def gaps(name: str, experiment: Experiment, collected: Collected) -> list[Gap]:
     return list(dict.fromkeys(found))
 
 
-def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: Collected) -> Iterator[Gap]:
+def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: Collected) -> Iterator[CurveGap]:
     assert row.runs is not None
     recipe = row.runs.run.recipe
     edges = [0, *recipe.drops, recipe.iterations]
@@ -85,4 +85,4 @@ def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: C
                 at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
                 gap, doubt = float(np.abs(at - both["error"]).mean()), round(float(both["reading_error"].mean()), 6)
                 rate = "all rates" if recipe.plateau else f"{recipe.rate / 10**phase:g}"
-                yield Gap(name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"]))
+                yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"]))

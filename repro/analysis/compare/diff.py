@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from repro.analysis.compare import claims, verdict
-from repro.analysis.compare.claims import Claimed, claimed
-from repro.analysis.compare.curve_gaps import Gap, gaps
-from repro.analysis.compare.numbers import Judged, judged, quoted
-from repro.analysis.compare.other_results import in_place_of_paper, others
+from repro.analysis.compare.claims import JudgedClaim, judge_claims
+from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
+from repro.analysis.compare.numbers import JudgedNumber, judge_numbers, quoted_numbers
+from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
 from repro.analysis.runs.cache import Problem
 from repro.analysis.runs.frames import Collected, rows_of
 from repro.definition.experiment import Experiment, Paper, runs_of
 from repro.definition.run import Run
-from repro.errors import UserError, did_you_mean, shown
-from repro.protocol.deviations import Departure, concerned, departures
+from repro.errors import UserError, did_you_mean, quote
+from repro.protocol.deviations import Departure, departures, group_by_departure
 
 WORDS = tuple(dict.fromkeys((*get_args(verdict.Word), *get_args(claims.Word))))
 DEFAULT_FAILURES = ("worse", "fails")
@@ -33,9 +33,9 @@ class Diff:
     experiments: tuple[str, ...]
     scale: str
     against: str | None  # None: the paper
-    rows: tuple[Judged, ...]
-    claims: tuple[Claimed, ...]
-    curves: tuple[Gap, ...]
+    rows: tuple[JudgedNumber, ...]
+    claims: tuple[JudgedClaim, ...]
+    curves: tuple[CurveGap, ...]
     quoted: tuple[tuple[str, str, str, Paper], ...]
     ledger: Mapping[Departure, tuple[str, ...]]
     lacking: tuple[str, ...]  # runs that have neither finished nor diverged
@@ -49,7 +49,7 @@ class Diff:
         return not found.isdisjoint(words)
 
 
-def compared(
+def compare(
     declared: Mapping[str, Experiment],
     scaled: Mapping[str, Experiment],
     collected: Collected,
@@ -59,7 +59,7 @@ def compared(
     note: str = "",
 ) -> Diff:
     """The diff of some experiments: as the paper has them (`declared`), and as they are to be judged (`scaled`)."""
-    wanted, theirs = scaled, others(against) if against else None
+    wanted, theirs = scaled, load_other_results(against) if against else None
     if theirs:
         wanted = {name: in_place_of_paper(name, experiment, theirs.numbers) for name, experiment in scaled.items()}
     runs = runs_of(tuple(scaled.values()))
@@ -70,11 +70,13 @@ def compared(
         scale,
         against and str(against),
         tuple(
-            row for name in wanted for row in judged(name, wanted[name], collected, allow_mixed, theirs and theirs.gate)
+            row
+            for name in wanted
+            for row in judge_numbers(name, wanted[name], collected, allow_mixed, theirs and theirs.gate)
         ),
-        () if against else tuple(claimed(declared, scaled, collected)),
-        () if against else tuple(gap for name in scaled for gap in gaps(name, scaled[name], collected)),
-        () if against else tuple(number for name in scaled for number in quoted(name, scaled[name])),
+        () if against else tuple(judge_claims(declared, scaled, collected)),
+        () if against else tuple(gap for name in scaled for gap in curve_gaps(name, scaled[name], collected)),
+        () if against else tuple(number for name in scaled for number in quoted_numbers(name, scaled[name])),
         _ledger(runs, known),
         tuple(run.id for run in runs if run.id not in over),
         len(runs),
@@ -83,13 +85,13 @@ def compared(
     )
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def parse_verdicts(text: str) -> tuple[str, ...]:
     """The words that --fail-on names."""
     words = tuple(word.strip().replace("-", " ") for word in text.split(",") if word.strip())
     for word in words:
         if word not in WORDS:
             raise UserError(
-                f"no verdict is called {shown(word)}", did_you_mean(word, WORDS, "words: " + ", ".join(WORDS))
+                f"no verdict is called {quote(word)}", did_you_mean(word, WORDS, "words: " + ", ".join(WORDS))
             )
     return words
 
@@ -100,4 +102,4 @@ def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...
         row.id: {"name": row.data_name, "origin": row.data_origin} for row in known.itertuples() if row.state == "done"
     }
     alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
-    return concerned({run: departures(run, data.get(run.id)) for run in alike.values()})
+    return group_by_departure({run: departures(run, data.get(run.id)) for run in alike.values()})

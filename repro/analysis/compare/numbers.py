@@ -14,13 +14,21 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from repro.analysis.compare.statistics import sample
-from repro.analysis.compare.verdict import Ours, Verdict, verdict
-from repro.analysis.runs.frames import SEEN, Collected, mixed, moved, rows_of, seen, twinned
+from repro.analysis.compare.verdict import OurValues, Verdict, judge
+from repro.analysis.runs.frames import (
+    TRAINING_IMAGES_NOTE,
+    Collected,
+    differing_columns,
+    moved_machine,
+    rows_of,
+    tested_on_training_images,
+    twinned,
+)
 from repro.cost.layers import cost
-from repro.definition.experiment import Experiment, Figure, Paper, Row, Table, measured_by
+from repro.definition.experiment import Experiment, Figure, Paper, Row, Table, metrics_of_row
 from repro.definition.origin import may_be_compared
 from repro.definition.run import Run
-from repro.protocol.deviations import as_printed, shown
+from repro.protocol.deviations import as_printed, format_value
 
 IMAGES = {"cifar": (50_000, 10_000), "imagenet": (1_281_167, 50_000)}  # training and test images: sections 4.2 and 4.1
 MARGIN = 0.5  # of a figure's levels; a table declares its own
@@ -45,7 +53,7 @@ STRICTLY = ("code", "torch", "device", "precision")  # not averaged with --stric
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedNumber:
     """One number of the paper, ours, and the word for it."""
 
     experiment: str
@@ -81,27 +89,27 @@ class Measured:
         return tuple(self.rows.loc[self.rows["state"].isin(["done", "diverged"]), "id"])
 
     @property
-    def ours(self) -> Ours:
+    def ours(self) -> OurValues:
         """The finished runs' values, NaN where one is not finite. What a run did not measure is not there."""
         found = self.rows[self.rows["state"] == "diverged"]
         lost = tuple(f"seed {run.seed} at iteration {_whole(run.failed_at)}" for run in found.itertuples())
         values = self.finals.loc[self._known, self.metric] if self.metric in self.rows else ()
-        return Ours(tuple(map(float, values)), self.planned, lost)
+        return OurValues(tuple(map(float, values)), self.planned, lost)
 
     @property
     def refused(self) -> tuple[str, ...]:
         """In what the runs differ so that they are not averaged, or that two of them are one."""
-        found = {} if self.allow_mixed else mixed(self.finals, not_averaged(self.strict))
+        found = {} if self.allow_mixed else differing_columns(self.finals, columns_not_averaged(self.strict))
         said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        said += moved(self.finals) if self.strict else ()
+        said += moved_machine(self.finals) if self.strict else ()
         return tuple(f"{reason}; not averaged" for reason in (*said, *twinned(self.finals)))
 
     @property
     def flags(self) -> tuple[str, ...]:
         """In what the runs differ although they are averaged."""
-        found = mixed(self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED)
+        found = differing_columns(self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED)
         said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        return tuple(one for one in (*said, *moved(self.finals)) if f"{one}; not averaged" not in self.refused)
+        return tuple(one for one in (*said, *moved_machine(self.finals)) if f"{one}; not averaged" not in self.refused)
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -121,9 +129,9 @@ class Measured:
 Gate = Callable[[Run, str, pd.DataFrame], tuple[str, ...]]  # run, metric, finals: what keeps them from comparison
 
 
-def judged(
+def judge_numbers(
     name: str, experiment: Experiment, collected: Collected, allow_mixed: bool = False, gate: Gate | None = None
-) -> list[Judged]:
+) -> list[JudgedNumber]:
     """Every number of the experiment that is ours to reproduce, in the paper's order; quoted ones are not.
 
     `allow_mixed`: average even runs on different images, and say so. `gate`: another one than the paper's.
@@ -138,17 +146,17 @@ def judged(
             elif paper and paper.kind != "quoted":
                 rows = rows_of(collected.runs, row.runs or ())
                 measured = Measured(metric, rows, len(row.runs or ()), allow_mixed, collected.strict)
-                fields = (gate or barred)(row.runs.run, metric, measured.finals) if row.runs else ()
+                fields = (gate or incomparable_because)(row.runs.run, metric, measured.finals) if row.runs else ()
                 found.append(_measured(name, row, paper, measured, fields, margin, tolerance))
     return list(dict.fromkeys(found))  # two panels of a figure may show the same row
 
 
-def not_averaged(strict: bool) -> tuple[str, ...]:
+def columns_not_averaged(strict: bool) -> tuple[str, ...]:
     """In what runs must be alike to be averaged."""
     return (*REFUSED, *STRICTLY) if strict else REFUSED
 
 
-def quoted(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper]]:
+def quoted_numbers(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper]]:
     """The numbers that the paper quotes from others: nothing of ours is compared with them."""
     if not isinstance(experiment, Table):
         return []
@@ -160,7 +168,7 @@ def quoted(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper
     ]
 
 
-def barred(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
+def incomparable_because(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
     """The fields that keep these runs' numbers from being compared with the paper's."""
     found = [] if run.scale == "paper" else [f"scale: {run.scale}"]
     ours, theirs = run.recipe, as_printed(run.net).recipe
@@ -168,13 +176,17 @@ def barred(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
     fields.append(("iterations", ours.iterations, theirs.iterations))
     for what in ("size", "test_side", "test_sides"):
         fields.append((f"crops ({what})", getattr(ours.input, what), getattr(theirs.input, what)))
-    found += [f"{field}: {shown(mine)}, not {shown(its)}" for field, mine, its in fields if mine != its]
+    found += [f"{field}: {format_value(mine)}, not {format_value(its)}" for field, mine, its in fields if mine != its]
     if metric.startswith("best_"):
         found.append("selection: the best on the test set, not the last")
-    return (*found, *_other_images(run, finals), *([SEEN] if of_test_images(metric) and seen(finals) else ()))
+    return (
+        *found,
+        *_other_images(run, finals),
+        *([TRAINING_IMAGES_NOTE] if is_test_metric(metric) and tested_on_training_images(finals) else ()),
+    )
 
 
-def of_test_images(metric: str) -> bool:
+def is_test_metric(metric: str) -> bool:
     """Whether a metric is an error on the test images, by whatever crops."""
     return metric.startswith(TESTS)
 
@@ -188,19 +200,19 @@ def numbered_rows(experiment: Table | Figure) -> Iterator[tuple[Row, tuple[str, 
     for panel in experiment.panels:
         for row in panel.rows:
             family = row.runs.run.net.family if row.runs else "cifar"
-            yield row, measured_by(row), MARGIN, TOLERANCE[family]
+            yield row, metrics_of_row(row), MARGIN, TOLERANCE[family]
 
 
 def _measured(
     name: str, row: Row, paper: Paper, measured: Measured, fields: tuple[str, ...], margin: float, tolerance: float
-) -> Judged:
-    word = verdict(measured.ours, paper, margin, tolerance, (*fields, *measured.refused))
+) -> JudgedNumber:
+    word = judge(measured.ours, paper, margin, tolerance, (*fields, *measured.refused))
     word = replace(word, reasons=word.reasons + measured.flags + measured.silent)
     values = () if measured.refused else measured.ours.finite
     if not values:
         word = replace(word, low=None, high=None)
     summary = sample(values)
-    return Judged(
+    return JudgedNumber(
         name,
         row.label,
         measured.metric,
@@ -216,15 +228,15 @@ def _measured(
     )
 
 
-def _counted(name: str, row: Row, metric: str, paper: Paper) -> Judged:
+def _counted(name: str, row: Row, metric: str, paper: Paper) -> JudgedNumber:
     """A number that needs no training: counted from the net, with the paper's count of classes."""
     net = row.net or (row.runs.run.net if row.runs else None)
     assert net is not None, f"row {row.label} of {name} has nothing to count"
     count, unit = COUNTS[metric]
     value = getattr(cost(replace(net, classes=as_printed(net).net.classes)), count) / unit
     slack = 10.0**-paper.digits if count == "multiply_adds" else 0.0
-    word = verdict(Ours((value,)), paper, 0.0, slack)
-    return Judged(name, row.label, metric, paper, word, value, None, 1, 1, ())
+    word = judge(OurValues((value,)), paper, 0.0, slack)
+    return JudgedNumber(name, row.label, metric, paper, word, value, None, 1, 1, ())
 
 
 def _other_images(run: Run, finals: pd.DataFrame) -> list[str]:

@@ -17,10 +17,10 @@ import pandas as pd
 from repro.analysis.compare.numbers import COUNTS, REFUSED, Gate, numbered_rows
 from repro.analysis.compare.statistics import Sample, sample
 from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, collect, mixed, rows_of
+from repro.analysis.runs.frames import Collected, collect, differing_columns, rows_of
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table
 from repro.definition.run import Run
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 from repro.storage.paths import Places
 
 NEEDED = ("experiment", "row", "metric", "value")
@@ -29,7 +29,7 @@ Numbers = Callable[[str, Row, str], Iterator[tuple[str, Paper]]]  # experiment, 
 
 
 @dataclass(frozen=True)
-class Others:
+class OtherResults:
     """Somebody else's numbers; what keeps ours from comparison (None: what would for the paper's); what is amiss."""
 
     numbers: Numbers
@@ -37,24 +37,24 @@ class Others:
     problems: tuple[Problem, ...]
 
 
-def others(where: Path) -> Others:
+def load_other_results(where: Path) -> OtherResults:
     """The numbers to compare with, from a folder of results or a CSV."""
     if where.is_dir():
         theirs = collect(Places(where, where, where), keep=False)
         if theirs.runs.empty:
             raise UserError(
-                f"no runs in {shown(where, 300)}", "name a results folder: one that has `runs` or `published`"
+                f"no runs in {quote(where, 300)}", "name a results folder: one that has `runs` or `published`"
             )
         problems = (Problem(f"{where}/{problem.folder}", problem.problem) for problem in theirs.problems)
-        return Others(_of_runs(theirs), _other_data(theirs), tuple(problems))
+        return OtherResults(_of_runs(theirs), _other_data(theirs), tuple(problems))
     table = _read(where)
     values = pd.to_numeric(table["value"], errors="coerce")
     wrong = table[~np.isfinite(values)]
     problems = (
-        Problem(str(where), f"{line.row}, {line.metric}: {shown(line.value)} is no number")
+        Problem(str(where), f"{line.row}, {line.metric}: {quote(line.value)} is no number")
         for line in wrong.itertuples()
     )
-    return Others(_of_table(table.assign(value=values)[np.isfinite(values)]), None, tuple(problems))
+    return OtherResults(_of_table(table.assign(value=values)[np.isfinite(values)]), None, tuple(problems))
 
 
 def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Experiment:
@@ -82,17 +82,17 @@ def _read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, comment="#")
     except FileNotFoundError:
         raise UserError(
-            f"no file or folder {shown(path, 300)}", "name a CSV of numbers or a folder of results"
+            f"no file or folder {quote(path, 300)}", "name a CSV of numbers or a folder of results"
         ) from None
     except (ValueError, OSError) as error:
         raise UserError(
-            f"cannot read {shown(path, 300)}: {error}", f"it must be a CSV with {', '.join(NEEDED)}"
+            f"cannot read {quote(path, 300)}: {error}", f"it must be a CSV with {', '.join(NEEDED)}"
         ) from None
     lacking = [name for name in NEEDED if name not in table]
     if lacking:
-        said = ", ".join(map(shown, lacking))
+        said = ", ".join(map(quote, lacking))
         raise UserError(
-            f"{shown(path, 300)} has no column {said}", f"it needs {', '.join(NEEDED)}; and may have source, std, n"
+            f"{quote(path, 300)} has no column {said}", f"it needs {', '.join(NEEDED)}; and may have source, std, n"
         )
     return table
 
@@ -129,7 +129,7 @@ def _other_data(theirs: Collected) -> Gate:
     def gate(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
         same = theirs.finals[theirs.finals["net"].eq(run.net.name) & theirs.finals["scale"].eq(run.scale)]
         same = same[same["recipe"] == run.recipe.name]
-        found = mixed(pd.concat([finals[list(REFUSED)], same[list(REFUSED)]]), REFUSED)
+        found = differing_columns(pd.concat([finals[list(REFUSED)], same[list(REFUSED)]]), REFUSED)
         return tuple(
             f"{name.replace('_', ' ')}: {' and '.join(value[:24] for value in values)}"
             for name, values in found.items()

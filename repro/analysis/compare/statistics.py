@@ -72,12 +72,12 @@ def sample(values: Sequence[float]) -> Sample:
     return Sample(n, mean, 0.0 if std < 1e-9 * max(1.0, abs(mean)) else std)
 
 
-def one(ours: Sample) -> Estimate:
+def mean_estimate(ours: Sample) -> Estimate:
     """Our mean."""
     return Estimate(ours.mean, ours.std / math.sqrt(ours.n), ours.n - 1)
 
 
-def welch(ours: Sample, theirs: Sample) -> Estimate:
+def welch_difference(ours: Sample, theirs: Sample) -> Estimate:
     """Our mean less theirs, the spreads not assumed equal."""
     a, b = ours.std**2 / ours.n, theirs.std**2 / theirs.n
     spread = a**2 / (ours.n - 1) + b**2 / (theirs.n - 1)
@@ -85,22 +85,22 @@ def welch(ours: Sample, theirs: Sample) -> Estimate:
     return Estimate(ours.mean - theirs.mean, math.sqrt(a + b), freedom)
 
 
-def paired(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
+def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     """The mean of the differences, seed by seed."""
-    return one(sample([a - b for a, b in zip(ours, theirs, strict=True)]))
+    return mean_estimate(sample([a - b for a, b in zip(ours, theirs, strict=True)]))
 
 
-def predicted(ours: Sample, value: float) -> Estimate:
+def prediction_estimate(ours: Sample, value: float) -> Estimate:
     """Our mean less one number that is itself a draw: the error is that of a prediction."""
     return Estimate(ours.mean - value, ours.std * math.sqrt(1 + 1 / ours.n), ours.n - 1)
 
 
 def prediction_interval(ours: Sample, coverage: float = 1 - ALPHA) -> tuple[float, float]:
     """Where one more run would fall."""
-    return predicted(ours, 0.0).interval(coverage)
+    return prediction_estimate(ours, 0.0).interval(coverage)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm_adjusted(ps: Sequence[float]) -> list[float]:
     """The p-values adjusted so that all together err once in twenty; each keeps its place."""
     adjusted = [0.0] * len(ps)
     highest = 0.0

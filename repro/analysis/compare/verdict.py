@@ -24,13 +24,13 @@ from repro.analysis.compare.statistics import (
     ALPHA,
     Estimate,
     Sample,
-    one,
-    predicted,
+    mean_estimate,
+    prediction_estimate,
     prediction_interval,
     sample,
     seeds_to_decide,
     smallest_shown,
-    welch,
+    welch_difference,
 )
 from repro.definition.experiment import Paper
 
@@ -48,7 +48,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Ours:
+class OurValues:
     """What our runs gave for one metric. A value that is not finite is a run that diverged."""
 
     values: tuple[float, ...]
@@ -68,7 +68,7 @@ class Ours:
         return len(self.values) + len(self.diverged)
 
 
-def verdict(ours: Ours, paper: Paper, margin: float, tolerance: float, barred: Sequence[str] = ()) -> Verdict:
+def judge(ours: OurValues, paper: Paper, margin: float, tolerance: float, barred: Sequence[str] = ()) -> Verdict:
     """The word for our numbers against the paper's. `barred`: the fields in which they are of different things.
 
     `tolerance` is for one number against one: the published spread between seeds, or the slack of a count's last digit.
@@ -90,7 +90,7 @@ def verdict(ours: Ours, paper: Paper, margin: float, tolerance: float, barred: S
     return judged
 
 
-def _with_divergence(ours: Ours, paper: Paper, margin: float, tolerance: float, planned: int) -> Verdict:
+def _with_divergence(ours: OurValues, paper: Paper, margin: float, tolerance: float, planned: int) -> Verdict:
     """A net that did not train is no reproduction, whatever the seeds that did say."""
     reasons = [*_lost(ours)]
     if ours.finished < planned:
@@ -102,7 +102,7 @@ def _with_divergence(ours: Ours, paper: Paper, margin: float, tolerance: float, 
     return replace(rest, word="worse", reasons=(*reasons, *rest.reasons))
 
 
-def _lost(ours: Ours) -> tuple[str, ...]:
+def _lost(ours: OurValues) -> tuple[str, ...]:
     runs = f" ({', '.join(ours.diverged)})" if ours.diverged else ""
     return (f"{ours.lost} of {ours.finished} runs diverged{runs}",) if ours.lost else ()
 
@@ -143,14 +143,14 @@ def _by_tolerance(value: float, paper: Paper, tolerance: float, said: str) -> Ve
 
 def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, margin: float) -> Verdict:
     theirs = Sample(paper.n or 0, paper.value, paper.std or 0.0)
-    estimate = welch(ours, theirs)
+    estimate = welch_difference(ours, theirs)
     judged = _tested(estimate, margin, 0.0, estimate.p_different() < ALPHA)
     needed = seeds_to_decide(ours.std, margin, theirs) if judged.word == "consistent" else None
     reasons = judged.reasons + (_undecided(ours, margin, needed, estimate) if judged.word == "consistent" else ())
     if paper.best is not None:
         fair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
         reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{fair})",)
-    low, high = one(ours).interval()
+    low, high = mean_estimate(ours).interval()
     return replace(judged, reasons=reasons, low=low, high=high)
 
 
@@ -160,7 +160,7 @@ def _against_single(ours: Sample, paper: Paper, margin: float) -> Verdict:
     What was read off a figure may be wrong by its reading error: that much is granted before a difference is seen, and
     taken off the margin before equality is.
     """
-    estimate, doubt = predicted(ours, paper.value), paper.reading_error or 0.0
+    estimate, doubt = prediction_estimate(ours, paper.value), paper.reading_error or 0.0
     low, high = prediction_interval(ours)
     judged = _tested(estimate, margin, doubt, not low - doubt <= paper.value <= high + doubt)
     reasons = judged.reasons
@@ -192,9 +192,9 @@ def _undecided(ours: Sample, margin: float, needed: int | None, estimate: Estima
     )
 
 
-def _interval(ours: Ours) -> tuple[float | None, float | None]:
+def _interval(ours: OurValues) -> tuple[float | None, float | None]:
     """The interval of our mean, where nothing is judged."""
-    return one(sample(ours.finite)).interval() if len(ours.finite) > 1 else (None, None)
+    return mean_estimate(sample(ours.finite)).interval() if len(ours.finite) > 1 else (None, None)
 
 
 def _apart(gap: float) -> str:

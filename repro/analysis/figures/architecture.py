@@ -14,7 +14,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, PathPatc
 from matplotlib.path import Path
 
 from repro.analysis.figures import style
-from repro.analysis.figures.architecture_boxes import Box, Shortcut, Stack, stack
+from repro.analysis.figures.architecture_boxes import Box, Shortcut, Stack, stack_of
 from repro.definition.experiment import Drawing
 
 GUTTER, COLUMN = 0.34, 0.97  # inches: the sizes of the maps at left, and a column of a net
@@ -26,7 +26,7 @@ _TINTS = {64: 4, 128: 2, 256: 1, 512: 0}  # of the palette, by channels
 
 def draw(drawing: Drawing) -> Figure:
     """The drawing, from the layers of its nets."""
-    stacks = [stack(heading, drawn) for heading, drawn in drawing.columns]
+    stacks = [stack_of(heading, drawn) for heading, drawn in drawing.columns]
     whole = any(len({box.size for box in one.boxes}) > 1 for one in stacks)
     with style.paper():
         return _nets(stacks) if whole else _blocks(stacks)
@@ -34,7 +34,7 @@ def draw(drawing: Drawing) -> Figure:
 
 def described(drawing: Drawing) -> str:
     """The drawing in words, for those who cannot see it."""
-    return " ".join(_described(stack(heading, drawn)) for heading, drawn in drawing.columns)
+    return " ".join(_described(stack_of(heading, drawn)) for heading, drawn in drawing.columns)
 
 
 def _described(one: Stack) -> str:

@@ -44,7 +44,7 @@ class Stack:
     entering: int  # channels
 
 
-def stack(heading: str, drawn: Drawn) -> Stack:
+def stack_of(heading: str, drawn: Drawn) -> Stack:
     """The net, or the block, under that heading."""
     if isinstance(drawn, Net):
         return _stack(heading, layers(drawn), residual=drawn.kind == "resnet")

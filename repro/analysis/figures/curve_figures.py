@@ -17,23 +17,23 @@ from matplotlib.figure import Figure as Drawing
 from repro.analysis.compare.curve_gaps import digitised
 from repro.analysis.figures import style
 from repro.analysis.figures.curves import Curve, curve_of
-from repro.analysis.figures.panels import SPLITS, Frame, draw_errors, draw_key, draw_responses, named_by
-from repro.analysis.runs.frames import Collected, rows_of, seen_note
-from repro.definition.experiment import Figure, Panel, Scale, at
+from repro.analysis.figures.panels import SPLITS, PanelFrame, draw_errors, draw_key, draw_responses, named_by
+from repro.analysis.runs.frames import Collected, rows_of, training_images_note
+from repro.definition.experiment import Figure, Panel, Scale, at_scale
 from repro.definition.origin import is_official
-from repro.storage.atomic import write_whole
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 
 def draw(figure: Figure, collected: Collected, scale: Scale, seeds: int | None = None) -> Drawing:
     """The figure at that scale, from what is finished and what is on its way."""
-    scaled = at(figure, scale, seeds)
+    scaled = at_scale(figure, scale, seeds)
     paper = digitised(figure) if scale.name == "paper" else None
     curves = [[curve_of(row, collected) for row in panel.rows] for panel in scaled.panels]
     notes = notes_under(figure, [curve for some in curves for curve in some], collected, scale)
     stacked = any(panel.shows != "curves" for panel in figure.panels)
     limits = _limits(figure, curves, scale)
-    frame = Frame(len(figure.panels), stacked, notes)
+    frame = PanelFrame(len(figure.panels), stacked, notes)
     with style.paper():
         drawing = style.blank(frame.width, frame.height)
         for number, (panel, drawn) in enumerate(zip(figure.panels, curves, strict=True)):
@@ -52,13 +52,13 @@ def write(name: str, drawing: Drawing, places: Places, scale: str, forms: Iterab
     paths = []
     for form in forms:
         paths.append(places.figures_at(scale) / f"{name}.{form}")
-        write_whole(paths[-1], style.rendered(drawing, form))
+        write_atomic(paths[-1], style.rendered(drawing, form))
     return paths
 
 
 def described(figure: Figure, collected: Collected, scale: Scale, seeds: int | None = None) -> str:
     """The figure in words, for those who cannot see it: where each curve ends, and the notes under it."""
-    scaled = at(figure, scale, seeds)
+    scaled = at_scale(figure, scale, seeds)
     curves = [(panel, curve_of(row, collected)) for panel in scaled.panels for row in panel.rows]
     ends: dict[str, dict[str, None]] = {}  # by label: a net may be in several panels
     for panel, curve in curves:
@@ -122,7 +122,7 @@ def _data_note(finals: pd.DataFrame) -> str:
 
 def _seen_note(figure: Figure, finals: pd.DataFrame) -> str:
     tested = any(panel.shows == "curves" and "test" in panel.splits for panel in figure.panels)
-    return seen_note(finals) if tested else ""
+    return training_images_note(finals) if tested else ""
 
 
 def _seeds_note(curves: list[Curve]) -> str:

@@ -28,7 +28,7 @@ def label_ends(axes: Axes, metric: str, curves: list[Curve]) -> None:
         _name_at_right(axes, curve, f"{curve.label}\n↑ {end:.1f}", high - (2.4 * number + 0.6) * LABEL_GAP * unit, None)
     ceiling = high - 2.4 * len(above) * LABEL_GAP * unit
     for (end, curve), at in zip(
-        inside, spread([end for end, _ in inside], LABEL_GAP * unit, low, ceiling), strict=True
+        inside, spread_apart([end for end, _ in inside], LABEL_GAP * unit, low, ceiling), strict=True
     ):
         _name_at_right(axes, curve, curve.label, at, end)
         if curve.drawn_to() < 0.98 * axes.get_xlim()[1]:
@@ -51,7 +51,7 @@ def _name_at_right(axes: Axes, curve: Curve, text: str, at: float, end: float | 
     axes.text(1.095, at, style.printable(text), transform=sideways, va="center", fontsize=6.5, linespacing=1.05)
 
 
-def spread(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:
+def spread_apart(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:
     """Positions as near as possible to the wanted ones, in their order, `gap` apart, within the limits."""
     groups: list[list[float]] = []  # each: the wanted positions of labels that touch
     for value in wanted:

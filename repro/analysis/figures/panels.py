@@ -25,7 +25,7 @@ SPLITS = {"train": "training", "test": "test"}
 
 
 @dataclass(frozen=True)
-class Frame:
+class PanelFrame:
     """Where everything goes, in inches: panels in a row (stacked for layer responses), a key, the notes."""
 
     panels: int
@@ -130,7 +130,7 @@ def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.Data
         axes.legend(handles=handles, frameon=False, loc="upper right", handlelength=2.2, labelspacing=0.25)
 
 
-def draw_key(drawing: Drawing, frame: Frame, responses: bool, paper: bool) -> None:
+def draw_key(drawing: Drawing, frame: PanelFrame, responses: bool, paper: bool) -> None:
     """What the line kinds mean, and the notes, under the axes."""
     kinds = [("plain", {"linestyle": "--", "linewidth": 0.9}), ("residual", {"linestyle": "-", "linewidth": 0.9})]
     kinds = kinds if responses else [("test", style.TEST), ("training", style.TRAIN)]

@@ -9,31 +9,40 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.claims import Claimed
-from repro.analysis.compare.curve_gaps import Gap
+from repro.analysis.compare.claims import JudgedClaim
+from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
-from repro.analysis.compare.numbers import Judged
-from repro.analysis.output.diff_text import departures, in_words, our_cell, p_value, paper_cell, summary, told, word_of
+from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.output.diff_text import (
+    departure_text,
+    our_cell,
+    p_value,
+    paper_cell,
+    paper_in_words,
+    render_text,
+    summary,
+    word_of,
+)
 from repro.analysis.output.formats import Format, Sheet, render
 from repro.definition.experiment import Paper
 from repro.protocol.deviations import Departure
 
 
-def formatted(diff: Diff, form: Format) -> str:
+def render_diff(diff: Diff, form: Format) -> str:
     """The diff in one of the formats; `json` is the CLI's own document."""
     if form == "table":
-        return told(diff)
+        return render_text(diff)
     if form == "csv":
         return render(_facts(diff), "csv")
     title = "Ours and the paper's" if diff.against is None else f"Ours and those of {diff.against}"
     shared = _shared_reasons(diff)
-    notes = (summary(diff), *(f"{mark}: {reasons}" for reasons, mark in shared.items()), *departures(diff))
+    notes = (summary(diff), *(f"{mark}: {reasons}" for reasons, mark in shared.items()), *departure_text(diff))
     numbers = Sheet(title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "theirs", "ours"))
     sheets = [numbers, *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else [])]
     return "\n".join(render(sheet, form) for sheet in sheets)
 
 
-def document(diff: Diff) -> dict[str, Any]:
+def diff_document(diff: Diff) -> dict[str, Any]:
     """The diff as plain JSON values."""
     return {
         "experiments": list(diff.experiments),
@@ -50,7 +59,7 @@ def document(diff: Diff) -> dict[str, Any]:
     }
 
 
-def _row(row: Judged) -> dict[str, Any]:
+def _row(row: JudgedNumber) -> dict[str, Any]:
     return {
         "experiment": row.experiment,
         "row": row.row,
@@ -71,7 +80,7 @@ def _row(row: Judged) -> dict[str, Any]:
     }
 
 
-def _claim(claim: Claimed) -> dict[str, Any]:
+def _claim(claim: JudgedClaim) -> dict[str, Any]:
     evidence = [
         {
             "word": finding.word,
@@ -96,7 +105,7 @@ def _claim(claim: Claimed) -> dict[str, Any]:
     }
 
 
-def _curve(gap: Gap) -> dict[str, Any]:
+def _curve(gap: CurveGap) -> dict[str, Any]:
     return {
         "experiment": gap.experiment,
         "row": gap.row,
@@ -126,7 +135,7 @@ def _shared_reasons(diff: Diff) -> dict[str, str]:
     return {reasons: f"({number})" for number, reasons in enumerate(shared, start=1)}
 
 
-def _reasons(row: Judged) -> str:
+def _reasons(row: JudgedNumber) -> str:
     return "; ".join(row.verdict.reasons)
 
 
@@ -154,7 +163,7 @@ def _claim_cells(diff: Diff) -> pd.DataFrame:
             "text": claim.claim.text,
             "verdict": claim.word,
             "p": "" if claim.p is None else p_value(claim.p),
-            "evidence": "; ".join(map(in_words, claim.evidence)),
+            "evidence": "; ".join(map(paper_in_words, claim.evidence)),
         }
         for claim in diff.claims
     ]
@@ -163,7 +172,7 @@ def _claim_cells(diff: Diff) -> pd.DataFrame:
 
 def _facts(diff: Diff) -> Sheet:
     """Numbers and claims in one CSV: a claim is a line whose metric is `claim`."""
-    whole = document(diff)
+    whole = diff_document(diff)
     columns = ["experiment", "row", "metric", "paper", "paper_kind", "ours_mean", "ours_std", "n", "low", "high"]
     columns += ["verdict", "reasons", "runs"]
     lines: list[dict[str, Any]] = list(whole["rows"])

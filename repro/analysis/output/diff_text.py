@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from repro.analysis.compare.claim_tests import Finding
-from repro.analysis.compare.claims import Claimed
-from repro.analysis.compare.curve_gaps import Gap
+from repro.analysis.compare.claims import JudgedClaim
+from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
-from repro.analysis.compare.numbers import Judged
+from repro.analysis.compare.numbers import JudgedNumber
 from repro.definition.experiment import Paper
-from repro.protocol.deviations import listed
+from repro.protocol.deviations import departure_lines
 
 COLOURS = {
     "reproduced": "green",
@@ -50,7 +50,7 @@ def summary(diff: Diff) -> str:
     return " ".join(filter(None, said))
 
 
-def told(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) -> str:
+def render_text(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) -> str:
     """The whole diff as lines of at most `width` columns. What bars many numbers from comparison is said once."""
     lines = [*_wrapped(summary(diff), width)]
     for row in diff.rows:
@@ -59,25 +59,25 @@ def told(diff: Diff, width: int = 80, paint: Paint = lambda text, word: text) ->
     for claim in (claim for claim in diff.claims if claim.checked):
         p = "" if claim.p is None else f" (p = {p_value(claim.p)})"
         lines += ["", _headline(f"claim {claim.claim.id}", claim.word + p, claim.word, paint)]
-        lines += _indented([f"{claim.claim.text} [{claim.claim.where}]", *map(in_words, claim.evidence)], width)
+        lines += _indented([f"{claim.claim.text} [{claim.claim.where}]", *map(paper_in_words, claim.evidence)], width)
     lines += _section("What makes numbers not comparable", _barred(diff.rows), width)
     lines += _section("Claims that nothing here checks", _unchecked(diff.claims), width)
     lines += _section("Curves, against those read off the paper's figures", map(_curve, diff.curves), width)
-    lines += _section("Departures from the paper's protocol", departures(diff), width)
+    lines += _section("Departures from the paper's protocol", departure_text(diff), width)
     lines += _section("Folders with problems", (f"{p.folder}: {p.problem}" for p in diff.problems), width)
     return "\n".join(lines) + "\n"
 
 
-def departures(diff: Diff) -> list[str]:
+def departure_text(diff: Diff) -> list[str]:
     """The ledger, a line for each field, with the nets it concerns where it does not concern all."""
-    return listed(diff.ledger)
+    return departure_lines(diff.ledger)
 
 
-def _numbers_in_words(rows: Sequence[Judged], other: str) -> str:
+def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
     """ "Of 6 numbers, 4 are consistent with the paper, 1 is reproduced (ResNet-110 test_error), 1 is missing." """
     if not rows:
         return f"There is no number of {other} to compare with."
-    by_word: dict[str, list[Judged]] = {}
+    by_word: dict[str, list[JudgedNumber]] = {}
     for row in rows:
         by_word.setdefault(row.verdict.word, []).append(row)
     parts = []
@@ -90,7 +90,7 @@ def _numbers_in_words(rows: Sequence[Judged], other: str) -> str:
     return f"Of {len(rows)} number{_s(rows)}, {', '.join(parts)}."
 
 
-def _claims_in_words(claims: Sequence[Claimed]) -> str:
+def _claims_in_words(claims: Sequence[JudgedClaim]) -> str:
     if not claims:
         return ""
     counted = Counter(claim.word for claim in claims).most_common()
@@ -102,12 +102,12 @@ def _claims_in_words(claims: Sequence[Claimed]) -> str:
     return f"Of {len(claims)} claim{_s(claims)} that can be checked, {', '.join(parts)}."
 
 
-def word_of(row: Judged) -> str:
+def word_of(row: JudgedNumber) -> str:
     """`incomplete` says how far it is."""
     return f"incomplete {row.n}/{row.planned}" if row.verdict.word == "incomplete" else row.verdict.word
 
 
-def _row_lines(row: Judged, other: str) -> list[str]:
+def _row_lines(row: JudgedNumber, other: str) -> list[str]:
     theirs = f"{other} {paper_cell(row.paper)}"
     if row.verdict.word == "missing":
         return [" · ".join([theirs, *row.verdict.reasons])]
@@ -116,7 +116,7 @@ def _row_lines(row: Judged, other: str) -> list[str]:
     return [_measured(row, theirs), *row.verdict.reasons]
 
 
-def _barred(rows: Iterable[Judged]) -> list[str]:
+def _barred(rows: Iterable[JudgedNumber]) -> list[str]:
     """Each set of reasons with the rows it concerns."""
     found: dict[tuple[str, ...], dict[str, dict[str, None]]] = {}
     for row in rows:
@@ -126,7 +126,7 @@ def _barred(rows: Iterable[Judged]) -> list[str]:
     return [f"{named(tables)}: {'; '.join(reasons)}" for reasons, tables in found.items()]
 
 
-def _measured(row: Judged, theirs: str) -> str:
+def _measured(row: JudgedNumber, theirs: str) -> str:
     """paper 6.61 ± 0.16 (n = 5) · ours 6.58 ± 0.14 (n = 5) · 95 %: 6.40 to 6.76"""
     parts = [theirs, f"ours {our_cell(row)}"]
     if row.verdict.low is not None and row.verdict.high is not None:
@@ -142,7 +142,7 @@ def paper_cell(paper: Paper) -> str:
     return value + (f" (read off, ± {paper.reading_error:g})" if paper.reading_error else "")
 
 
-def our_cell(row: Judged) -> str:
+def our_cell(row: JudgedNumber) -> str:
     if row.mean is None:
         return "–"
     if row.paper.kind == "exact":
@@ -150,7 +150,7 @@ def our_cell(row: Judged) -> str:
     return f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "") + f" (n = {row.n})"
 
 
-def in_words(finding: Finding) -> str:
+def paper_in_words(finding: Finding) -> str:
     """One part of a claim, with its effect and the interval."""
     if finding.low is None or finding.high is None or finding.p is None:
         return finding.said
@@ -158,7 +158,7 @@ def in_words(finding: Finding) -> str:
     return f"{finding.said}: {effect}, p = {p_value(finding.p)} alone"
 
 
-def _unchecked(claims: Iterable[Claimed]) -> list[str]:
+def _unchecked(claims: Iterable[JudgedClaim]) -> list[str]:
     said = (
         (claim.claim.id, claim.evidence[0].said.removeprefix("not checked here: "))
         for claim in claims
@@ -167,7 +167,7 @@ def _unchecked(claims: Iterable[Claimed]) -> list[str]:
     return [f"{name}: {reason}" for name, reason in said]
 
 
-def _curve(gap: Gap) -> str:
+def _curve(gap: CurveGap) -> str:
     word = "within" if gap.within else "beyond"
     apart = f"{gap.gap:.2f} points apart on average, {word} the reading error of {gap.reading_error:g}"
     return f"{gap.experiment} {gap.row} {gap.split} at rate {gap.phase}: {apart} ({gap.points} points)"

@@ -20,7 +20,7 @@ _THEMED = {style.INK: "currentColor", style.FAINT: "currentColor", "#ffffff": "n
 _SOFT = {"#ececec": "grid", style.PAPER: "paper"}  # classes for what the dark theme must dim
 
 
-def inline(drawing: Drawing, name: str, title: str, description: str) -> str:
+def inline_svg(drawing: Drawing, name: str, title: str, description: str) -> str:
     """The drawing as an `svg` element whose ids begin with `name`, with a title and a description to be read aloud."""
     root = ElementTree.fromstring(style.rendered(drawing, "svg"))
     for parent in list(root.iter()):

@@ -13,14 +13,21 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.ensembles import together
-from repro.analysis.compare.numbers import COUNTS, Judged, judged, not_averaged, of_test_images
+from repro.analysis.compare.ensembles import ensemble_error
+from repro.analysis.compare.numbers import COUNTS, JudgedNumber, columns_not_averaged, is_test_metric, judge_numbers
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
-from repro.analysis.runs.frames import Collected, complete_note, mixed, rows_of, seen_note, twinned
-from repro.definition.experiment import Paper, Row, Scale, Table, at, runs_of
-from repro.protocol.deviations import ledger
-from repro.storage.atomic import write_whole
+from repro.analysis.runs.frames import (
+    Collected,
+    complete_note,
+    differing_columns,
+    rows_of,
+    training_images_note,
+    twinned,
+)
+from repro.definition.experiment import Paper, Row, Scale, Table, at_scale, runs_of
+from repro.protocol.deviations import departures_by_net
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 NAMES = {
@@ -50,8 +57,8 @@ TOLD = ("better", "worse", "deviates", "incomplete", "not comparable")  # verdic
 
 def table(name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None) -> pd.DataFrame:
     """Each number of the table: the paper's, ours, the best seed, and the verdict, with the runs behind it."""
-    scaled = at(experiment, scale, seeds)
-    words = {(one.row, one.metric): one for one in judged(name, scaled, collected)}
+    scaled = at_scale(experiment, scale, seeds)
+    words = {(one.row, one.metric): one for one in judge_numbers(name, scaled, collected)}
     facts = [
         _fact(name, row, metric, paper, words.get((row.label, metric)), collected)
         for row in scaled.rows
@@ -62,11 +69,11 @@ def table(name: str, experiment: Table, collected: Collected, scale: Scale, seed
 
 def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None) -> Sheet:
     """The table set for reading: the paper's rows, a group of columns for each metric, footnotes."""
-    facts, scaled = table(name, experiment, collected, scale, seeds), at(experiment, scale, seeds)
+    facts, scaled = table(name, experiment, collected, scale, seeds), at_scale(experiment, scale, seeds)
     marks, departures = _departures(scaled)
-    tested = any(map(of_test_images, experiment.metrics))
+    tested = any(map(is_test_metric, experiment.metrics))
     finals = rows_of(collected.finals, runs_of(scaled))
-    images = (seen_note(finals) if tested else "", complete_note(finals))
+    images = (training_images_note(finals) if tested else "", complete_note(finals))
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     return Sheet(
         f"{heading(name)}. {experiment.title}",
@@ -90,7 +97,7 @@ def write(name: str, filled: Sheet, places: Places, scale: str, forms: Iterable[
     paths = []
     for form in forms:
         paths.append(places.tables_at(scale) / f"{name}{SUFFIXES[form]}")
-        write_whole(paths[-1], render(filled, form).encode())
+        write_atomic(paths[-1], render(filled, form).encode())
     return paths
 
 
@@ -116,7 +123,7 @@ def as_printed(paper: Paper | None) -> str:
 
 
 def _fact(
-    name: str, row: Row, metric: str, paper: Paper | None, word: Judged | None, collected: Collected
+    name: str, row: Row, metric: str, paper: Paper | None, word: JudgedNumber | None, collected: Collected
 ) -> dict[str, Any]:
     """One number as typed values."""
     finals = rows_of(collected.finals, row.runs or ())
@@ -140,7 +147,7 @@ def _fact(
         "verdict": word.verdict.word if word else "quoted" if paper else None,
         "reasons": word.verdict.reasons if word else (),
         "flags": word.flags if word else (),
-        "departures": tuple(ledger(runs_of(row))),
+        "departures": tuple(departures_by_net(runs_of(row))),
         "runs": word.runs if word else tuple(finals["id"]),
         **(_ensemble(row, metric, collected) if row.ensemble else {}),
     }
@@ -148,16 +155,16 @@ def _fact(
 
 def _ensemble(row: Row, metric: str, collected: Collected) -> dict[str, Any]:
     """One number of several nets. The paper has none to judge it by; while nets are lacking, the verdict says so."""
-    found = together(row, metric, collected)
+    found = ensemble_error(row, metric, collected)
     ours = {"ours_mean": found.error, "n": 0 if found.error is None else 1, "planned": found.planned}
     return ours | {"verdict": found.word, "reasons": found.reasons, "runs": found.runs}
 
 
-def _ours(word: Judged | None, metric: str, finals: pd.DataFrame, strict: bool) -> dict[str, Any]:
+def _ours(word: JudgedNumber | None, metric: str, finals: pd.DataFrame, strict: bool) -> dict[str, Any]:
     """As it was judged; where the paper prints nothing to judge by, the mean of seeds that may be averaged."""
     if word:
         return {"ours_mean": word.mean, "ours_std": word.std, "n": word.n}
-    alike = not (mixed(finals, not_averaged(strict)) or twinned(finals))
+    alike = not (differing_columns(finals, columns_not_averaged(strict)) or twinned(finals))
     known = list(finals[metric].dropna()) if alike and metric in finals else []
     summary = sample(known)
     return {"ours_mean": summary.mean, "ours_std": summary.std, "n": summary.n}
@@ -267,7 +274,7 @@ def _by_reasons(facts: pd.DataFrame) -> dict[str, list[str]]:
 
 def _departures(scaled: Table) -> tuple[dict[str, str], tuple[str, ...]]:
     """A letter for each set of departures from the paper's protocol; none where all rows depart alike."""
-    found = {row.label: tuple(map(str, ledger(runs))) for row in scaled.rows if (runs := runs_of(row))}
+    found = {row.label: tuple(map(str, departures_by_net(runs))) for row in scaled.rows if (runs := runs_of(row))}
     kinds = [kind for kind in dict.fromkeys(found.values()) if kind]
     if len(set(found.values())) == 1:
         return {}, tuple(f"Departs from the paper. {'; '.join(kind)}." for kind in kinds)

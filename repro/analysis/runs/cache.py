@@ -18,9 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, read, stamp
+from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, folder_stamp, read_run
 from repro.analysis.runs.twins import twins
-from repro.storage.atomic import write_whole
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import Folder, Places, run_folders
 
 LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
@@ -56,7 +56,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class CachedRuns:
     """`table` has a row for each run, one copy of each; `problems` names what was left out, cut or doubled."""
 
     table: pa.Table
@@ -68,7 +68,7 @@ class Gathered:
     twins: dict[str, str]  # runs whose curve equals another seed's, and that seed's run
 
 
-def gather(places: Places, keep: bool = True) -> Gathered:
+def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     """Read the working and the published folders that changed; without `keep` all of them, whatever was kept."""
     known = _kept(places) if keep else None
     found = list(_stamped(places))
@@ -81,10 +81,10 @@ def gather(places: Places, keep: bool = True) -> Gathered:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    return Gathered(tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles)
+    return CachedRuns(tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles)
 
 
-def save(gathered: Gathered, places: Places) -> None:
+def save(gathered: CachedRuns, places: Places) -> None:
     """Keep what was gathered for the next time, if it is news."""
     if gathered.changed:
         _write(gathered.table, places.frame)
@@ -95,7 +95,7 @@ def save(gathered: Gathered, places: Places) -> None:
 def _write(table: pa.Table, path: Path) -> None:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
@@ -108,7 +108,7 @@ def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.T
 def _stamped(places: Places) -> Iterator[Found]:
     for place, parent in (("published", places.published), ("runs", places.runs)):
         for folder in run_folders(parent):
-            yield folder, (place, folder.path.name, stamp(folder))
+            yield folder, (place, folder.path.name, folder_stamp(folder))
 
 
 def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
@@ -117,7 +117,9 @@ def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
 
 def _parsed(batch: Iterable[Found]) -> pa.Table:
     """The folders' records as a table; metrics are found in the records, all else is declared above."""
-    records = [{"place": place, "folder": name, "stamp": mark} | read(folder) for folder, (place, name, mark) in batch]
+    records = [
+        {"place": place, "folder": name, "stamp": mark} | read_run(folder) for folder, (place, name, mark) in batch
+    ]
     metrics = sorted({name for record in records for name in record if name.startswith("metric.")})
     schema = pa.schema([*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata)
     columns = [pa.array([record.get(field.name) for record in records], field.type) for field in schema]

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from repro.analysis.runs.cache import INTERNAL, Problem, gather, save
+from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
 from repro.analysis.runs.run_record import AND_THEN, CURVE
-from repro.definition.experiment import Experiment, Scale, Skipped, at, runs_of
+from repro.definition.experiment import Experiment, Scale, Skipped, at_scale, runs_of
 from repro.definition.origin import is_complete
 from repro.definition.run import Run
-from repro.errors import Lacking
+from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
 from repro.protocol.deviations import COMPLETE
 from repro.storage.paths import Folder, Places
 
 _OF_RUN = ("id", "net", "kind", "depth", "family", "recipe", "scale", "seed")  # repeated in every frame
 
-SEEN = "the test images are the training images"
+TRAINING_IMAGES_NOTE = "the test images are the training images"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Collected:
 
 def collect(places: Places, keep: bool = True) -> Collected:
     """The working and the published runs. `keep`: remember in `places.frame` what was read."""
-    gathered = gather(places, keep)
+    gathered = read_runs(places, keep)
     if keep:
-        with contextlib.suppress(Lacking):  # somebody else's results may be read-only
+        with contextlib.suppress(EnvironmentProblem):  # somebody else's results may be read-only
             save(gathered, places)
     table = gathered.table
     runs = _runs(table)
@@ -78,20 +78,24 @@ def rows_of(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     return found.sort_values("seed", kind="stable")
 
 
-def mixed(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def differing_columns(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The columns in which runs that ought to be alike differ, with what they say there."""
     values = {name: tuple(sorted(map(str, rows[name].dropna().unique()))) for name in columns if name in rows}
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
-def seen(rows: pd.DataFrame) -> bool:
+def tested_on_training_images(rows: pd.DataFrame) -> bool:
     """Whether a run's test images were those it was trained on; records older than the question do not say."""
     return bool(rows["tested_on_training_images"].eq(True).any())
 
 
-def seen_note(rows: pd.DataFrame) -> str:
+def training_images_note(rows: pd.DataFrame) -> str:
     """What stands under test errors that are none of images not seen."""
-    return f"{SEEN.capitalize()}: their errors say nothing about images not seen." if seen(rows) else ""
+    return (
+        f"{TRAINING_IMAGES_NOTE.capitalize()}: their errors say nothing about images not seen."
+        if tested_on_training_images(rows)
+        else ""
+    )
 
 
 def complete_note(rows: pd.DataFrame) -> str:
@@ -101,7 +105,7 @@ def complete_note(rows: pd.DataFrame) -> str:
     return f"Data: {named}; {COMPLETE}." if named else ""
 
 
-def moved(rows: pd.DataFrame) -> tuple[str, ...]:
+def moved_machine(rows: pd.DataFrame) -> tuple[str, ...]:
     """The runs that went on under other conditions than they began, and what was other."""
     found = rows.dropna(subset=["machines"])
     return tuple(
@@ -134,9 +138,9 @@ def scale_with_results(
     """The most serious scale at which a run of these experiments has finished; `paper` where none has."""
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped)]
     done = collected.finals
-    for name, scale in (scales or catalog.scales()).items():
+    for name, scale in (scales or catalog.all_scales()).items():
         if (done["scale"] == name).any():
-            ids = {run.id for experiment in wanted for run in runs_of(at(experiment, scale))}
+            ids = {run.id for experiment in wanted for run in runs_of(at_scale(experiment, scale))}
             if done["id"].isin(ids).any():
                 return name
     return "paper"

@@ -15,8 +15,8 @@ from typing import Any
 
 from repro.analysis.runs import run_record
 from repro.definition.run import Run
-from repro.errors import UserError, shown
-from repro.storage.atomic import explained, make_folder, read_json, sync_folder, to_json, write_whole
+from repro.errors import UserError, quote
+from repro.storage.atomic import disk_errors_explained, make_folder, read_json, sync_folder, to_json, write_atomic
 from repro.storage.paths import Folder
 
 WEIGHTS_SCHEMA = 1  # of weights.json
@@ -53,7 +53,7 @@ def publish(
     same = public.path.exists() and content == _record(public)
     if public.path.exists() and not same and not again:
         raise UserError(
-            f"{shown(working.path.name, 100)} differs from what is published",
+            f"{quote(working.path.name, 100)} differs from what is published",
             "`--again` replaces the record",
         )
     if same and (weights is None or weights_are_whole(public)):
@@ -99,12 +99,12 @@ def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]
 
 def _check(working: Folder, uncommitted: bool) -> None:
     """A record is published only if it can be read in full, and if the code that made it can be found again."""
-    record, name = run_record.read(working), working.path.name
+    record, name = run_record.read_run(working), working.path.name
     if record["problem"]:
-        raise UserError(f"{shown(name, 100)}: {record['problem']}", "only whole records are published")
+        raise UserError(f"{quote(name, 100)}: {record['problem']}", "only whole records are published")
     if record.get("dirty") is not False and not uncommitted:
         raise UserError(
-            f"{shown(name, 100)} was trained by code that no commit has",
+            f"{quote(name, 100)} was trained by code that no commit has",
             "train it from a clean checkout, or say `--uncommitted` and mind that nobody can check it out",
         )
 
@@ -112,11 +112,11 @@ def _check(working: Folder, uncommitted: bool) -> None:
 def _place(content: dict[str, bytes], public: Folder) -> None:
     """Put the files in place together: in a folder that no reader takes for a run, then renamed."""
     begun = public.path.with_name(f".{public.path.name}.tmp")
-    with explained(public.path):
+    with disk_errors_explained(public.path):
         shutil.rmtree(begun, ignore_errors=True)
         make_folder(begun)
         for name, file in content.items():
-            write_whole(begun / name, file)
+            write_atomic(begun / name, file)
         if public.path.exists():
             shutil.rmtree(public.path)  # what it was is in the history of the repository
         begun.rename(public.path)

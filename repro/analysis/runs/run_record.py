@@ -70,7 +70,7 @@ class Unreadable(Exception):
     """The folder cannot be read as a run; the message says why."""
 
 
-def stamp(folder: Folder) -> str:
+def folder_stamp(folder: Folder) -> str:
     """What changes when any file that `read` looks at changes: times and sizes, without opening anything."""
     marks, inside = [], str(folder.path)
     for name in _STAMPED:
@@ -82,7 +82,7 @@ def stamp(folder: Folder) -> str:
     return "/".join(marks)
 
 
-def read(folder: Folder) -> Record:
+def read_run(folder: Folder) -> Record:
     """The folder's record. Its `state` is done, diverged, failed, unfinished, or unreadable (see `problem`)."""
     record: Record = {"problem": None}
     try:

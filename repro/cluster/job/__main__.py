@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro.stop_request import Stop
+from repro.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from repro.cluster.records.batch import Batch
@@ -30,12 +30,12 @@ RESUMABLE = 75  # exit code: saved, and not requeued
 
 
 def main() -> int:
-    stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)  # before torch is imported
+    stop = StopRequest().install(signal.SIGUSR2, signal.SIGTERM)  # before torch is imported
     from repro.cluster.records.batch import Batch
     from repro.errors import UserError
-    from repro.storage.atomic import keep_private
+    from repro.storage.atomic import set_private_umask
 
-    keep_private()
+    set_private_umask()
     batch, index = Batch(Path(sys.argv[1])), int(os.environ["SLURM_ARRAY_TASK_ID"])
     if not batch.runs:
         say("this batch was withdrawn; nothing to do")
@@ -59,18 +59,18 @@ def main() -> int:
     return code
 
 
-def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
+def train(run_id: str, batch: object, index: int, stop: StopRequest) -> int:
     """Train the run; the exit code says how it ended."""
-    from repro.cluster.job.rendezvous import together
-    from repro.cluster.job.staging import staged
+    from repro.cluster.job.rendezvous import join_group
+    from repro.cluster.job.staging import staged_data
     from repro.cluster.records.batch import Batch
     from repro.storage.paths import places
 
     assert isinstance(batch, Batch)
     here = places()
     (run,) = _defined([run_id], here)
-    with together(batch.path, index) as rank:
-        here = staged(here, run.recipe.dataset)
+    with join_group(batch.path, index) as rank:
+        here = staged_data(here, run.recipe.dataset)
         import repro.training as training
         from repro.training.attempt import Superseded
 
@@ -88,20 +88,20 @@ def train(run_id: str, batch: object, index: int, stop: Stop) -> int:
     return 0
 
 
-def train_all(run_ids: list[str], stop: Stop) -> int:
+def train_all(run_ids: list[str], stop: StopRequest) -> int:
     """Train the runs that share this element; the exit code is the worst of theirs.
 
     One that failed in this job, before it was requeued, has said why: it waits for `--retry`.
     """
     from repro.cluster.job import packed
-    from repro.cluster.job.staging import staged
+    from repro.cluster.job.staging import staged_data
     from repro.storage.paths import places
 
     here = places()
     runs = _defined((run_id for run_id in run_ids if not _given_up(here.run(run_id))), here)
     if not runs:
         return 0
-    over, code = packed.train_all(runs, staged(here, runs[0].recipe.dataset), stop, say)
+    over, code = packed.train_all(runs, staged_data(here, runs[0].recipe.dataset), stop, say)
     if over:
         return code
     return RESUMABLE if stop.reason == "SIGTERM" else requeue()
@@ -109,10 +109,10 @@ def train_all(run_ids: list[str], stop: Stop) -> int:
 
 def _still_ours(run_id: str, batch: Batch) -> bool:
     """Whether nobody has sent the run again: what SLURM starts late must not stop what began since."""
-    from repro.cluster.records.ownership import newest
+    from repro.cluster.records.ownership import newest_claim
     from repro.storage.paths import places
 
-    claim = newest(places().run(run_id))
+    claim = newest_claim(places().run(run_id))
     return claim is None or claim.batch == batch.name
 
 

@@ -10,16 +10,16 @@ import os
 from collections.abc import Callable, Sequence
 
 from repro.definition.run import Run
-from repro.local.workers import Slots
-from repro.stop_request import Stop
+from repro.local.workers import WorkerPool
+from repro.stop_request import StopRequest
 from repro.storage.paths import Places
 
 OVER = {"done", "failed", "superseded"}
 
 
-def train_all(runs: Sequence[Run], here: Places, stop: Stop, say: Callable[[str], None]) -> tuple[bool, int]:
+def train_all(runs: Sequence[Run], here: Places, stop: StopRequest, say: Callable[[str], None]) -> tuple[bool, int]:
     """Train the runs; answers whether all of them are over, and the exit code of the worst."""
-    slots = Slots(here, len(runs), threads(len(runs)))
+    slots = WorkerPool(here, len(runs), threads(len(runs)))
     states, worst = set[str](), 0
 
     def look(at_work: list[str]) -> None:

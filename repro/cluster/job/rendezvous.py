@@ -15,8 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro.errors import Lacking
-from repro.storage.atomic import read_json, to_json, write_whole
+from repro.errors import EnvironmentProblem
+from repro.storage.atomic import read_json, to_json, write_atomic
 
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
@@ -26,7 +26,7 @@ PORTS = 50  # tried one after another
 
 
 @contextlib.contextmanager
-def together(batch: Path, index: int) -> Iterator[int]:
+def join_group(batch: Path, index: int) -> Iterator[int]:
     """Inside, `torch.distributed` connects the job's processes, if there are several. Yields this process's rank."""
     if int(os.environ.get("SLURM_NTASKS", "1")) == 1:
         yield 0
@@ -55,7 +55,7 @@ def _who_we_are() -> tuple[int, int, int, str, int]:
     try:
         from submitit.helpers import TorchDistributedEnvironment
     except ImportError:
-        raise Lacking("several processes need submitit", "install it where the jobs run") from None
+        raise EnvironmentProblem("several processes need submitit", "install it where the jobs run") from None
     where = TorchDistributedEnvironment()
     return where.rank, where.world_size, where.local_rank, where.master_addr, where.master_port
 
@@ -68,13 +68,13 @@ def _store(meeting: Path, rank: int, processes: int, host: str, port: int) -> St
         for tried in range(port, port + PORTS):
             with contextlib.suppress(RuntimeError):  # the port is taken
                 store = TCPStore("0.0.0.0", tried, processes, is_master=True, wait_for_workers=False, timeout=PATIENCE)
-                write_whole(meeting, to_json({"host": _reachable(host), "port": tried}))
+                write_atomic(meeting, to_json({"host": _reachable(host), "port": tried}))
                 return store
-        raise Lacking(f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again")
+        raise EnvironmentProblem(f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again")
     end = time.monotonic() + PATIENCE.total_seconds()
     while (place := read_json(meeting)) is None:
         if time.monotonic() > end:
-            raise Lacking("the first process of this job never came", "see its log: `repro logs RUN --err`")
+            raise EnvironmentProblem("the first process of this job never came", "see its log: `repro logs RUN --err`")
         time.sleep(0.2)
     return TCPStore(place["host"], place["port"], processes, is_master=False, timeout=PATIENCE)
 

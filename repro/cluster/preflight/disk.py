@@ -25,7 +25,7 @@ _MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/local", "/scratch/local")
 
 
-def node_local(folder: Path) -> str:
+def is_node_local(folder: Path) -> str:
     """In words, why this folder is likely to be one machine's own; empty where it looks shared."""
     kind = file_system(folder)
     if kind in _SHARED:

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from repro.cluster import slurm
 from repro.cluster.preflight.check import Check, Checks
-from repro.cluster.preflight.disk import file_system, nearest, node_local, write_speed
+from repro.cluster.preflight.disk import file_system, is_node_local, nearest, write_speed
 from repro.cluster.preflight.precisions import precisions
 from repro.cluster.preflight.torch_build import torch_and_gpus
 from repro.cluster.preflight.warnings import seconds_to_save
-from repro.cluster.profile import Profile, parse_time, show_time
+from repro.cluster.profile import Profile, format_time, parse_time
 from repro.definition.net import resnet
 from repro.errors import UserError
 from repro.provenance.checkout import commit_of, uncommitted
-from repro.storage.atomic import for_the_group
+from repro.storage.atomic import group_may_read
 from repro.storage.paths import ROOT, Places
 
 SPACE = 20 * 2**30  # a full table of checkpoints
@@ -35,7 +35,7 @@ SUBMITIT = "1.5.4"  # the version this was tested with
 _ELSEWHERE = "set `REPRO_RESULTS`, in your shell's start-up file, to a folder of yours that every node sees"
 
 
-def examine(places: Places, profile: Profile | None) -> Checks:
+def examine_environment(places: Places, profile: Profile | None) -> Checks:
     """Every check; those of a cluster where one is named."""
     parts: list[Callable[[], Checks]] = [_python, lambda: _commands(profile)]
     if profile:
@@ -76,7 +76,7 @@ def _commands(profile: Profile | None) -> Checks:
 
 def _scheduler(profile: Profile) -> Checks:
     try:
-        config = slurm.config(profile.slurm_conf)
+        config = slurm.slurm_config(profile.slurm_conf)
     except UserError as error:
         yield Check("scheduler", "failure", error.problem, error.hint)
         return
@@ -89,7 +89,7 @@ def _scheduler(profile: Profile) -> Checks:
 def _partition(profile: Profile) -> Checks:
     flag = ["--partition", profile.partition] if profile.partition else []
     try:
-        said = slurm.ask(["sinfo", "--noheader", *flag, "--format", "%R|%l|%D|%G|%a"], profile.slurm_conf)
+        said = slurm.run_slurm_command(["sinfo", "--noheader", *flag, "--format", "%R|%l|%D|%G|%a"], profile.slurm_conf)
     except UserError as error:
         yield Check("partition", "failure", error.problem, error.hint)
         return
@@ -110,8 +110,8 @@ def _within(rows: list[list[str]], profile: Profile) -> Checks:
     limits = [_minutes(row[1]) for row in rows]
     longest = max((limit for limit in limits if limit is not None), default=0)
     if None not in limits and profile.time > longest:
-        fix = f'set `time = "{show_time(longest)}"`: a run that needs longer saves, queues again and carries on'
-        yield Check("time", "failure", f"{show_time(profile.time)} is above the partition's limit", fix)
+        fix = f'set `time = "{format_time(longest)}"`: a run that needs longer saves, queues again and carries on'
+        yield Check("time", "failure", f"{format_time(profile.time)} is above the partition's limit", fix)
     if profile.gpus and not any("gpu" in row[3] for row in rows):
         fix = "`sinfo --format '%R %G'` shows which partitions have some: set `partition`; or `gpus = 0`, for CPUs"
         yield Check("gpus", "failure", "the partition has none", fix)
@@ -132,7 +132,7 @@ def _results(places: Places, profile: Profile | None) -> Checks:
     except OSError as error:
         yield Check("results", "failure", f"{folder} cannot be written: {error.strerror}", _ELSEWHERE)
         return
-    local = node_local(places.results)
+    local = is_node_local(places.results)
     if local and profile and not profile.slurm_conf:
         yield Check("shared", "failure", f"results are on {local}: other nodes lose them", _ELSEWHERE)
     elif local:
@@ -169,7 +169,7 @@ def _saving(folder: Path, profile: Profile) -> Checks:
 def _notice(profile: Profile) -> tuple[int, str]:
     """The seconds from a job's last warning to its end, and which setting gives them."""
     try:
-        wait = re.match(r"\d+", slurm.config(profile.slurm_conf).get("KillWait", ""))
+        wait = re.match(r"\d+", slurm.slurm_config(profile.slurm_conf).get("KillWait", ""))
     except UserError:
         wait = None
     notices = [(profile.grace, "grace")] + ([(int(wait[0]), "KillWait")] if wait else [])
@@ -186,7 +186,7 @@ def _sharing(results: Path) -> Checks:
         return
     whose = f"results belong to {_owner(results)}" if theirs else "the results folder hands on its group"
     readable, closed = about.st_mode & 0o050 == 0o050, _closed(results)
-    if not for_the_group():
+    if not group_may_read():
         fix = "`export REPRO_GROUP_READABLE=1` in the start-up file of everyone's shell"
         fix += ", and `REPRO_TRUST_FOLDER=1` if you trust them" if theirs else "; alone, there is nothing to do"
         yield Check("sharing", "warning", f"{whose}, and what you write there only you can read", fix)
@@ -195,7 +195,7 @@ def _sharing(results: Path) -> Checks:
     if closed:
         fix = f"its owner: `chmod g+rwxs` on {closed} in {results}; or, for results of your own, {_ELSEWHERE}"
         yield Check("sharing", "failure", f"{whose}, and you cannot write to {closed} in it", fix)
-    elif readable and for_the_group():
+    elif readable and group_may_read():
         yield Check("sharing", "ok", f"{whose}, and the group can read what you write")
 
 
@@ -216,7 +216,9 @@ def _data(places: Places) -> Checks:
     from repro.data import registry
 
     for name in ("cifar10", "imagenet"):
-        found = registry.look(name, places.data, whole=name == "cifar10")  # ImageNet takes minutes: `repro data check`
+        found = registry.dataset_info(
+            name, places.data, whole=name == "cifar10"
+        )  # ImageNet takes minutes: `repro data check`
         if found.state == "ready":
             whole = "whole" if name == "cifar10" else "its manifest is whole; `repro data check` reads it all"
             yield Check(name, "ok", f"{found.where}: {found.origin}, {whole}")

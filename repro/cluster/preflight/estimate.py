@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from repro.cluster.profile import Profile
-from repro.cost.gpu_hours import gpu_hours, in_words
-from repro.cost.history import recorded
+from repro.cost.gpu_hours import format_hours, gpu_hours
+from repro.cost.history import recorded_seconds
 from repro.definition.run import Run
 from repro.storage.paths import Places
 
@@ -23,7 +23,7 @@ class Estimate:
 
     @property
     def said(self) -> str:
-        return in_words(self.gpu_hours)
+        return format_hours(self.gpu_hours)
 
     def __str__(self) -> str:
         basis = [f"{self.measured} from past runs"] * bool(self.measured)
@@ -35,7 +35,7 @@ class Estimate:
 def estimate(runs: Iterable[Run], places: Places, profile: Profile) -> Estimate:
     """The sum over the runs. The GPUs a profile asks for are paid for, used or not."""
     cards = max(1, profile.gpus * profile.nodes)
-    past = recorded("seconds", places, profile.on_gpu)
+    past = recorded_seconds("seconds", places, profile.on_gpu)
     hours, measured, computed = 0.0, 0, 0
     for run in runs:
         seconds = past(run)

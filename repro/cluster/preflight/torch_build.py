@@ -8,7 +8,7 @@ from pathlib import Path
 from repro.cluster import slurm
 from repro.cluster.preflight.check import Check, Checks
 from repro.cluster.profile import Profile
-from repro.cost.gpu_models import card
+from repro.cost.gpu_models import gpu_model
 from repro.errors import UserError
 
 # The oldest driver that runs a build of torch for this major version of CUDA.
@@ -80,9 +80,9 @@ def _cards_of(profile: Profile | None) -> dict[str, int]:
         return {}
     flag = ["--partition", profile.partition] if profile.partition else []
     try:
-        said = slurm.ask(["sinfo", "--noheader", *flag, "--format", "%G"], profile.slurm_conf)
+        said = slurm.run_slurm_command(["sinfo", "--noheader", *flag, "--format", "%G"], profile.slurm_conf)
     except UserError:
         return {}
     kinds = {kind.lower() for kind in re.findall(r"gpu:([A-Za-z][A-Za-z0-9_.-]*):", said)}
     wanted = {profile.gpu_type.lower()} if profile.gpu_type else kinds
-    return {kind: known.capability for kind in wanted if (known := card(kind))}
+    return {kind: known.capability for kind in wanted if (known := gpu_model(kind))}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from repro.cluster.preflight.disk import node_local, write_speed
+from repro.cluster.preflight.disk import is_node_local, write_speed
 from repro.cluster.profile import Profile
 from repro.cluster.submit.packing import Element
-from repro.cost.gpu_models import card
-from repro.cost.history import recorded
+from repro.cost.gpu_models import gpu_model
+from repro.cost.history import recorded_seconds
 from repro.cost.layers import cost
 from repro.cost.memory import GIB, Memory, gib, memory
 from repro.definition.net import Net
@@ -20,9 +20,9 @@ from repro.storage.paths import Places
 WRAPPING = 3e-9  # seconds a byte of a checkpoint, to serialise it and take its SHA-256
 
 
-def foreseen(elements: Sequence[Element], places: Places, profile: Profile) -> Iterator[str]:
+def warnings_for(elements: Sequence[Element], places: Places, profile: Profile) -> Iterator[str]:
     """Each trouble in a sentence, with what to do. Writes and removes one file, to see how fast the disk is."""
-    kind = node_local(places.results)
+    kind = is_node_local(places.results)
     if kind and profile.slurm_conf is None:
         yield f"results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`"
     yield from _memory(elements, profile)
@@ -30,14 +30,14 @@ def foreseen(elements: Sequence[Element], places: Places, profile: Profile) -> I
     yield from _saving([run for element in elements for run in element], places, profile)
 
 
-def most_memory(elements: Sequence[Element], profile: Profile) -> str:
+def memory_in_words(elements: Sequence[Element], profile: Profile) -> str:
     """What the largest of the jobs needs, in words."""
-    most = [needs(element, profile) for element in elements]
+    most = [memory_needed(element, profile) for element in elements]
     gpu, host = max(each.gpu for each in most), max(each.host for each in most)
     return f"up to {gib(gpu)} of a GPU's memory" if profile.on_gpu else f"up to {gib(host)} of a node's memory"
 
 
-def needs(element: Element, profile: Profile) -> Memory:
+def memory_needed(element: Element, profile: Profile) -> Memory:
     """What a job with these runs needs of each node's memory, and of each of its GPUs'."""
     each = [memory(run, profile.on_gpu, profile.nodes * profile.processes) for run in element]
     sharing = math.ceil(profile.processes / max(1, profile.gpus))
@@ -51,14 +51,14 @@ def seconds_to_save(net: Net, speed: float) -> float:
 
 
 def _memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
-    host, hungriest = max((needs(element, profile).host, _named(element)) for element in elements)
+    host, hungriest = max((memory_needed(element, profile).host, _named(element)) for element in elements)
     if profile.memory_bytes and host > profile.memory_bytes:
         yield (
             f"{hungriest} needs about {gib(host)} of a node's memory, and {profile.memory} are asked for: "
             f"`--memory {math.ceil(1.2 * host / GIB)}GB`"
         )
-    gpu, hungriest = max((needs(element, profile).gpu, _named(element)) for element in elements)
-    known = card(profile.gpu_type or "")
+    gpu, hungriest = max((memory_needed(element, profile).gpu, _named(element)) for element in elements)
+    known = gpu_model(profile.gpu_type or "")
     if known and gpu > known.memory * 1e9:
         yield (
             f"{hungriest} needs about {gib(gpu)} of a GPU's memory, and {profile.gpu_type} may have only "
@@ -87,7 +87,7 @@ def _named(element: Element) -> str:
 
 
 def _saving(runs: Sequence[Run], places: Places, profile: Profile) -> Iterator[str]:
-    past, speed = recorded("save_seconds", places, profile.on_gpu), write_speed(places.results)
+    past, speed = recorded_seconds("save_seconds", places, profile.on_gpu), write_speed(places.results)
     if speed is None:
         return
     seconds, said = max(_save(run, past(run), speed) for run in runs)

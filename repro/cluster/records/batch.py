@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from repro.definition.bounds import checked_name
-from repro.storage.atomic import create, read_json, to_json, write_whole
+from repro.definition.bounds import check_name
+from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Places
 
 SCHEMA = 1
@@ -50,7 +50,7 @@ class Batch:
         record = read_json(self.path / "runs.json") or {}
         single = [[run] for run in record.get("runs", [])]  # how it was written before runs could share a job
         elements = record.get("elements", single)
-        return [[checked_name(run, "a run") for run in element] for element in elements]
+        return [[check_name(run, "a run") for run in element] for element in elements]
 
     @property
     def runs(self) -> list[str]:
@@ -75,10 +75,10 @@ class Batch:
     def declare(self, elements: Iterable[Iterable[str]], about: dict[str, Any]) -> bool:
         """Write down which runs it has: once, before it is sent."""
         whole = {"schema": SCHEMA, "elements": [list(element) for element in elements]}
-        return create(self.path / "runs.json", to_json(whole | about))
+        return create_exclusive(self.path / "runs.json", to_json(whole | about))
 
     def sent(self, array: str) -> None:
-        write_whole(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
+        write_atomic(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
 
     def started(self, index: int) -> bool:
         """Whether SLURM ever started this element: it then has a log."""

@@ -19,9 +19,9 @@ from repro.cluster import slurm
 from repro.cluster.records.batch import Batch
 from repro.cluster.slurm import Live
 from repro.errors import UserError
-from repro.storage.atomic import create, read_json, to_json, write_whole
+from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Folder
-from repro.storage.pid import born
+from repro.storage.pid import started_at
 
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
 
@@ -43,10 +43,10 @@ class Claim:
     @classmethod
     def ours(cls, batch: str, cluster: str, slurm_conf: str | None) -> Claim:
         pid = os.getpid()
-        return cls(batch, cluster, slurm_conf, 1, _user(), socket.gethostname(), pid, born(pid))
+        return cls(batch, cluster, slurm_conf, 1, _user(), socket.gethostname(), pid, started_at(pid))
 
 
-def newest(folder: Folder) -> Claim | None:
+def newest_claim(folder: Folder) -> Claim | None:
     """The claim in force."""
     claim = _read(folder.submitted)
     while claim and (later := _read(_marker(folder, claim.number + 1))):
@@ -54,21 +54,21 @@ def newest(folder: Folder) -> Claim | None:
     return claim
 
 
-def take(folder: Folder, ours: Claim, old: Claim | None) -> Claim | None:
+def take_claim(folder: Folder, ours: Claim, old: Claim | None) -> Claim | None:
     """Our claim on a run whose newest claim was `old`, or None because somebody else was faster."""
     if old is None:
-        return ours if create(folder.submitted, to_json(asdict(ours))) else None
+        return ours if create_exclusive(folder.submitted, to_json(asdict(ours))) else None
     ours = Claim(**asdict(ours) | {"number": old.number + 1})
     content = to_json(asdict(ours))
-    if not create(_marker(folder, ours.number), content):
+    if not create_exclusive(_marker(folder, ours.number), content):
         return None
-    write_whole(folder.submitted, content)
+    write_atomic(folder.submitted, content)
     with contextlib.suppress(FileNotFoundError):
         _marker(folder, old.number).unlink()
     return ours
 
 
-def withdraw(folder: Folder, ours: Claim) -> None:
+def withdraw_claim(folder: Folder, ours: Claim) -> None:
     """Give the run back after a submission that failed, and leave no folder behind that only we made."""
     if ours.number > 1:
         return  # the record of an earlier submission stays, and with its batch gone the claim is void
@@ -79,7 +79,7 @@ def withdraw(folder: Folder, ours: Claim) -> None:
             folder.path.rmdir()
 
 
-def standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Standing:
+def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Standing:
     """What became of a claim. The batch must have been read before the queue was asked."""
     if not batch.runs:
         return "void" if _sender_is_gone(claim) or not batch.path.exists() else "sending"
@@ -92,7 +92,7 @@ def standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Stan
         return "live"
     if batch.array is None:
         return "void" if _sender_is_gone(claim) else "sending"
-    return "unknown" if claim.user != _user() and slurm.private(claim.slurm_conf) else "ended"
+    return "unknown" if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf) else "ended"
 
 
 def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
@@ -102,16 +102,16 @@ def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
     return attempt.get("job") if attempt else None
 
 
-def lives(progress: dict[str, Any]) -> bool:
+def is_alive(progress: dict[str, Any]) -> bool:
     """Whether the process of this machine that wrote it is there, and no other that has got its number since."""
     pid = progress.get("pid")
-    ticks = born(pid) if isinstance(pid, int) else None
+    ticks = started_at(pid) if isinstance(pid, int) else None
     return ticks is not None and progress.get("born", ticks) == ticks
 
 
 def _sender_is_gone(claim: Claim) -> bool:
     """Known only on the sender's own machine; elsewhere it may still be at work."""
-    return claim.host == socket.gethostname() and born(claim.pid) != claim.born
+    return claim.host == socket.gethostname() and started_at(claim.pid) != claim.born
 
 
 def _marker(folder: Folder, number: int) -> Path:

@@ -19,7 +19,7 @@ def logs_of(run_id: str, places: Places, errors: bool = False) -> list[Path]:
     return slurm if errors else [path for path in (folder.log, *slurm) if path.exists()]
 
 
-def last_words(run_id: str, places: Places, lines: int = 20) -> list[str]:
+def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
     """The last lines of each log that has any, errors last."""
     own = tail(places.run(run_id).log, lines)
     out, err = (
@@ -55,7 +55,7 @@ def follow(path: Path, every: float = 1.0) -> Iterator[str]:
         time.sleep(every)
 
 
-def cause(state: State, words: Iterable[str]) -> str:
+def likely_cause(state: State, words: Iterable[str]) -> str:
     """The likely cause of a failure, from the last words of a run."""
     low = "\n".join([state.reason, *words]).lower()
     for signs, likely in _CAUSES:

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TypeAlias
 
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import newest
-from repro.definition.experiment import Skipped, at, runs_of
-from repro.errors import UserError, did_you_mean, shown
+from repro.cluster.records.ownership import newest_claim
+from repro.definition.experiment import Skipped, at_scale, runs_of
+from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places, run_folders
@@ -22,12 +22,14 @@ Matches: TypeAlias = Callable[[str], bool]  # of a run's id
 _PATTERN = re.compile(r"!?[A-Za-z0-9._*?\[\]-]{1,200}")
 
 
-def chosen(patterns: Sequence[str], places: Places, must_match: bool = False, scale: str | None = None) -> list[Folder]:
+def select_folders(
+    patterns: Sequence[str], places: Places, must_match: bool = False, scale: str | None = None
+) -> list[Folder]:
     """The folders of runs that match one of the patterns, and none of those after `!`; of one scale, if it is named."""
     for pattern in patterns:
         if not _PATTERN.fullmatch(pattern):
             raise UserError(
-                f"{shown(pattern)} is not a pattern", "use an experiment's name, or a run's id with * and ?"
+                f"{quote(pattern)} is not a pattern", "use an experiment's name, or a run's id with * and ?"
             )
     folders = list(run_folders(places.runs))
     wanted = [_matcher(pattern, places) for pattern in patterns if not pattern.startswith("!")]
@@ -43,13 +45,13 @@ def chosen(patterns: Sequence[str], places: Places, must_match: bool = False, sc
         names = [folder.path.name for folder in folders]
         hint = did_you_mean(patterns[0] if patterns else "", [*names, *catalog.NAMES], "`repro status` lists the runs")
         chosen_scale = f" at scale {scale}" if scale else ""
-        raise UserError(f"no run matches {shown(' '.join(patterns))}{chosen_scale}", hint)
+        raise UserError(f"no run matches {quote(' '.join(patterns))}{chosen_scale}", hint)
     return found
 
 
 def beside(folders: Sequence[Folder], places: Places) -> list[Folder]:
     """The folders of other runs that were sent to share a job with one of these."""
-    claims = {folder.path.name: claim.batch for folder in folders if (claim := newest(folder))}
+    claims = {folder.path.name: claim.batch for folder in folders if (claim := newest_claim(folder))}
     batches = {name: Batch(jobs_folder(places) / name) for name in set(claims.values())}
     names = dict.fromkeys(name for run_id, batch in claims.items() for name in batches[batch].beside(run_id))
     return [places.run(name) for name in names if name not in claims]
@@ -73,7 +75,7 @@ def selection_of(run_id: str, places: Places) -> list[str]:
 
 def _matcher(pattern: str, places: Places) -> Matches:
     if pattern in catalog.NAMES or pattern in catalog.GROUPS:
-        tests = [_of(name) for name in catalog.expand([pattern])]
+        tests = [_of(name) for name in catalog.expand_groups([pattern])]
         return lambda run_id: any(test(run_id) for test in tests)
     if re.fullmatch(r"[0-9]+(_[0-9]+)?", pattern):
         ids = _of_array(pattern, places)
@@ -83,10 +85,14 @@ def _matcher(pattern: str, places: Places) -> Matches:
 
 def _of(name: str) -> Matches:
     """Whether an id is of an experiment, at any scale, from any seed, in any variant: by net and recipe."""
-    experiment = catalog.load(name)
+    experiment = catalog.load_experiment(name)
     if isinstance(experiment, Skipped):
         return lambda run_id: False
-    runs = [replace(run, seed=0) for scale in catalog.scales().values() for run in runs_of(at(experiment, scale, 1))]
+    runs = [
+        replace(run, seed=0)
+        for scale in catalog.all_scales().values()
+        for run in runs_of(at_scale(experiment, scale, 1))
+    ]
     kinds = {(run.net.name, run.recipe.name, run.scale) for run in runs}
     variants = {*import_module("experiments.recipes").VARIANTS, "set"}
 

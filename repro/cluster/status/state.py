@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, Standing, failed_in, lives, newest, standing
+from repro.cluster.records.ownership import Claim, Standing, claim_standing, failed_in, is_alive, newest_claim
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
 from repro.errors import UserError
 from repro.storage.atomic import read_json
@@ -52,7 +52,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunFiles:
     """What the files of a run say, read before the scheduler is asked."""
 
     folder: Folder
@@ -76,48 +76,48 @@ class Seen:
         return f"{self.batch.array}_{index}" if self.batch and self.batch.array and index is not None else None
 
 
-def states(folders: Iterable[Folder], places: Places) -> list[State]:
+def all_states(folders: Iterable[Folder], places: Places) -> list[State]:
     """The state of each run, in the order given, with one question to each scheduler that may know of them."""
     batches: dict[str, Batch] = {}
-    seen = [look(folder, places, batches) for folder in folders]
-    live = ask(seen)
-    return [judge(each, live.get(conf_of(each))) for each in seen]
+    seen = [read_files(folder, places, batches) for folder in folders]
+    live = ask_schedulers(seen)
+    return [state_of(each, live.get(conf_of(each))) for each in seen]
 
 
-def look(folder: Folder, places: Places, batches: dict[str, Batch]) -> Seen:
+def read_files(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunFiles:
     """Read what the files say: one for a run that is done, a few for any other. Batches already read are shared."""
     try:
         final = read_json(folder.final)
         if final is not None:
-            return Seen(folder, final)
-        claim = newest(folder)
+            return RunFiles(folder, final)
+        claim = newest_claim(folder)
         batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch)) if claim else None
         if batch:
             _ = batch.runs, batch.array  # read now, before the scheduler is asked
         failed = read_json(folder.failed)
         job = failed_in(folder, failed) if failed else None
         progress, saved = read_json(folder.progress), checkpoint_iteration(folder)
-        return Seen(folder, None, failed, progress, claim, batch, job, saved)
+        return RunFiles(folder, None, failed, progress, claim, batch, job, saved)
     except UserError as error:
-        return Seen(folder, damage=error.problem)
+        return RunFiles(folder, damage=error.problem)
 
 
-def ask(seen: Sequence[Seen]) -> dict[str | None, slurm.Live | None]:
+def ask_schedulers(seen: Sequence[RunFiles]) -> dict[str | None, slurm.Live | None]:
     """What each scheduler knows of the batches seen: one call for each cluster, none where nothing was sent."""
     by_conf: dict[str | None, dict[str, str | None]] = {}
     for each in seen:
         if each.claim and each.batch and each.batch.runs:
             by_conf.setdefault(conf_of(each), {})[each.batch.name] = each.batch.array
-    return {conf: slurm.live(arrays, conf) for conf, arrays in by_conf.items()}
+    return {conf: slurm.live_jobs(arrays, conf) for conf, arrays in by_conf.items()}
 
 
-def judge(seen: Seen, live: slurm.Live | None) -> State:
+def state_of(seen: RunFiles, live: slurm.Live | None) -> State:
     """The state that follows from the files and the queue."""
     if seen.damage:
         return State(seen.id, "failed", seen.damage)  # not retriable: first the file must be put right
     if seen.final is not None:
         return _done(seen.id, seen.final)
-    where = standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
+    where = claim_standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
     if where == "live":
         assert seen.batch is not None
         assert live is not None
@@ -145,7 +145,7 @@ def _done(run_id: str, final: dict[str, Any]) -> State:
     )
 
 
-def _in_queue(seen: Seen, job: slurm.Job) -> State:
+def _in_queue(seen: RunFiles, job: slurm.Job) -> State:
     facts = _facts(seen) | {"job": job.id, "elapsed": job.elapsed, "limit": job.limit}
     if job.state in _WAITING:
         return State(seen.id, "queued", job.reason, **facts | {"host": None, "elapsed": None})
@@ -157,7 +157,7 @@ def _in_queue(seen: Seen, job: slurm.Job) -> State:
     return State(seen.id, "running", reason, **facts | {"host": job.node})
 
 
-def _out_of_queue(seen: Seen, where: Standing | None) -> tuple[Word, str]:
+def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     """The state of a run for which no job waits or runs, as far as is known."""
     progress = seen.progress
     if where == "sending":
@@ -177,7 +177,7 @@ def _out_of_queue(seen: Seen, where: Standing | None) -> tuple[Word, str]:
     return _ended(seen, where)
 
 
-def _ended(seen: Seen, where: Standing | None) -> tuple[Word, str]:
+def _ended(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     """The state of a run whose job is gone, and that has not said how it ended."""
     index = seen.batch.index(seen.id) if seen.batch else None
     if where == "ended" and seen.batch is not None and index is not None and seen.batch.started(index):
@@ -192,7 +192,7 @@ def _ended(seen: Seen, where: Standing | None) -> tuple[Word, str]:
     return "lacking", "taken from the queue before it started" if where == "ended" else ""
 
 
-def _was_sent(seen: Seen) -> bool:
+def _was_sent(seen: RunFiles) -> bool:
     """Whether `repro submit` sent the job that was last at work: `repro run` in a job of one's own is no element."""
     job = (seen.progress or {}).get("job")
     return seen.claim is not None and "_" in str(job or "")
@@ -202,15 +202,15 @@ def _here(progress: dict[str, Any]) -> tuple[Word, str]:
     """A run that was started without `repro submit`: its process is known on its own machine only."""
     if progress.get("host") != socket.gethostname():
         return "running", f"on {progress.get('host')}, which cannot be asked from here"
-    return ("running", "") if lives(progress) else ("interrupted", "its process has ended")
+    return ("running", "") if is_alive(progress) else ("interrupted", "its process has ended")
 
 
-def _by_hearsay(seen: Seen, where: Standing | None) -> bool:
+def _by_hearsay(seen: RunFiles, where: Standing | None) -> bool:
     """Whether nothing but what was written on another machine says that it is running."""
     return where != "unknown" and (seen.progress or {}).get("host") != socket.gethostname()
 
 
-def _facts(seen: Seen) -> dict[str, Any]:
+def _facts(seen: RunFiles) -> dict[str, Any]:
     progress, claim = seen.progress or {}, seen.claim
     names = ("attempt", "iteration", "iterations", "eta_seconds", "gpu_percent", "train_error", "test_error")
     facts = {name: progress.get(name) for name in (*names, "host", "job")}
@@ -219,6 +219,6 @@ def _facts(seen: Seen) -> dict[str, Any]:
     return facts | {"cluster": claim.cluster if claim else None}
 
 
-def conf_of(seen: Seen) -> str | None:
+def conf_of(seen: RunFiles) -> str | None:
     """Which scheduler may know of this run."""
     return seen.claim.slurm_conf if seen.claim else None

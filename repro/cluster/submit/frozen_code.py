@@ -13,13 +13,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro.errors import Lacking
+from repro.errors import EnvironmentProblem
 from repro.provenance.checkout import FROZEN, PACKAGES, code_state, difference
-from repro.storage.atomic import cannot_write, make_folder, share, sync_folder, to_json
+from repro.storage.atomic import allow_group, cannot_write, make_folder, sync_folder, to_json
 from repro.storage.paths import ROOT, Places
 
 
-def freeze(places: Places, root: Path = ROOT) -> Path:
+def freeze_code(places: Places, root: Path = ROOT) -> Path:
     """The folder that jobs run from."""
     target = frozen_folder(places, root)
     if target.exists():
@@ -28,7 +28,7 @@ def freeze(places: Places, root: Path = ROOT) -> Path:
     try:
         make_folder(target.parent)
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        share(temporary)
+        allow_group(temporary)
         for path in _sources(root):
             copy = temporary / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,9 @@ def freeze(places: Places, root: Path = ROOT) -> Path:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary)
     if not target.exists():
-        raise Lacking(f"the code could not be frozen in `{target}`", "is the results folder writable, with space?")
+        raise EnvironmentProblem(
+            f"the code could not be frozen in `{target}`", "is the results folder writable, with space?"
+        )
     return target
 
 

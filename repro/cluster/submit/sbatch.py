@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from repro.cluster.profile import Profile
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 from repro.local.workers import KEEPING_MEMORY
-from repro.storage.atomic import for_the_group
+from repro.storage.atomic import group_may_read
 from repro.storage.paths import Places
 
 
-class Array(Protocol):
+class ArrayText(Protocol):
     """One array. `text` is what sbatch is given; `send` gives it, and answers the array's number."""
 
     @property
@@ -25,14 +25,14 @@ class Array(Protocol):
     def send(self) -> str: ...
 
 
-def array_for(folder: Path, elements: int, places: Places, profile: Profile, code: Path) -> Array:
+def array_for(folder: Path, elements: int, places: Places, profile: Profile, code: Path) -> ArrayText:
     """The array of a batch's folder, with everything the profile asks for."""
     for path in (folder, code, places.results, places.data):
         _check_path(path)
     array = _executor(folder, profile.interpreter)
     array.update_parameters(**parameters(profile, elements, places, code), job_name=folder.name)
     array.parameters["map_count"] = elements
-    return cast(Array, array)
+    return cast(ArrayText, array)
 
 
 def parameters(profile: Profile, elements: int, places: Places, code: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _switched_on(options: dict[str, Any]) -> dict[str, Any]:
 def _setup(profile: Profile, places: Places, code: Path) -> list[str]:
     """The profile's lines, then the variables; the frozen code goes before whatever modules have set."""
     ours = {"REPRO_RESULTS": places.results, "REPRO_FIGURES": places.figures, "REPRO_DATA": places.data}
-    shared = {"REPRO_GROUP_READABLE": "1"} if for_the_group() else {}
+    shared = {"REPRO_GROUP_READABLE": "1"} if group_may_read() else {}
     exported = KEEPING_MEMORY | profile.environment | shared | {name: str(path) for name, path in ours.items()}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]
     if profile.scratch:
@@ -81,7 +81,7 @@ def _setup(profile: Profile, places: Places, code: Path) -> list[str]:
 def _check_path(path: Path) -> None:
     """A path becomes part of the sbatch text, where SLURM expands `%` and `\\` even in quotes."""
     if not str(path).isprintable() or set(str(path)) & set("%\\'\"$`"):
-        raise UserError(f"{shown(path)} cannot be told to SLURM", "use a folder without quotes, `%`, `$` and `\\`")
+        raise UserError(f"{quote(path)} cannot be told to SLURM", "use a folder without quotes, `%`, `$` and `\\`")
 
 
 def _executor(folder: Path, python: str) -> Any:

@@ -21,23 +21,23 @@ from typing import Any
 from repro.cluster import slurm
 from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, take, withdraw
-from repro.cluster.status.state import State, conf_of, judge, look
-from repro.cluster.status.state import ask as ask_for
-from repro.cluster.submit.frozen_code import freeze, frozen_folder
-from repro.cluster.submit.packing import packs
-from repro.cluster.submit.sbatch import Array, array_for
-from repro.definition.bounds import checked_name
-from repro.definition.run import Run, definition
-from repro.errors import Lacking
-from repro.storage.atomic import create, make_folder, share, to_json, writing
+from repro.cluster.records.ownership import Claim, take_claim, withdraw_claim
+from repro.cluster.status.state import State, conf_of, read_files, state_of
+from repro.cluster.status.state import ask_schedulers as ask_for
+from repro.cluster.submit.frozen_code import freeze_code, frozen_folder
+from repro.cluster.submit.packing import pack_runs
+from repro.cluster.submit.sbatch import ArrayText, array_for
+from repro.definition.bounds import check_name
+from repro.definition.run import Run, to_definition
+from repro.errors import EnvironmentProblem
+from repro.storage.atomic import allow_group, create_exclusive, make_folder, to_json, write_errors_explained
 from repro.storage.paths import Places
 
 _LONG = 60  # seconds for SLURM's verdict
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SubmitOptions:
     """What to do about runs that are not simply lacking."""
 
     retry: bool = False  # send again what failed
@@ -69,13 +69,15 @@ class Sent:
     taken: tuple[str, ...]  # runs that somebody else sent in the meantime
 
 
-def plan(experiments: Mapping[str, Sequence[Run]], places: Places, profile: Profile, wanted: Wanted, size: int) -> Plan:
+def make_plan(
+    experiments: Mapping[str, Sequence[Run]], places: Places, profile: Profile, wanted: SubmitOptions, size: int
+) -> Plan:
     """What is left to send. A run that several experiments share goes with the first; arrays are cut at `size`."""
     unique = list(dict.fromkeys(run for runs in experiments.values() for run in runs))
     batches: dict[str, Batch] = {}
-    seen = {run.id: look(places.run(run.id), places, batches) for run in unique}
+    seen = {run.id: read_files(places.run(run.id), places, batches) for run in unique}
     live = ask_for(list(seen.values()))
-    states = {name: _with_published(judge(each, live.get(conf_of(each))), places) for name, each in seen.items()}
+    states = {name: _with_published(state_of(each, live.get(conf_of(each))), places) for name, each in seen.items()}
     sendable = {run for run in unique if _sendable(states[run.id], wanted)}
     arrays: list[tuple[str, tuple[Run, ...]]] = []
     for name, runs in experiments.items():
@@ -87,17 +89,17 @@ def plan(experiments: Mapping[str, Sequence[Run]], places: Places, profile: Prof
     return Plan(tuple(arrays), left, {name: each.claim for name, each in seen.items()})
 
 
-def texts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
+def sbatch_texts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
     """What sbatch would be given for each array. Needs no SLURM and writes nothing."""
     code = frozen_folder(places)
     for experiment, runs in planned.arrays:
         folder = next(_batch_folders(places, _batch_name(experiment, runs, code, places)))
-        yield array_for(folder, len(packs(runs, profile)), places, profile, code).text
+        yield array_for(folder, len(pack_runs(runs, profile)), places, profile, code).text
 
 
-def verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
+def slurm_verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
     """SLURM's own verdict on each array, and when it would start; nothing is sent."""
-    for text in texts(planned, places, profile):
+    for text in sbatch_texts(planned, places, profile):
         with tempfile.NamedTemporaryFile("w", suffix=".sh") as script:
             # The code is not frozen for a question, so the folder it would run in may not be there yet.
             script.write("\n".join(line for line in text.splitlines() if not line.startswith("#SBATCH --chdir")))
@@ -107,19 +109,23 @@ def verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[str]:
             try:
                 done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LONG)
             except subprocess.TimeoutExpired:
-                raise Lacking(f"`sbatch` has not answered for {_LONG} s", "try again in some minutes") from None
+                raise EnvironmentProblem(
+                    f"`sbatch` has not answered for {_LONG} s", "try again in some minutes"
+                ) from None
         if done.returncode:
             raise _refused(done.stderr)
-        yield slurm.words(done.stderr or done.stdout)
+        yield slurm.one_line(done.stderr or done.stdout)
 
 
-def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Iterator[Sent]:
+def send(planned: Plan, places: Places, profile: Profile, wanted: SubmitOptions) -> Iterator[Sent]:
     """Claim the runs of each array, write everything down, and only then tell SLURM."""
     if shutil.which("sbatch") is None:
-        raise Lacking("no `sbatch` here", "log in to the cluster, or see what would be sent with `--dry-run`")
+        raise EnvironmentProblem(
+            "no `sbatch` here", "log in to the cluster, or see what would be sent with `--dry-run`"
+        )
     if not planned.arrays:
         return
-    code = freeze(places)
+    code = freeze_code(places)
     for experiment, runs in planned.arrays:
         batch = _new_batch(places, _batch_name(experiment, runs, code, places))
         claimed, aside, told = dict[str, Claim](), dict[str, Path](), False
@@ -130,7 +136,7 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
                 shutil.rmtree(batch.path)
                 yield Sent(batch.name, "", (), 0, taken)
                 continue
-            elements = packs([run for run in runs if run.id in claimed], profile)
+            elements = pack_runs([run for run in runs if run.id in claimed], profile)
             batch.declare(([run.id for run in each] for each in elements), _about(experiment, profile, code, wanted))
             sbatch = array_for(batch.path, len(elements), places, profile, code)
             told = True
@@ -143,11 +149,11 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: Wanted) -> Ite
         yield Sent(batch.name, array, tuple(claimed), len(elements), taken)
 
 
-def _about(experiment: str, profile: Profile, code: Path, wanted: Wanted) -> dict[str, Any]:
+def _about(experiment: str, profile: Profile, code: Path, wanted: SubmitOptions) -> dict[str, Any]:
     return {"experiment": experiment, "cluster": profile.name, "code": code.name, "options": wanted.options}
 
 
-def _sendable(state: State, wanted: Wanted) -> bool:
+def _sendable(state: State, wanted: SubmitOptions) -> bool:
     if state.word == "done":
         return wanted.again
     if state.retriable:
@@ -168,7 +174,7 @@ def _claim(
     planned: Plan,
     places: Places,
     profile: Profile,
-    wanted: Wanted,
+    wanted: SubmitOptions,
     batch: Batch,
 ) -> None:
     for run in runs:
@@ -177,16 +183,16 @@ def _claim(
             if moved := folder.set_aside():
                 aside[run.id] = moved
             old = None
-        claim = take(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
+        claim = take_claim(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
         if claim is not None:
             claimed[run.id] = claim
-            create(folder.definition, to_json(definition(run)))
+            create_exclusive(folder.definition, to_json(to_definition(run)))
 
 
 def _undo(claimed: Mapping[str, Claim], aside: Mapping[str, Path], places: Places, batch: Batch) -> None:
     """Nothing was sent: give the runs back, with the records that were put aside for them."""
     for run_id, claim in claimed.items():
-        withdraw(places.run(run_id), claim)
+        withdraw_claim(places.run(run_id), claim)
     for run_id, path in aside.items():
         places.run(run_id).put_back(path)
     shutil.rmtree(batch.path, ignore_errors=True)
@@ -195,7 +201,7 @@ def _undo(claimed: Mapping[str, Claim], aside: Mapping[str, Path], places: Place
 def _batch_name(experiment: str, runs: Sequence[Run], code: Path, places: Places) -> str:
     """It is also the job's name: another results folder's batch of the same runs has another."""
     words = (str(places.results.resolve()), code.name, *(run.id for run in runs))
-    return checked_name(f"repro-{experiment}-{_digest(*words)}", "a batch")
+    return check_name(f"repro-{experiment}-{_digest(*words)}", "a batch")
 
 
 def _digest(*words: str) -> str:
@@ -204,12 +210,12 @@ def _digest(*words: str) -> str:
 
 def _new_batch(places: Places, name: str) -> Batch:
     """A folder that nobody else has: the same runs may have been sent before, or be sent at this moment."""
-    with writing(jobs_folder(places)):
+    with write_errors_explained(jobs_folder(places)):
         make_folder(jobs_folder(places))
         for path in _batch_folders(places, name):
             with contextlib.suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-                share(path)
+                allow_group(path)
                 return Batch(path)
     raise AssertionError("there is always another name")
 
@@ -220,14 +226,14 @@ def _batch_folders(places: Places, name: str) -> Iterator[Path]:
     return (path for path in (jobs_folder(places) / each for each in names) if not path.exists())
 
 
-class Unanswered(Lacking):
+class Unanswered(EnvironmentProblem):
     """SLURM has not said whether it has the array."""
 
 
 _NO_ANSWER = ("timed out", "zero bytes", "communication", "connection reset")  # it may have heard us nevertheless
 
 
-def _submit(sbatch: Array, batch: Batch, profile: Profile) -> str:
+def _submit(sbatch: ArrayText, batch: Batch, profile: Profile) -> str:
     """The array's number. Where SLURM did not answer, it may have the array nevertheless: then all is left as it is.
 
     Its elements find their runs if it has. If not, the claim is void, and they are sent again when somebody asks.
@@ -241,10 +247,10 @@ def _submit(sbatch: Array, batch: Batch, profile: Profile) -> str:
         with clean_env(), environment_variables(**conf), contextlib.redirect_stderr(io.StringIO()):
             return str(sbatch.send())
     except (FailedJobError, FailedSubmissionError) as error:
-        words = slurm.words(str(error))
+        words = slurm.one_line(str(error))
     if not any(sign in words.lower() for sign in _NO_ANSWER):
         raise _refused(words)
-    arrived = slurm.live({batch.name: None}, profile.slurm_conf)
+    arrived = slurm.live_jobs({batch.name: None}, profile.slurm_conf)
     if arrived:
         return next(iter(arrived.values())).array
     raise Unanswered(
@@ -253,9 +259,9 @@ def _submit(sbatch: Array, batch: Batch, profile: Profile) -> str:
     )
 
 
-def _refused(words: str) -> Lacking:
-    return Lacking(
-        f"SLURM refuses it: {slurm.words(words)}",
+def _refused(words: str) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"SLURM refuses it: {slurm.one_line(words)}",
         "nothing was sent; `sinfo` names the partitions, `sacctmgr show assoc user=$USER` the accounts; correct "
         "`slurm/<cluster>.toml` or say it on the command line",
     )

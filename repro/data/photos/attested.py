@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from repro.definition.origin import complete
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 FILE = Path(__file__).with_name("attested.toml")
 
@@ -89,7 +89,7 @@ def first_gap(images: Sequence[Image], names: Sequence[str], expected: Expected)
     for label, name in enumerate(names):
         gap = _gap_of_class(train[label], val[label], expected)
         if gap:
-            return f"incomplete: class {shown(name)} has {gap}"
+            return f"incomplete: class {quote(name)} has {gap}"
     return _gap_in_files(images, expected)
 
 
@@ -118,4 +118,4 @@ def _known(file: Path) -> dict[str, Expected]:
         return msgspec.convert(tomllib.loads(file.read_text("utf-8")), dict[str, Expected])
     except (OSError, ValueError, msgspec.ValidationError) as error:
         hint = "compare it with the example at its end"
-        raise UserError(f"cannot read {shown(file, 300)}: {error}", hint) from None
+        raise UserError(f"cannot read {quote(file, 300)}: {error}", hint) from None

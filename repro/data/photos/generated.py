@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from repro.data.photos.pack_writer import Photo
-from repro.data.sampling import Draw, bits
+from repro.data.sampling import RandomDraws, random_bits
 
 NAME = "generated-photos"
 CLASSES, TRAIN, VAL = 10, 160, 40
@@ -34,7 +34,7 @@ def draw() -> Iterator[Photo]:
 
 
 def _jpeg(texture: np.ndarray, number: int) -> bytes:
-    width, height, down, right = (int(drawn) for drawn in bits(SEED, Draw.LABELS, number, 4))
+    width, height, down, right = (int(drawn) for drawn in random_bits(SEED, RandomDraws.LABELS, number, 4))
     sides = SIDES[1] - SIDES[0]
     size = (SIDES[0] + width % sides, SIDES[0] + height % sides)
     moved = np.roll(texture, (down % CELLS, right % CELLS), (0, 1))
@@ -47,4 +47,4 @@ def _jpeg(texture: np.ndarray, number: int) -> bytes:
 
 
 def _bytes(index: int, count: int) -> np.ndarray:
-    return (bits(SEED, Draw.PIXELS, index, count) >> np.uint64(56)).astype(np.uint8)
+    return (random_bits(SEED, RandomDraws.PIXELS, index, count) >> np.uint64(56)).astype(np.uint8)

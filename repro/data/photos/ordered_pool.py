@@ -16,16 +16,16 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def processors() -> int:
+def usable_cores() -> int:
     """How many processors this process may use, which on a cluster is less than the node has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(
+def map_in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], *, ahead: int, workers: int | None = None
 ) -> Iterator[Result]:
     """The results of `work` on each task, in the order of the tasks; at most `ahead` are under way or waiting."""
-    with ThreadPoolExecutor(workers or processors(), thread_name_prefix="photos") as pool:
+    with ThreadPoolExecutor(workers or usable_cores(), thread_name_prefix="photos") as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:

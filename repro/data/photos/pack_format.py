@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.photos.attested import expected_of
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 from repro.storage.atomic import read_json
 
 SCHEMA = 1
@@ -86,7 +86,7 @@ class Pack:
         """The image file of that row of the manifest."""
         content = self.reader.read(int(self.offsets[row]), int(self.lengths[row]))
         if len(content) < self.lengths[row]:
-            raise damaged(self.folder / PACK, f"it ends within {shown(self.path_of(row))}")
+            raise damaged(self.folder / PACK, f"it ends within {quote(self.path_of(row))}")
         return content
 
     def path_of(self, row: int) -> str:
@@ -105,7 +105,7 @@ class Reader:
         try:
             self.descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise Lacking(f"cannot read {shown(path)}: {error.strerror}", "make it readable") from None
+            raise EnvironmentProblem(f"cannot read {quote(path)}: {error.strerror}", "make it readable") from None
 
     def read(self, offset: int, length: int) -> bytes:
         content = os.pread(self.descriptor, length, offset)
@@ -143,22 +143,22 @@ def check_pack(folder: Path) -> About:
     rows = list(rows_of((folder / MANIFEST).read_bytes()))
     for place, row in enumerate(rows):
         if hashlib.sha256(pack.content(place)).hexdigest() != row.sha256:
-            raise damaged(folder / PACK, f"{shown(row.path)} is not what was imported")
+            raise damaged(folder / PACK, f"{quote(row.path)} is not what was imported")
     if hash_of(rows) != pack.about.hash:
         raise damaged(folder / ABOUT, "its hash is not that of the manifest")
     return pack.about
 
 
 def damaged(path: Path, what: str) -> UserError:
-    return Lacking(f"{shown(path)} is damaged: {what}", "remove the data set's folder and import it again")
+    return EnvironmentProblem(f"{quote(path)} is damaged: {what}", "remove the data set's folder and import it again")
 
 
 def read_about(folder: Path) -> About:
     """What the set in that folder is."""
     values = read_json(folder / ABOUT)
     if values is None:
-        raise Lacking(
-            f"no data set in {shown(folder)}",
+        raise EnvironmentProblem(
+            f"no data set in {quote(folder)}",
             f"import one: `repro data import {folder.name} PATH`, where PATH has the archives or folders of images",
         )
     if (
@@ -166,7 +166,7 @@ def read_about(folder: Path) -> About:
         or values.get("schema") != SCHEMA
         or set(values) != {field.name for field in fields(About)}
     ):
-        raise UserError(f"{shown(folder / ABOUT)} is of another version", "import the data set again")
+        raise UserError(f"{quote(folder / ABOUT)} is of another version", "import the data set again")
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return _as_attested(About(**(values | lists)))
 
@@ -225,4 +225,4 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise damaged(path, "it is missing") from None
     except OSError as error:
-        raise Lacking(f"cannot read {shown(path)}: {error.strerror}", "make it readable") from None
+        raise EnvironmentProblem(f"cannot read {quote(path)}: {error.strerror}", "make it readable") from None

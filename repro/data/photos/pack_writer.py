@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repro.data.photos.attested import Expected, origin_of
-from repro.data.photos.ordered_pool import in_order, processors
+from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import (
     ABOUT,
     GIVEN,
@@ -33,12 +33,12 @@ from repro.data.photos.pack_format import (
     read_about,
     to_bytes,
 )
-from repro.data.photos.transforms import decoded
+from repro.data.photos.transforms import decode
 from repro.data.source import Origin
 from repro.definition.origin import is_complete
-from repro.errors import UserError, shown
-from repro.storage.atomic import file_mode, write_whole
-from repro.storage.atomic_folder import move_away, new_folder, renamed
+from repro.errors import UserError, quote
+from repro.storage.atomic import file_mode, write_atomic
+from repro.storage.atomic_folder import move_away, new_folder, rename_if_free
 
 HELD_OUT = 5  # where a set comes without a split, one image in five of each class is held out
 NAMED = 5  # how many bad images an error names
@@ -62,7 +62,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPhotos:
     """Where photos come from; what they are is known for sure only after the last was read."""
 
     photos: Iterable[Photo]
@@ -80,29 +80,29 @@ class Examined:
     colour: NDArray[np.float64] | None = None  # 2 × 3
 
 
-def pack(found: Found, place: Path, replace: bool = False, expected: Expected | None = None) -> About:
+def pack(found: FoundPhotos, place: Path, replace: bool = False, expected: Expected | None = None) -> About:
     """Write the packed set, or keep the one that is there if it is the same.
 
     `expected`: what a whole set of this name has; without it, nobody can say whether images lack.
     """
     if not replace and place.exists() and not (place / ABOUT).exists():
-        raise UserError(f"{shown(place)} is there and is not a data set", "choose another name, or remove it")
+        raise UserError(f"{quote(place)} is there and is not a data set", "choose another name, or remove it")
     with new_folder(place) as temporary:
         about = _written(found, temporary, place.name, expected)
-        while not renamed(temporary, place):
+        while not rename_if_free(temporary, place):
             if not replace:
                 return _the_same(place, about)
             move_away(place)
     return about
 
 
-def _written(found: Found, folder: Path, name: str, expected: Expected | None) -> About:
+def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | None) -> About:
     named: list[tuple[str, Row]] = []
     colours, problems = [], []
     with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
-        for examined in in_order(_examine, found.photos, ahead=4 * processors()):
+        for examined in map_in_order(_examine, found.photos, ahead=4 * usable_cores()):
             if examined.row is None or examined.colour is None:
-                problems.append(f"{shown(examined.photo.path)} ({examined.problem})")
+                problems.append(f"{quote(examined.photo.path)} ({examined.problem})")
             else:
                 named.append((examined.photo.name, examined.row._replace(offset=file.tell())))
                 colours.append(examined.colour)
@@ -131,12 +131,12 @@ def _written(found: Found, folder: Path, name: str, expected: Expected | None) -
         hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )
-    write_whole(folder / MANIFEST, manifest)
-    write_whole(folder / ABOUT, to_bytes(about))
+    write_atomic(folder / MANIFEST, manifest)
+    write_atomic(folder / ABOUT, to_bytes(about))
     return about
 
 
-def _origin(found: Found, rows: list[Row], classes: list[str], digest: str, expected: Expected | None) -> str:
+def _origin(found: FoundPhotos, rows: list[Row], classes: list[str], digest: str, expected: Expected | None) -> str:
     origin = found.origin()
     if origin != "imported" or expected is None:
         return origin
@@ -148,7 +148,7 @@ def _examine(photo: Photo) -> Examined:
     try:
         with Image.open(BytesIO(photo.content)) as header:
             form, mode = header.format or "", header.mode
-        image = decoded(photo.content)
+        image = decode(photo.content)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Examined(photo, str(error).split("<")[0].strip() or "unreadable")
     counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256) / (image.width * image.height)
@@ -198,7 +198,7 @@ def _refuse_strangers(rows: list[Row], classes: list[str]) -> None:
         )
     if val - train:
         raise UserError(
-            f"`val` has the class {shown(classes[min(val - train)])}, which `train` lacks", "add it to `train`"
+            f"`val` has the class {quote(classes[min(val - train)])}, which `train` lacks", "add it to `train`"
         )
 
 
@@ -218,14 +218,14 @@ def _the_same(place: Path, about: About) -> About:
     there = read_about(place)
     if there.hash != about.hash:
         raise UserError(
-            f"there is another data set {shown(place.name)} in {shown(place.parent)}",
+            f"there is another data set {quote(place.name)} in {quote(place.parent)}",
             "`--replace` puts the new one in its place; `repro data check` says whether the old one is whole",
         )
     # A set packed by an older version says `imported` of any folders.
     if there.origin != "imported" and _known_of(about.origin) <= _known_of(there.origin):
         return there
     better = replace(there, origin=about.origin)
-    write_whole(place / ABOUT, to_bytes(better))
+    write_atomic(place / ABOUT, to_bytes(better))
     return better
 
 

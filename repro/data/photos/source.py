@@ -19,14 +19,14 @@ from PIL import Image
 from torch import Tensor
 
 from repro.data.photos import generated, transforms
-from repro.data.photos.ordered_pool import in_order, processors
+from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
-from repro.data.photos.pack_writer import Found, pack
+from repro.data.photos.pack_writer import FoundPhotos, pack
 from repro.data.photos.transforms import Pixels
-from repro.data.sampling import batch_indices, share
+from repro.data.sampling import batch_indices, shard
 from repro.data.source import Batch
 from repro.definition.recipe import Input, Recipe
-from repro.errors import RunFailed, UserError, shown
+from repro.errors import RunFailed, UserError, quote
 
 BATCHES_AHEAD = 3  # of decoded images waiting for the net
 
@@ -37,7 +37,7 @@ def open_photos(recipe: Recipe, folder: Path) -> Photos:
     """The recipe's set of photos in `folder`; the generated one is made there at first use."""
     place = folder / recipe.dataset
     if recipe.dataset == generated.NAME and not (place / ABOUT).exists():
-        pack(Found(generated.draw(), lambda: "generated"), place)
+        pack(FoundPhotos(generated.draw(), lambda: "generated"), place)
     opened = open_pack(place)
     return Photos(_checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu"))
 
@@ -88,7 +88,7 @@ class Photos:
         return replace(self, device=torch.device(device))
 
     def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        batch, mine = self.recipe.batch, share(self.recipe.batch, rank, processes)
+        batch, mine = self.recipe.batch, shard(self.recipe.batch, rank, processes)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         plans = (
             list(zip(self.pack.train[order[mine]], transforms.draws(seed, iteration, batch)[mine], strict=True))
@@ -108,13 +108,13 @@ class Photos:
         self, view: Callable[[Image.Image], View], rank: int = 0, processes: int = 1
     ) -> Iterator[tuple[int, int, View]]:
         """The place, the class and any view of each test image: this process's share."""
-        places = range(self.test_images)[share(self.test_images, rank, processes)]
+        places = range(self.test_images)[shard(self.test_images, rank, processes)]
 
         def work(place: int) -> tuple[int, int, View]:
             row = int(self.pack.val[place])
             return place, int(self.pack.labels[row]), view(self._image(row))
 
-        return in_order(work, places, ahead=4 * processors())
+        return map_in_order(work, places, ahead=4 * usable_cores())
 
     def prepared(self, pixels: Pixels, shift: NDArray[np.float32] | None = None) -> Tensor:
         """What a net takes, from N×H×W×3 bytes: colours of 0 to 1, shifted, less the mean. Channels last, N×3×H×W."""
@@ -127,10 +127,10 @@ class Photos:
 
     def _plain(self, rows: NDArray[np.int64], batch: int, rank: int, processes: int) -> Iterator[Batch]:
         """Centre crops, as in Figure 4."""
-        mine = rows[share(len(rows), rank, processes)]
+        mine = rows[shard(len(rows), rank, processes)]
         plans = (list(mine[start : start + batch]) for start in range(0, len(mine), batch))
         side, size = self.input.test_side or 0, self.input.size
-        for plan, pixels in self._decoded(plans, lambda row: transforms.centre(self._image(row), side, size)):
+        for plan, pixels in self._decoded(plans, lambda row: transforms.centre_crop(self._image(row), side, size)):
             yield self.prepared(pixels), self._labels(plan)
 
     def _training_view(self, planned: tuple[int, NDArray[np.uint64]]) -> Pixels:
@@ -149,17 +149,17 @@ class Photos:
                 begun.append(plan)
                 yield from plan
 
-        results = in_order(work, tasks(), ahead=BATCHES_AHEAD * self.recipe.batch)
+        results = map_in_order(work, tasks(), ahead=BATCHES_AHEAD * self.recipe.batch)
         for first in results:
             plan = begun.pop(0)
             yield plan, np.stack([first, *islice(results, len(plan) - 1)])
 
     def _image(self, row: int) -> Image.Image:
         try:
-            return transforms.decoded(self.pack.content(row))
+            return transforms.decode(self.pack.content(row))
         except (OSError, ValueError, SyntaxError) as error:
             raise RunFailed(
-                f"cannot decode {shown(self.pack.path_of(row))} of data set {shown(self.name)}: {error}",
+                f"cannot decode {quote(self.pack.path_of(row))} of data set {quote(self.name)}: {error}",
                 f"`repro data check {self.name}` says whether the data set is whole",
             ) from error
 
@@ -183,9 +183,9 @@ def _checked(recipe: Recipe) -> Recipe:
     for field in ("shorter_side", "test_side", "test_sides"):
         value = getattr(wanted, field)
         if value is None:
-            raise UserError(f"`recipe.input.{field}` is not set", f"photos of data set {shown(recipe.dataset)} need it")
+            raise UserError(f"`recipe.input.{field}` is not set", f"photos of data set {quote(recipe.dataset)} need it")
         sides = value if isinstance(value, tuple) else (value,)
         if min(sides, default=0) < wanted.size:
-            problem = f"`recipe.input.{field}` is {shown(value)}, and crops are {wanted.size}×{wanted.size}"
+            problem = f"`recipe.input.{field}` is {quote(value)}, and crops are {wanted.size}×{wanted.size}"
             raise UserError(problem, f"give sides of {wanted.size} or more")
     return recipe

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from repro.data.sampling import Draw, bits
+from repro.data.sampling import RandomDraws, random_bits
 
 Pixels = NDArray[np.uint8]  # … × height × width × 3
 
@@ -23,7 +23,7 @@ EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
 EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
 
 
-def decoded(content: bytes) -> Image.Image:
+def decode(content: bytes) -> Image.Image:
     """The image as RGB, whatever its file is called and however its colours are stored."""
     image = Image.open(BytesIO(content))
     image.load()
@@ -37,7 +37,7 @@ def resized_size(width: int, height: int, side: int) -> tuple[int, int]:
     return side * width // height, side
 
 
-def whole(image: Image.Image, side: int) -> Pixels:
+def resize_whole(image: Image.Image, side: int) -> Pixels:
     """The whole image, its shorter side resized to `side`."""
     size = resized_size(image.width, image.height, side)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
@@ -55,16 +55,16 @@ def crop(image: Image.Image, side: int, left: int, top: int, size: int) -> Pixel
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
-def centre(image: Image.Image, side: int, size: int) -> Pixels:
+def centre_crop(image: Image.Image, side: int, size: int) -> Pixels:
     """The crop in the middle."""
-    pixels = whole(image, side)
+    pixels = resize_whole(image, side)
     top, left = (round((length - size) / 2) for length in pixels.shape[:2])
     return pixels[top : top + size, left : left + size]
 
 
-def ten(image: Image.Image, side: int, size: int) -> Pixels:
+def ten_crops(image: Image.Image, side: int, size: int) -> Pixels:
     """The four corners and the centre, and the flips of these: 10 × size × size × 3."""
-    pixels = whole(image, side)
+    pixels = resize_whole(image, side)
     height, width = pixels.shape[:2]
     bottom, right = height - size, width - size
     corners = ((0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2), round(right / 2)))
@@ -85,7 +85,7 @@ def training_view(
 
 def draws(seed: int, iteration: int, batch: int) -> NDArray[np.uint64]:
     """The random bits of a batch: eight numbers an image, four for its view and four for its colour."""
-    return bits(seed, Draw.AUGMENTATION, iteration, 8 * batch).reshape(batch, 8)
+    return random_bits(seed, RandomDraws.AUGMENTATION, iteration, 8 * batch).reshape(batch, 8)
 
 
 def colour_shift(drawn: NDArray[np.uint64], sigma: float) -> NDArray[np.float32]:

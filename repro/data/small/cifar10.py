@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 from repro.storage.atomic import make_folder
 
 NAME = "cifar10"
@@ -46,7 +46,7 @@ def file_name(url: str) -> str:
 def download(path: Path, url: str, progress: Progress) -> None:
     """Fetch what is at that address into the file; what the file has already is not fetched again."""
     if not url.startswith(("https://", "http://", "file://")):
-        raise UserError(f"{shown(url, 300)} is no address", "give one that begins with https://")
+        raise UserError(f"{quote(url, 300)} is no address", "give one that begins with https://")
     farthest = _size(path)
     # Some networks cut every long connection. As long as each one brings more, try the next.
     while True:
@@ -55,7 +55,7 @@ def download(path: Path, url: str, progress: Progress) -> None:
             return
         size = _size(path)
         if size <= farthest:
-            raise Lacking(f"cannot download {shown(url, 300)}: {problem}", _hint(size))
+            raise EnvironmentProblem(f"cannot download {quote(url, 300)}: {problem}", _hint(size))
         farthest = size
 
 
@@ -119,7 +119,9 @@ def _lock(file: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Lacking(f"another process downloads {shown(path, 300)}", "wait for it, then ask again") from None
+        raise EnvironmentProblem(
+            f"another process downloads {quote(path, 300)}", "wait for it, then ask again"
+        ) from None
 
 
 def _size(path: Path) -> int:

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from repro.data.archives import members
+from repro.data.archives import read_members
 from repro.data.small.cifar10_pickles import open_pickle
 from repro.data.small.image_arrays import Arrays, Labels, Pixels
 from repro.data.small.official_cifar10 import CLASSES
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = ("test_batch",)
@@ -42,7 +42,7 @@ def is_python_batch(name: PurePosixPath) -> bool:
 def read_binary(path: Path) -> Arrays:
     """Return the images and labels of the binary version, in the order of its files."""
     batches = {}
-    for name, content in members(path, LARGEST_FILE, is_binary_batch):
+    for name, content in read_members(path, LARGEST_FILE, is_binary_batch):
         _refuse_second(path, name.name, name.stem in batches)
         batches[name.stem] = _binary_batch(name.name, content)
     return _joined(path, batches, CLASSES)
@@ -52,7 +52,7 @@ def read_python(path: Path) -> Arrays:
     """Return the images and labels of the python version, in the order of its files."""
     batches: dict[str, Batch] = {}
     classes: tuple[str, ...] = CLASSES
-    for name, content in members(path, LARGEST_FILE, lambda name: is_python_batch(name) or name.name == META):
+    for name, content in read_members(path, LARGEST_FILE, lambda name: is_python_batch(name) or name.name == META):
         opened = open_pickle(name.name, content)
         if name.name == META:
             classes = _class_names(opened)
@@ -64,7 +64,7 @@ def read_python(path: Path) -> Arrays:
 
 def _binary_batch(name: str, content: bytes) -> Batch:
     if not content or len(content) % RECORD:
-        problem = f"{shown(name)} has {len(content):,} bytes, which is no whole number of records of {RECORD:,} bytes"
+        problem = f"{quote(name)} has {len(content):,} bytes, which is no whole number of records of {RECORD:,} bytes"
         raise UserError(problem, "copy it again: an official batch has 30,730,000 bytes")
     rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
     labels = rows[:, 0].astype(np.int64)
@@ -77,13 +77,13 @@ def _python_batch(name: str, opened: dict[str, Any]) -> Batch:
     if not isinstance(planes, np.ndarray) or not isinstance(labels, list):
         keys = ", ".join(sorted(map(str, opened)))
         raise UserError(
-            f"{shown(name)} has {shown(keys)}, not `data` and `labels`", "import the python version of CIFAR-10"
+            f"{quote(name)} has {quote(keys)}, not `data` and `labels`", "import the python version of CIFAR-10"
         )
     if planes.shape != (len(labels), PLANES) or not labels:
         shape = "×".join(map(str, planes.shape))
-        raise UserError(f"{shown(name)} has {shape} bytes for {len(labels):,} labels", "copy it again")
+        raise UserError(f"{quote(name)} has {shape} bytes for {len(labels):,} labels", "copy it again")
     if not all(type(label) is int and 0 <= label < 256 for label in labels):
-        raise UserError(f"{shown(name)} has a label that is no class", "copy it again")
+        raise UserError(f"{quote(name)} has a label that is no class", "copy it again")
     numbers = np.array(labels, dtype=np.int64)
     _check_labels(name, numbers)
     return planes, numbers
@@ -98,19 +98,19 @@ def _class_names(opened: dict[str, Any]) -> tuple[str, ...]:
 
 def _check_labels(name: str, labels: Labels) -> None:
     if labels.max() >= len(CLASSES):
-        raise UserError(f"{shown(name)} has the label {labels.max()}, and CIFAR-10 has 0 to 9", "import CIFAR-10")
+        raise UserError(f"{quote(name)} has the label {labels.max()}, and CIFAR-10 has 0 to 9", "import CIFAR-10")
 
 
 def _refuse_second(path: Path, name: str, is_there: bool) -> None:
     if is_there:
-        raise UserError(f"{shown(path, 300)} has {shown(name)} twice", "keep one of them")
+        raise UserError(f"{quote(path, 300)} has {quote(name)} twice", "keep one of them")
 
 
 def _joined(path: Path, batches: dict[str, Batch], classes: tuple[str, ...]) -> Arrays:
     """Return the images of all six batches."""
     missing = [name for name in (*TRAIN, *TEST) if name not in batches]
     if missing:
-        raise UserError(f"{shown(path, 300)} has no {shown(missing[0])}", "copy all six batches")
+        raise UserError(f"{quote(path, 300)} has no {quote(missing[0])}", "copy all six batches")
     train, train_labels = _images([batches[name] for name in TRAIN])
     test, test_labels = _images([batches[name] for name in TEST])
     return Arrays(train, train_labels, test, test_labels, classes)

@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from repro.data.archives import Member, members
+from repro.data.archives import Member, read_members
 from repro.data.small.image_arrays import Arrays, Pixels
 from repro.data.small.image_file import SmallImages
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 PARTS = ("train", "test")
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -25,7 +25,7 @@ LAYOUT = "images lie in `train/<class>/` and `test/<class>/`, as .jpg or .png fi
 
 def read_class_folders(path: Path) -> Arrays:
     """The images of a folder or an archive as arrays; the first that is not as it should be is named."""
-    return _arranged(_decoded(members(path, LARGEST_FILE, is_image)), path)
+    return _arranged(_decoded(read_members(path, LARGEST_FILE, is_image)), path)
 
 
 def is_image(path: PurePosixPath) -> bool:
@@ -42,7 +42,7 @@ def _decoded(files: Iterable[Member]) -> dict[str, dict[tuple[str, str], Pixels]
         if part is None:
             continue
         if key in found[part]:
-            raise UserError(f"there are two images {shown(path)}", "keep one of them")
+            raise UserError(f"there are two images {quote(path)}", "keep one of them")
         found[part][key] = decoder.decode(path, content)
     return found
 
@@ -58,14 +58,14 @@ def _place(path: PurePosixPath) -> tuple[str | None, tuple[str, str]]:
 def _arranged(found: dict[str, dict[tuple[str, str], Pixels]], path: Path) -> Arrays:
     for part in PARTS:
         if not found[part]:
-            raise UserError(f"{shown(path, 300)} has no image in `{part}/<class>/`", LAYOUT)
+            raise UserError(f"{quote(path, 300)} has no image in `{part}/<class>/`", LAYOUT)
     classes, tested = ({label for label, _ in found[part]} for part in PARTS)
     if classes != tested:
         raise UserError(
-            f"{shown(path, 300)} has class {shown(min(classes ^ tested))} in only one of `train` and `test`", LAYOUT
+            f"{quote(path, 300)} has class {quote(min(classes ^ tested))} in only one of `train` and `test`", LAYOUT
         )
     if len(classes) < 2:
-        raise UserError(f"{shown(path, 300)} has one class, {shown(min(classes))}", "a net tells two or more apart")
+        raise UserError(f"{quote(path, 300)} has one class, {quote(min(classes))}", "a net tells two or more apart")
     names = tuple(sorted(classes))
     number = {name: place for place, name in enumerate(names)}
     keys = {part: sorted(found[part]) for part in PARTS}

@@ -12,7 +12,7 @@ from repro.data.small.class_folders import is_image, read_class_folders
 from repro.data.small.image_arrays import Arrays
 from repro.data.small.npz import read_npz
 from repro.data.small.parquet import LAYOUT, SUFFIX, parquet_files, read_parquet
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 ACCEPTED = (
     "accepted are CIFAR-10's python and binary versions, train/<class>/ and test/<class>/ with .png or .jpg files "
@@ -66,10 +66,10 @@ def _refuse_single_file(path: Path) -> None:
     """Refuse a file that is a part of a set, or no archive at all."""
     name = PurePosixPath(path.name)
     if name.suffix == SUFFIX:
-        raise UserError(f"{shown(path, 300)} is one Parquet file, and a set has a `train` and a `test` split", LAYOUT)
+        raise UserError(f"{quote(path, 300)} is one Parquet file, and a set has a `train` and a `test` split", LAYOUT)
     if is_binary_batch(name) or is_python_batch(name):
         raise UserError(
-            f"{shown(path, 300)} is one batch of CIFAR-10, which has six", "name the folder that has all of them"
+            f"{quote(path, 300)} is one batch of CIFAR-10, which has six", "name the folder that has all of them"
         )
     if not path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".zip", ".npz")) and _what_it_is([name]):
         raise _not_accepted(path, [name])
@@ -100,7 +100,7 @@ def _what_it_is(names: list[PurePosixPath]) -> str:
 
 def _not_accepted(path: Path, names: list[PurePosixPath]) -> UserError:
     if what := _what_it_is(names):
-        return UserError(f"{shown(path, 300)} is {what}", ACCEPTED)
+        return UserError(f"{quote(path, 300)} is {what}", ACCEPTED)
     if not names:
-        return UserError(f"{shown(path, 300)} has no files", ACCEPTED)
-    return UserError(f"{shown(path, 300)} has no images: its first file is {shown(min(names))}", ACCEPTED)
+        return UserError(f"{quote(path, 300)} has no files", ACCEPTED)
+    return UserError(f"{quote(path, 300)} has no images: its first file is {quote(min(names))}", ACCEPTED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.data.sampling import Draw, bits
+from repro.data.sampling import RandomDraws, random_bits
 from repro.data.small.image_arrays import Arrays, Labels, Pixels
 
 NAME = "generated"
@@ -32,7 +32,7 @@ def draw(size: int) -> Arrays:
 
 def _textures(size: int) -> NDArray[np.int64]:
     """A texture a class: noise, smoothed on a torus and stretched to -127 … 127."""
-    noise = _integers(Draw.PIXELS, 0, 255, (CLASSES, size, size, 3)) - 127
+    noise = _integers(RandomDraws.PIXELS, 0, 255, (CLASSES, size, size, 3)) - 127
     smooth = np.sum([np.roll(noise, (down, right), (1, 2)) for down in (0, 1) for right in (0, 1)], axis=0)
     peak = np.abs(smooth).max(axis=(1, 2, 3), keepdims=True)
     textures: NDArray[np.int64] = smooth * 127 // peak
@@ -42,7 +42,7 @@ def _textures(size: int) -> NDArray[np.int64]:
 def _images(textures: NDArray[np.int64], count: int, part: int) -> tuple[Pixels, Labels]:
     """Images of every class in turn."""
     size, labels = textures.shape[1], np.arange(count) % CLASSES
-    noise = _integers(Draw.PIXELS, part, 255, (count, size, size, 3)) - 127
+    noise = _integers(RandomDraws.PIXELS, part, 255, (count, size, size, 3)) - 127
     pixels = 128 + (_moved(textures[labels], part) * TEXTURE + noise * NOISE) // 127
     return pixels.astype(np.uint8), labels
 
@@ -50,12 +50,12 @@ def _images(textures: NDArray[np.int64], count: int, part: int) -> tuple[Pixels,
 def _moved(images: NDArray[np.int64], part: int) -> NDArray[np.int64]:
     """Each image moved round its torus by a random step."""
     count, size = images.shape[:2]
-    down, right = _integers(Draw.MOVES, part, STEPS, (2, count, 1))
+    down, right = _integers(RandomDraws.MOVES, part, STEPS, (2, count, 1))
     rows, columns = (np.arange(size) + down) % size, (np.arange(size) + right) % size
     return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _integers(purpose: Draw, index: int, below: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _integers(purpose: RandomDraws, index: int, below: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Integers from 0 to below - 1; that 2⁶⁴ is not a multiple of `below` does not matter."""
-    drawn = bits(SEED, purpose, index, int(np.prod(shape)))
+    drawn = random_bits(SEED, purpose, index, int(np.prod(shape)))
     return (drawn % np.uint64(below)).astype(np.int64).reshape(shape)

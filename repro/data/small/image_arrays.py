@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 Pixels = NDArray[np.uint8]  # images × height × width × 3
 Labels = NDArray[np.int64]
@@ -48,18 +48,18 @@ def checked_arrays(path: Path, train: Pixels, train_labels: Labels, test: Pixels
     for split, images, labels in (("train", train, train_labels), ("test", test, test_labels)):
         if len(images) != len(labels) or not len(images):
             raise UserError(
-                f"{shown(path, 300)} has {len(images):,} images and {len(labels):,} labels in `{split}`",
+                f"{quote(path, 300)} has {len(images):,} images and {len(labels):,} labels in `{split}`",
                 "a set has images in both splits, and a label for each",
             )
         if labels.min() < 0 or labels.max() > MOST_CLASSES:
             raise UserError(
-                f"{shown(path, 300)} has labels from {labels.min()} to {labels.max()} in `{split}`",
+                f"{quote(path, 300)} has labels from {labels.min()} to {labels.max()} in `{split}`",
                 "classes are numbered from 0",
             )
     if train.shape[1:] != test.shape[1:]:
         sides = f"{train.shape[1]} and {test.shape[1]} pixels a side"
-        raise UserError(f"{shown(path, 300)} has images of {sides}", "the images of a set are all of one size")
+        raise UserError(f"{quote(path, 300)} has images of {sides}", "the images of a set are all of one size")
     count = 1 + int(max(train_labels.max(), test_labels.max()))
     if count < 2:
-        raise UserError(f"{shown(path, 300)} has one class", "a net tells two or more apart")
+        raise UserError(f"{quote(path, 300)} has one class", "a net tells two or more apart")
     return Arrays(train, train_labels, test, test_labels, tuple(map(str, range(count))))

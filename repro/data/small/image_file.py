@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from repro.data.small.image_arrays import Pixels
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 LARGEST_SIDE = 128  # pixels: every image is held in memory
 
@@ -24,7 +24,7 @@ class SmallImages:
         self.shape = self.shape or image.shape
         if image.shape != self.shape:
             raise UserError(
-                f"{shown(name)} is {_sides(image.shape)}, but the images before it are {_sides(self.shape)}",
+                f"{quote(name)} is {_sides(image.shape)}, but the images before it are {_sides(self.shape)}",
                 "the images of a set are all of one size",
             )
         return image
@@ -38,13 +38,13 @@ def _pixels(name: object, content: bytes) -> Pixels:
             side = image.size  # known before anything is decoded
             if side[0] != side[1] or side[0] > LARGEST_SIDE:
                 raise UserError(
-                    f"{shown(name)} is {side[1]}×{side[0]}",
+                    f"{quote(name)} is {side[1]}×{side[0]}",
                     f"images are square, with at most {LARGEST_SIDE} pixels a side",
                 )
             return np.asarray(image.convert("RGB"))  # grey gets three equal channels
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = str(error).split("<")[0].strip() or "unreadable"  # Pillow names an object in memory
-        raise UserError(f"{shown(name)} is not a whole image: {reason[:80]}", "copy it again, or remove it") from None
+        raise UserError(f"{quote(name)} is not a whole image: {reason[:80]}", "copy it again, or remove it") from None
 
 
 def _sides(shape: tuple[int, ...]) -> str:

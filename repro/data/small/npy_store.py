@@ -13,10 +13,10 @@ import numpy as np
 
 from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.source import Origin
-from repro.definition.bounds import checked_name
-from repro.errors import Lacking, UserError, shown
-from repro.storage.atomic import file_mode, to_json, write_whole
-from repro.storage.atomic_folder import move_away, new_folder, renamed
+from repro.definition.bounds import check_name
+from repro.errors import EnvironmentProblem, UserError, quote
+from repro.storage.atomic import file_mode, to_json, write_atomic
+from repro.storage.atomic_folder import move_away, new_folder, rename_if_free
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
 SCHEMA = 1
@@ -49,10 +49,12 @@ def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
         arrays = Arrays(**loaded, classes=stored.classes)
         found = content_hash(arrays)
     except (OSError, ValueError, EOFError) as error:
-        raise Lacking(f"cannot read data set {shown(name)} in {shown(place, 300)}: {error}", _remake(name)) from None
+        raise EnvironmentProblem(
+            f"cannot read data set {quote(name)} in {quote(place, 300)}: {error}", _remake(name)
+        ) from None
     if found != stored.hash:
-        raise Lacking(
-            f"data set {shown(name)} in {shown(place, 300)} has changed: expected SHA-256 {stored.hash}, found {found}",
+        raise EnvironmentProblem(
+            f"data set {quote(name)} in {quote(place, 300)} has changed: expected SHA-256 {stored.hash}, found {found}",
             _remake(name),
         )
     return arrays, stored
@@ -69,7 +71,7 @@ def save(
 ) -> Manifest:
     """Put the set where `load` finds it. One that is there is kept if it is the same, and else replaced on request."""
     manifest = Manifest(
-        checked_name(name, "a data set"),
+        check_name(name, "a data set"),
         origin,
         content_hash(arrays),
         arrays.classes,
@@ -82,8 +84,8 @@ def save(
     with new_folder(folder / name) as temporary:
         for array in ARRAYS:
             _write_array(temporary / f"{array}.npy", getattr(arrays, array))
-        write_whole(temporary / "manifest.json", to_json(asdict(manifest)))
-        while not renamed(temporary, folder / name):
+        write_atomic(temporary / "manifest.json", to_json(asdict(manifest)))
+        while not rename_if_free(temporary, folder / name):
             if replace:
                 move_away(folder / name)
                 continue
@@ -92,7 +94,7 @@ def save(
                 return _known_better(there, manifest, folder)
             if there is not None or (folder / name).exists():
                 raise UserError(
-                    f"there is another data set {shown(name)} in {shown(folder / name, 300)}",
+                    f"there is another data set {quote(name)} in {quote(folder / name, 300)}",
                     "`--replace` puts the new one in its place; `repro data check` says whether it is whole",
                 )
     return manifest
@@ -102,15 +104,17 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
     """What the set says of itself; None where there is no such set."""
     import msgspec
 
-    path = folder / checked_name(name, "a data set") / "manifest.json"
+    path = folder / check_name(name, "a data set") / "manifest.json"
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise Lacking(f"cannot read {shown(path, 300)}: {error}", _remake(name)) from None
+        raise EnvironmentProblem(f"cannot read {quote(path, 300)}: {error}", _remake(name)) from None
     if manifest.schema > SCHEMA:
-        raise Lacking(f"{shown(path, 300)} was made by a newer version", "update this one, or prepare the set again")
+        raise EnvironmentProblem(
+            f"{quote(path, 300)} was made by a newer version", "update this one, or prepare the set again"
+        )
     return manifest
 
 
@@ -118,7 +122,7 @@ def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest
     """Keep a set that has the same images, with the origin that is known of them now."""
     if (there.origin, there.difference) == (manifest.origin, manifest.difference):
         return there
-    write_whole(folder / there.name / "manifest.json", to_json(asdict(manifest)))
+    write_atomic(folder / there.name / "manifest.json", to_json(asdict(manifest)))
     return manifest
 
 
@@ -134,11 +138,11 @@ def _write_array(path: Path, array: np.ndarray) -> None:
         os.fsync(file.fileno())
 
 
-def _missing(name: str, folder: Path) -> Lacking:
+def _missing(name: str, folder: Path) -> EnvironmentProblem:
     ways = f"`repro data import {name} PATH`, with a folder or an archive of images"
     if name == "cifar10":
         ways = f"`repro data prepare cifar10` downloads it; or {ways}"
-    return Lacking(f"no data set {shown(name)} in {shown(folder, 300)}", ways)
+    return EnvironmentProblem(f"no data set {quote(name)} in {quote(folder, 300)}", ways)
 
 
 def _remake(name: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.small.image_arrays import Arrays, Labels, Pixels
-from repro.errors import shown
+from repro.errors import quote
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TABLE = Path(__file__).with_name("official_cifar10.npy")
@@ -159,7 +159,7 @@ def _strangers(split: _Split) -> list[int]:
 def _what_is_wrong(split: _Split, number: int, classes: tuple[str, ...], official: OfficialSet) -> str:
     """Return in words why an image is not the official split's."""
     row = split.rows[number]
-    image = f"{split.name} image {number:,} ({shown(classes[split.labels[number]])}, counted from 0)"
+    image = f"{split.name} image {number:,} ({quote(classes[split.labels[number]])}, counted from 0)"
     key = _keys(row[None])[0]
     if key in split.official.keys:
         return f"{image}, which is there twice"
@@ -168,7 +168,7 @@ def _what_is_wrong(split: _Split, number: int, classes: tuple[str, ...], officia
     for label, name in enumerate(official.classes):
         relabelled = np.concatenate([np.array([label], np.uint8), row[1:]])
         if _keys(relabelled[None])[0] in split.official.keys:
-            return f"{image}, which the official set calls {shown(name)}"
+            return f"{image}, which the official set calls {quote(name)}"
     return f"{image}, whose pixels are no official image's"
 
 

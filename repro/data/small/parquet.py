@@ -11,7 +11,7 @@ import numpy as np
 
 from repro.data.small.image_arrays import Arrays, Labels, Pixels, checked_arrays
 from repro.data.small.image_file import SmallImages
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 SPLITS = ("train", "test")
 IMAGE_COLUMNS = ("image", "img")
@@ -34,7 +34,7 @@ def read_parquet(folder: Path) -> Arrays:
         files[_split_of(path, folder)].append(path)
     for split in SPLITS:
         if not files[split]:
-            raise UserError(f"{shown(folder, 300)} has no {split}-*{SUFFIX}", LAYOUT)
+            raise UserError(f"{quote(folder, 300)} has no {split}-*{SUFFIX}", LAYOUT)
     decoder = SmallImages()
     train, train_labels = _images(files["train"], decoder)
     test, test_labels = _images(files["test"], decoder)
@@ -47,7 +47,7 @@ def _split_of(path: Path, folder: Path) -> str:
         named = [word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS]
         if len(named) == 1:
             return named[0]
-    raise UserError(f"{shown(path, 300)} is of neither the split `train` nor `test`", LAYOUT)
+    raise UserError(f"{quote(path, 300)} is of neither the split `train` nor `test`", LAYOUT)
 
 
 def _images(paths: list[Path], decoder: SmallImages) -> tuple[Pixels, Labels]:
@@ -58,12 +58,12 @@ def _images(paths: list[Path], decoder: SmallImages) -> tuple[Pixels, Labels]:
             content = image.get("bytes") if isinstance(image, dict) else image
             if not isinstance(content, bytes) or not isinstance(label, int):
                 raise UserError(
-                    f"row {number} of {shown(path, 300)} has no image bytes, or no number for a label", LAYOUT
+                    f"row {number} of {quote(path, 300)} has no image bytes, or no number for a label", LAYOUT
                 )
             images.append(decoder.decode(f"{path.name}, row {number}", content))
             labels.append(label)
     if not images:
-        raise UserError(f"{shown(paths[0], 300)} has no rows", LAYOUT)
+        raise UserError(f"{quote(paths[0], 300)} has no rows", LAYOUT)
     return np.stack(images), np.array(labels, dtype=np.int64)
 
 
@@ -80,12 +80,12 @@ def _rows(path: Path) -> Iterator[tuple[Any, Any]]:
                 yield from zip(batch[image].to_pylist(), batch[label].to_pylist(), strict=True)
     except (pyarrow.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise Lacking(f"cannot read {shown(path, 300)} as Parquet: {reason}", "copy it again") from None
+        raise EnvironmentProblem(f"cannot read {quote(path, 300)} as Parquet: {reason}", "copy it again") from None
 
 
 def _column(path: Path, names: list[str], usual: tuple[str, ...]) -> str:
     for name in usual:
         if name in names:
             return name
-    columns = shown(", ".join(names))
-    raise UserError(f"{shown(path, 300)} has the columns {columns}, and none of them is {shown(usual[0])}", LAYOUT)
+    columns = quote(", ".join(names))
+    raise UserError(f"{quote(path, 300)} has the columns {columns}, and none of them is {quote(usual[0])}", LAYOUT)

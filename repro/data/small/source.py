@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from repro.data.sampling import Draw, batch_indices, bits, permutation, share
+from repro.data.sampling import RandomDraws, batch_indices, permutation, random_bits, shard
 from repro.data.small import generated, npy_store
 from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.source import Batch, Origin
 from repro.definition.recipe import Recipe
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 HELD_OUT = 10  # the 45k/5k split holds out one image in ten
 
@@ -42,8 +42,8 @@ def as_source(arrays: Arrays, recipe: Recipe, content: str, origin: Origin) -> I
     """These arrays as the recipe wants to see them."""
     if arrays.size != recipe.input.size:
         raise UserError(
-            f"`recipe.input.size` is {shown(recipe.input.size)}, but the images of "
-            f"{shown(recipe.dataset)} are {arrays.size}×{arrays.size}",
+            f"`recipe.input.size` is {quote(recipe.input.size)}, but the images of "
+            f"{quote(recipe.dataset)} are {arrays.size}×{arrays.size}",
             f"set `recipe.input.size` to {arrays.size}",
         )
     train, labels = _split(arrays, recipe)
@@ -102,7 +102,7 @@ class Images:
 
     def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
         batch = self.recipe.batch
-        mine = share(batch, rank, processes)
+        mine = shard(batch, rank, processes)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         for iteration, order in zip(range(start, stop), orders, strict=True):
             plan = np.stack([order, *augmentation(seed, iteration, batch, self.border, self.recipe.input.flip)])
@@ -126,7 +126,7 @@ class Images:
         return self._normalised(pixels, _gather(self.mean, places)), self.labels[order]
 
     def _plain(self, pixels: Tensor, labels: Tensor, batch: int, rank: int, processes: int) -> Iterator[Batch]:
-        mine, mean = share(len(labels), rank, processes), self._centre(self.mean, 0)
+        mine, mean = shard(len(labels), rank, processes), self._centre(self.mean, 0)
         for images, answers in zip(pixels[mine].split(batch), labels[mine].split(batch), strict=True):
             yield self._normalised(images, mean), answers
 
@@ -141,7 +141,7 @@ class Images:
 
 def augmentation(seed: int, iteration: int, batch: int, border: int, flip: bool) -> tuple[np.ndarray, ...]:
     """How far down and right each crop of a batch lies (0 … 2·border), and whether it is flipped."""
-    down, right, flipped = bits(seed, Draw.AUGMENTATION, iteration, 3 * batch).reshape(3, batch)
+    down, right, flipped = random_bits(seed, RandomDraws.AUGMENTATION, iteration, 3 * batch).reshape(3, batch)
     choices = np.uint64(2 * border + 1)
     return tuple(
         d.astype(np.int64) for d in (down % choices, right % choices, flipped % np.uint64(2) * np.uint64(flip))
@@ -153,7 +153,7 @@ def _split(arrays: Arrays, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     count = len(arrays.train)
     if recipe.split == "train":
         return arrays.train, arrays.train_labels
-    kept = np.sort(permutation(0, Draw.SPLIT, count, 0)[: count - count // HELD_OUT])
+    kept = np.sort(permutation(0, RandomDraws.SPLIT, count, 0)[: count - count // HELD_OUT])
     return arrays.train[kept], arrays.train_labels[kept]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
-from repro.analysis.compare.claims import Claimed, claimed
+from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import (
     Bound,
@@ -20,7 +20,7 @@ from repro.definition.experiment import (
     InMostLayers,
     Ordering,
     Unchecked,
-    at,
+    at_scale,
 )
 from repro.definition.net import plain, resnet
 from repro.definition.run import Runs
@@ -47,9 +47,9 @@ def figure(*checks: Check, name: str = "C") -> Figure:
     return Figure("made up", (), 1, claims=(Claim(name, "so it is", "here", checks),))
 
 
-def judge(places, *checks: Check, scale: str = "paper") -> Claimed:
+def judge(places, *checks: Check, scale: str = "paper") -> JudgedClaim:
     declared = figure(*checks)
-    (found,) = claimed({"f": declared}, {"f": at(declared, SCALES[scale], 3)}, collect(places))
+    (found,) = judge_claims({"f": declared}, {"f": at_scale(declared, SCALES[scale], 3)}, collect(places))
     return found
 
 
@@ -205,7 +205,7 @@ def test_a_net_stuck_at_chance_is_above_a_threshold_although_its_seeds_agree(pla
 
 
 def test_a_threshold_says_nothing_at_another_scale(places, finished):
-    for run in at(figure(Bound("test_error", DEEP, above=60.0)), SCALES["quick"], 3).claims[0].checks[0].runs:
+    for run in at_scale(figure(Bound("test_error", DEEP, above=60.0)), SCALES["quick"], 3).claims[0].checks[0].runs:
         finished(run, test_error=90.0 + run.seed / 10)
     found = judge(places, Bound("test_error", DEEP, above=60.0), scale="quick")
     assert found.word == "undecided"
@@ -213,7 +213,7 @@ def test_a_threshold_says_nothing_at_another_scale(places, finished):
 
 
 def test_an_ordering_can_be_judged_at_another_scale(places, finished):
-    scaled = at(figure(ABOVE), SCALES["quick"], 3).claims[0].checks[0]
+    scaled = at_scale(figure(ABOVE), SCALES["quick"], 3).claims[0].checks[0]
     for runs, mean in zip(scaled.higher_to_lower, (30.0, 20.0), strict=True):
         for run in runs:
             finished(run, test_error=mean + NOISE[run.seed] * mean / 10)
@@ -229,7 +229,7 @@ def test_two_nets_are_close_or_not(places, group, gap, word):
 
 def test_a_closeness_in_points_says_nothing_at_another_scale(places, finished):
     near = Close("test_error", DEEP, SHALLOW, within=0.5)
-    scaled = at(figure(near), SCALES["quick"], 3).claims[0].checks[0]
+    scaled = at_scale(figure(near), SCALES["quick"], 3).claims[0].checks[0]
     for runs, mean in ((scaled.one, 30.0), (scaled.other, 20.0)):
         for run in runs:
             finished(run, test_error=mean + NOISE[run.seed] * mean / 10)
@@ -293,7 +293,7 @@ def test_only_the_stated_stretch_of_the_curve_counts(places, finished):
 
 def test_the_stretch_is_rescaled_to_a_shorter_schedule(places, finished):
     late = Ordering("train_error", (DEEP, SHALLOW), throughout=(17_000, 64_000))
-    scaled = at(figure(late), SCALES["quick"], 3).claims[0].checks[0]
+    scaled = at_scale(figure(late), SCALES["quick"], 3).claims[0].checks[0]
     falling = FALLING[:16]
     curves(finished, scaled.higher_to_lower[0], [error + (-5 if at < 4 else 5) for at, error in enumerate(falling)])
     curves(finished, scaled.higher_to_lower[1], falling)
@@ -352,7 +352,7 @@ def test_holm_counts_every_claim_that_is_asked_at_once(places, group):
     group(SHALLOW, 10.0)
     alone = judge(places, ABOVE)
     many = {f"f{number}": figure(ABOVE, name=f"C{number}") for number in range(10)}
-    among = claimed(many, {name: at(one, SCALES["paper"], 3) for name, one in many.items()}, collect(places))
+    among = judge_claims(many, {name: at_scale(one, SCALES["paper"], 3) for name, one in many.items()}, collect(places))
     assert alone.word == "holds"
     assert {claim.word for claim in among} == {"undecided"}
     assert among[0].p == pytest.approx(min(1, 10 * alone.p))
@@ -360,7 +360,7 @@ def test_holm_counts_every_claim_that_is_asked_at_once(places, group):
 
 def test_a_claim_that_two_experiments_make_is_judged_once(places):
     same = {"one": figure(ABOVE), "two": figure(ABOVE)}
-    assert len(claimed(same, same, collect(places))) == 1
+    assert len(judge_claims(same, same, collect(places))) == 1
 
 
 def test_every_p_is_a_probability(places, group):

@@ -12,11 +12,11 @@ from experiments import table5
 from repro.analysis.output import tables
 from repro.analysis.output.formats import render
 from repro.analysis.runs.frames import collect
-from repro.definition.experiment import at, runs_of
+from repro.definition.experiment import at_scale, runs_of
 from repro.protocol import catalog
-from repro.storage.predictions import ENSEMBLED, Scores, ensemble, save
+from repro.storage.predictions import IN_ENSEMBLES, Scores, ensemble, save
 
-PAPER, SMOKE = catalog.scale("paper"), catalog.scale("smoke")
+PAPER, SMOKE = catalog.load_scale("paper"), catalog.load_scale("smoke")
 OURS = table5.experiment.rows[-1]
 SIX = runs_of(OURS)
 
@@ -25,7 +25,7 @@ def leave(folder, seed: int, data: str = "1a9e") -> None:
     """Scores of forty images in ten classes, as a run leaves them."""
     drawn = np.random.default_rng(seed)
     scores = Scores(np.arange(40), np.arange(40) % 10, drawn.random((40, 10), np.float32))
-    save(folder.predictions, data, {ENSEMBLED: scores}, ENSEMBLED)
+    save(folder.predictions, data, {IN_ENSEMBLES: scores}, IN_ENSEMBLES)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_the_number_of_seeds_changes_no_ensemble(places, finish, seeds):
 
 
 def test_at_another_scale_it_is_that_scale_s_six(places, finish):
-    finish(runs_of(at(OURS, SMOKE)))
+    finish(runs_of(at_scale(OURS, SMOKE)))
     assert fact(places, SMOKE)["ours_mean"] >= 0
     assert fact(places)["verdict"] == "missing"
 

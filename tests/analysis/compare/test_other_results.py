@@ -11,9 +11,9 @@ import experiments
 from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro.analysis.compare.diff import Diff, compared
+from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.runs.frames import collect
-from repro.definition.experiment import at
+from repro.definition.experiment import at_scale
 from repro.errors import UserError
 from repro.storage.paths import Places
 from tests.run_folders import DATA
@@ -30,8 +30,8 @@ def ours(finished):
 
 def diff_of(places: Places, against: Path, experiment=table6.experiment, scale: str = "paper") -> Diff:
     declared = {"table6": experiment}
-    scaled = {"table6": at(experiment, SCALES[scale])}
-    return compared(declared, scaled, collect(places), scale, against=against)
+    scaled = {"table6": at_scale(experiment, SCALES[scale])}
+    return compare(declared, scaled, collect(places), scale, against=against)
 
 
 def a_file(tmp_path: Path, text: str) -> Path:

@@ -14,17 +14,17 @@ from repro.analysis.compare.statistics import (
     Estimate,
     Sample,
     equivalence_power,
-    holm,
-    one,
-    paired,
-    predicted,
+    holm_adjusted,
+    mean_estimate,
+    paired_difference,
+    prediction_estimate,
     prediction_interval,
     sample,
     seeds_to_decide,
     smallest_shown,
-    welch,
+    welch_difference,
 )
-from repro.analysis.compare.verdict import Ours, verdict
+from repro.analysis.compare.verdict import OurValues, judge
 from repro.definition.experiment import Paper, mean
 
 TRIALS = 30_000
@@ -39,29 +39,29 @@ def draws(n: int, std: float = 1.0, at: float = 0.0) -> np.ndarray:
 def test_welch_is_scipys():
     a, b = [6.4, 6.6, 6.8, 6.5, 6.7], [7.0, 7.4, 6.9]
     known = stats.ttest_ind(a, b, equal_var=False)
-    assert welch(sample(a), sample(b)).p_different() == pytest.approx(known.pvalue)
-    assert welch(sample(a), sample(b)).freedom == pytest.approx(known.df)
+    assert welch_difference(sample(a), sample(b)).p_different() == pytest.approx(known.pvalue)
+    assert welch_difference(sample(a), sample(b)).freedom == pytest.approx(known.df)
 
 
 def test_the_paired_test_is_scipys():
     a, b = [6.4, 6.6, 6.8], [7.0, 7.4, 6.9]
-    assert paired(a, b).p_below(0) == pytest.approx(stats.ttest_rel(a, b, alternative="less").pvalue)
+    assert paired_difference(a, b).p_below(0) == pytest.approx(stats.ttest_rel(a, b, alternative="less").pvalue)
 
 
 def test_the_interval_of_the_mean_is_scipys():
     values = [6.4, 6.6, 6.8, 6.5, 6.7]
     known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert one(sample(values)).interval() == pytest.approx((known.low, known.high))
+    assert mean_estimate(sample(values)).interval() == pytest.approx((known.low, known.high))
 
 
 def test_holm_is_what_its_paper_prints():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []
+    assert holm_adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_adjusted([]) == []
 
 
 @given(some.lists(some.floats(0, 1), min_size=1, max_size=12))
 def test_holm_keeps_the_order_and_only_raises(ps):
-    adjusted = holm(ps)
+    adjusted = holm_adjusted(ps)
     assert all(0 <= p <= a <= 1 for p, a in zip(ps, adjusted, strict=True))
     assert [adjusted[at] for at in np.argsort(ps, kind="stable")] == sorted(adjusted)
 
@@ -93,7 +93,7 @@ def words(paper: Paper, n: int, std: float, at: float, margin: float = 0.5, tria
             drawn = mean(float(theirs.mean()), std=float(theirs.std(ddof=1)), n=paper.n)
         else:
             drawn = Paper(float(rng.normal(0, std)))
-        word = verdict(Ours(tuple(rng.normal(at, std, n))), drawn, margin, 0.35).word
+        word = judge(OurValues(tuple(rng.normal(at, std, n))), drawn, margin, 0.35).word
         counts[word] = counts.get(word, 0) + 1
     return {word: count / trials for word, count in counts.items()}
 
@@ -127,7 +127,7 @@ def test_with_a_spread_of_seventeen_hundredths_they_are_so_61_and_90_times_in_a_
 def test_resnet_110_as_published_is_reproduced_or_consistent_nineteen_times_in_twenty():
     rng = np.random.default_rng(0)
     published = mean(6.61, std=0.16, n=5, best=6.43)
-    found = [verdict(Ours(tuple(rng.normal(6.61, 0.16, 5))), published, 0.5, 0.35).word for _ in range(1000)]
+    found = [judge(OurValues(tuple(rng.normal(6.61, 0.16, 5))), published, 0.5, 0.35).word for _ in range(1000)]
     assert (found.count("reproduced") + found.count("consistent")) / 1000 >= 0.97
     assert found.count("reproduced") / 1000 == pytest.approx(
         equivalence_power(5, 0.16, 0.5, Sample(5, 6.61, 0.16)), abs=0.03
@@ -164,7 +164,7 @@ def test_no_number_of_seeds_can_make_up_for_a_single_noisy_run_of_the_papers():
 
 def test_a_difference_of_the_smallest_size_is_shown_four_times_in_five():
     n, std = 5, 0.16
-    estimate = predicted(Sample(n, 0.0, std), 0.0)
+    estimate = prediction_estimate(Sample(n, 0.0, std), 0.0)
     apart = smallest_shown(estimate.error, estimate.freedom)
     ours, single = draws(n, std), draws(1, std)[:, 0] + apart
     reach = special.stdtrit(n - 1, 0.975) * ours.std(1, ddof=1) * math.sqrt(1 + 1 / n)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from repro.analysis.compare.verdict import Ours, verdict
+from repro.analysis.compare.verdict import OurValues, judge
 from repro.definition.experiment import Paper, digitised, exact, mean
 
 NAN, INF = math.nan, math.inf
@@ -87,101 +87,105 @@ CASES = [
 )
 def test_the_word(values, planned, paper, word):
     tolerance = 0.0 if paper.kind == "exact" else 0.35
-    assert verdict(Ours(values, planned), paper, 0.5, tolerance).word == word
+    assert judge(OurValues(values, planned), paper, 0.5, tolerance).word == word
 
 
 @pytest.mark.parametrize("values", [TIGHT, WIDE, TIGHT[:1], (NAN, NAN)])
 @pytest.mark.parametrize("paper", [SINGLE, RESNET_110, READ_OFF])
 def test_the_gate_comes_first_and_names_its_fields(values, paper):
-    said = verdict(Ours(values), paper, 0.5, 0.35, ("scale: quick", "iterations: 4,000, not 64,000"))
+    said = judge(OurValues(values), paper, 0.5, 0.35, ("scale: quick", "iterations: 4,000, not 64,000"))
     assert said.word == "not comparable"
     assert said.reasons[:2] == ("scale: quick", "iterations: 4,000, not 64,000")
 
 
 def test_a_diverged_run_is_named_even_where_nothing_is_compared():
-    said = verdict(Ours(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35, ("scale: smoke",))
+    said = judge(OurValues(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35, ("scale: smoke",))
     assert said.reasons == ("scale: smoke", "1 of 5 runs diverged (seed 4 at iteration 100)")
 
 
 def test_nothing_is_missing_whatever_the_gate_says():
-    assert verdict(Ours((), 5), SINGLE, 0.5, 0.35, ("scale: quick",)).word == "missing"
+    assert judge(OurValues((), 5), SINGLE, 0.5, 0.35, ("scale: quick",)).word == "missing"
 
 
 def test_a_run_that_diverged_counts_as_finished_and_is_worse_and_the_others_are_told():
-    said = verdict(Ours(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35)
+    said = judge(OurValues(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35)
     assert said.word == "worse"
     assert said.reasons[:2] == ("1 of 5 runs diverged (seed 4 at iteration 100)", "the other 4 alone: reproduced")
 
 
 def test_an_incomplete_row_says_how_far_it_is_and_what_it_would_be():
-    said = verdict(Ours(TIGHT[:4], 5), SINGLE, 0.5, 0.35)
+    said = judge(OurValues(TIGHT[:4], 5), SINGLE, 0.5, 0.35)
     assert said.reasons[:2] == ("4 of 5 seeds have finished", "so far: reproduced")
 
 
 def test_consistent_says_how_many_seeds_would_decide_and_what_these_could_show():
-    said = verdict(Ours((5.7, 6.6, 7.5, 6.2, 7.1)), RESNET_110, 0.5, 0.35)
+    said = judge(OurValues((5.7, 6.6, 7.5, 6.2, 7.1)), RESNET_110, 0.5, 0.35)
     assert said.reasons[1] == "23 seeds would decide whether it is within ±0.5"
     assert said.reasons[2].startswith("5 seeds could show a difference of 1.18")
 
 
 def test_consistent_says_when_no_number_of_seeds_would_decide():
-    said = verdict(Ours(WIDE), SINGLE, 0.5, 0.35)
+    said = judge(OurValues(WIDE), SINGLE, 0.5, 0.35)
     assert said.reasons[1].startswith("no number of seeds would decide whether it is within ±0.5")
 
 
 def test_reproduced_says_how_far_and_how_surely():
-    (first,) = verdict(Ours(TIGHT), SINGLE, 0.5, 0.35).reasons
+    (first,) = judge(OurValues(TIGHT), SINGLE, 0.5, 0.35).reasons
     assert first == "equal as printed; equal within ±0.5 by two one-sided tests (p = below 0.001)"
 
 
 def test_one_seed_is_never_reproduced_and_has_no_interval():
-    said = verdict(Ours((8.75,)), SINGLE, 0.5, 0.35)
+    said = judge(OurValues((8.75,)), SINGLE, 0.5, 0.35)
     assert (said.low, said.high) == (None, None)
     assert said.reasons == ("one seed: equal as printed, within the tolerance of 0.35",)
 
 
 def test_seeds_that_agree_to_the_digit_count_as_one():
-    said = verdict(Ours((8.75, 8.75, 8.75)), SINGLE, 0.5, 0.35)
+    said = judge(OurValues((8.75, 8.75, 8.75)), SINGLE, 0.5, 0.35)
     assert said.reasons[0].startswith("3 seeds gave the same number, which counts once")
 
 
 def test_the_best_is_compared_only_with_the_best_of_as_many():
-    assert "best of 5: 6.45 (theirs: 6.43)" in verdict(Ours(LIKE_110), RESNET_110, 0.5, 0.35).reasons
+    assert "best of 5: 6.45 (theirs: 6.43)" in judge(OurValues(LIKE_110), RESNET_110, 0.5, 0.35).reasons
     assert (
-        "best of 3: 6.45 (theirs: 6.43, of 5: not judged)" in verdict(Ours(LIKE_110[:3]), RESNET_110, 0.5, 0.35).reasons
+        "best of 3: 6.45 (theirs: 6.43, of 5: not judged)"
+        in judge(OurValues(LIKE_110[:3]), RESNET_110, 0.5, 0.35).reasons
     )
 
 
 def test_multiply_adds_may_be_one_printed_digit_off():
     printed = exact(3.8, 1)
-    assert verdict(Ours((3.858,)), printed, 0.0, 0.1).word == "reproduced"
-    assert verdict(Ours((4.089,)), printed, 0.0, 0.1).word == "deviates"
+    assert judge(OurValues((3.858,)), printed, 0.0, 0.1).word == "reproduced"
+    assert judge(OurValues((4.089,)), printed, 0.0, 0.1).word == "deviates"
 
 
 def test_the_interval_is_of_one_more_run_against_a_single_number_and_of_the_mean_against_a_mean():
-    single = verdict(Ours(LIKE_110), Paper(6.61), 0.5, 0.35)
-    published = verdict(Ours(LIKE_110), RESNET_110, 0.5, 0.35)
+    single = judge(OurValues(LIKE_110), Paper(6.61), 0.5, 0.35)
+    published = judge(OurValues(LIKE_110), RESNET_110, 0.5, 0.35)
     assert single.low < published.low < published.high < single.high
 
 
 def test_a_smaller_margin_takes_reproduced_away():
-    assert verdict(Ours(LIKE_110), RESNET_110, 0.1, 0.35).word == "consistent"
+    assert judge(OurValues(LIKE_110), RESNET_110, 0.1, 0.35).word == "consistent"
 
 
 @given(some.lists(some.floats(5, 12), min_size=1, max_size=7), some.randoms(), some.sampled_from([SINGLE, RESNET_110]))
 def test_the_order_of_the_seeds_changes_nothing(values, random, paper):
     shuffled = tuple(random.sample(values, len(values)))
-    assert verdict(Ours(shuffled), paper, 0.5, 0.35) == verdict(Ours(tuple(values)), paper, 0.5, 0.35)
+    assert judge(OurValues(shuffled), paper, 0.5, 0.35) == judge(OurValues(tuple(values)), paper, 0.5, 0.35)
 
 
 @given(some.lists(some.floats(5, 12), min_size=2, max_size=7), some.floats(0.1, 50))
 def test_more_error_is_never_better(values, more):
     order = ["better", "reproduced", "consistent", "worse"]
-    words = [verdict(Ours(tuple(v + up for v in values)), SINGLE, 0.5, 0.35).word for up in (0.0, more)]
+    words = [judge(OurValues(tuple(v + up for v in values)), SINGLE, 0.5, 0.35).word for up in (0.0, more)]
     if "worse" in words[:1] or words[1] == "better":
         assert words[0] == words[1] or order.index(words[0]) < order.index(words[1])
 
 
 def test_a_mean_without_a_spread_is_met_as_a_single_number():
     bare = replace(RESNET_110, std=None, n=None)
-    assert verdict(Ours(LIKE_110), bare, 0.5, 0.35).reasons == verdict(Ours(LIKE_110), Paper(6.61), 0.5, 0.35).reasons
+    assert (
+        judge(OurValues(LIKE_110), bare, 0.5, 0.35).reasons
+        == judge(OurValues(LIKE_110), Paper(6.61), 0.5, 0.35).reasons
+    )

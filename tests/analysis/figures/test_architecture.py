@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 
 from experiments import figure3, figure5
 from repro.analysis.figures import architecture, style
-from repro.analysis.figures.architecture_boxes import Shortcut, stack
+from repro.analysis.figures.architecture_boxes import Shortcut, stack_of
 from repro.definition.experiment import Drawing
 from repro.definition.net import resnet
 
@@ -104,7 +104,7 @@ def test_any_net_can_be_drawn():
 
 
 def test_projections_are_no_boxes_but_dotted_shortcuts():
-    found = stack("", resnet(50, "B", "imagenet"))
+    found = stack_of("", resnet(50, "B", "imagenet"))
     assert found.cost.projections == 4
     assert found.shortcuts[0] == Shortcut(2, 4, widens=True)
     assert sum(shortcut.widens for shortcut in found.shortcuts) == 4

@@ -13,7 +13,7 @@ import pytest
 from experiments import figure1, figure4, figure6, figure7
 from repro.analysis.figures import curve_figures, style
 from repro.analysis.runs.frames import collect
-from repro.definition.experiment import Figure, Panel, Row, at
+from repro.definition.experiment import Figure, Panel, Row, at_scale
 from repro.definition.run import Run
 from repro.protocol import catalog
 
@@ -23,7 +23,7 @@ ONE = Figure(  # both splits on one set of axes, as in Figure 6
     page=8,
     digitised="figure6.csv",
 )
-PAPER, QUICK = catalog.scale("paper"), catalog.scale("quick")
+PAPER, QUICK = catalog.load_scale("paper"), catalog.load_scale("quick")
 
 
 def lines_of(axes) -> dict[str, object]:
@@ -40,8 +40,8 @@ def names_at_right(axes) -> dict[str, float]:
 
 def curve(run: Run, test: float, train: float = 1.0, points: int = 4) -> list[dict[str, float]]:
     every = run.recipe.iterations // 4
-    rows = [{"iteration": every * (at + 1), "train_loss": 0.1} for at in range(points)]
-    return [row | {"train_error": train, "test_error": test + 3 - at} for at, row in enumerate(rows)]
+    rows = [{"iteration": every * (at_scale + 1), "train_loss": 0.1} for at_scale in range(points)]
+    return [row | {"train_error": train, "test_error": test + 3 - at_scale} for at_scale, row in enumerate(rows)]
 
 
 def finish(finished, figure: Figure, test: dict[str, float], seeds: int = 2) -> None:
@@ -148,7 +148,7 @@ def test_a_net_above_the_paper_s_limits_is_named_with_its_level(places, finished
 
 
 def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_curves(places, finished):
-    finish(finished, at(ONE, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
+    finish(finished, at_scale(ONE, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
     drawing = curve_figures.draw(ONE, collect(places), QUICK)
     axes = drawing.axes[0]
     assert axes.get_xlim() == (0, 1_600)
@@ -160,7 +160,7 @@ def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_cu
 
 
 def test_axes_with_nothing_on_them_say_so(places, finished):
-    finish(finished, at(ONE, QUICK), {"plain-20": 30.0}, seeds=1)
+    finish(finished, at_scale(ONE, QUICK), {"plain-20": 30.0}, seeds=1)
     assert "no run yet" not in [
         text.get_text() for text in curve_figures.draw(ONE, collect(places), QUICK).axes[0].texts
     ]
@@ -193,7 +193,7 @@ def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finishe
 
 
 def test_at_another_scale_no_curve_ends_below_the_axes(places, finished):
-    scaled = at(figure4.experiment, QUICK)
+    scaled = at_scale(figure4.experiment, QUICK)
     finish(finished, scaled, {"plain-18": 93.0, "ResNet-18": 1.0}, seeds=1)
     assert curve_figures.draw(figure4.experiment, collect(places), QUICK).axes[0].get_ylim() == (0, 100)
 

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 
 from repro.analysis.figures import style
-from repro.analysis.figures.end_labels import spread
+from repro.analysis.figures.end_labels import spread_apart
 
 
 def test_our_settings_do_not_leak_and_the_user_s_do_not_enter():
@@ -32,10 +32,10 @@ def test_control_characters_become_visible():
 
 @pytest.mark.parametrize("wanted", [[], [5.0], [5.0, 5.1, 5.2], [0.0, 0.1, 19.9, 20.0], [19.0, 19.5, 20.0]])
 def test_labels_keep_their_order_their_distance_and_the_limits(wanted):
-    placed = spread(wanted, 1.0, 0.0, 20.0)
+    placed = spread_apart(wanted, 1.0, 0.0, 20.0)
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in pairwise(placed))
     assert all(-1e-9 <= place <= 20 + 1e-9 for place in placed)
 
 
 def test_labels_with_room_stay_where_they_belong():
-    assert spread([2.0, 8.0, 15.0], 1.0, 0.0, 20.0) == [2.0, 8.0, 15.0]
+    assert spread_apart([2.0, 8.0, 15.0], 1.0, 0.0, 20.0) == [2.0, 8.0, 15.0]

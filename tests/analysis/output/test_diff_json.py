@@ -13,11 +13,11 @@ import repro.analysis.output
 from experiments import figure1, figure6, table1, table2, table5, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro.analysis.compare.diff import Diff, compared, words_of
-from repro.analysis.output.diff_json import document, formatted
-from repro.analysis.output.diff_text import summary, told
+from repro.analysis.compare.diff import Diff, compare, parse_verdicts
+from repro.analysis.output.diff_json import diff_document, render_diff
+from repro.analysis.output.diff_text import render_text, summary
 from repro.analysis.runs.frames import collect
-from repro.definition.experiment import Experiment, Skipped, at
+from repro.definition.experiment import Experiment, Skipped, at_scale
 from repro.errors import UserError
 from repro.protocol import catalog
 
@@ -28,8 +28,8 @@ PRINTED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61, 1202: 7.93}
 
 def diff_of(places, *experiments: Experiment, scale: str = "paper", seeds: int | None = None, **other) -> Diff:
     declared = {f"e{number}": experiment for number, experiment in enumerate(experiments)}
-    scaled = {name: at(experiment, SCALES[scale], seeds) for name, experiment in declared.items()}
-    return compared(declared, scaled, collect(places), scale, **other)
+    scaled = {name: at_scale(experiment, SCALES[scale], seeds) for name, experiment in declared.items()}
+    return compare(declared, scaled, collect(places), scale, **other)
 
 
 def words(diff: Diff) -> dict[tuple[str, str], str]:
@@ -170,13 +170,15 @@ def test_a_complete_set_is_compared_and_printed_as_a_departure(places, finished)
     diff, word, reasons = imagenet_row(places, finished, origin=COMPLETE)
     assert word == "consistent"
     assert not [reason for reason in reasons if "data" in reason]
-    assert f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its" in _joined(told(diff))
+    assert f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its" in _joined(
+        render_text(diff)
+    )
 
 
 def test_official_pixels_are_no_departure(places, finished):
     diff, word, _ = imagenet_row(places, finished, origin="official pixels")
     assert word == "consistent"
-    assert "data: imagenet" not in _joined(told(diff))
+    assert "data: imagenet" not in _joined(render_text(diff))
 
 
 @pytest.mark.parametrize(
@@ -250,9 +252,9 @@ def test_the_document_validates_against_the_published_schema(places, as_printed,
     as_printed(seeds=3)
     diverged(PLAIN[20].run)
     (places.runs / "holiday").mkdir()
-    every = [one for name in catalog.NAMES[:10] if not isinstance(one := catalog.load(name), Skipped)]
+    every = [one for name in catalog.NAMES[:10] if not isinstance(one := catalog.load_experiment(name), Skipped)]
     for scale in ("paper", "smoke"):
-        whole = {"schema": 1} | document(diff_of(places, *every, scale=scale))
+        whole = {"schema": 1} | diff_document(diff_of(places, *every, scale=scale))
         jsonschema.validate(json.loads(json.dumps(whole, allow_nan=False)), SCHEMA)
 
 
@@ -262,7 +264,7 @@ def test_the_schema_itself_is_one():
 
 def test_the_document_has_the_fields_of_the_contract(places, as_printed):
     as_printed()
-    whole = document(diff_of(places, table6.experiment))
+    whole = diff_document(diff_of(places, table6.experiment))
     row = next(row for row in whole["rows"] if row["metric"] == "test_error" and row["row"] == "ResNet-110")
     assert (row["paper"], row["paper_kind"], row["n"], row["verdict"]) == (6.61, "mean", 5, "reproduced")
     assert row["low"] < row["ours_mean"] < row["high"]
@@ -273,42 +275,42 @@ def test_the_document_has_the_fields_of_the_contract(places, as_printed):
 
 def test_an_unrelated_run_changes_nothing(places, as_printed, finished):
     as_printed()
-    before = document(diff_of(places, table6.experiment))
+    before = diff_document(diff_of(places, table6.experiment))
     finished(
         PLAIN[56].run, [{"test_error": 13.0}], test_error=13.0, data={"hash": "other"}, provenance={"torch": "1.0"}
     )
-    assert document(diff_of(places, table6.experiment)) == before
+    assert diff_document(diff_of(places, table6.experiment)) == before
 
 
 def test_renaming_folders_changes_nothing(places, as_printed):
     as_printed()
-    before = document(diff_of(places, table6.experiment))
+    before = diff_document(diff_of(places, table6.experiment))
     for number, folder in enumerate(sorted(places.runs.iterdir(), reverse=True)):
         folder.rename(folder.with_name(f"renamed-{number}"))
-    assert document(diff_of(places, table6.experiment)) == before
+    assert diff_document(diff_of(places, table6.experiment)) == before
 
 
 def test_permuting_the_seeds_changes_only_whose_number_is_whose(places, as_printed, tmp_path):
     as_printed()
-    before = document(diff_of(places, table6.experiment))["rows"]
+    before = diff_document(diff_of(places, table6.experiment))["rows"]
     there = replace(places, results=tmp_path / "permuted")
-    from tests.run_folders import PROVENANCE, definition, to_json  # the same numbers, given to other seeds
+    from tests.run_folders import PROVENANCE, to_definition, to_json  # the same numbers, given to other seeds
 
     for depth, printed in PRINTED.items():
         for run in RESNET[depth]:
             folder = there.run(run.id)
             folder.path.mkdir(parents=True)
-            folder.definition.write_bytes(to_json(definition(run)))
+            folder.definition.write_bytes(to_json(to_definition(run)))
             final = json.loads(places.run(run.id).final.read_bytes())
             final["metrics"]["test_error"] = printed + SPREAD[(run.seed + 2) % 5]
             folder.final.write_bytes(to_json(final | {"provenance": final["provenance"] or PROVENANCE}))
-    for one, other in zip(before, document(diff_of(there, table6.experiment))["rows"], strict=True):
+    for one, other in zip(before, diff_document(diff_of(there, table6.experiment))["rows"], strict=True):
         assert one["verdict"] == other["verdict"]
         assert one["ours_mean"] == pytest.approx(other["ours_mean"])
 
 
 def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
-    found = {d["field"]: d["nets"] for d in document(diff_of(places, figure6.experiment))["departures"]}
+    found = {d["field"]: d["nets"] for d in diff_document(diff_of(places, figure6.experiment))["departures"]}
     assert found["recipe.warmup"] == ["resnet-110 cifar10-warmup-cold"]
     assert "plain-20" in found["recipe.batch_norm_group"]
 
@@ -329,7 +331,7 @@ def test_the_summary_names_what_is_few_and_what_is_lacking(places, as_printed):
 
 def test_the_text_fits_in_eighty_columns_and_each_verdict_can_be_grepped(places, as_printed):
     as_printed()
-    text = told(diff_of(places, table6.experiment, figure6.experiment))
+    text = render_text(diff_of(places, table6.experiment, figure6.experiment))
     assert max(map(len, text.splitlines())) <= 80
     assert "e0 ResNet-110 test_error: reproduced\n  paper 6.61 ± 0.16 (n = 5) · ours 6.61 ± 0.08 (n = 5)" in text
     assert "claim K-2: holds (p = " in text
@@ -348,7 +350,7 @@ def test_the_text_fits_in_eighty_columns_and_each_verdict_can_be_grepped(places,
 )
 def test_every_format_starts_as_it_should_and_has_every_number(places, as_printed, form, start):
     as_printed()
-    text = formatted(diff_of(places, table6.experiment), form)
+    text = render_diff(diff_of(places, table6.experiment), form)
     assert text.startswith(start)
     assert all(f"ResNet-{depth}" in text for depth in PRINTED)
     assert "K-2" in text
@@ -358,7 +360,7 @@ def test_what_bars_several_numbers_is_said_once_under_the_table(places, finished
     for depth in (20, 32):
         for run in SCALES["smoke"](RESNET[depth].run).repeated(2):
             finished(run, test_error=40.0 + run.seed)
-    text = formatted(diff_of(places, table6.experiment, scale="smoke"), "md")
+    text = render_diff(diff_of(places, table6.experiment, scale="smoke"), "md")
     rows = [line for line in text.splitlines() if "not comparable" in line and line.startswith("|")]
     assert len(rows) == 2
     assert all("| (1) " in row for row in rows)
@@ -375,7 +377,7 @@ def test_fail_on_looks_at_numbers_and_checked_claims(places, as_printed):
 
 
 def test_words_of_knows_the_words_and_suggests_the_near_one():
-    assert words_of("worse, fails,not-comparable") == ("worse", "fails", "not comparable")
+    assert parse_verdicts("worse, fails,not-comparable") == ("worse", "fails", "not comparable")
     with pytest.raises(UserError, match="no verdict is called `worst`") as caught:
-        words_of("worst")
+        parse_verdicts("worst")
     assert caught.value.hint == "did you mean `worse`?"

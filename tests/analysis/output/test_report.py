@@ -13,13 +13,13 @@ import pytest
 from experiments.cifar10 import PLAIN
 from repro.analysis.output.report import report, write
 from repro.analysis.runs.frames import collect
-from repro.definition.run import definition
+from repro.definition.run import to_definition
 from repro.protocol import catalog
 from repro.storage import metrics_file
-from repro.storage.atomic import to_json, write_whole
+from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
 
-PAPER = catalog.scale("paper")
+PAPER = catalog.load_scale("paper")
 HOSTILE = '</td><script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
@@ -55,12 +55,12 @@ def one_run(tmp_path_factory) -> Places:
     about = {"name": "cifar10", "hash": "da7a", "origin": "official archive"}
     where = {"device": HOSTILE, "commit": "abc1234", "seconds": 3600.0, "data": about}
     metrics = {"test_error": 9.5, "train_error": 1.4}
-    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": metrics, "provenance": where}
+    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": metrics, "provenance": where}
     final["responses"] = [1.0] * 19
     rows = [{"iteration": 1000 * at, "train_error": 21.0 - at, "test_error": 22.0 - at} for at in curve]
-    write_whole(folder.definition, to_json(definition(run)))
-    write_whole(folder.metrics, b"".join(map(metrics_file.encode, rows)))
-    write_whole(folder.final, to_json(final))
+    write_atomic(folder.definition, to_json(to_definition(run)))
+    write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
+    write_atomic(folder.final, to_json(final))
     return there
 
 

@@ -12,11 +12,11 @@ from experiments import table1, table2, table6
 from repro.analysis.output import tables
 from repro.analysis.output.formats import SUFFIXES, render
 from repro.analysis.runs.frames import collect
-from repro.definition.experiment import Paper, Row, Table, at, quoted
+from repro.definition.experiment import Paper, Row, Table, at_scale, quoted
 from repro.definition.experiment import mean as mean_of
 from repro.protocol import catalog
 
-PAPER, QUICK = catalog.scale("paper"), catalog.scale("quick")
+PAPER, QUICK = catalog.load_scale("paper"), catalog.load_scale("quick")
 TABLE6 = table6.experiment
 
 
@@ -25,7 +25,7 @@ def row_of(table: Table, label: str) -> Row:
 
 
 def finish(finished, label: str, errors: list[float], scale=PAPER, **more) -> None:
-    runs = row_of(at(TABLE6, scale), label).runs
+    runs = row_of(at_scale(TABLE6, scale), label).runs
     for run, error in zip(runs, errors, strict=False):
         finished(run, test_error=error, best_test_error=error - 0.2, **more)
 
@@ -151,7 +151,7 @@ def test_departures_stand_under_the_table(places):
 
 
 def test_rows_that_depart_differently_carry_letters(places):
-    ghost = catalog.variant("ghost")
+    ghost = catalog.load_variant("ghost")
     plain, other = TABLE6.rows[-6], TABLE6.rows[-5]
     changed = Row(other.label, type(other.runs)(ghost(other.runs.run), 5), other.paper)
     mixed = Table("mixed", TABLE6.metrics, (plain, changed), 7)
@@ -196,7 +196,7 @@ def test_every_format_is_written_whole_and_the_same_twice(places, finished):
 
 @pytest.mark.parametrize("scale", ["tenth", "quick"])
 def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
-    sheet = tables.sheet("table1", table1.experiment, collect(places), catalog.scale(scale))
+    sheet = tables.sheet("table1", table1.experiment, collect(places), catalog.load_scale(scale))
     assert tables.write("table1", sheet, places, scale, ["csv"]) == [places.results / scale / "table1.csv"]
 
 

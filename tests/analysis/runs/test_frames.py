@@ -16,8 +16,8 @@ import pytest
 from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro.analysis.runs.cache import gather, save
-from repro.analysis.runs.frames import collect, mixed, rows_of, scale_with_results
+from repro.analysis.runs.cache import read_runs, save
+from repro.analysis.runs.frames import collect, differing_columns, rows_of, scale_with_results
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 
@@ -238,9 +238,9 @@ def test_two_collectors_at_once_leave_one_whole_file(places, finished):
     for run in RESNET[20]:
         finished(run, [9.0], test_error=8.7)
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda _: save(gather(places), places), range(8)))
+        found = list(pool.map(lambda _: save(read_runs(places), places), range(8)))
     assert found == [None] * 8
-    assert gather(places).opened == 0
+    assert read_runs(places).opened == 0
     assert [path.name for path in places.results.iterdir() if path.is_file()] == ["runs.parquet"]
 
 
@@ -263,7 +263,9 @@ def test_rows_of_a_group_come_by_seed(places, finished):
 def test_mixed_names_what_differs_and_passes_over_what_is_missing(places, finished):
     finished(RUN, provenance={"torch": "2.11.0", "code": None})
     finished(OTHER, provenance={"torch": "2.12.0"})
-    assert mixed(collect(places).runs, ("torch", "code", "device", "none")) == {"torch": ("2.11.0", "2.12.0")}
+    assert differing_columns(collect(places).runs, ("torch", "code", "device", "none")) == {
+        "torch": ("2.11.0", "2.12.0")
+    }
 
 
 def test_the_most_serious_scale_with_results_is_found(places, finished):

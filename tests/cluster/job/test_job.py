@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from repro.cluster.job.__main__ import RESUMABLE, requeue
-from repro.stop_request import Stop
+from repro.stop_request import StopRequest
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def _handlers_restored():
 
 @pytest.mark.usefixtures("_handlers_restored")
 def test_a_signal_raises_a_flag_and_the_first_one_counts() -> None:
-    stop = Stop().on(signal.SIGUSR2, signal.SIGTERM)
+    stop = StopRequest().install(signal.SIGUSR2, signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGUSR2)
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop.reason == "SIGUSR2"
@@ -32,7 +32,7 @@ def test_a_signal_raises_a_flag_and_the_first_one_counts() -> None:
 
 @pytest.mark.usefixtures("_handlers_restored")
 def test_a_forked_child_does_not_raise_it() -> None:
-    stop = Stop().on(signal.SIGUSR2)
+    stop = StopRequest().install(signal.SIGUSR2)
     child = os.fork()
     if child == 0:
         os.kill(os.getpid(), signal.SIGUSR2)

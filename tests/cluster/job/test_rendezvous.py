@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from experiments.recipes import CIFAR10, SCALES
-from repro.cluster.job.rendezvous import together
+from repro.cluster.job.rendezvous import join_group
 from repro.definition.net import resnet
-from repro.definition.run import Run, definition
-from repro.storage.atomic import create, to_json
+from repro.definition.run import Run, to_definition
+from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import Places
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def one_step() -> Run:
 def train_in(here: Places, processes: int) -> None:
     """Train the run in so many processes, as srun would start them."""
     run = one_step()
-    create(here.run(run.id).definition, to_json(definition(run)))
+    create_exclusive(here.run(run.id).definition, to_json(to_definition(run)))
     here.results.joinpath("jobs").mkdir(parents=True)
     script = """
 import sys, torch
@@ -61,7 +61,7 @@ with together(places().results / "jobs", 0) as rank:
 
 
 def test_one_process_needs_no_group(tmp_path: Path) -> None:
-    with together(tmp_path, 0) as rank:
+    with join_group(tmp_path, 0) as rank:
         assert rank == 0
 
 

@@ -9,13 +9,13 @@ import pytest
 from experiments.recipes import CIFAR10, IMAGENET
 from repro.cluster.preflight.disk import write_speed
 from repro.cluster.preflight.estimate import estimate
-from repro.cluster.preflight.warnings import foreseen, most_memory, needs, seconds_to_save
+from repro.cluster.preflight.warnings import memory_in_words, memory_needed, seconds_to_save, warnings_for
 from repro.cluster.profile import Profile
-from repro.cost.gpu_models import card
+from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
 from repro.definition.net import resnet
 from repro.definition.run import Run
-from repro.storage.atomic import to_json, write_whole
+from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
 
 SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)
@@ -23,12 +23,12 @@ HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk wi
 
 
 def said(here: Places, profile: Profile, *runs: Run) -> str:
-    return "\n".join(foreseen([(run,) for run in runs], here, profile))
+    return "\n".join(warnings_for([(run,) for run in runs], here, profile))
 
 
 def past(here: Places, run: Run, device: str, **facts: float) -> None:
     final = {"provenance": {"device": f"{device}: some", **facts}}
-    write_whole(here.run(replace(run, seed=run.seed + 1).id).final, to_json(final))
+    write_atomic(here.run(replace(run, seed=run.seed + 1).id).final, to_json(final))
 
 
 def test_where_all_is_well_nothing_is_said(here: Places) -> None:
@@ -41,7 +41,7 @@ def test_memory_that_is_too_little_is_named_with_what_to_ask_for(here: Places) -
 
 
 def test_processes_share_a_batch_and_a_nodes_memory(here: Places) -> None:
-    one, two = (needs((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2))
+    one, two = (memory_needed((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2))
     assert one < two < 2 * one
 
 
@@ -56,7 +56,7 @@ def test_a_card_that_is_too_small_is_named(here: Places) -> None:
     [("a100", 40), ("nvidia_a100_80gb_pcie", 80), ("a100_1g.5gb", 5), ("NVIDIA-H100", 80), ("geforce", None)],
 )
 def test_a_card_is_known_by_its_gres(gres: str, memory: int | None) -> None:
-    found = card(gres)
+    found = gpu_model(gres)
     assert (found.memory if found else None) == memory
 
 
@@ -92,8 +92,10 @@ def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
 
 
 def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
-    assert most_memory([(SMALL,), (LARGE,)], Profile("mine")).endswith("GiB of a GPU's memory")
-    assert most_memory([(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})).endswith("of a node's memory")
+    assert memory_in_words([(SMALL,), (LARGE,)], Profile("mine")).endswith("GiB of a GPU's memory")
+    assert memory_in_words([(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})).endswith(
+        "of a node's memory"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from repro.cluster.records.batch import Batch
-from repro.cluster.records.ownership import Claim, newest, standing, take, withdraw
+from repro.cluster.records.ownership import Claim, claim_standing, newest_claim, take_claim, withdraw_claim
 from repro.cluster.slurm import Job
 from repro.errors import UserError
-from repro.storage.atomic import to_json, write_whole
+from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Folder, Places
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
@@ -41,68 +41,68 @@ def fresh(batch: Batch) -> Batch:
 
 
 def test_the_first_claim_holds_and_the_second_does_not(folder: Folder) -> None:
-    assert take(folder, ours("one"), None) is not None
-    assert take(folder, ours("two"), None) is None
-    assert newest(folder) == ours("one")
+    assert take_claim(folder, ours("one"), None) is not None
+    assert take_claim(folder, ours("two"), None) is None
+    assert newest_claim(folder) == ours("one")
 
 
 def test_an_old_claim_gives_way_once(folder: Folder) -> None:
-    old = take(folder, ours("one"), None)
-    assert take(folder, ours("two"), old) == replace(ours("two"), number=2)
-    assert take(folder, ours("three"), old) is None
-    found = newest(folder)
+    old = take_claim(folder, ours("one"), None)
+    assert take_claim(folder, ours("two"), old) == replace(ours("two"), number=2)
+    assert take_claim(folder, ours("three"), old) is None
+    found = newest_claim(folder)
     assert found is not None
     assert found.batch == "two"
 
 
 def test_a_claim_cut_short_between_its_two_writes_is_in_force(folder: Folder) -> None:
-    old = take(folder, ours("one"), None)
-    take(folder, ours("two"), old)
-    write_whole(folder.submitted, to_json(vars(old)))
-    found = newest(folder)
+    old = take_claim(folder, ours("one"), None)
+    take_claim(folder, ours("two"), old)
+    write_atomic(folder.submitted, to_json(vars(old)))
+    found = newest_claim(folder)
     assert found is not None
     assert found.batch == "two"
-    third = take(folder, ours("three"), found)
+    third = take_claim(folder, ours("three"), found)
     assert third is not None
     assert third.number == 3
 
 
 def test_a_withdrawn_claim_leaves_no_folder(folder: Folder) -> None:
-    claim = take(folder, ours(), None)
+    claim = take_claim(folder, ours(), None)
     assert claim is not None
-    withdraw(folder, claim)
+    withdraw_claim(folder, claim)
     assert not folder.path.exists()
 
 
 def test_a_withdrawn_claim_leaves_what_others_wrote(folder: Folder) -> None:
-    claim = take(folder, ours(), None)
+    claim = take_claim(folder, ours(), None)
     assert claim is not None
-    write_whole(folder.checkpoint, b"weights")
-    withdraw(folder, claim)
+    write_atomic(folder.checkpoint, b"weights")
+    withdraw_claim(folder, claim)
     assert [path.name for path in folder.path.iterdir()] == ["checkpoint.pt"]
 
 
 def test_what_became_of_a_claim(batch: Batch) -> None:
     job = Job("7", 0, "RUNNING", "1:00", "30:00", "gpu1", "one", "")
-    assert standing(ours(), RUN, fresh(batch), {}) == "sending"
-    assert standing(replace(ours(), born="0"), RUN, fresh(batch), {}) == "void"
-    assert standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {}) == "sending"
+    assert claim_standing(ours(), RUN, fresh(batch), {}) == "sending"
+    assert claim_standing(replace(ours(), born="0"), RUN, fresh(batch), {}) == "void"
+    assert claim_standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {}) == "sending"
     batch.sent("7")
-    assert standing(ours(), RUN, fresh(batch), {("one", 0): job}) == "live"
-    assert standing(ours(), RUN, fresh(batch), {}) == "ended"
-    assert standing(ours(), RUN, fresh(batch), None) == "unknown"
-    assert standing(ours(), "another.run", fresh(batch), {}) == "void"
-    assert standing(ours("gone"), RUN, Batch(batch.path.with_name("gone")), {}) == "void"
+    assert claim_standing(ours(), RUN, fresh(batch), {("one", 0): job}) == "live"
+    assert claim_standing(ours(), RUN, fresh(batch), {}) == "ended"
+    assert claim_standing(ours(), RUN, fresh(batch), None) == "unknown"
+    assert claim_standing(ours(), "another.run", fresh(batch), {}) == "void"
+    assert claim_standing(ours("gone"), RUN, Batch(batch.path.with_name("gone")), {}) == "void"
 
 
 def test_a_claim_of_another_version_is_named(folder: Folder) -> None:
-    write_whole(folder.submitted, to_json({"from": "the future"}))
+    write_atomic(folder.submitted, to_json({"from": "the future"}))
     with pytest.raises(UserError, match="is not a claim"):
-        newest(folder)
+        newest_claim(folder)
 
 
 def test_of_many_real_processes_one_takes_an_old_claim(folder: Folder) -> None:
-    old = take(folder, ours("old"), None)
+    old = take_claim(folder, ours("old"), None)
     script = f"""
 import sys
 from pathlib import Path
@@ -130,7 +130,7 @@ sys.exit(0 if take(folder, Claim.ours(sys.argv[1], "mine", None), old) else 1)
     for racer in racers:
         racer.communicate("go\n", timeout=60)
     winners = [number for number, racer in enumerate(racers) if racer.returncode == 0]
-    found = newest(folder)
+    found = newest_claim(folder)
     assert old is not None
     assert found is not None
     assert [f"racer-{number}" for number in winners] == [found.batch]

@@ -12,9 +12,9 @@ import pytest
 
 from repro.cluster import slurm as slurm_queue
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, take
-from repro.cluster.status.state import State, states
-from repro.storage.atomic import to_json, write_whole
+from repro.cluster.records.ownership import Claim, take_claim
+from repro.cluster.status.state import State, all_states
+from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
 from tests.cluster.fake_slurm import FakeSlurm
 
@@ -31,7 +31,7 @@ PROGRESS = {
 
 
 def state(here: Places) -> State:
-    (found,) = states([here.run(RUN)], here)
+    (found,) = all_states([here.run(RUN)], here)
     return found
 
 
@@ -40,7 +40,7 @@ def submitted(here: Places, slurm: FakeSlurm | None = None, state: str = "PENDIN
     batch = Batch(jobs_folder(here) / "one")
     batch.declare([[RUN]], {"experiment": "table6"})
     batch.sent("100")
-    take(here.run(RUN), Claim.ours("one", "mine", None), None)
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
     if slurm:
         job = {"array": "100", "index": 0, "batch": "one", "state": state, "reason": "Priority"}
         (slurm.folder / "array-100.json").write_bytes(to_json(job).replace(b"\n", b"") + b"\n")
@@ -50,12 +50,12 @@ def submitted(here: Places, slurm: FakeSlurm | None = None, state: str = "PENDIN
 
 
 def progress(here: Places, **facts: Any) -> None:
-    write_whole(here.run(RUN).progress, to_json(PROGRESS | facts))
+    write_atomic(here.run(RUN).progress, to_json(PROGRESS | facts))
 
 
 def test_a_run_with_a_final_record_is_done(here: Places) -> None:
     final = {"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "provenance": {"attempts": 3}}
-    write_whole(here.run(RUN).final, to_json(final))
+    write_atomic(here.run(RUN).final, to_json(final))
     found = state(here)
     assert (found.word, found.test_error, found.iteration, found.attempt) == ("done", 8.75, 200, 3)
 
@@ -81,7 +81,7 @@ def test_a_suspended_job_has_not_failed(here: Places, slurm: FakeSlurm) -> None:
 
 def test_a_requeued_job_is_queued_though_it_once_failed(here: Places, slurm: FakeSlurm) -> None:
     submitted(here, slurm)
-    write_whole(here.run(RUN).failed, to_json({"state": "failed", "problem": "no data"}))
+    write_atomic(here.run(RUN).failed, to_json({"state": "failed", "problem": "no data"}))
     assert state(here).word == "queued"
 
 
@@ -124,7 +124,7 @@ def test_a_job_that_never_started_leaves_its_run_lacking(here: Places) -> None:
 
 
 def test_failures_keep_their_word_and_reason(here: Places) -> None:
-    write_whole(here.run(RUN).failed, to_json({"state": "diverged", "problem": "the loss is NaN"}))
+    write_atomic(here.run(RUN).failed, to_json({"state": "diverged", "problem": "the loss is NaN"}))
     assert (state(here).word, state(here).reason) == ("diverged", "the loss is NaN")
 
 
@@ -139,7 +139,7 @@ def test_without_a_scheduler_the_files_are_shown_and_it_says_so(here: Places) ->
 @pytest.mark.usefixtures("slurm")
 def test_a_run_that_is_being_sent_says_by_whom(here: Places) -> None:
     Batch(jobs_folder(here) / "one").declare([[RUN]], {})
-    take(here.run(RUN), Claim.ours("one", "mine", None), None)
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
     assert state(here).word == "queued"
     assert f"process {os.getpid()}" in state(here).reason
 
@@ -166,22 +166,22 @@ def test_what_a_machine_that_cannot_be_asked_once_said_is_sent_again_only_if_ask
 def test_a_run_that_gave_up_has_failed_while_its_job_goes_on_with_others(here: Places, slurm: FakeSlurm) -> None:
     submitted(here, slurm, "RUNNING")
     progress(here)
-    write_whole(here.run(RUN).failed, to_json({"state": "diverged", "problem": "NaN", "attempt": 2}))
-    write_whole(here.run(RUN).attempt(2), to_json({"job": "99_0"}))
+    write_atomic(here.run(RUN).failed, to_json({"state": "diverged", "problem": "NaN", "attempt": 2}))
+    write_atomic(here.run(RUN).attempt(2), to_json({"job": "99_0"}))
     assert state(here).word == "running"  # the failure is of an earlier job
-    write_whole(here.run(RUN).attempt(2), to_json({"job": "100_0"}))
+    write_atomic(here.run(RUN).attempt(2), to_json({"job": "100_0"}))
     assert (state(here).word, state(here).retriable) == ("diverged", True)
 
 
 def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(here: Places, slurm: FakeSlurm) -> None:
     batch = submitted(here, started=True)
-    write_whole(here.run(RUN).submitted, to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))))
-    slurm_queue.private.cache_clear()
+    write_atomic(here.run(RUN).submitted, to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))))
+    slurm_queue.jobs_are_private.cache_clear()
     assert state(here).word == "lost"
     (slurm.folder / "config").write_text("PrivateData = accounts,jobs")
-    slurm_queue.private.cache_clear()
+    slurm_queue.jobs_are_private.cache_clear()
     assert (state(here).word, state(here).reason) == ("queued", "scheduler unknown")
-    slurm_queue.private.cache_clear()
+    slurm_queue.jobs_are_private.cache_clear()
 
 
 def test_a_node_that_failed_is_what_ended_its_run(here: Places, slurm: FakeSlurm) -> None:
@@ -193,10 +193,10 @@ def test_a_node_that_failed_is_what_ended_its_run(here: Places, slurm: FakeSlurm
 
 
 def test_a_damaged_record_is_named_and_the_others_are_shown(here: Places) -> None:
-    write_whole(here.run(RUN).final, b"{")
+    write_atomic(here.run(RUN).final, b"{")
     other = here.run(RUN.replace("s0", "s1"))
-    write_whole(other.final, to_json({}))
-    damaged, whole = states([here.run(RUN), other], here)
+    write_atomic(other.final, to_json({}))
+    damaged, whole = all_states([here.run(RUN), other], here)
     assert (damaged.word, whole.word) == ("failed", "done")
     assert "cannot read" in damaged.reason
 
@@ -207,8 +207,8 @@ def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> Non
         batch = Batch(jobs_folder(here) / f"batch-{number}")
         batch.declare([[run]], {})
         batch.sent(str(number))
-        take(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
-    states([here.run(RUN.replace("s0", f"s{number}")) for number in range(3)], here)
+        take_claim(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
+    all_states([here.run(RUN.replace("s0", f"s{number}")) for number in range(3)], here)
     assert slurm.calls() == ["squeue", "squeue"]
 
 
@@ -223,6 +223,6 @@ def test_ten_thousand_runs_take_about_the_time_of_reading_them_once(here: Places
         folder.final.read_bytes()
     reading = time.perf_counter() - began
     began = time.perf_counter()
-    assert len(states(folders, here)) == 10_000
+    assert len(all_states(folders, here)) == 10_000
     looking = time.perf_counter() - began
     assert looking < 0.5 + 10 * reading, f"{looking:.2f} s, where reading alone takes {reading:.2f} s"

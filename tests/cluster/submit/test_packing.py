@@ -13,17 +13,17 @@ import pytest
 
 from experiments.recipes import CIFAR10, IMAGENET, SCALES
 from repro.cluster.job.packed import threads, train_all
-from repro.cluster.preflight.warnings import most_memory, needs
-from repro.cluster.profile import Profile, load
+from repro.cluster.preflight.warnings import memory_in_words, memory_needed
+from repro.cluster.profile import Profile, load_profile
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, newest, take
-from repro.cluster.submit.packing import MOST, packs
+from repro.cluster.records.ownership import Claim, newest_claim, take_claim
+from repro.cluster.submit.packing import MOST, pack_runs
 from repro.definition.net import plain, resnet
 from repro.definition.run import Run
 from repro.errors import UserError
-from repro.local.workers import Slots, declare
-from repro.stop_request import Stop
-from repro.storage.atomic import create, read_json, to_json, write_whole
+from repro.local.workers import WorkerPool, write_definition
+from repro.stop_request import StopRequest
+from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Places, places
 
 FIVE, OTHER = tuple(Run(resnet(20), CIFAR10).repeated(5)), tuple(Run(plain(20), CIFAR10).repeated(2))
@@ -36,15 +36,15 @@ def short(seed: int, iterations: int = 20) -> Run:
 
 
 def sizes(profile: Profile, *runs: Run) -> list[int]:
-    return [len(element) for element in packs(runs, profile)]
+    return [len(element) for element in pack_runs(runs, profile)]
 
 
 def test_unless_asked_to_each_run_has_a_job_of_its_own_in_the_order_given() -> None:
-    assert packs(MIXED, Profile("mine")) == [(run,) for run in MIXED]
+    assert pack_runs(MIXED, Profile("mine")) == [(run,) for run in MIXED]
 
 
 def test_only_runs_that_differ_in_their_seed_alone_share_a_job() -> None:
-    elements = packs(MIXED, Profile("mine", pack=2))
+    elements = pack_runs(MIXED, Profile("mine", pack=2))
     assert [[(run.net.name, run.seed) for run in element] for element in elements] == [
         [("resnet-20", 0), ("resnet-20", 1)],
         [("plain-20", 0), ("plain-20", 1)],
@@ -67,26 +67,26 @@ def test_auto_fills_a_gpu_with_small_nets_as_far_as_cores_and_memory_go() -> Non
 
 def test_a_job_needs_the_memory_of_all_its_runs() -> None:
     profile = Profile("mine")
-    alone, both = (needs(FIVE[:count], profile) for count in (1, 2))
+    alone, both = (memory_needed(FIVE[:count], profile) for count in (1, 2))
     assert (both.host, both.gpu) == (2 * alone.host, 2 * alone.gpu)
-    assert most_memory([FIVE[:2], FIVE[2:3]], profile).startswith(f"up to {both.gpu / 2**30:.1f} GiB")
+    assert memory_in_words([FIVE[:2], FIVE[2:3]], profile).startswith(f"up to {both.gpu / 2**30:.1f} GiB")
 
 
 @pytest.mark.parametrize("pack", [0, 65, "many", "-1", "1.5", True, ""])
 def test_a_pack_that_is_none_is_refused(pack: object) -> None:
     with pytest.raises(UserError, match="`pack` is") as caught:
-        load("example", places().slurm, {"pack": pack})
+        load_profile("example", places().slurm, {"pack": pack})
     assert caught.value.hint == "it is 1 to 64, or auto"
 
 
 def test_runs_that_share_a_job_share_one_gpu() -> None:
     with pytest.raises(UserError, match="`pack` is `4`, and a job has 1 processes and 2 GPUs"):
-        load("example", places().slurm, {"pack": "4", "gpus": 2})
-    assert load("example", places().slurm, {"pack": "4"}).pack == 4
+        load_profile("example", places().slurm, {"pack": "4", "gpus": 2})
+    assert load_profile("example", places().slurm, {"pack": "4"}).pack == 4
 
 
 def test_a_batch_from_before_runs_could_share_a_job_is_still_read(tmp_path: Path) -> None:
-    create(tmp_path / "runs.json", to_json({"schema": 1, "runs": ["a", "b"]}))
+    create_exclusive(tmp_path / "runs.json", to_json({"schema": 1, "runs": ["a", "b"]}))
     batch = Batch(tmp_path)
     assert (batch.elements, batch.index("b"), batch.beside("b")) == ([["a"], ["b"]], 1, ["b"])
 
@@ -96,8 +96,8 @@ def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) 
 
     runs, said = [short(0), short(1)], []
     for run in runs:
-        declare(run, here)
-    assert train_all(runs, here, Stop(), said.append) == (True, 0)
+        write_definition(run, here)
+    assert train_all(runs, here, StopRequest(), said.append) == (True, 0)
     assert sorted(said) == [f"{run.id} done" for run in runs]
     apart = Places(tmp_path / "apart", tmp_path / "figures", here.data)
     for run in runs:
@@ -108,9 +108,9 @@ def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) 
 def test_asked_to_stop_every_run_of_a_job_saves_and_goes_on_when_the_job_does(here: Places) -> None:
     runs = [short(0, 100_000), short(1, 100_000)]
     for run in runs:
-        declare(run, here)
+        write_definition(run, here)
 
-    class AsSoonAsBothAreUnderWay(Stop):
+    class AsSoonAsBothAreUnderWay(StopRequest):
         @property
         def reason(self) -> str | None:  # type: ignore[override]
             return "SIGUSR2" if all(here.run(run.id).metrics.exists() for run in runs) else None
@@ -130,8 +130,8 @@ def test_a_run_that_fails_ends_alone_and_the_job_says_so(here: Places) -> None:
     bad = replace(short(1), recipe=replace(short(1).recipe, rate=1e30))
     said: list[str] = []
     for run in (good, bad):
-        declare(run, here)
-    over, code = train_all([good, bad], here, Stop(), said.append)
+        write_definition(run, here)
+    over, code = train_all([good, bad], here, StopRequest(), said.append)
     assert (over, code) == (True, 1)
     assert here.run(good.id).final.exists()
     assert read_json(here.run(bad.id).failed)["state"] == "diverged"
@@ -143,7 +143,7 @@ def test_no_process_for_a_run_is_a_failure_and_not_a_success(here: Places, monke
 
     monkeypatch.setattr(subprocess, "Popen", refused)
     said: list[str] = []
-    assert train_all([short(0), short(1)], here, Stop(), said.append) == (True, 1)
+    assert train_all([short(0), short(1)], here, StopRequest(), said.append) == (True, 1)
     assert len(said) == 2
     assert "no process could be started for it: [Errno 11]" in said[0]
 
@@ -155,13 +155,13 @@ def test_a_process_that_is_told_to_stop_leaves_the_other_runs_to_a_new_one(here:
         if here.run(long.id).metrics.exists() and read_json(here.run(long.id).progress)["state"] != "stopped":
             os.kill(read_json(here.run(long.id).progress)["pid"], signal.SIGTERM)
 
-    events = list(Slots(here, 1, 1).train([long, brief], stop_the_first))
+    events = list(WorkerPool(here, 1, 1).train([long, brief], stop_the_first))
     assert [(event["id"], event["state"]) for event in events] == [(long.id, "stopped"), (brief.id, "done")]
 
 
 def test_what_a_library_prints_is_not_taken_for_an_answer(here: Places, monkeypatch) -> None:
     monkeypatch.setenv("ONEDNN_VERBOSE", "1")
-    assert train_all([short(0)], here, Stop(), [].append) == (True, 0)
+    assert train_all([short(0)], here, StopRequest(), [].append) == (True, 0)
     assert here.run(short(0).id).final.exists()
 
 
@@ -173,8 +173,8 @@ def in_a_job(monkeypatch: pytest.MonkeyPatch, here: Places) -> Batch:
     batch = Batch(jobs_folder(here) / "one")
     batch.declare([[short(0).id, short(1).id]], {})
     for seed in (0, 1):
-        declare(short(seed), here)
-        take(here.run(short(seed).id), Claim.ours("one", "mine", None), None)
+        write_definition(short(seed), here)
+        take_claim(here.run(short(seed).id), Claim.ours("one", "mine", None), None)
     return batch
 
 
@@ -189,8 +189,8 @@ def test_a_job_that_starts_again_leaves_out_what_failed_in_it_and_not_what_faile
 ) -> None:
     for seed, job in ((0, "99_0"), (1, "100_0")):
         folder = here.run(short(seed).id)
-        write_whole(folder.failed, to_json({"state": "failed", "problem": "a bad day", "attempt": 1}))
-        write_whole(folder.attempt(1), to_json({"job": job}))
+        write_atomic(folder.failed, to_json({"state": "failed", "problem": "a bad day", "attempt": 1}))
+        write_atomic(folder.attempt(1), to_json({"job": job}))
     said = run_job(in_a_job)
     assert f"{short(0).id} done" in said
     assert not here.run(short(1).id).final.exists()
@@ -199,7 +199,7 @@ def test_a_job_that_starts_again_leaves_out_what_failed_in_it_and_not_what_faile
 def test_a_run_that_was_sent_again_since_is_left_to_the_newer_job(here: Places, in_a_job: Batch) -> None:
     for seed in (0, 1):
         folder = here.run(short(seed).id)
-        take(folder, Claim.ours("two", "mine", None), newest(folder))
+        take_claim(folder, Claim.ours("two", "mine", None), newest_claim(folder))
     assert "sent again since, with another job; nothing to do" in run_job(in_a_job)
     assert not here.run(short(0).id).attempts()
 

@@ -15,14 +15,14 @@ import pytest
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.profile import Profile
-from repro.cluster.status.selection import chosen
+from repro.cluster.status.selection import select_folders
 from repro.cluster.submit import submission
-from repro.cluster.submit.submission import Plan, Sent, Wanted, plan, send, texts
+from repro.cluster.submit.submission import Plan, Sent, SubmitOptions, make_plan, sbatch_texts, send
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.errors import UserError
 from repro.local.workers import KEEPING_MEMORY
-from repro.storage.atomic import read_json, to_json, write_whole
+from repro.storage.atomic import read_json, to_json, write_atomic
 from repro.storage.paths import Places
 from tests.cluster.fake_slurm import FakeSlurm
 
@@ -54,11 +54,15 @@ EVERYTHING = Profile(
 PLACES = Places(Path("/shared/results"), Path("/shared/figures"), Path("/shared/data"))
 
 
-def planned(here: Places, wanted: Wanted = Wanted(), size: int = 1001, runs: tuple[Run, ...] = RUNS) -> Plan:  # noqa: B008
-    return plan({"table6": runs}, here, Profile("mine"), wanted, size)
+AS_USUAL = SubmitOptions()
+MINE = Profile("mine")
 
 
-def sent(here: Places, wanted: Wanted = Wanted(), profile: Profile = Profile("mine")) -> list[Sent]:  # noqa: B008
+def planned(here: Places, wanted: SubmitOptions = AS_USUAL, size: int = 1001, runs: tuple[Run, ...] = RUNS) -> Plan:
+    return make_plan({"table6": runs}, here, Profile("mine"), wanted, size)
+
+
+def sent(here: Places, wanted: SubmitOptions = AS_USUAL, profile: Profile = MINE) -> list[Sent]:
     return list(send(planned(here, wanted), here, profile, wanted))
 
 
@@ -66,27 +70,27 @@ def sent(here: Places, wanted: Wanted = Wanted(), profile: Profile = Profile("mi
 def test_the_sbatch_text_is_the_golden_one_and_needs_no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "frozen_folder", lambda places: places.results / "code" / "0123456789abcdef")
     small = replace(Profile("small"), python="python", gpus=0)
-    found = [text for profile in (EVERYTHING, small) for text in texts(planned(PLACES), PLACES, profile)]
+    found = [text for profile in (EVERYTHING, small) for text in sbatch_texts(planned(PLACES), PLACES, profile)]
     text = re.sub("repro-table6-[0-9a-f]{8}", "repro-table6-01234567", "\n\n".join(found))  # the runs' own ids
     assert text + "\n" == GOLDEN.read_text()
 
 
 def test_what_is_not_given_is_not_asked_for(here: Places) -> None:
-    (text,) = texts(planned(here), here, Profile("bare"))
+    (text,) = sbatch_texts(planned(here), here, Profile("bare"))
     for flag in ("partition", "account", "qos", "wckey", "mem", "constraint", "exclude", "gres"):
         assert f"--{flag}" not in text
 
 
 def test_a_job_shares_with_the_group_what_its_submitter_shares(here: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "REPRO_GROUP_READABLE" not in next(texts(planned(here), here, Profile("mine")))
+    assert "REPRO_GROUP_READABLE" not in next(sbatch_texts(planned(here), here, Profile("mine")))
     monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
-    assert "export REPRO_GROUP_READABLE=1\n" in next(texts(planned(here), here, Profile("mine")))
+    assert "export REPRO_GROUP_READABLE=1\n" in next(sbatch_texts(planned(here), here, Profile("mine")))
 
 
 def test_a_profiles_own_environment_goes_before_what_every_job_gets(here: Places) -> None:
     keeping = dict.fromkeys(KEEPING_MEMORY, "0")
-    (usual,) = texts(planned(here), here, Profile("mine"))
-    (own,) = texts(planned(here), here, Profile("mine", environment=keeping))
+    (usual,) = sbatch_texts(planned(here), here, Profile("mine"))
+    (own,) = sbatch_texts(planned(here), here, Profile("mine", environment=keeping))
     for name, value in KEEPING_MEMORY.items():
         assert f"export {name}={value}\n" in usual
         assert [line for line in own.splitlines() if name in line] == [f"export {name}=0"]
@@ -94,7 +98,7 @@ def test_a_profiles_own_environment_goes_before_what_every_job_gets(here: Places
 
 @pytest.mark.usefixtures("slurm")
 def test_nothing_is_written_by_a_dry_run(here: Places) -> None:
-    assert list(texts(planned(here), here, Profile("mine")))
+    assert list(sbatch_texts(planned(here), here, Profile("mine")))
     assert not here.results.exists()
 
 
@@ -133,20 +137,20 @@ def test_a_job_of_the_same_name_is_not_taken_for_ours(here: Places, slurm: FakeS
 def test_running_runs_are_left_alone_and_done_ones_skipped(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
     slurm.set(array.array, 0, state="RUNNING")
-    write_whole(here.run(RUNS[1].id).final, to_json({"metrics": {}}))
+    write_atomic(here.run(RUNS[1].id).final, to_json({"metrics": {}}))
     assert [state.word for state in planned(here).left] == ["running", "done", "queued"]
 
 
 def test_a_published_run_is_not_sent(here: Places) -> None:
-    write_whole(here.published / RUNS[0].id / "final.json", to_json({}))
+    write_atomic(here.published / RUNS[0].id / "final.json", to_json({}))
     found = planned(here)
     assert found.runs == RUNS[1:]
     assert [(state.word, state.reason) for state in found.left] == [("done", "published")]
-    assert planned(here, Wanted(again=True)).runs == RUNS
+    assert planned(here, SubmitOptions(again=True)).runs == RUNS
 
 
 def test_a_run_of_two_experiments_goes_with_the_first(here: Places) -> None:
-    found = plan({"table6": RUNS[:2], "figure6": RUNS}, here, Profile("mine"), Wanted(), 1001)
+    found = make_plan({"table6": RUNS[:2], "figure6": RUNS}, here, Profile("mine"), SubmitOptions(), 1001)
     assert found.arrays == (("table6", RUNS[:2]), ("figure6", RUNS[2:]))
 
 
@@ -155,7 +159,7 @@ def test_runs_that_differ_in_their_seed_alone_can_share_a_job(here: Places, slur
     assert (len(array.runs), array.jobs) == (3, 2)
     assert [len(jobs) for jobs in slurm.arrays()] == [2]
     assert [state.job for state in planned(here).left] == ["100_0", "100_0", "100_1"]
-    assert {folder.path.name for folder in chosen(["100_0"], here)} == {run.id for run in RUNS[:2]}
+    assert {folder.path.name for folder in select_folders(["100_0"], here)} == {run.id for run in RUNS[:2]}
 
 
 def test_an_array_is_cut_at_the_schedulers_limit(here: Places) -> None:
@@ -165,9 +169,9 @@ def test_an_array_is_cut_at_the_schedulers_limit(here: Places) -> None:
 def test_a_failed_run_needs_retry(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
     slurm.end(array.array)
-    write_whole(here.run(RUNS[0].id).failed, to_json({"state": "failed", "problem": "the loss is NaN"}))
+    write_atomic(here.run(RUNS[0].id).failed, to_json({"state": "failed", "problem": "the loss is NaN"}))
     assert RUNS[0] not in planned(here).runs
-    assert RUNS[0] in planned(here, Wanted(retry=True)).runs
+    assert RUNS[0] in planned(here, SubmitOptions(retry=True)).runs
 
 
 def test_what_was_cancelled_in_the_queue_is_sent_again(here: Places, slurm: FakeSlurm) -> None:
@@ -181,9 +185,9 @@ def test_again_puts_the_old_record_aside(here: Places, slurm: FakeSlurm) -> None
     (array,) = sent(here)
     slurm.end(array.array)
     for run in RUNS:
-        write_whole(here.run(run.id).final, to_json({"metrics": {}}))
+        write_atomic(here.run(run.id).final, to_json({"metrics": {}}))
     assert planned(here).runs == ()
-    (second,) = sent(here, Wanted(again=True))
+    (second,) = sent(here, SubmitOptions(again=True))
     assert len(second.runs) == 3
     assert not here.run(RUNS[0].id).final.exists()
     assert (here.runs / f".{RUNS[0].id}.replaced-1" / "final.json").exists()
@@ -206,7 +210,7 @@ def test_without_slurm_nothing_can_be_sent(here: Places) -> None:
 def test_a_results_folder_that_slurm_would_expand_is_refused(here: Places) -> None:
     odd = replace(here, results=here.results / "a%j")
     with pytest.raises(UserError, match="cannot be told to SLURM"):
-        list(texts(planned(odd), odd, Profile("mine")))
+        list(sbatch_texts(planned(odd), odd, Profile("mine")))
 
 
 def test_a_job_inherits_nothing_of_the_job_it_is_sent_from(
@@ -319,12 +323,12 @@ def test_an_array_of_which_nobody_knows_whether_slurm_has_it_is_known_when_it_an
 
 def test_what_was_put_aside_to_be_done_again_is_put_back_when_slurm_refuses(here: Places, slurm: FakeSlurm) -> None:
     for run in RUNS:
-        write_whole(here.run(run.id).final, to_json({"metrics": {"test_error": 8.75}}))
+        write_atomic(here.run(run.id).final, to_json({"metrics": {"test_error": 8.75}}))
     with pytest.raises(UserError, match="SLURM refuses it"):
-        sent(here, Wanted(again=True), Profile("mine", partition="nowhere"))
+        sent(here, SubmitOptions(again=True), Profile("mine", partition="nowhere"))
     assert {state.word for state in planned(here).left} == {"done"}
     assert sorted(path.name for path in here.runs.iterdir()) == sorted(run.id for run in RUNS)
-    (array,) = sent(here, Wanted(again=True))
+    (array,) = sent(here, SubmitOptions(again=True))
     assert len(array.runs) == 3
     assert len([path for path in here.runs.iterdir() if ".replaced-1" in path.name]) == 3
 
@@ -335,15 +339,15 @@ def test_what_waits_to_go_on_is_not_sent_again_because_the_queue_does_not_answer
     sent(here)
     for number, run in enumerate(RUNS):
         said = {"state": "stopped", "attempt": 1, "iteration": 40, "job": f"100_{number}", "host": "gpu1"}
-        write_whole(here.run(run.id).progress, to_json(said))
+        write_atomic(here.run(run.id).progress, to_json(said))
     slurm.fails("squeue", "squeue: error: Socket timed out on send/recv operation")
-    left = planned(here, Wanted(retry=True)).left
+    left = planned(here, SubmitOptions(retry=True)).left
     assert {(state.word, state.reason) for state in left} == {("queued", "saved at iteration 40; scheduler unknown")}
 
 
 def test_a_damaged_record_of_failure_is_not_sent_again_before_it_is_put_right(here: Places, slurm: FakeSlurm) -> None:
-    write_whole(here.run(RUNS[0].id).failed, b"{")
-    found = planned(here, Wanted(retry=True))
+    write_atomic(here.run(RUNS[0].id).failed, b"{")
+    found = planned(here, SubmitOptions(retry=True))
     assert found.runs == RUNS[1:]
     assert "failed.json" in found.left[0].reason
 
@@ -354,7 +358,7 @@ def test_a_verdict_that_does_not_come_is_not_waited_for(
     monkeypatch.setattr(submission, "_LONG", 0.5)
     (slurm.folder / "sbatch").write_text("#!/bin/sh\nexec sleep 60\n")
     with pytest.raises(UserError, match=r"`sbatch` has not answered for 0.5 s"):
-        list(submission.verdicts(planned(here), here, Profile("mine")))
+        list(submission.slurm_verdicts(planned(here), here, Profile("mine")))
 
 
 def test_a_group_can_read_what_is_sent_if_it_may_and_nobody_else_ever(

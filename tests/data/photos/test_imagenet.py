@@ -19,9 +19,9 @@ from experiments.recipes import IMAGENET
 from repro.data import open_source
 from repro.data.photos.imagenet import import_photos, labels, official
 from repro.data.photos.pack_format import check_pack, open_pack, rows_of
-from repro.data.photos.transforms import decoded
-from repro.data.staging import stage
-from repro.errors import Lacking, UserError
+from repro.data.photos.transforms import decode
+from repro.data.staging import copy_to_node
+from repro.errors import EnvironmentProblem, UserError
 from tests.data.photos.photo_files import folders, photo, pixels
 
 
@@ -89,9 +89,9 @@ def test_grey_and_cmyk_and_misnamed_images_become_rgb(tmp_path: Path) -> None:
     rows = list(rows_of((tmp_path / "data/imagenet/manifest.csv").read_bytes()))
     found = {Path(row.path).stem: (row.format, row.mode) for row in rows}
     assert (found["L"], found["CMYK"], found["PNG"]) == (("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"))
-    assert np.array_equal(np.asarray(decoded(odd["PNG"])), pixels(7))
-    assert np.abs(np.asarray(decoded(odd["CMYK"])).astype(int) - pixels(7)).max() < 16
-    assert np.asarray(decoded(odd["L"])).shape == (48, 60, 3)
+    assert np.array_equal(np.asarray(decode(odd["PNG"])), pixels(7))
+    assert np.abs(np.asarray(decode(odd["CMYK"])).astype(int) - pixels(7)).max() < 16
+    assert np.asarray(decode(odd["L"])).shape == (48, 60, 3)
 
 
 def test_every_corrupt_image_is_named_and_nothing_is_imported(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_folder_that_is_no_data_set_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_missing_set_is_an_error_that_says_how_to_import(tmp_path: Path) -> None:
-    with pytest.raises(Lacking) as raised:
+    with pytest.raises(EnvironmentProblem) as raised:
         open_pack(tmp_path / "imagenet")
     assert "`repro data import imagenet PATH`" in raised.value.hint
 
@@ -256,14 +256,14 @@ def test_a_missing_set_is_an_error_that_says_how_to_import(tmp_path: Path) -> No
 def test_a_changed_manifest_and_a_short_pack_are_found_on_opening(tmp_path: Path, file: str, problem: str) -> None:
     import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     os.truncate(tmp_path / "data/imagenet" / file, 100)
-    with pytest.raises(Lacking, match=problem):
+    with pytest.raises(EnvironmentProblem, match=problem):
         open_pack(tmp_path / "data/imagenet")
 
 
 def test_a_missing_manifest_is_found(tmp_path: Path) -> None:
     import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     (tmp_path / "data/imagenet/manifest.csv").unlink()
-    with pytest.raises(Lacking, match="it is missing"):
+    with pytest.raises(EnvironmentProblem, match="it is missing"):
         open_pack(tmp_path / "data/imagenet")
 
 
@@ -275,7 +275,7 @@ def test_one_changed_byte_is_found_by_check_and_its_image_named(tmp_path: Path) 
         byte = file.read(1)
         file.seek(700)
         file.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(Lacking, match=r"`train/n00/0\.JPEG` is not what was imported"):
+    with pytest.raises(EnvironmentProblem, match=r"`train/n00/0\.JPEG` is not what was imported"):
         check_pack(tmp_path / "data/imagenet")
 
 
@@ -283,7 +283,7 @@ def test_a_record_with_another_hash_is_found_by_check(tmp_path: Path) -> None:
     about = import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     record = tmp_path / "data/imagenet/dataset.json"
     record.write_text(record.read_text().replace(about.hash, "0" * 64))
-    with pytest.raises(Lacking, match="its hash is not that of the manifest"):
+    with pytest.raises(EnvironmentProblem, match="its hash is not that of the manifest"):
         check_pack(tmp_path / "data/imagenet")
 
 
@@ -299,7 +299,7 @@ def test_many_processes_of_a_node_stage_one_copy(tmp_path: Path) -> None:
     about = import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     places: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: places.append(stage(tmp_path / "data/imagenet", tmp_path / "scratch")))
+        threading.Thread(target=lambda: places.append(copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")))
         for _ in range(6)
     ]
     for thread in threads:
@@ -313,9 +313,9 @@ def test_many_processes_of_a_node_stage_one_copy(tmp_path: Path) -> None:
 
 def test_what_a_killed_copy_left_is_cleared_away(tmp_path: Path) -> None:
     import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
-    place = stage(tmp_path / "data/imagenet", tmp_path / "scratch")
+    place = copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")
     (place / "imagenet").rename(place / ".imagenet.killed")
-    stage(tmp_path / "data/imagenet", tmp_path / "scratch")
+    copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")
     assert sorted(path.name for path in place.iterdir()) == ["imagenet", "lock"]
 
 
@@ -324,7 +324,7 @@ def test_a_scratch_without_room_is_an_error(tmp_path: Path) -> None:
     record = tmp_path / "data/imagenet/dataset.json"
     text = record.read_text().split('"bytes": ')
     record.write_text(text[0] + '"bytes": 9' + "0" * 17 + text[1][text[1].index(",") :])
-    with pytest.raises(Lacking, match="bytes free, and `imagenet` needs"):
-        stage(tmp_path / "data/imagenet", tmp_path / "scratch")
-    with pytest.raises(Lacking, match="cannot write"):
-        stage(tmp_path / "data/imagenet", record / "scratch")
+    with pytest.raises(EnvironmentProblem, match="bytes free, and `imagenet` needs"):
+        copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")
+    with pytest.raises(EnvironmentProblem, match="cannot write"):
+        copy_to_node(tmp_path / "data/imagenet", record / "scratch")

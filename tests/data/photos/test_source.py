@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 from repro.data import open_source
 from repro.data.photos import transforms
 from repro.data.photos.imagenet import import_photos
-from repro.data.photos.ordered_pool import in_order
+from repro.data.photos.ordered_pool import map_in_order
 from repro.data.photos.source import Photos, open_photos
 from repro.data.sampling import batch_indices
 from repro.errors import RunFailed, UserError
@@ -82,17 +82,17 @@ def test_threads_work_ahead_so_far_and_no_further_and_in_order() -> None:
             started.append(number)
             yield number
 
-    results = in_order(lambda number: number * number, tasks(), ahead=5, workers=3)
+    results = map_in_order(lambda number: number * number, tasks(), ahead=5, workers=3)
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(started) <= 8
     results.close()
-    assert list(in_order(lambda number: -number, range(50), ahead=7)) == [-number for number in range(50)]
+    assert list(map_in_order(lambda number: -number, range(50), ahead=7)) == [-number for number in range(50)]
 
 
 def test_cropping_while_resizing_is_cropping_after_resizing() -> None:
     image = Image.fromarray(pixels(1, 97, 61))
     for side in (36, 61, 68):
-        resized = transforms.whole(image, side).astype(int)
+        resized = transforms.resize_whole(image, side).astype(int)
         assert resized.shape[0] == side
         cut = resized[3:35, 5:37]
         assert np.abs(transforms.crop(image, side, 5, 3, 32) - cut).max() <= 2
@@ -103,13 +103,13 @@ def test_the_centre_crop_is_torchvisions() -> None:
     usual = v2.Compose([v2.Resize(36), v2.CenterCrop(32)])
     for width, height in ((60, 48), (41, 83), (36, 36), (99, 50)):
         image = Image.fromarray(pixels(2, width, height))
-        assert np.array_equal(transforms.centre(image, 36, 32), np.asarray(usual(image)))
+        assert np.array_equal(transforms.centre_crop(image, 36, 32), np.asarray(usual(image)))
 
 
 def test_the_ten_crops_are_torchvisions_in_another_order() -> None:
     usual = v2.Compose([v2.Resize(36), v2.TenCrop(32)])
     image = Image.fromarray(pixels(3, 80, 48))
-    ours, theirs = transforms.ten(image, 36, 32), (np.asarray(crop) for crop in usual(image))
+    ours, theirs = transforms.ten_crops(image, 36, 32), (np.asarray(crop) for crop in usual(image))
     assert {crop.tobytes() for crop in ours} == {crop.tobytes() for crop in theirs}
 
 

@@ -16,7 +16,7 @@ from repro.data.small.containers import ACCEPTED, read_images
 from repro.data.small.image_arrays import content_hash
 from repro.data.small.official_cifar10 import describe, records
 from repro.data.small.parquet import LAYOUT
-from repro.errors import Lacking, UserError
+from repro.errors import EnvironmentProblem, UserError
 from tests.data.small.small_cifar import (
     binary_version,
     cifar,
@@ -217,6 +217,6 @@ def test_parquet_files_of_something_else_say_what_is_wrong(case: str, tmp_path: 
 def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
     path = parquet_version(tmp_path / "set", OFFICIAL) / "train-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(Lacking, match=r"cannot read `.*train-00000-of-00001.parquet` as Parquet: ") as error:
+    with pytest.raises(EnvironmentProblem, match=r"cannot read `.*train-00000-of-00001.parquet` as Parquet: ") as error:
         read_images(tmp_path / "set")
     assert error.value.hint == "copy it again"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from repro.data import registry
-from repro.data.registry import import_set, look, prepare
+from repro.data.registry import dataset_info, import_set, prepare
 from repro.data.small import cifar10
 from repro.data.small.image_arrays import content_hash
 from repro.data.small.official_cifar10 import describe
-from repro.errors import Lacking, UserError
+from repro.errors import EnvironmentProblem, UserError
 from tests.data.small.small_cifar import cifar, npz_version, shuffled
 
 OFFICIAL = cifar()
@@ -130,7 +130,7 @@ def test_a_part_that_is_longer_than_the_file_is_thrown_away(server: Server, tmp_
 def test_a_part_of_another_file_costs_one_more_try(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     partial(tmp_path / "data", server).write_bytes(bytes(150_000))
-    with pytest.raises(Lacking, match="cannot be read"):
+    with pytest.raises(EnvironmentProblem, match="cannot be read"):
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert prepare("cifar10", tmp_path / "data", url=server.url).origin == "official pixels"
 
@@ -138,7 +138,7 @@ def test_a_part_of_another_file_costs_one_more_try(server: Server, tmp_path: Pat
 def test_a_download_that_gets_no_further_says_how_far_it_is_and_what_to_do(server: Server, tmp_path: Path) -> None:
     server.most, server.knows_ranges = 100_000, False
     problem = re.escape(f"it broke off after 100,000 of {len(server.content):,} bytes")
-    with pytest.raises(Lacking, match=problem) as error:
+    with pytest.raises(EnvironmentProblem, match=problem) as error:
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert error.value.hint.startswith("the same command goes on from there")
     assert partial(tmp_path / "data", server).stat().st_size == 100_000
@@ -146,21 +146,21 @@ def test_a_download_that_gets_no_further_says_how_far_it_is_and_what_to_do(serve
 
 def test_what_is_not_official_is_not_kept(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "official_cifar10", lambda: describe(cifar(seed=1)))
-    with pytest.raises(Lacking, match="is not the official CIFAR-10: 0 of 70 images are official"):
+    with pytest.raises(EnvironmentProblem, match="is not the official CIFAR-10: 0 of 70 images are official"):
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert not list((tmp_path / "data").iterdir())
 
 
 def test_a_web_page_instead_of_the_images_is_not_kept(server: Server, tmp_path: Path) -> None:
     server.content = b"<html>please log in</html>"
-    with pytest.raises(Lacking, match="cannot be read") as error:
+    with pytest.raises(EnvironmentProblem, match="cannot be read") as error:
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert error.value.hint == "`--url` names another address"
     assert not list((tmp_path / "data").iterdir())
 
 
 def test_without_a_network_the_download_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(Lacking, match=r"cannot download `http://127.0.0.1:9/.*`: .*refused") as error:
+    with pytest.raises(EnvironmentProblem, match=r"cannot download `http://127.0.0.1:9/.*`: .*refused") as error:
         prepare("cifar10", tmp_path / "data", url="http://127.0.0.1:9/cifar.tar.gz")
     assert error.value.hint.endswith("then `repro data import cifar10 cifar-10-python.tar.gz`")
     assert not (tmp_path / "data").exists()
@@ -182,10 +182,10 @@ def test_an_official_set_is_not_downloaded_again_and_another_is_not_replaced_una
     server: Server, tmp_path: Path
 ) -> None:
     import_set("cifar10", npz_version(tmp_path / "other.npz", cifar(seed=1)), tmp_path / "data")
-    with pytest.raises(Lacking, match="is imported"):
+    with pytest.raises(EnvironmentProblem, match="is imported"):
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert server.asked == []
     prepare("cifar10", tmp_path / "data", replace=True, url=server.url)
     prepare("cifar10", tmp_path / "data", url=server.url)
     assert server.asked == [None]
-    assert look("cifar10", tmp_path / "data", whole=True).origin == "official pixels"
+    assert dataset_info("cifar10", tmp_path / "data", whole=True).origin == "official pixels"

@@ -13,7 +13,7 @@ import pytest
 from repro.data import open_source
 from repro.data.small import npy_store
 from repro.data.small.image_arrays import Arrays, content_hash
-from repro.errors import Lacking, UserError
+from repro.errors import EnvironmentProblem, UserError
 from tests.data.small.small_sets import recipe, tiny
 
 
@@ -37,13 +37,13 @@ def test_a_recipe_opens_a_saved_set(tmp_path: Path) -> None:
 
 
 def test_a_missing_set_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(Lacking, match="no data set `cifar10` in") as error:
+    with pytest.raises(EnvironmentProblem, match="no data set `cifar10` in") as error:
         npy_store.load("cifar10", tmp_path)
     assert error.value.hint == (
         "`repro data prepare cifar10` downloads it; "
         "or `repro data import cifar10 PATH`, with a folder or an archive of images"
     )
-    with pytest.raises(Lacking) as error:
+    with pytest.raises(EnvironmentProblem) as error:
         npy_store.load("pets", tmp_path)
     assert error.value.hint.startswith("`repro data import pets PATH`")
 
@@ -54,7 +54,7 @@ def test_one_changed_byte_is_noticed_and_both_hashes_named(tmp_path: Path) -> No
     pixels[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "tiny/test.npy", pixels)
     with pytest.raises(
-        Lacking, match=f"has changed: expected SHA-256 {manifest.hash}, found (?!{manifest.hash})"
+        EnvironmentProblem, match=f"has changed: expected SHA-256 {manifest.hash}, found (?!{manifest.hash})"
     ) as error:
         npy_store.load("tiny", tmp_path)
     assert error.value.hint == "`repro data import tiny PATH --replace` makes it again"
@@ -65,17 +65,17 @@ def test_a_cut_or_lost_array_is_an_error_that_names_the_set(tmp_path: Path, file
     saved(tmp_path)
     path = tmp_path / "tiny" / file
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(Lacking, match="cannot read data set `tiny`"):
+    with pytest.raises(EnvironmentProblem, match="cannot read data set `tiny`"):
         npy_store.load("tiny", tmp_path)
     path.unlink()
-    with pytest.raises(Lacking, match="cannot read data set `tiny`"):
+    with pytest.raises(EnvironmentProblem, match="cannot read data set `tiny`"):
         npy_store.load("tiny", tmp_path)
 
 
 def test_an_array_that_is_a_pickle_is_not_opened(tmp_path: Path) -> None:
     saved(tmp_path)
     np.save(tmp_path / "tiny/train.npy", np.array([{"not": "pixels"}], dtype=object), allow_pickle=True)
-    with pytest.raises(Lacking, match="cannot read data set `tiny`"):
+    with pytest.raises(EnvironmentProblem, match="cannot read data set `tiny`"):
         npy_store.load("tiny", tmp_path)
 
 
@@ -84,10 +84,10 @@ def test_a_damaged_or_newer_manifest_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "tiny/manifest.json"
     newer = json.loads(path.read_bytes()) | {"schema": 2}
     path.write_text("{")
-    with pytest.raises(Lacking, match=r"cannot read `.*manifest.json`"):
+    with pytest.raises(EnvironmentProblem, match=r"cannot read `.*manifest.json`"):
         npy_store.load("tiny", tmp_path)
     path.write_text(json.dumps(newer))
-    with pytest.raises(Lacking, match="was made by a newer version"):
+    with pytest.raises(EnvironmentProblem, match="was made by a newer version"):
         npy_store.load("tiny", tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_of_many_preparers_at_once_each_finds_the_one_valid_set(tmp_path: Path) 
 
 
 def test_a_preparer_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Lacking, match="cannot write") as error:
+    with pytest.raises(EnvironmentProblem, match="cannot write") as error:
         saved(tmp_path / "file", (tmp_path / "file").write_text("in the way") and None)
     assert error.value.hint == "free some space, or choose another folder with `REPRO_DATA`"
     broken = Arrays(tiny().train, tiny().train_labels, tiny().test, np.array([object()]), ("cat",))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from repro.data import registry
-from repro.data.registry import import_set, look
+from repro.data.registry import dataset_info, import_set
 from repro.data.small.containers import read_images
 from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.small.official_cifar10 import (
@@ -58,7 +58,7 @@ def test_a_set_imported_before_its_pixels_were_known_gets_its_origin(
     assert import_set("cifar10", folder, tmp_path / "data").origin == "imported"
     monkeypatch.setattr(registry, "official_cifar10", lambda: describe(OFFICIAL))
     import_set("cifar10", folder, tmp_path / "data")
-    assert look("cifar10", tmp_path / "data", whole=True).origin == "official pixels"
+    assert dataset_info("cifar10", tmp_path / "data", whole=True).origin == "official pixels"
 
 
 def copied(arrays: Arrays) -> Arrays:

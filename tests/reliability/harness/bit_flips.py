@@ -16,7 +16,7 @@ from tests.reliability.harness.trial import Figures, folder_of, untouched
 def flips(folder: Path, count: int = 500, seed: int = 0) -> Figures:
     """Flip bits of a checkpoint, cut it, zero pages of it: it must be seen, and the previous one used."""
     chance, found = random.Random(seed), folder_of(untouched(folder))
-    whole, before = found.checkpoint.read_bytes(), checkpoint.find(found)
+    whole, before = found.checkpoint.read_bytes(), checkpoint.find_checkpoint(found)
     assert before is not None
     tally = {"bits_flipped": 0, "cuts": 0, "pages_zeroed": 0, "detected": 0, "previous_used": 0}
     for _ in range(count):
@@ -28,7 +28,7 @@ def flips(folder: Path, count: int = 500, seed: int = 0) -> Figures:
                 continue
             found.checkpoint.write_bytes(content)
             tally[kind] += 1
-            after = checkpoint.find(found)
+            after = checkpoint.find_checkpoint(found)
             tally["detected"] += after is not None and bool(after.damaged)
             tally["previous_used"] += after is not None and after.state["iteration"] == before.state["iteration"] - 1
     found.checkpoint.write_bytes(whole)
@@ -39,16 +39,16 @@ def rows(folder: Path) -> Figures:
     """Cut a metrics file at every byte and flip each of its bits; both wings read what is left."""
     found = folder_of(untouched(folder))
     whole = found.metrics.read_bytes()
-    right = [str(row) for row in metrics_file.whole(whole)[0]]
+    right = [str(row) for row in metrics_file.read_valid_prefix(whole)[0]]
     cuts = [whole[:size] for size in range(len(whole) + 1)]
     flipped = [
         whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] for at in range(len(whole)) for bit in range(8)
     ]
     wrong = 0
     for content in cuts + flipped:
-        wrong += sum(str(row) not in right for row in metrics_file.whole(content)[0])
+        wrong += sum(str(row) not in right for row in metrics_file.read_valid_prefix(content)[0])
         found.metrics.write_bytes(content)
-        record = run_record.read(found)
+        record = run_record.read_run(found)
         columns = zip(*(record[f"curve.{name}"] for name in run_record.CURVE), strict=True)
         wrong += sum(
             str(dict(zip(sorted(run_record.CURVE), row, strict=True))) not in right for row in ordered(columns)

@@ -155,7 +155,7 @@ def kept(found: Folder) -> int:
 def damaged(found: Folder) -> bool:
     """Whether a checkpoint was lost: an error may leave an old one, never a broken one."""
     try:
-        newest = checkpoint.find(found)
+        newest = checkpoint.find_checkpoint(found)
     except UserError:
         return True
     return newest is not None and bool(newest.damaged)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from repro.stop_request import Stop
+from repro.stop_request import StopRequest
 from repro.storage.paths import Places
 from repro.training import train
 from repro.training.step import Window
@@ -51,7 +51,7 @@ def signals(folder: Path, count: int = 60, seed: int = 0) -> Figures:
 def _listening(counted: Path, here: Places) -> None:
     """Train as a job does, and leave a byte in `counted` for each iteration."""
     os.environ["REPRO_SAVE_EVERY"] = "3600"
-    stop = Stop().on(*ASKING)
+    stop = StopRequest().install(*ASKING)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKING)
     add = Window.add
 

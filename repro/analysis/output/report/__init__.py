@@ -14,7 +14,7 @@ from pathlib import Path
 from repro.analysis.output.report.content import page
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Scale
-from repro.storage.atomic import write_whole
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 MOODS = {
@@ -38,7 +38,7 @@ def report(collected: Collected, scale: Scale) -> str:
 
 def write(html: str, places: Places) -> Path:
     """results/report.html, whole or as it was."""
-    write_whole(places.report, html.encode())
+    write_atomic(places.report, html.encode())
     return places.report
 
 

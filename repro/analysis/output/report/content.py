@@ -9,17 +9,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from repro.analysis.compare.claims import Claimed
-from repro.analysis.compare.diff import Diff, compared
+from repro.analysis.compare.claims import JudgedClaim
+from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
-from repro.analysis.output.diff_text import departures, p_value, summary
+from repro.analysis.output.diff_text import departure_text, p_value, summary
 from repro.analysis.output.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
-from repro.analysis.output.svg import inline
+from repro.analysis.output.svg import inline_svg
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import Drawing, Figure, Scale, Skipped, Table, at, groups_of
+from repro.definition.experiment import Drawing, Figure, Scale, Skipped, Table, at_scale, groups_of
 from repro.definition.run import Run
 from repro.protocol import catalog
 
@@ -86,15 +86,15 @@ class Material:
 
     collected: Collected
     scale: Scale
-    claims: tuple[Claimed, ...]
+    claims: tuple[JudgedClaim, ...]
     linked: dict[str, str]  # the anchor of each run
 
 
 def page(collected: Collected, scale: Scale) -> Page:
     """The report of every experiment at one scale."""
-    declared = {name: catalog.load(name) for name in catalog.NAMES}
-    scaled = {name: at(experiment, scale) for name, experiment in declared.items()}
-    diff = compared(declared, scaled, collected, scale.name)
+    declared = {name: catalog.load_experiment(name) for name in catalog.NAMES}
+    scaled = {name: at_scale(experiment, scale) for name, experiment in declared.items()}
+    diff = compare(declared, scaled, collected, scale.name)
     groups = [group for experiment in scaled.values() for group in groups_of(experiment)]
     runs = list(dict.fromkeys(run for group in groups for run in group))
     material = Material(collected, scale, diff.claims, anchors(groups, collected))
@@ -111,7 +111,7 @@ def page(collected: Collected, scale: Scale) -> Page:
             {"heading": tables.heading(name), "title": one.title, "reason": one.reason} for name, one in skipped.items()
         ),
         groups=tuple(groups_of_runs(groups, collected)),
-        departures=tuple(departures(diff)),
+        departure_text=tuple(departure_text(diff)),
         problems=collected.problems,
     )
 
@@ -153,13 +153,13 @@ def _table(name: str, table: Table, material: Material) -> dict[str, Any]:
 
 
 def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
-    collected, scaled = material.collected, at(figure, material.scale)
+    collected, scaled = material.collected, at_scale(figure, material.scale)
     drawing = curve_figures.draw(figure, collected, material.scale)
     said = curve_figures.described(figure, collected, material.scale)
     levels = level_grid(name, scaled, collected, material.linked)
     gaps = gap_grid(name, scaled, collected, material.linked)
     return {
-        "svg": Markup(inline(drawing, name, figure.title, said)),  # escaped by its writer; all else is escaped here
+        "svg": Markup(inline_svg(drawing, name, figure.title, said)),  # escaped by its writer; all else is escaped here
         "wide": drawing.get_figwidth() > 5,
         "toggle": any({"train", "test"} <= {*panel.splits} for panel in figure.panels if panel.shows == "curves"),
         "tables": (levels,) if levels.rows else (),
@@ -169,10 +169,10 @@ def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
 
 def _drawing(name: str, drawing: Drawing) -> dict[str, Any]:
     said = architecture.described(drawing)
-    return {"svg": Markup(inline(architecture.draw(drawing), name, drawing.title, said))}
+    return {"svg": Markup(inline_svg(architecture.draw(drawing), name, drawing.title, said))}
 
 
-def _claim(one: Claimed, linked: dict[str, str]) -> dict[str, Any]:
+def _claim(one: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
     said = "; ".join(finding.said.removeprefix("not checked here: ") for finding in one.evidence)
     p = "" if one.p is None else f" (p {_p(one.p)}, over all claims)"
     behind = (run for finding in one.evidence for run in finding.runs)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.curve_gaps import gaps
-from repro.analysis.compare.numbers import Judged, judged
+from repro.analysis.compare.curve_gaps import curve_gaps
+from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
 from repro.analysis.output import tables
 from repro.analysis.output.formats import MISSING, Sheet
 from repro.analysis.runs.frames import Collected
@@ -59,7 +59,7 @@ def _grid(caption: str, cells: pd.DataFrame, links: dict[Any, str], right: tuple
 
 def level_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, str]) -> Grid:
     """A figure's levels: the ends of its curves, as read off the paper and as ours."""
-    found = dict.fromkeys(judged(name, figure, collected))
+    found = dict.fromkeys(judge_numbers(name, figure, collected))
     columns = (
         Column("net"),
         Column("curve"),
@@ -89,12 +89,12 @@ def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, 
             Cell(f"{gap.reading_error:.2f}", f"{gap.reading_error:.6f}", True),
             Cell(said := "within reading error" if gap.within else "beyond reading error", said, word=True),
         )
-        for gap in gaps(name, figure, collected)
+        for gap in curve_gaps(name, figure, collected)
     )
     return Grid("Mean distance from the paper's curve in each phase of the learning rate, in points", columns, rows)
 
 
-def _level(one: Judged, linked: dict[str, str]) -> tuple[Cell, ...]:
+def _level(one: JudgedNumber, linked: dict[str, str]) -> tuple[Cell, ...]:
     error = one.paper.reading_error
     theirs = f"{one.paper.value:.2f}" + (f" ± {error:g}" if error else "")
     ours, value = MISSING, ""

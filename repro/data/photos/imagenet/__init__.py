@@ -29,9 +29,9 @@ from repro.data.photos.imagenet import archives, folders, official, parquet, sha
 from repro.data.photos.imagenet.images import with_splits
 from repro.data.photos.imagenet.unreadable import ACCEPTED, contents_of, refuse_other_files, refuse_other_formats
 from repro.data.photos.pack_format import About
-from repro.data.photos.pack_writer import Found, Photo, pack
-from repro.definition.bounds import checked_name
-from repro.errors import Lacking, UserError, shown
+from repro.data.photos.pack_writer import FoundPhotos, Photo, pack
+from repro.definition.bounds import check_name
+from repro.errors import EnvironmentProblem, UserError, quote
 
 
 def import_photos(
@@ -41,32 +41,32 @@ def import_photos(
 
     `replace`: put it in the place of another one. `expected`: what a whole set of that name has.
     """
-    place = folder / checked_name(name, "a data set")
+    place = folder / check_name(name, "a data set")
     return pack(photos_in(path), place, replace, expected or expected_of(name))
 
 
-def photos_in(path: Path) -> Found:
+def photos_in(path: Path) -> FoundPhotos:
     """Return the photos at that path, in whichever of the known containers they are."""
     if not path.exists():
         hint = "name a folder or a tar archive of images"
-        raise Lacking(f"there is nothing at {shown(path, 300)}", hint)
+        raise EnvironmentProblem(f"there is nothing at {quote(path, 300)}", hint)
     if not (path.is_dir() or path.is_file()):
         raise neither(path)
     found = _in_file(path) if path.is_file() else _in_folder(path)
     return changed(found, photos=_some(found, path))
 
 
-def _in_file(path: Path) -> Found:
+def _in_file(path: Path) -> FoundPhotos:
     refuse_other_formats([path])
     if path.suffix == parquet.SUFFIX:
         return parquet.found(list(with_splits([path])))
     if shards.is_shard(path):
         return shards.found(list(with_splits([path])))
     refuse_other_files(path)
-    return Found(archives.photos(path), container="archive")
+    return FoundPhotos(archives.photos(path), container="archive")
 
 
-def _in_folder(path: Path) -> Found:
+def _in_folder(path: Path) -> FoundPhotos:
     if official.is_there(path):
         return official.found(path)
     tables = parquet.files_in(path)
@@ -75,10 +75,10 @@ def _in_folder(path: Path) -> Found:
     tars = shards.files_in(path)
     if tars:
         return shards.found(tars)
-    return Found(folders.photos(path))
+    return FoundPhotos(folders.photos(path))
 
 
-def _some(found: Found, path: Path) -> Iterator[Photo]:
+def _some(found: FoundPhotos, path: Path) -> Iterator[Photo]:
     """The photos; where there is none at all, what is there instead is said."""
     empty = True
     for photo in found.photos:
@@ -86,4 +86,4 @@ def _some(found: Found, path: Path) -> Iterator[Photo]:
         yield photo
     if empty:
         refuse_other_formats(path.iterdir() if path.is_dir() else ())
-        raise UserError(f"no images found in {shown(path, 300)}, {contents_of(path)}", ACCEPTED)
+        raise UserError(f"no images found in {quote(path, 300)}, {contents_of(path)}", ACCEPTED)

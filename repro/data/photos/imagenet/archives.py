@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from repro.data.archives import members
+from repro.data.archives import read_members
 from repro.data.photos.imagenet import labels
 from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split, is_image
 from repro.data.photos.pack_writer import Photo
@@ -18,7 +18,7 @@ UNLABELLED = "test"
 def photos(path: Path) -> Iterator[Photo]:
     """The photos of an archive, whatever folders it has above `train` and `val`."""
     archive = _Archive(path)
-    for member, content in members(path, LARGEST):
+    for member, content in read_members(path, LARGEST):
         place = archive.place_of(member)
         if place is not None:
             split, name = place

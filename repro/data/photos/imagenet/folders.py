@@ -9,8 +9,8 @@ from pathlib import Path
 from repro.data.photos.imagenet import labels
 from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split, is_image
 from repro.data.photos.pack_writer import Photo
-from repro.errors import UserError, shown
-from repro.storage.input_files import checked_file
+from repro.errors import UserError, quote
+from repro.storage.input_files import check_input_file
 
 KAGGLE = ("ILSVRC", "Data", "CLS-LOC")
 
@@ -38,7 +38,7 @@ def _split(base: Path, split: Split, root: Path) -> Iterator[Photo]:
     folder = base / split
     if not folder.is_dir():
         hint = "a data set has training and validation images"
-        raise UserError(f"there is no folder {shown(folder)}", hint)
+        raise UserError(f"there is no folder {quote(folder)}", hint)
     with os.scandir(folder) as entries:  # knows folders from files without looking at each
         kinds = {entry.name: entry.is_dir() for entry in entries}
     flat = [folder / name for name in sorted(kinds) if is_image(name) and not kinds[name]]
@@ -46,7 +46,7 @@ def _split(base: Path, split: Split, root: Path) -> Iterator[Photo]:
         yield from _class_folders(folder, base, split)
     elif split == "train" or any(kinds.values()):
         hint = "put every image of it in the folder of its class"
-        raise UserError(f"{shown(flat[0])} is in no class folder", hint)
+        raise UserError(f"{quote(flat[0])} is in no class folder", hint)
     else:
         yield from _flat(flat, base, root)
 
@@ -69,7 +69,7 @@ def _flat(files: list[Path], base: Path, root: Path) -> Iterator[Photo]:
 
 def _content(file: Path) -> bytes:
     try:
-        return checked_file(file, "images", "remove it, and import the rest", LARGEST).read_bytes()
+        return check_input_file(file, "images", "remove it, and import the rest", LARGEST).read_bytes()
     except OSError as error:
         hint = "make it readable, or remove it"
-        raise UserError(f"cannot read {shown(file)}: {error.strerror}", hint) from None
+        raise UserError(f"cannot read {quote(file)}: {error.strerror}", hint) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from repro.definition.bounds import MOST_CLASSES
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 Split: TypeAlias = Literal["train", "val"]
 Piece: TypeAlias = "tuple[Split | None, Path]"  # one file of a container of many, and its split
@@ -35,7 +35,7 @@ def class_name(label: int | str, where: str) -> str:
         return text
     if not 0 <= int(text) < MOST_CLASSES:
         hint = f"classes are numbered from 0 to at most {MOST_CLASSES - 1:,}"
-        raise UserError(f"{shown(where)} has the label {text}", hint)
+        raise UserError(f"{quote(where)} has the label {text}", hint)
     return f"{int(text):05d}"
 
 

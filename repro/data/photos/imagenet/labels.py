@@ -23,7 +23,7 @@ from typing import TypeAlias
 
 from repro.data.archives import in_stream
 from repro.data.photos.imagenet.images import LARGEST
-from repro.errors import Lacking, UserError, shown
+from repro.errors import EnvironmentProblem, UserError, quote
 
 Classes: TypeAlias = Callable[[str], str]  # the class of a validation image, by its file's name
 Read: TypeAlias = Callable[[str], bytes | None]  # a file's content by its name; None: not there
@@ -48,7 +48,7 @@ def needed(where: Path, places: Iterable[Read]) -> Classes:
             classes = look(read)
             if classes is not None:
                 return classes
-    raise Lacking(f"the classes of the validation images are not in {shown(where, 300)}", HINT)
+    raise EnvironmentProblem(f"the classes of the validation images are not in {quote(where, 300)}", HINT)
 
 
 def in_folder(folder: Path) -> Read:
@@ -132,7 +132,7 @@ def _synsets(read: Read, folder: str) -> dict[int, str]:
     lines = read(folder + MAP)
     if lines is not None:
         return _mapped(_text(lines, MAP))
-    raise Lacking(f"{TRUTH} is there, and `{META}` is not", f"put {META} or {MAP} beside it")
+    raise EnvironmentProblem(f"{TRUTH} is there, and `{META}` is not", f"put {META} or {MAP} beside it")
 
 
 def _names_by_number(meta: bytes) -> dict[int, str]:
@@ -156,7 +156,7 @@ def _mapped(text: str) -> dict[int, str]:
         match = re.match(r"(\S+) (\d+)\b", line)
         if match is None:
             hint = "each line is a class, a space and its number"
-            raise UserError(f"{MAP} has the line {shown(line)}", hint)
+            raise UserError(f"{MAP} has the line {quote(line)}", hint)
         names[int(match.group(2))] = match.group(1)
     return names
 
@@ -174,7 +174,7 @@ def _by_name(pairs: dict[str, str], source: str) -> Classes:
         label = pairs.get(PurePosixPath(name).stem)
         if not label:
             hint = "remove the image, or take the list that belongs to these images"
-            raise UserError(f"{shown(name)} is not in {source}", hint)
+            raise UserError(f"{quote(name)} is not in {source}", hint)
         return label
 
     return classes
@@ -186,7 +186,7 @@ def _by_number(names: list[str]) -> Classes:
     def classes(name: str) -> str:
         digits = PurePosixPath(name).stem.rpartition("_")[2]
         if not digits.isdecimal() or not 1 <= int(digits) <= len(names):
-            problem = f"{shown(name)} is not one of the {len(names):,} validation images"
+            problem = f"{quote(name)} is not one of the {len(names):,} validation images"
             hint = "are these the validation images, and is the list of classes whole?"
             raise UserError(problem, hint)
         return names[int(digits) - 1]

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from repro.data.archives import in_stream
 from repro.data.photos.imagenet import labels
 from repro.data.photos.imagenet.images import LARGEST
-from repro.data.photos.pack_writer import Found, Photo
+from repro.data.photos.pack_writer import FoundPhotos, Photo
 from repro.data.source import Origin
-from repro.errors import Lacking, shown
+from repro.errors import EnvironmentProblem, quote
 
 TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 MD5 = {TRAIN: "1d675b47d978889d74fa0da5fadfb00e", VAL: "29b22e2961454d5413ddabcf34fc5622"}
@@ -24,12 +24,12 @@ def is_there(path: Path) -> bool:
     return (path / TRAIN).is_file() or (path / VAL).is_file()
 
 
-def found(path: Path) -> Found:
+def found(path: Path) -> FoundPhotos:
     """Return the photos of the two archives in that folder."""
     for name in (TRAIN, VAL):
         if not (path / name).is_file():
             hint = f"put {TRAIN}, {VAL} and {labels.KIT}.tar.gz in one folder"
-            raise Lacking(f"{shown(name)} is not in {shown(path)}", hint)
+            raise EnvironmentProblem(f"{quote(name)} is not in {quote(path)}", hint)
     classes = labels.needed(path, [labels.in_folder(path)])
     digests: dict[str, str] = {}
 
@@ -44,7 +44,7 @@ def found(path: Path) -> Found:
     def origin() -> Origin:
         return "official archive" if digests == MD5 else "imported"
 
-    return Found(photos(), origin, "archives")
+    return FoundPhotos(photos(), origin, "archives")
 
 
 def _training(file: Digesting) -> Iterator[Photo]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from repro.data.photos.imagenet.images import LARGEST, Piece, class_name, pieces_in
-from repro.data.photos.pack_writer import Found, Photo
-from repro.errors import Lacking, UserError, shown
+from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.errors import EnvironmentProblem, UserError, quote
 
 SUFFIX = ".parquet"
 ROWS = 32  # decoded at a time; beside them, one page of the file is in memory
@@ -29,9 +29,9 @@ def files_in(folder: Path) -> list[Piece]:
     return pieces_in(folder, SUFFIX)
 
 
-def found(pieces: list[Piece]) -> Found:
+def found(pieces: list[Piece]) -> FoundPhotos:
     """Return the photos of some tables."""
-    return Found(_photos(pieces), container="parquet")
+    return FoundPhotos(_photos(pieces), container="parquet")
 
 
 def _photos(pieces: list[Piece]) -> Iterator[Photo]:
@@ -49,12 +49,12 @@ def _rows(file: Path) -> Iterator[tuple[Any, str]]:
         with arrow.parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False) as table:
             lacking = [name for name in ("image", "label") if name not in table.schema_arrow.names]
             if lacking:
-                raise UserError(f"{shown(file, 300)} has no column {shown(lacking[0])}", COLUMNS)
+                raise UserError(f"{quote(file, 300)} has no column {quote(lacking[0])}", COLUMNS)
             names = _names(table.schema_arrow.metadata)
             yield from _in_batches(table, names, file)
     except (arrow.ArrowException, OSError) as error:
         hint = "copy or download it again, and compare sizes"
-        raise UserError(f"{shown(file, 300)} is not a whole table: {error}", hint) from None
+        raise UserError(f"{quote(file, 300)} is not a whole table: {error}", hint) from None
 
 
 def _in_batches(table: Any, names: list[str], file: Path) -> Iterator[tuple[Any, str]]:
@@ -63,7 +63,7 @@ def _in_batches(table: Any, names: list[str], file: Path) -> Iterator[tuple[Any,
         for image, number in zip(images, numbers, strict=True):
             label = number.as_py()
             if label is None:
-                raise UserError(f"{shown(file, 300)} has a row without a label", COLUMNS)
+                raise UserError(f"{quote(file, 300)} has a row without a label", COLUMNS)
             yield image.as_py(), _class(label, names, file)
 
 
@@ -91,9 +91,9 @@ def _image(image: Any, where: str) -> tuple[bytes, str]:
         content, path = image.get("bytes"), image.get("path") or ""
     if not isinstance(content, bytes):
         hint = "write the files' bytes into the table: with `datasets`, that is `embed_storage`"
-        raise UserError(f"{shown(where)} has no bytes of an image", hint)
+        raise UserError(f"{quote(where)} has no bytes of an image", hint)
     if len(content) > LARGEST:
-        raise UserError(f"{shown(where)} has more than {LARGEST:,} bytes", "remove the row")
+        raise UserError(f"{quote(where)} has more than {LARGEST:,} bytes", "remove the row")
     return content, path
 
 
@@ -103,5 +103,5 @@ def _pyarrow() -> Any:
         import pyarrow.parquet
     except ImportError:
         hint = "pip install pyarrow"
-        raise Lacking("parquet files need pyarrow, which is not here", hint) from None
+        raise EnvironmentProblem("parquet files need pyarrow, which is not here", hint) from None
     return pyarrow

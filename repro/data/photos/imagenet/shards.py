@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from repro.data.archives import Member, in_stream
 from repro.data.photos.imagenet.images import IMAGES, LARGEST, Piece, Split, class_name, is_image, pieces_in
-from repro.data.photos.pack_writer import Found, Photo
-from repro.errors import UserError, shown
+from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.errors import UserError, quote
 
 SUFFIX = ".tar"
 LABELS = ("cls", "json")
@@ -38,9 +38,9 @@ def is_shard(path: Path) -> bool:
     return any(_parted(name)[1] in LABELS for name, _ in first)
 
 
-def found(pieces: list[Piece]) -> Found:
+def found(pieces: list[Piece]) -> FoundPhotos:
     """Return the photos of some tars."""
-    return Found(_photos(pieces), container="webdataset")
+    return FoundPhotos(_photos(pieces), container="webdataset")
 
 
 def _photos(pieces: list[Piece]) -> Iterator[Photo]:
@@ -67,10 +67,10 @@ def _label(parts: dict[str, bytes], where: str) -> int | str:
         label = json.loads(parts["json"])["label"]
     except (KeyError, TypeError, ValueError):
         hint = f"beside {', '.join(IMAGES)} there is .cls with the class, or .json with `label`"
-        raise UserError(f"{shown(where)} has no label", hint) from None
+        raise UserError(f"{quote(where)} has no label", hint) from None
     if isinstance(label, bool) or not isinstance(label, int | str):
         hint = "a label is a number or a name"
-        raise UserError(f"{shown(where)} has the label {shown(label)}", hint)
+        raise UserError(f"{quote(where)} has the label {quote(label)}", hint)
     return label
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 ACCEPTED = (
     "accepted are the official archives; folders or an archive of train/<class>/ and val/<class>/ "
@@ -44,14 +44,14 @@ def refuse_other_formats(paths: Iterable[Path]) -> None:
         if kind is None and _TENSORFLOW.fullmatch(path.name):
             kind = "a TFRecord file"
         if kind is not None:
-            raise UserError(f"{shown(path, 300)} is {kind}, which is not read", ACCEPTED)
+            raise UserError(f"{quote(path, 300)} is {kind}, which is not read", ACCEPTED)
 
 
 def refuse_other_files(path: Path) -> None:
     """Refuse a file that is not even called as an archive is, and is none."""
     named = path.name.lower().endswith(ARCHIVES)
     if not (named or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
-        raise UserError(f"{shown(path, 300)} is no tar, zip or parquet file", ACCEPTED)
+        raise UserError(f"{quote(path, 300)} is no tar, zip or parquet file", ACCEPTED)
 
 
 def contents_of(path: Path) -> str:
@@ -62,4 +62,4 @@ def contents_of(path: Path) -> str:
     if not entries:
         return "which is empty"
     more = "" if len(entries) < SEEN else "at least "
-    return f"which has {more}{len(entries)} entries, such as {shown(entries[0])}"
+    return f"which has {more}{len(entries)} entries, such as {quote(entries[0])}"
