@@ -5,7 +5,7 @@ levels beside them: the last points of its curves, read off the figure, test fir
 """
 
 from experiments.cifar10 import PLAIN
-from repro.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 ROWS = (
     Row("plain-20", PLAIN[20], (digitised(9.69, 0.05), digitised(1.38, 0.3))),

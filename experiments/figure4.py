@@ -6,7 +6,7 @@ counterparts. The numbers beside the runs are read off the plateaus of the figur
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 VALIDATION, TRAINING = 0.3, 0.6  # reading errors, in points
 WHOLE = (5_000, 550_000)

@@ -6,7 +6,7 @@ are read off the ends of the curves, test first; a training level is the mean of
 """
 
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
-from repro.experiment import Bound, Claim, Close, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import Bound, Claim, Close, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 PLAIN_ENDS = ((20, 9.69, 1.38), (32, 10.10, 1.43), (44, 11.45, 2.57), (56, 13.25, 5.58))  # depth, test, training
 RESNET_ENDS = ((20, 8.78, 0.63), (32, 7.50, 0.28), (44, 7.17, 0.20), (56, 6.99, 0.13), (110, 6.55, 0.09))

@@ -7,7 +7,7 @@ mean over the layers, which the loudest decide; results/LOG.md says when that ch
 """
 
 from experiments.cifar10 import PLAIN, RESNET
-from repro.experiment import Bound, Claim, Figure, InMostLayers, Ordering, Panel, Row, Unchecked
+from repro.definition.experiment import Bound, Claim, Figure, InMostLayers, Ordering, Panel, Row, Unchecked
 
 ROWS = (
     Row("plain-20", PLAIN[20]),

@@ -5,8 +5,8 @@ the published spread between seeds and never called reproduced. `--seeds` raises
 """
 
 from experiments.recipes import IMAGENET
-from repro.net import Shortcut, plain, resnet
-from repro.spec import Run, Runs
+from repro.definition.net import Shortcut, plain, resnet
+from repro.definition.run import Run, Runs
 
 SEEDS = 1
 

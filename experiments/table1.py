@@ -4,8 +4,8 @@ Nothing is trained: the table is about counting. The paper prints one number a n
 ("FLOPs"); plain and residual nets share a column, and so they share a number.
 """
 
-from repro.experiment import Claim, Counted, Row, Table, Unchecked, exact
-from repro.net import plain, resnet
+from repro.definition.experiment import Claim, Counted, Row, Table, Unchecked, exact
+from repro.definition.net import plain, resnet
 
 NETS = (  # net, multiply-adds in 10⁹ as printed
     ("18-layer", resnet(18, "A", "imagenet"), exact(1.8, 1)),

@@ -5,7 +5,7 @@ procedures of the same four runs.
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Close, Ordering, Paper, Row, Table, Unchecked
+from repro.definition.experiment import Claim, Close, Ordering, Paper, Row, Table, Unchecked
 
 TOP1 = "ten_crop_top1"
 

@@ -5,7 +5,7 @@ increasing dimensions.
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Counted, Ordering, Paper, Row, Table, Unchecked, quoted
+from repro.definition.experiment import Claim, Counted, Ordering, Paper, Row, Table, Unchecked, quoted
 
 TOP1, TOP5 = "ten_crop_top1", "ten_crop_top5"
 A, B, C = (RESNET[34, shortcut] for shortcut in "ABC")

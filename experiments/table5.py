@@ -6,7 +6,7 @@ ensemble of six that fit the description, on the validation images.
 """
 
 from experiments.imagenet import RESNET
-from repro.experiment import Claim, Row, Table, Unchecked, quoted
+from repro.definition.experiment import Claim, Row, Table, Unchecked, quoted
 
 SIX = (RESNET[34, "B"], RESNET[34, "C"], RESNET[50, "B"], RESNET[101, "B"], RESNET[152, "B"].run.repeated(2))
 

@@ -5,7 +5,20 @@ with its mean. Every other row of the paper is a single run, as far as it says.
 """
 
 from experiments.cifar10 import RESNET
-from repro.experiment import Bound, Claim, Close, Counted, Ordering, Paper, Row, Table, Unchecked, exact, mean, quoted
+from repro.definition.experiment import (
+    Bound,
+    Claim,
+    Close,
+    Counted,
+    Ordering,
+    Paper,
+    Row,
+    Table,
+    Unchecked,
+    exact,
+    mean,
+    quoted,
+)
 
 OTHERS = (  # parameters in millions, error: quoted by the paper from others
     ("Maxout", None, quoted(9.38)),

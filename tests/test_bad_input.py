@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from repro.cli import main, mistakes
-from repro.folders import ROOT
+from repro.cli import click_errors, main
+from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import laptop
-from tests.hostile import DRY, ENTRANCES, EXIT_CODES, LONGEST, NAMES, argument_list, given
+from tests.reliability.harness.hostile import DRY, ENTRANCES, EXIT_CODES, LONGEST, NAMES, argument_list, given
 
 NOT_NAMED = "`repro list` names them all"
 WHOLE = "it is a whole number from 1 to 1000"
@@ -286,7 +286,7 @@ def test_where_pytorch_is_missing_or_too_old_the_command_that_helps_is_named(rep
         ("PyTorch 2.10.0 is too old: it must be 2.11 or newer", "`pip install 'torch>=2.11'`"),
     )
     monkeypatch.setitem(sys.modules, "torch", None)
-    said = ("`torch` is not installed, and this command needs it", f"`make install`, or {mistakes.TORCH}")
+    said = ("`torch` is not installed, and this command needs it", f"`make install`, or {click_errors.TORCH}")
     (tmp_path / "weights.pt").touch()
     for words in (on(), [*EVALUATE, "--weights", "weights.pt", "--device", "cpu"]):
         code, _, err = repro(*words)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from repro.catalog import NAMES
 from repro.cli import VERBS
-from repro.folders import ROOT
+from repro.protocol.catalog import NAMES
+from repro.storage.paths import ROOT
 
 RUNNING = ("nets", "data", "training", "evaluation", "cluster")
-READING = ("reading",)
+READING = ("analysis",)
 HEAVY = {"torch", "torchvision", "pandas", "pyarrow", "matplotlib", "seaborn", "scipy", "submitit", "jinja2"}
 PLOTTING = {"pandas", "matplotlib", "seaborn"}
 TABLES = {"pyarrow"}  # data sets come as parquet files, too; loaded only to read one
@@ -50,7 +50,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("path", pages(*RUNNING), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_running_wing_never_imports_the_reading_wing_or_its_tools(path):
     names = imports(path)
-    assert not [name for name in names if name.startswith("repro.reading")]
+    assert not [name for name in names if name.startswith("repro.analysis")]
     assert not {name.split(".")[0] for name in names} & PLOTTING
     assert not at_the_top(path) & TABLES
 
@@ -64,7 +64,7 @@ def test_the_reading_wing_never_imports_the_running_wing_or_torch(path):
 
 @pytest.mark.parametrize("path", [*(ROOT / "repro").glob("*.py"), *pages("cli")], ids=lambda path: path.name)
 def test_the_ground_floor_and_the_command_line_import_nothing_heavy(path):
-    if path.name == "processes.py":
+    if path.name == "distributed.py":
         pytest.skip("belongs to the running wing")
     assert not at_the_top(path) & HEAVY
 

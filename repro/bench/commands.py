@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from repro import lines
-from repro.catalog import load
-from repro.experiment import Table
-from repro.folders import Places
-from repro.spec import Run, definition
-from repro.whole import to_json
+from repro.definition.experiment import Table
+from repro.definition.run import Run, to_definition
+from repro.protocol.catalog import load_experiment
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json
+from repro.storage.paths import Places
 
 POINTS = 64  # of a curve: the paper's
 REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
@@ -52,7 +52,7 @@ def constructed(count: int) -> Iterator[str]:
 
 
 def _runs(count: int) -> Iterator[tuple[Run, float]]:
-    table = load("table6")
+    table = load_experiment("table6")
     assert isinstance(table, Table)
     nets = [row.runs.run for row in table.rows if row.runs]
     for number in range(count):
@@ -62,9 +62,9 @@ def _runs(count: int) -> Iterator[tuple[Run, float]]:
 def _write(run: Run, error: float, places: Places) -> None:
     folder = places.run(run.id)
     folder.path.mkdir(parents=True)
-    folder.definition.write_bytes(to_json(definition(run)))
+    folder.definition.write_bytes(to_json(to_definition(run)))
     own = error + run.seed / 1e6  # no two seeds have the same curve
-    folder.metrics.write_bytes(b"".join(lines.encode(_row(point, own)) for point in range(1, POINTS + 1)))
+    folder.metrics.write_bytes(b"".join(metrics_file.encode(_row(point, own)) for point in range(1, POINTS + 1)))
     measured = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1, "response_mean": 0.4}
     data = {
         "name": "cifar10",
@@ -76,7 +76,7 @@ def _write(run: Run, error: float, places: Places) -> None:
     where = {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T01:00:00+00:00", "seconds": 3600.0}
     where |= {"host": "node", "device": "cpu", "threads": 1, "python": "3.11.7", "torch": "2.11.0", "precision": "fp32"}
     where |= {"commit": "abc1234", "dirty": False, "code": "c0de", "attempts": 1, "job": None, "data": data}
-    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": measured, "provenance": where}
+    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": measured, "provenance": where}
     folder.final.write_bytes(to_json(final))
 
 

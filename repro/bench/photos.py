@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.recipes import IMAGENET
-from repro.data import views
-from repro.data.photos import Photos
+from repro.data.photos import transforms as photo_transforms
+from repro.data.photos.source import Photos
+from repro.definition.net import resnet
 from repro.evaluation.crops import ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
-from repro.net import resnet
 from repro.nets import ConvNet, build
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -102,20 +102,20 @@ def obvious_test(depth: int, way: str, count: int) -> Callable[[], float]:
     @torch.inference_mode()
     def all_images() -> None:
         for place in range(count):
-            test(net, source, views.decoded(source.pack.content(place)))
+            test(net, source, photo_transforms.decode(source.pack.content(place)))
 
     return lambda: _seconds(all_images, count)
 
 
 def _crop_by_crop(net: ConvNet, source: Photos, image: Image.Image) -> Tensor:
-    crops = source.prepared(views.ten(image, 256, 224)).contiguous()
+    crops = source.prepared(photo_transforms.ten_crops(image, 256, 224)).contiguous()
     return torch.stack([torch.softmax(net(crop[None]), 1) for crop in crops]).mean(0)
 
 
 def _scale_by_scale(net: ConvNet, source: Photos, image: Image.Image) -> Tensor:
     found = []
     for side in source.input.test_sides or ():
-        pixels = source.prepared(views.whole(image, side)[None]).contiguous()
+        pixels = source.prepared(photo_transforms.resize_whole(image, side)[None]).contiguous()
         found += [torch.softmax(net.scores(each), 1).mean((2, 3)) for each in (pixels, pixels.flip(3))]
     return torch.stack(found).mean(0)
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from repro.bench.contest import Line, Table
-from repro.checkout import code_state
-from repro.data.threads import processors
-from repro.processor import processor_name
+from repro.bench.harness import ContestLine, Table
+from repro.data.photos.ordered_pool import usable_cores
+from repro.provenance.checkout import code_state
+from repro.provenance.processor import processor_name
 
 SCHEMA = 1
 
@@ -44,7 +44,7 @@ def _markdown(table: Table) -> str:
     return f"{text}\n\n{table.note}" if table.note else text
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: ContestLine) -> list[str]:
     if math.isnan(line.ratio):
         return [line.way, f"{line.median:.4g}", "–", "–", str(line.rounds)]
     quartiles = f"{line.low:.2f}–{line.high:.2f}"
@@ -54,7 +54,7 @@ def _cells(line: Line) -> list[str]:
 def _machine(load_before: float) -> dict[str, Any]:
     return {
         "processor": processor_name(),
-        "processors": processors(),
+        "processors": usable_cores(),
         "python": platform.python_version(),
         "torch": version("torch"),
         **code_state(),

@@ -19,18 +19,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.recipes import CIFAR10
-from repro.data import generated
-from repro.data.images import as_source
-from repro.folders import Folder
-from repro.net import resnet
+from repro.data.small import generated
+from repro.data.small.source import as_source
+from repro.definition.net import resnet
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
 from repro.nets import build
 from repro.nets.blocks import ZeroPadded
-from repro.recipe import Recipe
-from repro.spec import Run
+from repro.storage.paths import Folder
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
 from repro.training.state import State
-from repro.training.step import stepper
+from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
@@ -49,7 +49,7 @@ def ours(
     place = prepare(recipe, torch.device(device))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated").to(place)
     state = State(Run(resnet(depth), recipe), source, place)
-    step = stepper(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe)
     batches = source.batches(0, 0, FOREVER)
 
     def some_steps() -> float:
@@ -91,7 +91,7 @@ def at_depth(n: int, batch: int) -> Callable[[], dict[str, float]]:
     recipe, layers = recipe_of(batch=batch), 6 * n + 2
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     state = State(Run(resnet(layers), recipe), source, torch.device("cpu"))
-    step, batches, before = stepper(state.net, state.optimizer, recipe), source.batches(0, 0, FOREVER), _most_memory()
+    step, batches, before = make_step(state.net, state.optimizer, recipe), source.batches(0, 0, FOREVER), _most_memory()
 
     def one_step() -> dict[str, float]:
         images, labels = next(batches)

@@ -13,10 +13,10 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli.mistakes import of_click, of_import, of_system
-from repro.cli.surroundings import check_folders, check_owners, colours, print_every_letter
-from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
-from repro.whole import keep_private
+from repro.cli.click_errors import of_click, of_import, of_system
+from repro.cli.environment_checks import check_folders, check_owners, colours, make_output_tolerant
+from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, quote
+from repro.storage.atomic import set_private_umask
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
@@ -61,7 +61,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             hint = did_you_mean(args[0], VERBS, "`repro --help` lists the commands")
-            raise UserError(f"no command named {shown(args[0])}", hint)
+            raise UserError(f"no command named {quote(args[0])}", hint)
         return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -102,8 +102,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     debug = "--debug" in words
     words = [word for word in EVERYWHERE if word in words] + [word for word in words if word not in EVERYWHERE]
-    print_every_letter()
-    keep_private()
+    make_output_tolerant()
+    set_private_umask()
     code = 0
     try:
         code = cli.main(words, prog_name="repro", standalone_mode=False, color=colours())

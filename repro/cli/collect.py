@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
-from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
-from repro.folders import places
+from repro.cli.text_table import counted
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
+from repro.storage.paths import places
 
 OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+")
 
@@ -26,11 +26,11 @@ def command(as_json: bool, strict: bool) -> int:
 
     For example:  repro collect --json
     """
-    from repro.reading.gathered import gather, save
+    from repro.analysis.runs.cache import read_runs, save
 
     where = places()
     _check_ours(where.results)
-    gathered = gather(where)
+    gathered = read_runs(where)
     save(gathered, where)
     states = Counter(gathered.table["state"].to_pylist())
     for problem in gathered.problems:
@@ -58,6 +58,6 @@ def _check_ours(results: Path) -> None:
     strange = sorted(name for name in names if not name.startswith("."))
     if strange and not any(map(OURS.fullmatch, strange)):
         raise UserError(
-            f"{shown(results, 300)} is a folder of something else: it has {shown(strange[0])}, and no `runs`",
+            f"{quote(results, 300)} is a folder of something else: it has {quote(strange[0])}, and no `runs`",
             "name a folder of results with `REPRO_RESULTS`; it need not exist yet",
         )

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro import catalog
 from repro.cli.options import (
     change_options,
     checked_device,
-    chosen_with,
     device_option,
     json_option,
     print_json,
     scale_option,
+    scale_with,
 )
-from repro.errors import UserError, shown
-from repro.experiment import Scale
-from repro.folders import places
-from repro.given import checked_file, checked_target
-from repro.net import Net, named
-from repro.spec import Run
+from repro.definition.experiment import Scale
+from repro.definition.net import Net, net_named
+from repro.definition.run import Run
+from repro.errors import UserError, quote
+from repro.protocol import catalog
+from repro.storage.input_files import check_input_file, check_output_file
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.data.images import Images
-    from repro.data.photos import Photos
+    from repro.data.photos.source import Photos
+    from repro.data.small.source import Images
     from repro.nets import ConvNet
     from repro.nets.weights import State
-    from repro.predictions import Scores
+    from repro.storage.predictions import Scores
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
@@ -76,12 +76,12 @@ def command(
     """
     checked_device(device)
     if save is not None:
-        checked_target(save, "predictions")
+        check_output_file(save, "predictions")
     if ensemble and not (net or weights):
         facts = _of_ensemble(ensemble)
     elif net and weights and not ensemble:
-        checked_file(weights, "weights", "name a file that `torch.save` wrote")
-        run = _run(net, data, chosen_with(catalog.scale(scale), variants, settings))
+        check_input_file(weights, "weights", "name a file that `torch.save` wrote")
+        run = _run(net, data, scale_with(catalog.load_scale(scale), variants, settings))
         facts = _of_weights(run, weights, crops, device, save)
     else:
         raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
@@ -102,14 +102,14 @@ def _net(name: str, data: str | None) -> Net:
     """The net of that name; on small images, a net of CIFAR whatever its depth."""
     from repro.data import is_photos
 
-    return named(name, "cifar" if data and not is_photos(data, places().data) else None)
+    return net_named(name, "cifar" if data and not is_photos(data, places().data) else None)
 
 
 def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
-    from repro.predictions import ensemble
+    from repro.storage.predictions import ensemble
 
     for file in files:
-        checked_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
+        check_input_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
     top1, top5 = ensemble(files)
     return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 
@@ -117,8 +117,8 @@ def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
 def _of_weights(run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None) -> dict[str, Any]:
     import torch
 
-    from repro.predictions import save as keep
-    from repro.predictions import top_errors
+    from repro.storage.predictions import save as keep
+    from repro.storage.predictions import top_errors
     from repro.training.machine import prepare
 
     module, source = _opened(run, weights)
@@ -144,10 +144,10 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     """The net with these weights, and the images as these weights expect them."""
     from repro.data import open_source
     from repro.nets import build
-    from repro.nets.weights import load, read, variant
+    from repro.nets.weights import layout_of, load, read
 
     state = read(weights)
-    net = variant(run.net, state)
+    net = layout_of(run.net, state)
     if net != run.net:
         what = f"stride in the {net.stride_in}" if net.bottleneck else f"zero channels on {net.zeros} sides"
         click.echo(f"these weights are of the variant with {what}", err=True)
@@ -156,15 +156,15 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     source: Any = open_source(run.recipe, places().data)
     if source.classes > net.classes:
         raise UserError(
-            f"{shown(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
+            f"{quote(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
         )
     return module, _as_trained_on(source, state)
 
 
 def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
     """torchvision's and akamaster's nets saw images less ImageNet's channel means, over its standard deviations."""
-    from repro.data.packing import IMAGENET_MEAN, IMAGENET_STD
-    from repro.data.photos import Photos
+    from repro.data.photos.pack_writer import IMAGENET_MEAN, IMAGENET_STD
+    from repro.data.photos.source import Photos
 
     if isinstance(source, Photos) and "fc.weight" in state:
         recipe = replace(source.recipe, input=replace(source.recipe.input, std="channel"))
@@ -177,13 +177,13 @@ def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
 
 def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple[str, Scores]:
     """The scores of all test images, and by which views."""
-    from repro.data.photos import Photos
+    from repro.data.photos.source import Photos
     from repro.evaluation.photos import scores_of
-    from repro.evaluation.single import single
+    from repro.evaluation.single_view import single_view_scores
 
     if isinstance(source, Photos):
         return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])
     if crops not in (None, "center"):
         hint = "the paper tests them by the single view: leave `--crops` out"
-        raise UserError(f"{shown(source.name)} holds small images, which have no {shown(crops)} views", hint)
-    return "center", single(net, source)
+        raise UserError(f"{quote(source.name)} holds small images, which have no {quote(crops)} views", hint)
+    return "center", single_view_scores(net, source)

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
     experiments_argument,
+    filter_runs,
     json_option,
-    not_skipped,
     only_options,
-    only_those,
     print_json,
+    refuse_skipped,
     scale_option,
-    selected,
+    select_experiments,
     selection_options,
 )
-from repro.errors import FAILED, FINE, INCOMPLETE, Lacking, UserError
-from repro.experiment import runs_of
-from repro.folders import ROOT, Folder, Places, places
-from repro.spec import Run
+from repro.cli.text_table import counted
+from repro.definition.experiment import runs_of
+from repro.definition.run import Run
+from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
+from repro.storage.paths import ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 
@@ -86,8 +86,8 @@ def command(
     Trained elsewhere, tracked here:
                   REPRO_RESULTS=~/campaign/results repro publish table6 --to results
     """
-    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
+    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
     here = places()
     into = to.absolute() / here.published.name if to else here.published
     options = [*_repeated("--variant", variants), *_repeated("--set", settings)]
@@ -112,7 +112,7 @@ def publish_runs(
 
     `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
     """
-    from repro.reading.published import Weights, publish, releases_weights
+    from repro.analysis.runs.publish import Weights, publish, releases_weights
 
     result = Published()
     for run in runs:
@@ -148,7 +148,7 @@ class _Extract:
         try:
             from repro.training.weights_file import trained_weights
         except ModuleNotFoundError as error:
-            raise Lacking(
+            raise EnvironmentProblem(
                 f"reading a checkpoint needs {error.name}, which is not installed here",
                 "publish where the run was trained: the same command adds the weights",
             ) from None

@@ -9,18 +9,25 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.options import experiments_argument, not_skipped, only_those, scale_option, seeds_option, selected
-from repro.cli.run import here_options, train_here
+from repro.cli.options import (
+    experiments_argument,
+    filter_runs,
+    refuse_skipped,
+    scale_option,
+    seeds_option,
+    select_experiments,
+)
+from repro.cli.run import local_options, train_here
+from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FAILED, FINE
-from repro.experiment import Experiment, Table, runs_of
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()
 @experiments_argument()
 @scale_option()
 @seeds_option()
-@here_options
+@local_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -38,8 +45,8 @@ def command(
     """
     from repro.cli import collect, diff, figure, table
 
-    chosen = not_skipped(selected(experiments, scale, seeds))
-    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    chosen = refuse_skipped(select_experiments(experiments, scale, seeds))
+    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
     failed = train_here(runs, places(), jobs, device) if runs else FINE
     context.invoke(collect.command)
     for name, experiment in chosen.items():

@@ -9,17 +9,35 @@ from typing import Any
 
 import click
 
-from repro import catalog
-from repro.architecture import cost
-from repro.cli.options import json_option, names_of, not_a_group, print_json, scale_option, selected, selection_options
-from repro.errors import UserError, did_you_mean, shown
-from repro.estimate import gpu_hours, in_words
-from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
-from repro.folders import ROOT, places
-from repro.ledger import Departure, ledger, listed
-from repro.memory import gib, memory
-from repro.net import Net
-from repro.spec import Run, definition
+from repro.cli.options import (
+    json_option,
+    names_of,
+    print_json,
+    refuse_group,
+    scale_option,
+    select_experiments,
+    selection_options,
+)
+from repro.cost.gpu_hours import format_hours, gpu_hours
+from repro.cost.layers import cost
+from repro.cost.memory import gib, memory
+from repro.definition.experiment import (
+    Drawing,
+    Experiment,
+    Figure,
+    Row,
+    Skipped,
+    Table,
+    groups_of,
+    metrics_of_row,
+    runs_of,
+)
+from repro.definition.net import Net
+from repro.definition.run import Run, to_definition
+from repro.errors import UserError, did_you_mean, quote
+from repro.protocol import catalog
+from repro.protocol.deviations import Departure, departure_lines, departures_by_net
+from repro.storage.paths import ROOT, places
 
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",
@@ -49,8 +67,8 @@ def command(
 
     For example:  repro show table6
     """
-    catalog.load(not_a_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
-    [(name, chosen)] = selected([experiment], scale, seeds, variants, settings).items()
+    catalog.load_experiment(refuse_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
+    [(name, chosen)] = select_experiments([experiment], scale, seeds, variants, settings).items()
     facts = _facts(name, chosen, scale) | {"variants": _variants(variants)}
     if run_id is not None:
         facts = _one(facts, chosen, run_id)
@@ -81,7 +99,7 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
 
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
     """What each variant that was asked for changes, and where it changes nothing."""
-    chosen = [catalog.variant(name) for name in names]
+    chosen = [catalog.load_variant(name) for name in names]
     return [{"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen]
 
 
@@ -136,7 +154,7 @@ def _paper(experiment: Any) -> list[dict[str, Any]]:
 
 
 def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
-    return experiment.metrics if isinstance(experiment, Table) else measured_by(row)
+    return experiment.metrics if isinstance(experiment, Table) else metrics_of_row(row)
 
 
 def _elsewhere(name: str) -> list[dict[str, str]]:
@@ -146,17 +164,17 @@ def _elsewhere(name: str) -> list[dict[str, str]]:
 
 
 def _departures(experiment: Any) -> list[dict[str, Any]]:
-    found = ledger(group.run for group in groups_of(experiment))
+    found = departures_by_net(group.run for group in groups_of(experiment))
     return [asdict(departure) | {"nets": list(nets)} for departure, nets in found.items()]
 
 
 def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str, Any]:
     for run in () if isinstance(experiment, Skipped) else runs_of(experiment):
         if run.id == run_id:
-            return {key: facts[key] for key in ("experiment", "scale")} | _run(run) | {"run": definition(run)}
+            return {key: facts[key] for key in ("experiment", "scale")} | _run(run) | {"run": to_definition(run)}
     ids = [run["id"] for run in facts["runs"]]
     raise UserError(
-        f"{facts['experiment']} has no run {shown(run_id)} at scale {facts['scale']}",
+        f"{facts['experiment']} has no run {quote(run_id)} at scale {facts['scale']}",
         did_you_mean(run_id, ids, f"`repro show {facts['experiment']}` lists them"),
     )
 
@@ -175,14 +193,14 @@ def _print(facts: dict[str, Any]) -> None:
     if facts["runs"]:
         done = sum(run["done"] for run in facts["runs"])
         click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done")
-        hours, most = in_words(facts["gpu_hours"]), gib(facts["gpu_bytes"])
+        hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
         click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
         for run in facts["runs"]:
             click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
     _print_numbers(facts)
     _print_lines("The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]])
     said = {Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"] for d in facts["departures"]}
-    _print_lines("Departures from the paper", listed(said) or ["none"])
+    _print_lines("Departures from the paper", departure_lines(said) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
         _print_lines("Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from repro.checkout import commit_of
+from repro.provenance.checkout import commit_of
 
 
 def version() -> str:

@@ -28,7 +28,7 @@ class Source(Protocol):
 
     @property
     def origin(self) -> str:
-        """Where its images come from, in the words of `repro.origin`."""
+        """Where its images come from, in the words of `repro.definition.origin`."""
 
     @property
     def classes(self) -> int: ...

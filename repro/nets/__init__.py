@@ -11,12 +11,12 @@ from functools import partial
 import torch
 from torch import nn
 
-from repro.net import Net
+from repro.definition.net import Net
+from repro.nets.batch_norm import BatchNorm
 from repro.nets.blocks import Basic, Bottleneck, Stem
 from repro.nets.cifar import cifar
+from repro.nets.conv_net import ConvNet
 from repro.nets.imagenet import imagenet
-from repro.nets.norm import BatchNorm
-from repro.nets.stages import ConvNet
 
 __all__ = ["ConvNet", "build", "responding_layers", "skeleton"]
 

@@ -24,8 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from repro.errors import UserError, shown
-from repro.net import Net
+from repro.definition.net import Net
+from repro.errors import UserError, quote
 
 State = Mapping[str, Tensor]
 
@@ -44,12 +44,12 @@ _COUNTER = "num_batches_tracked"  # absent from old checkpoints, and used by not
 
 def load(module: nn.Module, net: Net, weights: Path | str | State) -> None:
     """Put weights into a net built from `net`. They may be ours, akamaster's or torchvision's."""
-    state = bare(weights) if isinstance(weights, Mapping) else read(Path(weights))
-    of = variant(net, state)
+    state = without_wrapper(weights) if isinstance(weights, Mapping) else read(Path(weights))
+    of = layout_of(net, state)
     if of != net:
         asked = {name: getattr(of, name) for name in ("zeros", "stride_in") if getattr(of, name) != getattr(net, name)}
         choice = ", ".join(f"`{name}={value}`" for name, value in asked.items())
-        raise UserError(f"these weights are of another variant of {shown(net.name)}", f"build the net with {choice}")
+        raise UserError(f"these weights are of another variant of {quote(net.name)}", f"build the net with {choice}")
     named = {_ours(name): value for name, value in state.items()}
     own = module.state_dict()
     named |= {name: value for name, value in own.items() if name.endswith(_COUNTER) and name not in named}
@@ -57,7 +57,7 @@ def load(module: nn.Module, net: Net, weights: Path | str | State) -> None:
     module.load_state_dict(named)
 
 
-def variant(net: Net, state: State) -> Net:
+def layout_of(net: Net, state: State) -> Net:
     """The variant of the net that the weights are of, recognised by their names."""
     if "linear.weight" in state and net.shortcut == "A":
         return replace(net, zeros="both")
@@ -71,19 +71,19 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"no weights at {shown(path)}", "name a file that `torch.save` wrote") from None
+        raise UserError(f"no weights at {quote(path)}", "name a file that `torch.save` wrote") from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
         raise UserError(
-            f"{shown(path)} cannot be read as weights",
+            f"{quote(path)} cannot be read as weights",
             "it must be a file of tensors that `torch.load(…, weights_only=True)` accepts",
         ) from None
-    state = bare(found) if isinstance(found, Mapping) else {}
+    state = without_wrapper(found) if isinstance(found, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{shown(path)} holds no state dict", "save `module.state_dict()`, bare or as `state_dict`")
+        raise UserError(f"{quote(path)} holds no state dict", "save `module.state_dict()`, bare or as `state_dict`")
     return state
 
 
-def bare(found: Mapping[str, Any]) -> dict[str, Any]:
+def without_wrapper(found: Mapping[str, Any]) -> dict[str, Any]:
     """The state dict in a checkpoint, without the prefix that DataParallel gives every name."""
     for wrapper in _WRAPPERS:
         if isinstance(found.get(wrapper), Mapping):
@@ -99,12 +99,12 @@ def _ours(name: str) -> str:
 
 def _check(net: Net, own: State, named: State) -> None:
     """The same names and the same shapes, or an error that names the first that differs."""
-    problem = f"these weights are not of {shown(net.name)}"
+    problem = f"these weights are not of {quote(net.name)}"
     hint = "is the depth, the shortcut or the number of classes another?"
     for names, what in ((own.keys() - named.keys(), "lack"), (named.keys() - own.keys(), "have besides")):
         if names:
-            raise UserError(f"{problem}: they {what} {shown(min(names))} ({len(names)} such)", hint)
+            raise UserError(f"{problem}: they {what} {quote(min(names))} ({len(names)} such)", hint)
     for name, value in own.items():
         if value.shape != named[name].shape:
-            shapes = f"{shown(tuple(named[name].shape))}, not {shown(tuple(value.shape))}"
-            raise UserError(f"{problem}: {shown(name)} has the shape {shapes}", hint)
+            shapes = f"{quote(tuple(named[name].shape))}, not {quote(tuple(value.shape))}"
+            raise UserError(f"{problem}: {quote(name)} has the shape {shapes}", hint)

@@ -14,15 +14,15 @@ from typing import Any
 
 import torch
 
-from repro.checkout import CodeState, code_state
-from repro.code_digest import code_hash
 from repro.data.source import Source
-from repro.errors import Lacking, UserError, shown
-from repro.folders import ROOT
-from repro.processor import processor_name
-from repro.recipe import Recipe
-from repro.spec import Run
-from repro.training.attempt import job
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
+from repro.errors import EnvironmentProblem, UserError, quote
+from repro.provenance.checkout import CodeState, code_state
+from repro.provenance.code_digest import code_hash
+from repro.provenance.processor import processor_name
+from repro.storage.paths import ROOT
+from repro.training.attempt import slurm_job_id
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
@@ -35,7 +35,7 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
     wanted = os.environ.get("REPRO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     device = device or torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise Lacking(f"no GPU here for device {shown(device)}", f"{said} to train on what there is")
+        raise EnvironmentProblem(f"no GPU here for device {quote(device)}", f"{said} to train on what there is")
     commit()  # now and not at the end: the files may be edited while the run trains
     tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -122,7 +122,7 @@ def provenance(
             "tested_on_training_images": source.tested_on_training_images,
         },
         "attempts": attempts,
-        "job": job(),
+        "job": slurm_job_id(),
     }
 
 
@@ -144,5 +144,5 @@ def _seconds_between_saves() -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise UserError(f"`REPRO_SAVE_EVERY` is {shown(text)}", "give it a number of seconds, 0 or more")
+        raise UserError(f"`REPRO_SAVE_EVERY` is {quote(text)}", "give it a number of seconds, 0 or more")
     return seconds

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from repro import processes
+from repro import distributed
+from repro.cost.memory import DEEP
 from repro.data.source import Source
+from repro.definition.run import Run
 from repro.errors import RunFailed
-from repro.memory import DEEP
 from repro.nets import build
-from repro.spec import Run
-from repro.training.below import FirstBelow
+from repro.training.first_below import FirstBelow
 from repro.training.machine import machine
 from repro.training.schedule import PlateauDrops, WarmUp
 from repro.training.step import Window, sgd
@@ -47,7 +47,7 @@ class State:
             self.window.check()  # on a GPU this would wait for the step; there it is done when the window closes
         self.below.saw(self.iteration, wrong)
         if self.warm_up.warming:
-            errors = float(processes.total(wrong.clone())) * 100 / self.run.recipe.batch
+            errors = float(distributed.total(wrong.clone())) * 100 / self.run.recipe.batch
             self.warm_up.saw(self.iteration, errors)
         self.iteration += 1
 

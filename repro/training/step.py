@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro import processes
-from repro.recipe import Recipe
+from repro import distributed
+from repro.definition.recipe import Recipe
 
 NEVER = 2**62
 
@@ -29,18 +29,18 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
 
 
-def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """One step: (images, labels, rate) → this process's summed loss and its count of wrong answers, on the device.
 
     On one GPU the step is captured, unless `REPRO_CAPTURE` is 0; with several processes it is not.
     """
     on_gpu = next(net.parameters()).device.type == "cuda"
-    if on_gpu and processes.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
-        return Captured(net, optimizer, recipe)
-    return eager(net, optimizer, recipe)
+    if on_gpu and distributed.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
+        return CapturedStep(net, optimizer, recipe)
+    return eager_step(net, optimizer, recipe)
 
 
-def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def eager_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """The step, operation by operation."""
     learn = _learner(net, optimizer, recipe)
 
@@ -55,8 +55,8 @@ def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
 
 def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
     """Forward, backward, and a move of the weights at the optimizer's rate."""
-    together = processes.sharing_gradients(net)
-    share = recipe.batch / processes.count()  # a mean over the whole batch, however unequal the processes' parts
+    together = distributed.sharing_gradients(net)
+    share = recipe.batch / distributed.count()  # a mean over the whole batch, however unequal the processes' parts
 
     def learn(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
@@ -69,7 +69,7 @@ def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Call
     return learn
 
 
-class Captured:
+class CapturedStep:
     """The step as one CUDA graph: a small net is bound by the launches of its thousand kernels, a graph is one launch.
 
     Every step is a replay, the first as well, so an interrupted run ends like an unbroken one: what the rehearsals
@@ -156,7 +156,7 @@ class Window:
 
     def check(self) -> None:
         """Stop at a loss that was not finite, and say at which iteration it was."""
-        first = int(processes.lowest(self.first_bad))
+        first = int(distributed.lowest(self.first_bad))
         if first < NEVER:
             raise Diverged(first)
 
@@ -174,14 +174,14 @@ class Window:
         return {"loss": loss, "wrong": int(wrong), "images": int(images)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             self.loss.fill_(state["loss"])
             self.wrong.fill_(state["wrong"])
             self.images = state["images"]
 
     def _totals(self) -> list[float]:
         images = torch.tensor(self.images, dtype=torch.float64, device=self.loss.device)
-        sums: list[float] = processes.total(torch.stack([self.loss, self.wrong.double(), images])).tolist()
+        sums: list[float] = distributed.total(torch.stack([self.loss, self.wrong.double(), images])).tolist()
         return sums
 
 

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from experiments import figure1, table6
-from repro import catalog, lines
-from repro.experiment import at, groups_of
-from repro.folders import Places
-from repro.reading.frame import collect
-from repro.reading.report import report
-from repro.spec import Run, definition
-from repro.whole import to_json, write_whole
+from repro.analysis.output.report import report
+from repro.analysis.runs.frames import collect
+from repro.definition.experiment import at_scale, groups_of
+from repro.definition.run import Run, to_definition
+from repro.protocol import catalog
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import Places
 
 pytestmark = pytest.mark.browser
 
-SMOKE = catalog.scale("smoke")
+SMOKE = catalog.load_scale("smoke")
 
 
 @dataclass
@@ -37,7 +38,7 @@ def file(tmp_path_factory) -> Path:
     """The report on smoke results: a few runs of many."""
     root = tmp_path_factory.mktemp("smoke")
     there = Places(root / "results", root / "figures", root / "data")
-    wanted = [*groups_of(at(figure1.experiment, SMOKE)), *list(groups_of(at(table6.experiment, SMOKE)))[:3]]
+    wanted = [*groups_of(at_scale(figure1.experiment, SMOKE)), *list(groups_of(at_scale(table6.experiment, SMOKE)))[:3]]
     for number, run in enumerate(run for group in wanted for run in group):
         _finish(there, run, 40.0 + number)
     path = root / "report.html"
@@ -51,10 +52,10 @@ def _finish(there: Places, run: Run, error: float) -> None:
     rows = [{"train_error": error - at, "test_error": error + 1 - at} for at in points]
     rows = [{"iteration": run.recipe.evaluate_every * at} | row for at, row in zip(points, rows, strict=True)]
     about = {"name": "generated", "hash": "da7a", "origin": "generated"}
-    write_whole(folder.definition, to_json(definition(run)))
-    write_whole(folder.metrics, b"".join(map(lines.encode, rows)))
-    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": {"test_error": error}}
-    write_whole(folder.final, to_json(final | {"provenance": {"data": about}}))
+    write_atomic(folder.definition, to_json(to_definition(run)))
+    write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
+    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": {"test_error": error}}
+    write_atomic(folder.final, to_json(final | {"provenance": {"data": about}}))
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -71,9 +72,9 @@ def _open(chromium: Any, file: Path, **how: Any) -> Iterator[Opened]:
     context = chromium.new_context(**how)
     opened = Opened(context.new_page())
     opened.page.set_default_timeout(5_000)
-    opened.page.on("console", lambda message: opened.said.append(message.text))
-    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
-    opened.page.on("request", lambda request: opened.asked.append(request.url))
+    opened.page.install("console", lambda message: opened.said.append(message.text))
+    opened.page.install("pageerror", lambda error: opened.said.append(str(error)))
+    opened.page.install("request", lambda request: opened.asked.append(request.url))
     opened.page.goto(file.as_uri())
     yield opened
     context.close()

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from small_cifar import binary_version, cifar
 
 from repro.cli import main
-from repro.data import attested, cifar10, sets
-from repro.data.attested import Attested
-from repro.data.official import describe
-from repro.folders import Places
+from repro.data import registry
+from repro.data.photos import attested
+from repro.data.photos.attested import Attested
+from repro.data.small import cifar10
+from repro.data.small.official_cifar10 import describe
+from repro.storage.paths import Places
+from tests.data.small.small_cifar import binary_version, cifar
 
 
 def repro(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -67,7 +69,7 @@ def test_what_was_imported_is_listed_and_checked(capsys, images: Path, here: Pla
 
 def test_official_pixels_are_listed_and_checked_as_such(capsys, tmp_path: Path, monkeypatch) -> None:
     arrays = cifar(train=20, test=8)
-    monkeypatch.setattr(sets, "official_cifar10", lambda: describe(arrays))
+    monkeypatch.setattr(registry, "official_cifar10", lambda: describe(arrays))
     folder = binary_version(tmp_path / "cifar-10-batches-bin", arrays)
     for words in (("import", "cifar10", folder), ("list",), ("check",)):
         code, out, _ = repro(capsys, *words)
@@ -218,5 +220,5 @@ def test_what_goes_wrong_is_said_and_nothing_made(
 
 
 def test_listing_does_not_load_torch() -> None:
-    script = "import sys; from repro.data import sets; from pathlib import Path; sets.known(Path('nowhere'))"
+    script = "import sys; from repro.data import registry; from pathlib import Path; registry.known(Path('nowhere'))"
     subprocess.run([sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True)

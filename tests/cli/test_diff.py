@@ -18,10 +18,10 @@ from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES, VARIANTS
 from repro.cli import cli
+from repro.definition.experiment import runs_of
 from repro.errors import UserError
-from repro.experiment import runs_of
 
-SCHEMA = Path(page.__file__).parent.parent / "reading" / "diff.schema.json"
+SCHEMA = Path(page.__file__).parent.parent / "analysis" / "output" / "diff.schema.json"
 SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)
 PRINTED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61, 1202: 7.93}
 

@@ -14,12 +14,12 @@ import pytest
 
 from repro.bench import roofline
 from repro.cli import main
-from repro.cluster import doctor, gpus
-from repro.cluster.disk import file_system, node_local
-from repro.cluster.doctor import examine
-from repro.cluster.precisions import judged
+from repro.cluster.preflight import doctor, torch_build
+from repro.cluster.preflight.disk import file_system, is_node_local
+from repro.cluster.preflight.doctor import examine_environment
+from repro.cluster.preflight.precisions import judged
 from repro.cluster.profile import Profile
-from repro.folders import ROOT, Places
+from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import laptop
 
 _SCONTROL = "echo MaxArraySize = 501\necho AccountingStorageType = accounting_storage/none\n"
@@ -37,7 +37,7 @@ def _small_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(here: Places, profile: Profile | None = None) -> dict[str, doctor.Check]:
-    return {check.name: check for check in examine(here, profile)}
+    return {check.name: check for check in examine_environment(here, profile)}
 
 
 def test_every_check_has_a_line_and_every_trouble_a_fix(here: Places) -> None:
@@ -77,7 +77,9 @@ def test_a_scheduler_that_does_not_answer_is_a_failure_with_what_to_do(here: Pla
 
 def test_a_partition_that_is_down_is_a_warning_and_one_without_gpus_a_failure(here: Places, tmp_path: Path) -> None:
     (tmp_path / "cluster" / "sinfo").write_text("#!/bin/sh\necho 'cpu|1:00:00|4|(null)|down'\n")
-    checks = [check for check in examine(here, Profile("mine", time=30)) if check.name in ("partition", "gpus")]
+    checks = [
+        check for check in examine_environment(here, Profile("mine", time=30)) if check.name in ("partition", "gpus")
+    ]
     assert [check.verdict for check in checks] == ["ok", "warning", "failure"]
     assert checks[2].fix.endswith("set `partition`; or `gpus = 0`, for CPUs")
 
@@ -110,7 +112,7 @@ def test_the_driver_must_be_as_new_as_the_build_of_torch_needs(
     path = tmp_path / "version"
     if version:
         path.write_text(version)
-    (check,) = gpus._driver(13, Profile("mine", partition="gpu"), path)
+    (check,) = torch_build._driver(13, Profile("mine", partition="gpu"), path)
     assert check.verdict == verdict
     assert words in check.words
     assert bool(check.fix) == (verdict != "ok")
@@ -124,7 +126,7 @@ def test_a_torch_for_the_cpu_is_a_failure_where_there_are_gpus(here: Places, mon
 
 
 def test_results_that_other_nodes_do_not_see_are_a_failure_on_a_cluster(here: Places) -> None:
-    if not node_local(here.results):
+    if not is_node_local(here.results):
         pytest.skip("the tests' own folder looks shared")
     assert found(here, Profile("mine", time=30))["shared"].verdict == "failure"
     assert found(here)["shared"].verdict == "warning"
@@ -184,7 +186,9 @@ def test_folders_of_a_shared_place_that_are_closed_to_us_are_a_failure(
     (here.results / "runs").mkdir(parents=True)
     here.results.chmod(0o2770)
     monkeypatch.setattr(doctor.os, "access", lambda path, mode: Path(path).name != "runs")  # for root, all is open
-    failures = [check for check in examine(here, None) if (check.name, check.verdict) == ("sharing", "failure")]
+    failures = [
+        check for check in examine_environment(here, None) if (check.name, check.verdict) == ("sharing", "failure")
+    ]
     assert "you cannot write to runs in it" in failures[0].words
     assert failures[0].fix.startswith(f"its owner: `chmod g+rwxs` on runs in {here.results}")
 
@@ -256,4 +260,4 @@ def test_file_systems_are_told_apart(tmp_path: Path) -> None:
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/home {tmp_path}/home nfs4 rw 0 0\n")
     assert file_system(tmp_path / "home" / "me", mounts) == "nfs4"
     assert file_system(tmp_path, mounts) == "ext4"
-    assert node_local(Path(os.sep, "tmp", "results")) != ""
+    assert is_node_local(Path(os.sep, "tmp", "results")) != ""

@@ -12,8 +12,8 @@ import torch
 from click.testing import CliRunner
 
 from repro.cli import cli
+from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.net import resnet
 from repro.nets import build
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
@@ -66,15 +66,15 @@ def test_torchvisions_nets_get_the_scores_that_torchvision_gives(tmp_path: Path)
     from torchvision.models import resnet18
 
     from experiments.recipes import IMAGENET
-    from repro import catalog
     from repro.cli.evaluate import _opened
+    from repro.definition.run import Run
     from repro.evaluation.crops import center
-    from repro.spec import Run
+    from repro.protocol import catalog
 
     torch.manual_seed(0)
     theirs = resnet18(num_classes=10).eval()
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
-    run = catalog.scale("smoke")(Run(resnet(18, "B", "imagenet"), IMAGENET))
+    run = catalog.load_scale("smoke")(Run(resnet(18, "B", "imagenet"), IMAGENET))
     module, source = _opened(run, tmp_path / "weights.pth")
     with torch.no_grad():
         expected = torch.cat([theirs(images).softmax(1) for images, _ in source.test()])
@@ -93,29 +93,29 @@ def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
 
 
 def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Path) -> None:
-    from repro import catalog
-    from repro.catalog import load
     from repro.cli.evaluate import _opened
-    from repro.evaluation.error import error
-    from repro.evaluation.single import single
-    from repro.experiment import at, runs_of
-    from repro.predictions import top_errors
+    from repro.definition.experiment import at_scale, runs_of
+    from repro.evaluation.error import measure_error
+    from repro.evaluation.single_view import single_view_scores
+    from repro.protocol import catalog
+    from repro.protocol.catalog import load_experiment
+    from repro.storage.predictions import top_errors
 
-    run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
+    run = runs_of(at_scale(load_experiment("table6"), catalog.load_scale("smoke"), 1))[0]
     torch.save(build(run.net).state_dict(), tmp_path / "weights.pt")
     module, source = _opened(run, tmp_path / "weights.pt")
-    scores = single(module, source)
-    assert top_errors(scores.scores, scores.labels)[0] == error(module, source.test(), "test")["test_error"]
+    scores = single_view_scores(module, source)
+    assert top_errors(scores.scores, scores.labels)[0] == measure_error(module, source.test(), "test")["test_error"]
 
 
 def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(tmp_path: Path) -> None:
     """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
-    from repro import catalog
-    from repro.catalog import load
     from repro.cli.evaluate import _opened
-    from repro.experiment import at, runs_of
+    from repro.definition.experiment import at_scale, runs_of
+    from repro.protocol import catalog
+    from repro.protocol.catalog import load_experiment
 
-    run = runs_of(at(load("table6"), catalog.scale("smoke"), 1))[0]
+    run = runs_of(at_scale(load_experiment("table6"), catalog.load_scale("smoke"), 1))[0]
     state = {f"module.{theirs(name)}": value for name, value in build(run.net).state_dict().items()}
     torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "resnet20.th")
     words = ["--net", "resnet20", "--weights", str(tmp_path / "resnet20.th"), *SMOKE]

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cifar10 import RESNET
-from repro import catalog
+from repro.analysis.figures import curve_figures, style
+from repro.analysis.runs.frames import collect
 from repro.cli import cli
 from repro.errors import UserError
-from repro.reading import figures, style
-from repro.reading.frame import collect
+from repro.protocol import catalog
 
 RUN = RESNET[20].run
 
@@ -58,16 +58,16 @@ def test_a_figure_that_needs_no_run_is_never_incomplete():
 
 @pytest.mark.parametrize("name", [r"$\input{x}$", "$", "a_b", r"\alpha^2", "%", "a\0b"])
 def test_whatever_a_net_is_called_is_drawn_as_text(name, finished, here):
-    figure6 = catalog.load("figure6")
+    figure6 = catalog.load_experiment("figure6")
     panel = figure6.panels[-1]
     odd = replace(figure6, panels=(replace(panel, title=name, rows=(replace(panel.rows[0], label=name),)),))
     finished(RESNET[20].run, [20.0, 10.0], test_error=9.0)
-    drawing = figures.draw(odd, collect(here), catalog.scale("paper"))
+    drawing = curve_figures.draw(odd, collect(here), catalog.load_scale("paper"))
     assert b"<svg" in style.rendered(drawing, "svg")
 
 
 def test_a_variants_figure_is_of_its_runs_says_so_and_has_a_file_of_its_own(finished, here):
-    finished(catalog.variant("ghost")(RUN), [20.0, 10.0], test_error=9.0)
+    finished(catalog.load_variant("ghost")(RUN), [20.0, 10.0], test_error=9.0)
     assert figure("figure6", "--format", "svg", standalone_mode=False).return_value == 3
     done = figure("figure6", "--variant", "ghost", "--format", "svg", standalone_mode=False)
     assert done.stdout.splitlines() == [str(here.figures / "figure6-ghost.svg")]

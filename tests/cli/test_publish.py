@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
 from repro.cli import cli
-from repro.folders import Folder
+from repro.storage.paths import Folder
 
 QUICK = [SCALES["quick"](run) for run in PLAIN[20]]
 CURVE = [{"train_error": 60.0, "test_error": 58.0}, {"train_error": 50.0, "test_error": 49.0}]

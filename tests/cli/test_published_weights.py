@@ -15,17 +15,17 @@ from click.testing import CliRunner
 
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro import catalog
+from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
-from repro.cli.options import chosen_with
+from repro.cli.options import scale_with
 from repro.cli.publish import Published, publish_runs
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.reading.published import releases_weights
-from repro.spec import Run
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.protocol import catalog
+from repro.storage.atomic import read_json, write_atomic
+from repro.storage.paths import Folder, Places
 from repro.training import train
 from repro.training.weights_file import trained_weights
-from repro.whole import read_json, write_whole
 
 SMOKE = SCALES["smoke"](PLAIN[20].run)
 
@@ -66,7 +66,7 @@ def test_published_weights_measure_to_the_published_digit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(1)
-    run = chosen_with(catalog.scale("smoke"), variants, settings)(RESNET[20].run)
+    run = scale_with(catalog.load_scale("smoke"), variants, settings)(RESNET[20].run)
     train(run, here)
     options = [f"--variant={name}" for name in variants] + [f"--set={setting}" for setting in settings]
     assert publish(here, run, options=options).states == {run.id: "published"}
@@ -212,6 +212,6 @@ def test_weights_with_another_digest_than_their_record_names_are_written_again(f
     publish(finished_run)
     record = finished_run.published / SMOKE.id / "weights.json"
     about = read_json(record)
-    write_whole(record, json.dumps(about | {"sha256": "0" * 64}).encode())
+    write_atomic(record, json.dumps(about | {"sha256": "0" * 64}).encode())
     assert publish(finished_run).states == {SMOKE.id: "published"}
     assert read_json(record) == about

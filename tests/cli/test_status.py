@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from experiments.recipes import CIFAR10, SCALES
 from repro.cli import main
 from repro.cli.status import _table
-from repro.cluster.checkpoint_iteration import checkpoint_iteration
-from repro.cluster.state import State
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.spec import Run
-from repro.whole import to_json, write_whole
+from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
+from repro.cluster.status.state import State
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import Folder, Places
 from tests.cluster.fake_slurm import laptop
 
 SMOKE = SCALES["smoke"]
@@ -31,10 +31,10 @@ DONE, FAILED, OTHER = SMOKE(Run(resnet(20), CIFAR10)), SMOKE(Run(plain(56), CIFA
 def _some_runs(here: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
     final = {"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "provenance": {"host": "gpu1"}}
-    write_whole(here.run(DONE.id).final, to_json(final))
-    write_whole(here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"}))
-    write_whole(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
-    write_whole(here.run(OTHER.id).definition, b"{}")
+    write_atomic(here.run(DONE.id).final, to_json(final))
+    write_atomic(here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"}))
+    write_atomic(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
+    write_atomic(here.run(OTHER.id).definition, b"{}")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
@@ -149,10 +149,10 @@ def test_how_busy_a_gpu_is_has_a_column_only_where_a_run_says_it(
     here: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = {"state": "running", "iteration": 40, "iterations": 200, "eta_seconds": 9.0, "pid": os.getpid()}
-    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname()}))
+    write_atomic(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname()}))
     assert "gpu" not in said(capsys)[0].split("\t")
     assert not any("gpu_percent" in run for run in json.loads("\n".join(said(capsys, "--json")))["runs"])
-    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname(), "gpu_percent": 97}))
+    write_atomic(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname(), "gpu_percent": 97}))
     header, *rows = (line.split("\t") for line in said(capsys))
     assert [row[header.index("gpu")] for row in rows] == ["97 %", "", ""]
     monkeypatch.setenv("COLUMNS", "200")
@@ -170,7 +170,7 @@ def test_no_runs_are_no_error(
 def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_whole(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
+    write_atomic(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
     with pytest.raises(SystemExit):
         main(["status", "table2"])
     assert "no runs of table2 yet; `repro list --scale quick` counts what is published" in capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_an_unfinished_run_shows_the_iteration_of_its_checkpoint_beside_the_one_
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved_by_training(here, 30)
-    write_whole(here.run(OTHER.id).progress, to_json({"state": "running", "iteration": 40, "iterations": 120}))
+    write_atomic(here.run(OTHER.id).progress, to_json({"state": "running", "iteration": 40, "iterations": 120}))
     header, *rows = (line.split("\t") for line in said(capsys))
     [row] = [row for row in rows if row[0] == OTHER.id]
     assert (row[header.index("iteration")], row[header.index("checkpoint")]) == ("40/120", "30")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from repro.cli import main
-from repro.cluster import submission
-from repro.folders import Places
+from repro.cluster.submit import submission
+from repro.storage.paths import Places
 from tests.cluster.fake_slurm import FakeSlurm, laptop
 
 TABLE6 = ("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "1")
@@ -59,10 +59,10 @@ def test_it_prints_the_arrays_number_and_what_to_type_next(
 def test_results_on_a_nodes_own_disk_are_warned_of(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], here: Places
 ) -> None:
-    from repro.cluster.disk import node_local
+    from repro.cluster.preflight.disk import is_node_local
 
     code(*TABLE6)
-    assert ("which other nodes may not see" in capsys.readouterr().err) == bool(node_local(here.results))
+    assert ("which other nodes may not see" in capsys.readouterr().err) == bool(is_node_local(here.results))
 
 
 def test_asking_twice_sends_once(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:

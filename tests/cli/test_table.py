@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 
 from experiments import table5, table6
 from experiments.cifar10 import RESNET
-from repro import catalog
 from repro.cli import cli
-from repro.cli.options import selected
+from repro.cli.options import select_experiments
+from repro.definition.experiment import runs_of
 from repro.errors import UserError
-from repro.experiment import runs_of
-from repro.predictions import ENSEMBLED, Scores, save
+from repro.protocol import catalog
+from repro.storage.predictions import IN_ENSEMBLES, Scores, save
 
 RUN, OTHER = list(RESNET[20])[:2]
 
@@ -67,7 +67,7 @@ def six_nets(finished):
     """The nets of Table 5's ensemble, with what they said of three images."""
     scores = Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))
     for run in runs_of(table5.experiment):
-        save(finished(run).predictions, "1a9e", {ENSEMBLED: scores}, ENSEMBLED)
+        save(finished(run).predictions, "1a9e", {IN_ENSEMBLES: scores}, IN_ENSEMBLES)
 
 
 def test_csv_on_stdout_is_only_csv():
@@ -77,14 +77,14 @@ def test_csv_on_stdout_is_only_csv():
 
 def test_without_a_scale_the_most_serious_one_with_results_is_shown(finished):
     row = next(row for row in table6.experiment.rows if row.runs)
-    finished(catalog.scale("quick")(next(iter(row.runs))), test_error=20.0)
+    finished(catalog.load_scale("quick")(next(iter(row.runs))), test_error=20.0)
     assert json.loads(table("table6", "--json").stdout)["scale"] == "quick"
     assert json.loads(table("table6", "--json", "--scale", "paper").stdout)["scale"] == "paper"
 
 
 def test_the_scale_that_was_chosen_is_said_and_one_that_was_asked_for_is_not(finished):
     assert table("table6").stderr.startswith("scale: paper (nothing is done yet; --scale chooses another)\n")
-    finished(catalog.scale("smoke")(RUN), test_error=20.0)
+    finished(catalog.load_scale("smoke")(RUN), test_error=20.0)
     assert table("table6").stderr.startswith("scale: smoke (the most serious with results; --scale chooses another)\n")
     assert table("table6", "--scale", "smoke").stderr.startswith("written: ")
 
@@ -121,7 +121,7 @@ def test_runs_of_a_variant_are_shown_where_it_is_asked_for_and_take_the_place_of
     finished(RUN, test_error=8.0)
     assert code("table6", *words) == 3
     given = {option: [words[at + 1] for at, word in enumerate(words) if word == option] for option in words[::2]}
-    [chosen] = selected(["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())).values()
+    [chosen] = select_experiments(["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())).values()
     finished(runs_of(chosen)[0], test_error=20.0)
     table("table6")
     before = (here.results / "table6.json").read_bytes()

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from experiments.cifar10 import RESNET
-from repro.catalog import scale
-from repro.cli.columns import counted, cut
-from repro.cli.live import Live
-from repro.whole import to_json
+from repro.cli.progress import ProgressLines
+from repro.cli.text_table import counted, cut
+from repro.protocol.catalog import load_scale
+from repro.storage.atomic import to_json
 
-RUN = scale("smoke")(RESNET[20].run)
+RUN = load_scale("smoke")(RESNET[20].run)
 COMMAND = [sys.executable, "-m", "repro.cli"]
 
 
@@ -104,7 +104,7 @@ def test_progress_in_a_narrow_terminal_gives_up_its_pace_first_and_then_its_erro
     facts = {"iteration": 30, "rate_per_second": 1.0, "eta_seconds": 90, "train_error": 12.5, "test_error": 25.0}
     places.run(RUN.id).path.mkdir(parents=True)
     places.run(RUN.id).progress.write_bytes(to_json(facts))
-    line = Live(places, {RUN.id: RUN}, 1)._line(RUN.id, room)
+    line = ProgressLines(places, {RUN.id: RUN}, 1)._line(RUN.id, room)
     assert line.endswith(rest)
     assert len(line) <= room
 

@@ -11,10 +11,10 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from repro import catalog
 from repro.cli import VERBS, cli
-from repro.here import declare
-from repro.settings import with_settings
+from repro.definition.overrides import with_overrides
+from repro.local.workers import write_definition
+from repro.protocol import catalog
 
 TINY = ["--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=6", "--set", "drops=[4]"]
 
@@ -27,7 +27,7 @@ def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("verb", ["run", "diff", "status"])
 def test_the_help_names_every_scale(verb):
-    *others, last = catalog.scales()
+    *others, last = catalog.all_scales()
     text = " ".join(CliRunner().invoke(cli, [verb, "--help"]).output.split())
     assert f"{', '.join(others)} or {last}" in text
 
@@ -119,7 +119,7 @@ def test_show_has_the_exact_counts_of_table_6():
 def test_show_prints_every_experiment(name):
     shown = CliRunner().invoke(cli, ["show", name], prog_name="repro")
     assert shown.exit_code == 0, shown.output
-    assert catalog.load(name).title in shown.output
+    assert catalog.load_experiment(name).title in shown.output
 
 
 @pytest.mark.parametrize("name", ["table1", "table5", "figure6"])
@@ -145,7 +145,7 @@ def test_show_says_what_the_variants_change_and_where_they_change_nothing():
 
 
 def test_show_prints_one_run_by_its_id():
-    run = catalog.needed("table6")[0]
+    run = catalog.runs_needed("table6")[0]
     shown = json.loads(repro("show", "table6", "--run", run.id, "--json").stdout)
     assert shown["run"]["net"]["depth"] == 20
     assert f"has no run `{'x'}`" in repro("show", "table6", "--run", "x").stderr
@@ -182,8 +182,8 @@ def test_reproduce_shows_tables_figures_and_the_diff_in_one_go(here):
 
 @pytest.mark.parametrize("wrong", [["--device", "gpu"], ["--set", "batch=5000"]])
 def test_run_again_moves_nothing_if_it_cannot_begin(wrong, finished, here):
-    run = catalog.scale("smoke")(catalog.needed("table6")[0])
-    changed = with_settings(run, wrong[1:]) if wrong[0] == "--set" else run
+    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    changed = with_overrides(run, wrong[1:]) if wrong[0] == "--set" else run
     finished(changed, test_error=9.0)
     done = repro("run", "table6", *TINY[:-4], *wrong, "--again")
     assert done.returncode == 2
@@ -237,8 +237,8 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_a_run_folder_of_another_version_is_refused(here):
-    run = catalog.scale("smoke")(catalog.needed("table6")[0])
-    declare(run, here)
+    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    write_definition(run, here)
     folder = here.run(run.id)
     folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))
     done = repro("run", "table6", "--scale", "smoke", "--only", run.id)

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.profile import Profile, load, parse_time, show_time, with_sbatch
+from repro.cluster.profile import Profile, format_time, load_profile, parse_time, with_sbatch
 from repro.errors import UserError
-from repro.folders import ROOT
+from repro.storage.paths import ROOT
 
 SLURM = ROOT / "slurm"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SLURM.glob("*.toml")))
 def test_every_profile_of_the_project_is_valid(name: str) -> None:
-    assert load(name, SLURM).name == name
+    assert load_profile(name, SLURM).name == name
 
 
 def test_the_example_invents_nothing() -> None:
-    example = load("example", SLURM)
+    example = load_profile("example", SLURM)
     assert (example.partition, example.account, example.qos, example.constraint) == (None, None, None, None)
 
 
@@ -29,7 +29,7 @@ def test_the_example_names_every_key_and_its_comments_are_valid(tmp_path: Path) 
     text = "\n".join(line.removeprefix("# ") for line in lines if " = " in line or line.startswith(("# [", "[")))
     text = text.replace("; 0 trains on the CPU", "")
     (tmp_path / "all.toml").write_text(text)
-    everything = load("all", tmp_path)
+    everything = load_profile("all", tmp_path)
     missing = {name for name in Profile.__dataclass_fields__ if name not in tomllib.loads(text)}
     assert everything.sbatch == {"reservation": "spring", "mail-type": "FAIL"}
     assert missing == {"name", "slurm_conf"}
@@ -37,33 +37,33 @@ def test_the_example_names_every_key_and_its_comments_are_valid(tmp_path: Path) 
 
 def test_an_unknown_cluster_is_named_with_the_near_one() -> None:
     with pytest.raises(UserError, match="no cluster named `exampel`") as error:
-        load("exampel", SLURM)
+        load_profile("exampel", SLURM)
     assert error.value.hint == "did you mean `example`?"
 
 
 def test_an_unknown_key_is_named_with_the_near_one(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('partiton = "gpu"')
     with pytest.raises(UserError, match=r"no key `partiton` in a profile \(cluster `mine`, `mine.toml`\)") as error:
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
     assert error.value.hint == "did you mean `partition`?"
 
 
 def test_a_wrong_type_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("gpus = 1.5")
     with pytest.raises(UserError, match="wrong type in a profile: Expected `int`, got `float` - at `gpus`"):
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
 
 
 def test_a_profile_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("gpus = = 2")
     with pytest.raises(UserError, match="is not TOML"):
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
 
 
 def test_a_huge_profile_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("#" * (2**20 + 1))
     with pytest.raises(UserError, match="too large for a profile"):
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
 
 
 def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
@@ -73,7 +73,7 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
     monkeypatch.setenv("REPRO_PARTITION", "environment")
     monkeypatch.setenv("REPRO_ACCOUNT", "environment")
     monkeypatch.setenv("REPRO_CPUS", "3")
-    found = load("mine", tmp_path, {"partition": "said", "qos": None})
+    found = load_profile("mine", tmp_path, {"partition": "said", "qos": None})
     assert (found.partition, found.account, found.qos, found.cpus, found.nodes) == (
         "said",
         "environment",
@@ -100,7 +100,7 @@ def test_other_times_are_refused(text: str) -> None:
 
 
 def test_a_time_is_shown_as_slurm_shows_it() -> None:
-    assert [show_time(90), show_time(3600)] == ["01:30:00", "2-12:00:00"]
+    assert [format_time(90), format_time(3600)] == ["01:30:00", "2-12:00:00"]
 
 
 HOSTILE = [

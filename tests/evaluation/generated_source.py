@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from experiments.recipes import IMAGENET
-from repro.data.photos import Photos, open_photos
-from repro.net import resnet as a_resnet
+from repro.data.photos.source import Photos, open_photos
+from repro.definition.net import resnet as a_resnet
+from repro.definition.recipe import Input, Recipe
+from repro.definition.run import Run
 from repro.nets import ConvNet, build
-from repro.recipe import Input, Recipe
-from repro.spec import Run
 
 INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
 IMAGES = 8

@@ -8,13 +8,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from generated_source import IMAGES, net, photos
 from PIL import Image, ImageOps
 
-from repro.data.photos import Photos
+from repro.data.photos.source import Photos
 from repro.evaluation.crops import center, evaluating, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.nets import ConvNet
+from tests.evaluation.generated_source import IMAGES, net, photos
 
 WAYS = (center, ten_crop, multi_scale)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.net import resnet
 from repro.nets import build
 from repro.nets.authors import is_authors, state_of
 from repro.nets.caffemodel import read_layers

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from repro.net import resnet
+from repro.definition.net import resnet
 from repro.nets import build
 
 torch.set_num_threads(1)
@@ -18,7 +18,7 @@ import re, sys, torch
 from pathlib import Path
 from torch.nn import functional as F
 from repro.nets import build
-from repro.net import resnet
+from repro.definition.net import resnet
 
 def step(depth, batch, size):
     net = build(resnet(depth), recompute=sys.argv[1] == "recompute")

@@ -6,10 +6,10 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 
+from repro.definition.net import plain, resnet
 from repro.errors import UserError
-from repro.net import plain, resnet
 from repro.nets import build
-from repro.nets.weights import load, read, variant
+from repro.nets.weights import layout_of, load, read
 
 torch.set_num_threads(1)
 
@@ -72,7 +72,7 @@ def test_akamasters_checkpoint_gives_the_same_logits(n, tmp_path):
 @pytest.mark.parametrize("depth", [18, 34, 50])
 def test_torchvisions_weights_give_the_same_logits(depth):
     theirs, images = unsettled(getattr(torchvision.models, f"resnet{depth}")()), torch.randn(2, 3, 64, 64)
-    net = variant(resnet(depth, "B", "imagenet"), theirs.state_dict())
+    net = layout_of(resnet(depth, "B", "imagenet"), theirs.state_dict())
     ours = build(net)
     load(ours, net, theirs.state_dict())
     expected = theirs(images)

@@ -12,8 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from repro.folders import ROOT
-from repro.whole import read_json, to_json
+from repro.storage.atomic import read_json, to_json
+from repro.storage.paths import ROOT
 
 FILE = ROOT / "results" / "reliability.json"
 README = ROOT / "README.md"
@@ -60,7 +60,7 @@ Figures = dict[str, dict[str, Any]]
 def main(words: list[str]) -> None:
     figures: Figures = read_json(FILE) or {}
     for name in [] if words == ["print"] else words or FULL:
-        from tests.reliability.damage import damage
+        from tests.reliability.harness.damage import damage
 
         made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": _torch(), "python": platform.python_version()}
         figures[name] = damage(name, *FULL[name]) | made

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from repro.folders import Folder
+from repro.storage.paths import Folder
 from repro.training.attempt import Attempt
-from tests.reliability.calls import watched
-from tests.reliability.power import Disk
-from tests.reliability.small import small_run
+from tests.reliability.harness.power_cuts import Disk
+from tests.reliability.harness.small_run import small_run
+from tests.reliability.harness.system_calls import watched
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from repro.folders import ROOT
+from repro.storage.paths import ROOT
 
 
 def damage(*words: object) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.reliability.damage", *map(str, words)]
+    command = [sys.executable, "-m", "tests.reliability.harness.damage", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)

@@ -11,12 +11,12 @@ import sys
 import time
 
 import pytest
-from run_folders import finished, places, write_run  # noqa: F401
 
 from experiments.cifar10 import RESNET
-from repro.folders import ROOT, Places
-from repro.whole import read_json
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import FakeSlurm
+from tests.run_folders import finished, places, write_run  # noqa: F401
 
 SEND = ["submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "170", "--yes"]  # 1,020 runs
 

@@ -10,16 +10,16 @@ import torch
 
 import repro.training.loop as loop
 from experiments.recipes import IMAGENET
-from repro.folders import Folder, Places
-from repro.net import resnet
-from repro.predictions import ENSEMBLED, Scores, load, save
-from repro.recipe import Input
-from repro.spec import Run
+from repro.definition.net import resnet
+from repro.definition.recipe import Input
+from repro.definition.run import Run
+from repro.storage.paths import Folder, Places
+from repro.storage.predictions import IN_ENSEMBLES, Scores, load, save
 from repro.training.attempt import Attempt, Superseded
-from tests.reliability.small import small_run
+from tests.reliability.harness.small_run import small_run
 from tests.reliability.test_call_order import claimed, seen, whole
 
-SCORES = {ENSEMBLED: Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))}
+SCORES = {IN_ENSEMBLES: Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))}
 INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32,))
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path) -> Folder:
 def test_predictions_are_written_whole_and_synced(folder):
     attempt = claimed(folder)
     with seen(folder) as calls:
-        save(folder.predictions, "1a9e", SCORES, ENSEMBLED, attempt.check)
+        save(folder.predictions, "1a9e", SCORES, IN_ENSEMBLES, attempt.check)
     attempt.close()
     assert calls == whole("predictions.npz", "rename predictions.npz")
 
@@ -39,9 +39,9 @@ def test_predictions_are_written_whole_and_synced(folder):
 def test_an_older_attempt_leaves_the_newer_ones_predictions_as_they_are(folder):
     old = claimed(folder)
     new = claimed(folder)
-    save(folder.predictions, "of the newer one", SCORES, ENSEMBLED, new.check)
+    save(folder.predictions, "of the newer one", SCORES, IN_ENSEMBLES, new.check)
     with pytest.raises(Superseded):
-        save(folder.predictions, "of the older one", SCORES, ENSEMBLED, old.check)
+        save(folder.predictions, "of the older one", SCORES, IN_ENSEMBLES, old.check)
     old.close(), new.close()
     assert load(folder.predictions).data == "of the newer one"
     assert not folder.temporaries()

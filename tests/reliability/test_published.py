@@ -1,6 +1,6 @@
 """The README's table is what was measured."""
 
-from repro.whole import read_json
+from repro.storage.atomic import read_json
 from tests.reliability.long import FILE, FULL, README, WORDS, published
 
 

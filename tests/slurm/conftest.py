@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from experiments.recipes import CIFAR10, SCALES
-from repro.cluster.profile import Profile, load
-from repro.cluster.queue import ask
-from repro.cluster.state import State, states
-from repro.cluster.submission import Sent, Wanted, plan, send
-from repro.folders import ROOT, Places
-from repro.net import resnet
-from repro.spec import Run
+from repro.cluster.profile import Profile, load_profile
+from repro.cluster.slurm import run_slurm_command
+from repro.cluster.status.state import State, all_states
+from repro.cluster.submit.submission import Sent, SubmitOptions, make_plan, send
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 
 LOCAL = ROOT / "slurm" / "local-cluster"
 
@@ -44,17 +44,17 @@ class Cluster:
     profile: Profile
     places: Places
 
-    def send(self, *runs: Run, wanted: Wanted | None = None, **changes: object) -> list[Sent]:
+    def send(self, *runs: Run, wanted: SubmitOptions | None = None, **changes: object) -> list[Sent]:
         profile = replace(self.profile, **changes)  # type: ignore[arg-type]
-        wanted = wanted or Wanted()
-        return list(send(plan({"table6": runs}, self.places, profile, wanted, 1001), self.places, profile, wanted))
+        wanted = wanted or SubmitOptions()
+        return list(send(make_plan({"table6": runs}, self.places, profile, wanted, 1001), self.places, profile, wanted))
 
     def state(self, run: Run) -> State:
-        (found,) = states([self.places.run(run.id)], self.places)
+        (found,) = all_states([self.places.run(run.id)], self.places)
         return found
 
     def slurm(self, *command: str) -> str:
-        return ask(list(command), self.profile.slurm_conf)
+        return run_slurm_command(list(command), self.profile.slurm_conf)
 
     def under_way(self, run: Run) -> str:
         """Wait until the run has recorded something; its job."""
@@ -94,7 +94,7 @@ def until(
 
 @pytest.fixture(scope="session")
 def _profile() -> Profile:
-    profile = load("local-cluster", ROOT / "slurm")
+    profile = load_profile("local-cluster", ROOT / "slurm")
     if subprocess.run([LOCAL, "status"], capture_output=True, check=False).returncode:
         said = "no local cluster: `slurm/local-cluster up` starts it (root, Debian)"
         if os.environ.get("CI"):
@@ -138,8 +138,8 @@ class Unbroken:
         """Bit for bit: the curves, the weights and momenta, and what was measured."""
         import torch
 
+        from repro.storage.atomic import read_json
         from repro.training.checkpoint import load
-        from repro.whole import read_json
 
         ours, theirs = (place.run(long_run().id) for place in (self.places, other))
         one, two = (load(folder) for folder in (ours, theirs))

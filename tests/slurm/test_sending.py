@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.state import states
-from repro.cluster.submission import Wanted, plan, verdicts
+from repro.cluster.status.state import all_states
+from repro.cluster.submit.submission import SubmitOptions, make_plan, slurm_verdicts
 from repro.errors import UserError
-from repro.folders import ROOT
-from repro.whole import read_json
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT
 from tests.slurm.conftest import LOCAL, Cluster, short_run
 
 pytestmark = pytest.mark.slurm
@@ -38,7 +38,7 @@ def test_of_many_submitters_at_once_each_run_gets_one_job(cluster: Cluster) -> N
 import sys
 from dataclasses import replace
 from repro.cluster.profile import load
-from repro.folders import ROOT, places
+from repro.storage.paths import ROOT, places
 from tests.slurm.conftest import Cluster, short_run
 cluster = Cluster(load("local-cluster", ROOT / "slurm"), places())
 sys.stdin.readline()
@@ -84,8 +84,8 @@ def test_a_bad_partition_fails_at_submission_in_slurms_words(cluster: Cluster) -
 
 
 def test_test_only_relays_slurms_verdict_and_sends_nothing(cluster: Cluster) -> None:
-    planned = plan({"table6": [short_run()]}, cluster.places, cluster.profile, Wanted(), 1001)
-    (said,) = verdicts(planned, cluster.places, cluster.profile)
+    planned = make_plan({"table6": [short_run()]}, cluster.places, cluster.profile, SubmitOptions(), 1001)
+    (said,) = slurm_verdicts(planned, cluster.places, cluster.profile)
     assert "to start at" in said
     assert not cluster.places.results.exists()
 
@@ -96,7 +96,7 @@ def test_a_thousand_runs_are_one_sbatch_and_one_squeue(cluster: Cluster) -> None
     (sent,) = cluster.send(*runs, sbatch={"hold": True}, max_parallel=3)
     sending = time.monotonic() - began
     began = time.monotonic()
-    found = states([cluster.places.run(run.id) for run in runs], cluster.places)
+    found = all_states([cluster.places.run(run.id) for run in runs], cluster.places)
     looking = time.monotonic() - began
     assert len(sent.runs) == 1000
     assert {state.word for state in found} == {"queued"}

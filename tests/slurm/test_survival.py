@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.submission import Wanted
-from repro.whole import read_json
+from repro.cluster.submit.submission import SubmitOptions
+from repro.storage.atomic import read_json
 from tests.slurm.conftest import LOCAL, Cluster, Unbroken, long_run, short_run, until
 
 pytestmark = pytest.mark.slurm
@@ -89,7 +89,7 @@ def test_killed_without_a_word_it_is_lost_not_requeued_and_carries_on_with_retry
     until(lambda: cluster.state(run).word == "lost", 30, "the run to be lost", cluster, run)
     assert "out of memory" in cluster.state(run).reason
     assert cluster.send(run) == []
-    cluster.send(run, wanted=Wanted(retry=True))
+    cluster.send(run, wanted=SubmitOptions(retry=True))
     cluster.done(run)
     assert unbroken.equals(cluster.places)
 

@@ -7,11 +7,11 @@ import shutil
 import pytest
 import torch
 
-from repro.errors import Incomplete, Lacking, RunFailed, UserError
-from repro.folders import Folder
-from repro.training import Stop, Stopped, train
+from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError
+from repro.storage.paths import Folder
+from repro.training import Stopped, StopRequest, train
 from repro.training import checkpoint as checkpoints
-from repro.training.attempt import Attempt, Bystander, Superseded
+from repro.training.attempt import Attempt, ReadOnlyAttempt, Superseded
 from repro.training.machine import Pace
 
 
@@ -20,9 +20,9 @@ def folder(tmp_path) -> Folder:
     return Folder(tmp_path / "run")
 
 
-def asked_at_once() -> Stop:
-    stop = Stop()
-    stop.ask("a test")
+def asked_at_once() -> StopRequest:
+    stop = StopRequest()
+    stop.request("a test")
     return stop
 
 
@@ -97,11 +97,13 @@ def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(fol
     again = Attempt.claim(folder, tiny)
     assert again.load()["iteration"] == 1
     assert "checkpoint.pt` (its `metrics.jsonl` is damaged at byte" in folder.log.read_text()
-    assert checkpoints.find(folder).damaged == ()  # the good one is the newest now, and the next save keeps it
+    assert (
+        checkpoints.find_checkpoint(folder).damaged == ()
+    )  # the good one is the newest now, and the next save keeps it
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     Attempt.claim(folder, tiny)
     with pytest.raises(RunFailed, match="holds the definition of another run"):
@@ -117,7 +119,7 @@ def half_trained(run, here, stops=1):
 
 
 def test_a_checkpoint_of_another_run_is_refused(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), here.run(other.id)
@@ -133,7 +135,7 @@ def test_a_checkpoint_of_another_run_is_refused(tiny, here):
 
 
 def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
@@ -144,7 +146,7 @@ def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_
 
 
 def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
@@ -156,12 +158,12 @@ def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_ref
 
 
 def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     folder = half_trained(tiny, here)
-    assert Bystander(folder, tiny).load()["iteration"] == 1
+    assert ReadOnlyAttempt(folder, tiny).load()["iteration"] == 1
     with pytest.raises(RunFailed, match="a checkpoint of another run"):
-        Bystander(folder, tiny_run(seed=1)).load()
+        ReadOnlyAttempt(folder, tiny_run(seed=1)).load()
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
@@ -204,7 +206,7 @@ def test_a_run_whose_data_changed_is_not_continued(tiny, here):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     run = tiny_run(rate=1e30, warmup=None)
     with pytest.raises(RunFailed, match="not finite at iteration"):
@@ -249,7 +251,7 @@ def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
     shutil.rmtree(folder.path)
     attempt.say("hello")
     for write in (lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
-        with pytest.raises(Lacking, match=r"cannot write .*/run.*: No such file or directory"):
+        with pytest.raises(EnvironmentProblem, match=r"cannot write .*/run.*: No such file or directory"):
             write()
     assert not list(folder.path.iterdir())
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from repro.net import resnet
-from repro.nets import blocks, build, short_sums
-from repro.nets.norm import BatchNorm, looking_only
+from repro.definition.net import resnet
+from repro.nets import blocks, build, exact_batch_norm
+from repro.nets.batch_norm import BatchNorm, frozen_statistics
 
 torch.set_num_threads(1)
 
@@ -92,7 +92,7 @@ def test_a_group_of_the_whole_batch_is_the_whole_batch(decisions):
 def large(count, channels, side, seed=1):
     """A map of more rows than torch may sum naively."""
     x = 3 + 2 * torch.randn(count, channels, side, side, generator=torch.Generator().manual_seed(seed))
-    assert short_sums.applies(x.to(memory_format=torch.channels_last))
+    assert exact_batch_norm.can_normalise(x.to(memory_format=torch.channels_last))
     return x
 
 
@@ -118,7 +118,7 @@ def test_maps_of_any_shape_give_the_gradients_of_torch_in_fp64(count, channels, 
 
 def test_looking_without_learning_gives_the_same_bits():
     x, norm = large(12, 16, 32).to(memory_format=torch.channels_last), BatchNorm(16)
-    with looking_only([norm]):
+    with frozen_statistics([norm]):
         seen = norm(x)
     assert norm.num_batches_tracked == 0
     assert torch.equal(seen, norm(x))

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10, SCALES
-from repro.folders import Places
-from repro.net import resnet
-from repro.spec import Run
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.paths import Places
 from repro.training import train
 from repro.training.machine import Pace, busy
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from test_resume import StopAt, assert_same, trace
-from tiny import tiny_run
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import READINGS, SCALES, VARIANTS
-from repro import lines
+from repro.definition.experiment import with_variants
+from repro.definition.recipe import Plateau
+from repro.definition.run import Run, from_definition
 from repro.errors import UserError
-from repro.experiment import varied
-from repro.folders import Places
-from repro.ledger import departures
-from repro.recipe import Plateau
-from repro.spec import Run, from_definition
+from repro.protocol.deviations import departures
+from repro.storage import metrics_file
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
 from repro.training import Stopped, train
-from repro.training.schedule import PlateauDrops, rate
-from repro.whole import read_json
+from repro.training.schedule import PlateauDrops, learning_rate
+from tests.training.test_resume import StopAt, assert_same, trace
+from tests.training.tiny import tiny_run
 
 
 def plateaued(**rule: float) -> Run:
@@ -28,7 +28,7 @@ def plateaued(**rule: float) -> Run:
 
 
 def points(run: Run, here: Places) -> list[dict[str, float]]:
-    return lines.whole(here.run(run.id).metrics.read_bytes())[0]
+    return metrics_file.read_valid_prefix(here.run(run.id).metrics.read_bytes())[0]
 
 
 def drops_of(run: Run, errors: list[float]) -> list[int]:
@@ -85,13 +85,13 @@ def test_a_gain_within_the_threshold_is_none():
 
 
 def test_while_a_warm_up_lasts_nothing_drops(here):
-    from repro.recipe import Warmup
+    from repro.definition.recipe import Warmup
 
     run = tiny_run(
         iterations=40,
         evaluate_every=5,
         drops=(),
-        warmup=Warmup(rate=1e-6, iterations=30),
+        warmup=Warmup(learning_rate=1e-6, iterations=30),
         plateau=Plateau(patience=1, threshold=50.0),
     )
     assert train(run, here)["metrics"].get("rate_drop_1", 40) > 30
@@ -99,14 +99,14 @@ def test_while_a_warm_up_lasts_nothing_drops(here):
 
 def test_the_drops_of_the_other_schedule_are_not_used():
     run = VARIANTS["plateau"](RESNET[20].run)
-    assert rate(run.recipe, 50_000) == rate(run.recipe, 0)
-    assert rate(run.recipe, 50_000, False, [40_000]) == pytest.approx(0.01)
+    assert learning_rate(run.recipe, 50_000) == learning_rate(run.recipe, 0)
+    assert learning_rate(run.recipe, 50_000, False, [40_000]) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("run", [RESNET[20].run, RESNET[110].run, IMAGENET_RESNET[34, "A"].run])
 @pytest.mark.parametrize(("scale", "least"), [("paper", 60), ("quick", 12), ("smoke", 3)])
 def test_at_every_scale_the_curve_has_points_enough_for_a_drop(run, scale, least):
-    recipe = varied(run, [VARIANTS["plateau"]], SCALES[scale]).recipe
+    recipe = with_variants(run, [VARIANTS["plateau"]], SCALES[scale]).recipe
     count = recipe.iterations // recipe.evaluate_every
     assert count >= least
     assert recipe.plateau.patience < count - 1
@@ -142,9 +142,9 @@ def test_a_rule_that_makes_no_sense_is_refused(wrong):
 
 
 def test_the_definition_of_the_variant_that_trained_nothing_different_is_refused():
-    from repro.spec import definition
+    from repro.definition.run import to_definition
 
-    old = definition(RESNET[20].run)
+    old = to_definition(RESNET[20].run)
     old["recipe"]["plateau"] = True
     with pytest.raises(UserError, match="not the definition of a run"):
         from_definition(old)

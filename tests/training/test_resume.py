@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from experiments.recipes import IMAGENET, SCALES
-from repro.folders import Places
-from repro.net import plain
-from repro.spec import Run
-from repro.training import Stop, Stopped, train
+from repro.definition.net import plain
+from repro.definition.run import Run
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
+from repro.training import Stopped, StopRequest, train
 from repro.training.checkpoint import load
-from repro.whole import read_json
 
 
-class StopAt(Stop):
+class StopAt(StopRequest):
     """Asks to stop at the n-th time it is looked at."""
 
     def __init__(self, looks: int) -> None:
@@ -60,7 +60,7 @@ def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks,
 def test_a_run_that_is_stopped_while_it_is_measured_ends_at_once_and_is_measured_when_it_goes_on(
     batches, tiny, here, unbroken
 ):
-    class WhileMeasured(Stop):
+    class WhileMeasured(StopRequest):
         def __init__(self) -> None:
             self.looks = 0
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 import torch
-from test_resume import StopAt
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
-from repro.experiment import Variant, varied
-from repro.folders import ROOT, Places
-from repro.net import Net, resnet
-from repro.recipe import Input, Plateau, Recipe, Warmup
-from repro.spec import Run
+from repro.definition.experiment import Variant, with_variants
+from repro.definition.net import Net, resnet
+from repro.definition.recipe import Input, Plateau, Recipe, Warmup
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 from repro.training import Stopped, train
+from tests.training.test_resume import StopAt
 
 SMOKE = SCALES["smoke"]
 RUNNING = tuple(str(ROOT / "repro" / name) for name in ("nets", "data", "training", "evaluation"))
@@ -108,14 +108,16 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], bytes]:
 
 def changes(variant: Variant, run: Run, curve: Callable[[Run], bytes]) -> bool:
     """Whether the variant moves a number of this net's smoke run: of its beginning, else of the whole."""
-    usual, other = varied(run, [], SMOKE), varied(run, [variant], SMOKE)
+    usual, other = with_variants(run, [], SMOKE), with_variants(run, [variant], SMOKE)
     pairs = ((short(usual, 2), short(other, 2)), (usual, other))
     return any(curve(replace(one, scale="smoke")) != curve(replace(two, scale="smoke")) for one, two in pairs)
 
 
 def suited(variant: Variant) -> Run:
     """The first of three nets whose run the variant changes."""
-    return next(run for run in (CIFAR, WARMED, PHOTOS) if varied(run, [variant], SMOKE) != varied(run, [], SMOKE))
+    return next(
+        run for run in (CIFAR, WARMED, PHOTOS) if with_variants(run, [variant], SMOKE) != with_variants(run, [], SMOKE)
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from experiments.recipes import CIFAR10, MEASURED_WARMUP, SCALES
-from repro.net import resnet
-from repro.recipe import Recipe, Warmup
-from repro.spec import Run
+from repro.definition.net import resnet
+from repro.definition.recipe import Recipe, Warmup
+from repro.definition.run import Run
 
 
 def tiny_run(seed: int = 0, **changes) -> Run:
