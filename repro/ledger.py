@@ -23,6 +23,7 @@ _NOT_PROTOCOL = ("recipe.name", "net.family", "net.kind", "net.depth", "net.shor
 
 # The origins whose images are the paper's. Records made before pixels were compared have `official archive`.
 OFFICIAL_ORIGINS = ("official pixels", "official archive")
+OFFICIAL = {"cifar": "official pixels", "imagenet": "official archive"}  # what the paper's images are known by
 
 _WARMED = ("resnet", (110, 1202))  # the nets for which section 4.2 prescribes the warm-up
 
@@ -156,7 +157,9 @@ def _of_data(run: Run, data: Mapping[str, Any]) -> list[Departure]:
     if origin in (None, *OFFICIAL_ORIGINS) or run.recipe.dataset.startswith("generated"):
         return []
     why = "re-encoded or reselected images are another data set, whatever its name"
-    return [Departure("data", f"{run.recipe.dataset}, official archive", f"{data.get('name')}, {origin}", why)]
+    return [
+        Departure("data", f"{run.recipe.dataset}, {OFFICIAL[run.net.family]}", f"{data.get('name')}, {origin}", why)
+    ]
 
 
 def _recipes() -> Any:

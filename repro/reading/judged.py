@@ -15,7 +15,7 @@ import pandas as pd
 
 from repro.architecture import cost
 from repro.experiment import Experiment, Figure, Paper, Row, Table, measured_by
-from repro.ledger import OFFICIAL_ORIGINS, as_printed, shown
+from repro.ledger import OFFICIAL, OFFICIAL_ORIGINS, as_printed, shown
 from repro.reading.frame import SEEN, Collected, mixed, moved, rows_of, seen
 from repro.reading.statistics import sample
 from repro.reading.verdicts import Ours, Verdict, verdict
@@ -226,7 +226,8 @@ def _counted(name: str, row: Row, metric: str, paper: Paper) -> Judged:
 def _other_images(run: Run, finals: pd.DataFrame) -> list[str]:
     """Whether the images the runs saw are the paper's."""
     origins = set(finals["data_origin"].fillna("of unrecorded origin"))
-    found = [f"data: {origin}, not the official archive" for origin in sorted(origins.difference(OFFICIAL_ORIGINS))]
+    others = sorted(origins.difference(OFFICIAL_ORIGINS))
+    found = [f"data: {origin}, not the {OFFICIAL[run.net.family]}" for origin in others]
     for column, count in zip(("train_images", "test_images"), IMAGES[run.net.family], strict=True):
         what = column.replace("_", " ")
         found += [f"{what}: {int(value):,}, not {count:,}" for value in _values(finals, column, count)]
