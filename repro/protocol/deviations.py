@@ -22,7 +22,9 @@ from repro.errors import UserError
 # What does not move a number, or is what tells the rows of a table apart.
 _NOT_PROTOCOL = ("recipe.name", "net.family", "net.kind", "net.depth", "net.shortcut")
 
-# The origins whose images are the paper's. Records made before pixels were compared have `official archive`.
+# What the paper's images are known by.
+OFFICIAL_IMAGES = {"cifar": "official pixels", "imagenet": "official archive"}
+
 _WARMED = ("resnet", (110, 1202))  # the nets for which section 4.2 prescribes the warm-up
 
 
@@ -163,7 +165,8 @@ def _of_data(run: Run, data: Mapping[str, Any]) -> list[Departure]:
     why = "re-encoded or reselected images are another data set, whatever its name"
     if is_complete(origin):
         why = COMPLETE
-    return [Departure("data", f"{run.recipe.dataset}, official archive", f"{data.get('name')}, {origin}", why)]
+    official = f"{run.recipe.dataset}, {OFFICIAL_IMAGES[run.net.family]}"
+    return [Departure("data", official, f"{data.get('name')}, {origin}", why)]
 
 
 def _recipes() -> Any:

@@ -28,7 +28,7 @@ from repro.cost.layers import cost
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table, metrics_of_row
 from repro.definition.origin import may_be_compared
 from repro.definition.run import Run
-from repro.protocol.deviations import as_printed, format_value
+from repro.protocol.deviations import OFFICIAL_IMAGES, as_printed, format_value
 
 IMAGES = {"cifar": (50_000, 10_000), "imagenet": (1_281_167, 50_000)}  # training and test images: sections 4.2 and 4.1
 MARGIN = 0.5  # of a figure's levels; a table declares its own
@@ -243,7 +243,7 @@ def _other_images(run: Run, finals: pd.DataFrame) -> list[str]:
     """Whether the images the runs saw are the paper's."""
     origins = sorted(set(finals["data_origin"].fillna("of unrecorded origin")))
     others = [origin for origin in origins if not may_be_compared(origin)]
-    found = [f"data: {origin}, not the official archive" for origin in others]
+    found = [f"data: {origin}, not the {OFFICIAL_IMAGES[run.net.family]}" for origin in others]
     for column, count in zip(("train_images", "test_images"), IMAGES[run.net.family], strict=True):
         what = column.replace("_", " ")
         found += [f"{what}: {int(value):,}, not {count:,}" for value in _values(finals, column, count)]

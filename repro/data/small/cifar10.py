@@ -1,7 +1,8 @@
-"""CIFAR-10 over the network, from its authors or a mirror. A download that broke off goes on where it stopped.
+"""CIFAR-10 over the network, from its authors or a mirror; a broken download goes on where it stopped.
 
-Which address the images come from does not matter: what was downloaded is kept only if its pixels are the official ones
-(`repro/data/small/official_cifar10.py`). So no hash of the archive is needed, and any container of them will do.
+Which address the images come from does not matter: what was downloaded is kept only if its pixels
+are the official ones (`repro/data/small/official_cifar10.py`). So no hash of the archive is needed, and any
+container of them will do.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _fetch(path: Path, url: str, progress: Progress) -> str | None:
 
 
 def _offered(answer: Any, have: int) -> tuple[int, int]:
-    """Return at which byte the answer begins, and how many the whole file has (0: the server does not tell)."""
+    """Return at which byte the answer begins, and how many the whole file has, if the server tells."""
     length = _number(answer.headers.get("Content-Length", ""))
     if getattr(answer, "status", None) != http.HTTPStatus.PARTIAL_CONTENT:
         return 0, length  # the server sends everything again
@@ -98,7 +99,7 @@ def _number(text: str) -> int:
 
 
 def _append(path: Path, answer: IO[bytes], start: int, total: int, progress: Progress) -> str | None:
-    """Write the answer into the file from that byte on; return what is missing at the end, if anything is."""
+    """Write the answer into the file from that byte on; return what is missing at the end, if any."""
     make_folder(path.parent)
     with path.open("r+b" if path.exists() else "xb") as file:
         _lock(file, path)

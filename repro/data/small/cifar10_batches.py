@@ -1,7 +1,7 @@
-"""CIFAR-10's own files in a folder or an archive: six batches, of the binary or of the python version.
+"""CIFAR-10's own files in a folder or an archive: six batches, of the binary or the python version.
 
-A record of the binary version is a byte for the label, then the red, the green and the blue plane. A batch of the
-python version is a pickle with an array of such planes and a list of labels.
+A record of the binary version is a byte for the label, then the red, the green and the blue plane.
+A batch of the python version is a pickle with an array of such planes and a list of labels.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def read_python(path: Path) -> Arrays:
 
 def _binary_batch(name: str, content: bytes) -> Batch:
     if not content or len(content) % RECORD:
-        problem = f"{quote(name)} has {len(content):,} bytes, which is no whole number of records of {RECORD:,} bytes"
-        raise UserError(problem, "copy it again: an official batch has 30,730,000 bytes")
+        size = f"{len(content):,} bytes, which is no whole number of records of {RECORD:,} bytes"
+        raise UserError(f"{quote(name)} has {size}", "copy it again: an official batch has 30,730,000 bytes")
     rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
     labels = rows[:, 0].astype(np.int64)
     _check_labels(name, labels)

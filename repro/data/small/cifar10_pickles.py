@@ -1,7 +1,8 @@
 """Pickles of CIFAR-10's python version, opened so that nothing in them can run.
 
-A pickle may name any function for its reader to call. Only the three names that an array needs are known here, and they
-stand for two classes of this module. So numpy never sees a pickle's content before its type and shape are checked.
+A pickle may name any function for its reader to call. Only the three names that an array needs are
+known here, and they stand for two classes of this module. So numpy never sees a pickle's content
+before its type and shape are checked.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ def open_pickle(name: str, content: bytes) -> dict[str, Any]:
     if not isinstance(opened, dict):
         raise _damaged(name, f"it holds {type(opened).__name__}, not a dictionary")
     # Some copies of the python version have keys of bytes.
-    texts = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in opened.items()}
-    return {key: _plain(name, value) for key, value in texts.items()}
+    return {_text(key): _plain(name, value) for key, value in opened.items()}
 
 
 class _OnlyArrays(pickle.Unpickler):
@@ -70,6 +70,10 @@ class _PickledType:
 
     def __setstate__(self, state: Any) -> None:
         """Ignore what a type says beyond its name: bytes have no order, no fields and no padding."""
+
+
+def _text(key: Any) -> Any:
+    return key.decode("latin1") if isinstance(key, bytes) else key
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Small images in an .npz file, under the usual names of its four arrays. Nothing in it is unpickled."""
+"""Small images in an .npz file, under the usual names of its four arrays. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _arranged(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
 def _named(
     path: Path, arrays: Mapping[str, NDArray[Any]], split: str, words: tuple[str, ...]
 ) -> tuple[str, NDArray[Any]]:
-    """Return the array that has the split and one of these words in its name: x_train, train_images, trainX."""
+    """Return the array with the split and one of these words in its name: x_train, train_images."""
     for name, array in arrays.items():
         letters = re.sub("[^a-z]", "", name.lower())
         if split in letters and letters.replace(split, "", 1) in words:

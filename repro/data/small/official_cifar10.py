@@ -1,9 +1,10 @@
-"""The official images of CIFAR-10, known by their pixels and labels, whatever container they came in.
+"""The official images of CIFAR-10, known by their pixels and labels, in whatever container they come.
 
-The binary version of CIFAR-10 has published hashes. Any images, written as its records in the official order, have
-those hashes or not: that alone decides. The table in `official_cifar10.npy` only brings images into that order, and
-tells which images differ. It holds the first five bytes of each record's SHA-256: 50,000 training images, then 10,000
-test images, none twice. `describe` makes such a table of any set.
+The binary version of CIFAR-10 has published hashes. Any images, written as its records in the
+official order, have those hashes or not: that alone decides. The table in `official_cifar10.npy`
+only brings images into that order, and tells which images differ. It holds the first five bytes of
+each record's SHA-256: 50,000 training images, then 10,000 test images, none twice. `describe` makes
+such a table of any set.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TRAIN_IMAGES = 50_000
 JPEG_SHARE = 0.01  # of a set in JPEG hardly any image keeps its pixels
 KEY_BYTES = 5  # four would let two of the 50,000 training images share a key
 
-# Of the records of data_batch_1.bin … data_batch_5.bin, joined, and of test_batch.bin, as published.
+# Of the records of data_batch_1.bin … data_batch_5.bin, joined, and of test_batch.bin.
 TRAIN_SHA256 = "a0181da372c0d63a5920fdbea2ec3f83ecbc552d378218e1cb473cf634941a3b"
 TEST_SHA256 = "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"
 
@@ -77,7 +78,7 @@ def in_official_order(arrays: Arrays, official: OfficialSet) -> Arrays | None:
     test = _official_rows(records(arrays.test, arrays.test_labels), official.test)
     if train is None or test is None:
         return None
-    # The order of an official set is one that training depends on, so the arrays themselves are put into it.
+    # Training depends on the order of the images, so the arrays themselves are put into it.
     return replace(
         arrays,
         train=arrays.train[train],
@@ -89,7 +90,7 @@ def in_official_order(arrays: Arrays, official: OfficialSet) -> Arrays | None:
 
 
 def first_difference(arrays: Arrays, official: OfficialSet) -> str:
-    """Return in words how many of the images are official, and what is wrong with the first that is not."""
+    """Return in words how many images are official, and what is wrong with the first that is not."""
     if arrays.size != SIDE or not _fit_records(arrays):
         return f"its images are {arrays.size}×{arrays.size}, in {len(arrays.classes)} classes"
     count, first = 0, ""
@@ -116,7 +117,7 @@ def records(pixels: Pixels, labels: Labels) -> NDArray[np.uint8]:
 
 
 def _official_rows(rows: NDArray[np.uint8], official: OfficialSplit) -> NDArray[np.int64] | None:
-    """Return which row comes at each official position, or None if the rows are not the official ones."""
+    """Return which row comes at each official position, or None if the rows are not official."""
     if len(rows) != len(official.keys):
         return None
     here, there = np.argsort(_keys(rows)), np.argsort(official.keys)
@@ -145,7 +146,7 @@ def _splits(arrays: Arrays, official: OfficialSet) -> tuple[_Split, _Split]:
 
 
 def _strangers(split: _Split) -> list[int]:
-    """Return the numbers of the images that are not in the official split, or are there once too often."""
+    """Return the numbers of the images that the official split lacks, or has less often."""
     left = Counter(split.official.keys.tolist())
     strangers = []
     for number, key in enumerate(_keys(split.rows).tolist()):
@@ -159,7 +160,8 @@ def _strangers(split: _Split) -> list[int]:
 def _what_is_wrong(split: _Split, number: int, classes: tuple[str, ...], official: OfficialSet) -> str:
     """Return in words why an image is not the official split's."""
     row = split.rows[number]
-    image = f"{split.name} image {number:,} ({quote(classes[split.labels[number]])}, counted from 0)"
+    name = classes[split.labels[number]]
+    image = f"{split.name} image {number:,} ({quote(name)}, counted from 0)"
     key = _keys(row[None])[0]
     if key in split.official.keys:
         return f"{image}, which is there twice"

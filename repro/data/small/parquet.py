@@ -1,4 +1,4 @@
-"""Small images in Parquet files, as Hugging Face stores them: a row has an image file's bytes and a label."""
+"""Small images in Parquet files, as Hugging Face stores them: a row is an image file and a label."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYOUT = "name a folder with train-*.parquet and test-*.parquet, with the column
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """Return the Parquet files in a folder and below it; links are followed, as a download cache is made of them."""
+    """Return the Parquet files in a folder and below it. A download cache has links: follow them."""
     return sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
 
 
@@ -42,7 +42,7 @@ def read_parquet(folder: Path) -> Arrays:
 
 
 def _split_of(path: Path, folder: Path) -> str:
-    """Return the split that a file's name says, or else that of its folder: train-00000.parquet, train/0000.parquet."""
+    """Return the split that a file's name says, or else its folder's: train/0000.parquet."""
     for name in reversed(path.relative_to(folder).parts):
         named = [word for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS]
         if len(named) == 1:

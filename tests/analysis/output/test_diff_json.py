@@ -88,8 +88,8 @@ def test_some_seeds_are_incomplete_and_fewer_may_be_asked_for(places, as_printed
 @pytest.mark.parametrize(
     ("data", "field"),
     [
-        ({"origin": "imported"}, "data: imported, not the official archive"),
-        ({"origin": None}, "data: of unrecorded origin, not the official archive"),
+        ({"origin": "imported"}, "data: imported, not the official pixels"),
+        ({"origin": None}, "data: of unrecorded origin, not the official pixels"),
         ({"train_images": 45_000}, "train images: 45,000, not 50,000"),
         ({"test_images": 1_000}, "test images: 1,000, not 10,000"),
         ({"tested_on_training_images": True}, "the test images are the training images"),
