@@ -12,4 +12,6 @@ RESNET = {depth: Run(resnet(depth), CIFAR10).repeated(SEEDS) for depth in (20, 3
     depth: Run(resnet(depth), CIFAR10_WARMUP).repeated(SEEDS) for depth in (110, 1202)
 }
 
-RESNET_110_COLD = VARIANTS["cold"](RESNET[110].run).repeated(SEEDS)  # footnote 5: starting at 0.1 directly
+RESNET_110_COLD = VARIANTS["cold"](RESNET[110].run).repeated(
+    SEEDS
+)  # footnote 5: starting at 0.1 directly

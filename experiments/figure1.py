@@ -34,7 +34,11 @@ experiment = Figure(
             "F1-2",
             "The curves of Figure 1 end at the levels given beside its rows.",
             "Figure 1",
-            (Unchecked("read off the figure, not a sentence of the paper: judged as numbers, row by row"),),
+            (
+                Unchecked(
+                    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+                ),
+            ),
         ),
         Claim(
             "S1-1",

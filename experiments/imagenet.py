@@ -12,8 +12,17 @@ SEEDS = 1
 
 PLAIN = {depth: Run(plain(depth, "imagenet"), IMAGENET).repeated(SEEDS) for depth in (18, 34)}
 
-NETS: tuple[tuple[int, Shortcut], ...] = ((18, "A"), (34, "A"), (34, "B"), (34, "C"), (50, "B"), (101, "B"), (152, "B"))
+NETS: tuple[tuple[int, Shortcut], ...] = (
+    (18, "A"),
+    (34, "A"),
+    (34, "B"),
+    (34, "C"),
+    (50, "B"),
+    (101, "B"),
+    (152, "B"),
+)
 
 RESNET: dict[tuple[int, str], Runs] = {
-    (depth, shortcut): Run(resnet(depth, shortcut, "imagenet"), IMAGENET).repeated(SEEDS) for depth, shortcut in NETS
+    (depth, shortcut): Run(resnet(depth, shortcut, "imagenet"), IMAGENET).repeated(SEEDS)
+    for depth, shortcut in NETS
 }

@@ -22,7 +22,11 @@ PAIRS = (
     *((plain(depth), resnet(depth)) for depth in (20, 32, 44, 56, 110)),
 )
 
-FIFTY = {"A": resnet(50, "A", "imagenet"), "B": resnet(50, "B", "imagenet"), "C": resnet(50, "C", "imagenet")}
+FIFTY = {
+    "A": resnet(50, "A", "imagenet"),
+    "B": resnet(50, "B", "imagenet"),
+    "C": resnet(50, "C", "imagenet"),
+}
 
 experiment = Table(
     title="Architectures for ImageNet: multiply-adds (10⁹)",
@@ -50,9 +54,13 @@ experiment = Table(
             "S32-2",
             "Identity shortcuts add neither parameters nor computation.",
             "sections 3.2 and 4.2",
-            tuple(Counted("parameters", residual, over=counterpart, low=1, high=1) for counterpart, residual in PAIRS)
+            tuple(
+                Counted("parameters", residual, over=counterpart, low=1, high=1)
+                for counterpart, residual in PAIRS
+            )
             + tuple(
-                Counted("multiply_adds", residual, over=counterpart, low=1, high=1) for counterpart, residual in PAIRS
+                Counted("multiply_adds", residual, over=counterpart, low=1, high=1)
+                for counterpart, residual in PAIRS
             ),
         ),
         Claim(

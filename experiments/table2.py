@@ -50,7 +50,11 @@ experiment = Table(
             "S41-3",
             "Three times more iterations do not remove the degradation.",
             "footnote 3",
-            (Unchecked("no number is given; the variant `3x` trains so, and costs three times as much"),),
+            (
+                Unchecked(
+                    "no number is given; the variant `3x` trains so, and costs three times as much"
+                ),
+            ),
         ),
         Claim(
             "S41-4",

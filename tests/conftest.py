@@ -10,7 +10,9 @@ import pytest
 
 from repro.storage.paths import Places, places
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in every process that a test starts
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported, here and in every process that a test starts
+)
 
 
 @pytest.fixture(autouse=True)

@@ -60,14 +60,23 @@ class Table:
 
 
 def run_contest(
-    title: str, unit: str, ways: Sequence[Contender], rounds: int, say: Say, better: str = "more", note: str = ""
+    title: str,
+    unit: str,
+    ways: Sequence[Contender],
+    rounds: int,
+    say: Say,
+    better: str = "more",
+    note: str = "",
 ) -> Table:
     """Measure the ways, interleaved. The first is what the others are compared with."""
     say(f"{title}: {len(ways)} ways, {rounds} rounds")
     numbers: dict[str, list[float]] = {way.name: [] for way in ways}
     facts: dict[str, dict[str, float]] = {}
     with contextlib.ExitStack() as stack:
-        contenders = {way.name: [stack.enter_context(_contender(way)) for _ in range(way.at_once)] for way in ways}
+        contenders = {
+            way.name: [stack.enter_context(_contender(way)) for _ in range(way.at_once)]
+            for way in ways
+        }
         for _ in range(rounds):
             for name, together in contenders.items():
                 number, facts[name] = _go(together)
@@ -85,7 +94,15 @@ def compare(
         ratios = [one / other for one, other in zip(mine, base, strict=True)]
         low, _, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
         lines.append(
-            ContestLine(way, median(mine), median(ratios), low, high, len(mine), dict((facts or {}).get(way, {})))
+            ContestLine(
+                way,
+                median(mine),
+                median(ratios),
+                low,
+                high,
+                len(mine),
+                dict((facts or {}).get(way, {})),
+            )
         )
     return tuple(lines)
 
@@ -93,7 +110,13 @@ def compare(
 @contextlib.contextmanager
 def _contender(way: Contender) -> Iterator[subprocess.Popen[str]]:
     """A process that has prepared the job and waits. What it says goes to a file that is shown if it dies."""
-    command = [sys.executable, "-m", "repro.bench.worker", way.function, json.dumps(dict(way.given))]
+    command = [
+        sys.executable,
+        "-m",
+        "repro.bench.worker",
+        way.function,
+        json.dumps(dict(way.given)),
+    ]
     own = {
         "OMP_NUM_THREADS": str(way.threads),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -147,6 +170,9 @@ def _heard(process: subprocess.Popen[str]) -> dict[str, float]:
         said: IO[str] = process.said  # type: ignore[attr-defined]
         said.seek(0)
         last = said.read().strip().splitlines()[-1:] or ["it said nothing"]
-        raise RunFailed(f"a contender of the benchmark died: {last[0]}", "run it again with fewer jobs beside it")
+        raise RunFailed(
+            f"a contender of the benchmark died: {last[0]}",
+            "run it again with fewer jobs beside it",
+        )
     answer: dict[str, float] = json.loads(line)
     return answer

@@ -30,16 +30,28 @@ def load() -> float:
 
 def markdown(tables: Sequence[Table], machine: dict[str, Any]) -> str:
     """All tables as Markdown, the machine last."""
-    about = f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
+    about = (
+        f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
+    )
     about += f"load {machine['load_before']:g} before, {machine['load_after']:g} after"
     return "\n\n".join([*map(_markdown, tables), about]) + "\n"
 
 
 def _markdown(table: Table) -> str:
     facts = sorted({name for line in table.lines for name in line.facts} - {"peak_mib"})
-    head = [f"{table.title}", table.unit, "ratio", "quartiles", "rounds", *(name.replace("_", " ") for name in facts)]
+    head = [
+        f"{table.title}",
+        table.unit,
+        "ratio",
+        "quartiles",
+        "rounds",
+        *(name.replace("_", " ") for name in facts),
+    ]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    rows += [[*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)] for line in table.lines]
+    rows += [
+        [*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)]
+        for line in table.lines
+    ]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"{text}\n\n{table.note}" if table.note else text
 

@@ -40,7 +40,18 @@ VERBS = {
     "completion": "The script that completes commands and names in your shell.",
 }
 
-WRITING = ("run", "submit", "collect", "table", "figure", "diff", "report", "reproduce", "publish", "bench")
+WRITING = (
+    "run",
+    "submit",
+    "collect",
+    "table",
+    "figure",
+    "diff",
+    "report",
+    "reproduce",
+    "publish",
+    "bench",
+)
 EVERYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
 
@@ -77,12 +88,24 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option(
-    "--trust-folder", is_flag=True, envvar="REPRO_TRUST_FOLDER", help="Write even where others may write too."
+    "--trust-folder",
+    is_flag=True,
+    envvar="REPRO_TRUST_FOLDER",
+    help="Write even where others may write too.",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show versions.",
+)
 @click.pass_context
 def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
     """Reproduce Deep Residual Learning for Image Recognition.
@@ -101,7 +124,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     debug = "--debug" in words
-    words = [word for word in EVERYWHERE if word in words] + [word for word in words if word not in EVERYWHERE]
+    words = [word for word in EVERYWHERE if word in words] + [
+        word for word in words if word not in EVERYWHERE
+    ]
     make_output_tolerant()
     set_private_umask()
     code = 0
@@ -129,7 +154,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _say(error: UserError, debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True)
+    click.echo(
+        f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True
+    )
     return error.code
 
 

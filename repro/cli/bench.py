@@ -24,7 +24,9 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [name for name in PARTS if name.startswith(incomplete)]
 
 
-@click.command(epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + ".")
+@click.command(
+    epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + "."
+)
 @click.argument("part", metavar="PART", shell_complete=_names)
 @click.option("--quick", is_flag=True, help="Fewer nets and rounds: a first look, in minutes.")
 @click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
@@ -62,4 +64,6 @@ def _need_a_gpu() -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise EnvironmentProblem("no GPU here to measure", "`repro bench cpu` measures the processors")
+        raise EnvironmentProblem(
+            "no GPU here to measure", "`repro bench cpu` measures the processors"
+        )

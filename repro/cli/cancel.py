@@ -36,8 +36,14 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
     folders = select_folders(patterns, here, True, scale)
     found = [state for state in all_states(folders, here) if state.live and state.job]
     jobs = {state.job for state in found}
-    sharing = [state for state in all_states(beside(folders, here), here) if state.live and state.job in jobs]
-    said = counted(len(found), "run") + (f", and {len(sharing)} that share their jobs" if sharing else "")
+    sharing = [
+        state
+        for state in all_states(beside(folders, here), here)
+        if state.live and state.job in jobs
+    ]
+    said = counted(len(found), "run") + (
+        f", and {len(sharing)} that share their jobs" if sharing else ""
+    )
     if found and not yes:
         if not sys.stdin.isatty():
             raise UserError(f"{said} would be cancelled", "say `--yes`")

@@ -17,7 +17,10 @@ NEEDED = {
     "PIL": "`pip install pillow`",
     "submitit": "`pip install submitit==1.5.4`",
 }
-NEEDED |= {name: f"`pip install {name}`" for name in ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn")}
+NEEDED |= {
+    name: f"`pip install {name}`"
+    for name in ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn")
+}
 NEEDED |= {name: f"`pip install {name}`" for name in ("jinja2", "msgspec")}
 RESUMING = ("--resume", "--continue", "--restart")
 
@@ -33,7 +36,8 @@ def of_system(error: OSError) -> UserError:
     """What the system refuses, and no part of the code expected it to."""
     where = f"{quote(error.filename, 300)}: " if error.filename else ""
     return EnvironmentProblem(
-        f"{where}{error.strerror or error}", "with `--debug` the same command shows where it happened"
+        f"{where}{error.strerror or error}",
+        "with `--debug` the same command shows where it happened",
     )
 
 
@@ -43,7 +47,8 @@ def of_import(error: ImportError) -> UserError:
     if package not in NEEDED:
         raise error
     return EnvironmentProblem(
-        f"{quote(package)} is not installed, and this command needs it", f"`make install`, or {NEEDED[package]}"
+        f"{quote(package)} is not installed, and this command needs it",
+        f"`make install`, or {NEEDED[package]}",
     )
 
 
@@ -59,11 +64,16 @@ def _problem(error: click.ClickException) -> tuple[str, str]:
         return f"no option {quote(error.option_name)}", f"did you mean `{near[0]}`?" if near else ""
     if isinstance(error, NoSuchCommand):
         near = error.possibilities or []
-        return f"no command {quote(error.command_name)}", f"did you mean `{near[0]}`?" if near else ""
+        return (
+            f"no command {quote(error.command_name)}",
+            f"did you mean `{near[0]}`?" if near else "",
+        )
     if isinstance(error, click.MissingParameter):
         return f"{_name(error)} is missing", ""
     if isinstance(error, click.BadOptionUsage):
-        return f"{quote(error.option_name)} needs a value" if "requires" in message else _cut(message), ""
+        return f"{quote(error.option_name)} needs a value" if "requires" in message else _cut(
+            message
+        ), ""
     if isinstance(error, click.BadParameter):
         return _bad_value(error)
     if extra := re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message, re.DOTALL):
@@ -77,7 +87,9 @@ def _bad_value(error: click.BadParameter) -> tuple[str, str]:
     if isinstance(kind, click.IntRange):
         return f"{_name(error)} cannot be {quote(value)}", f"it is {_range(kind)}"
     if isinstance(kind, click.Choice):
-        return f"{_name(error)} cannot be {quote(value)}", "it is one of " + ", ".join(map(str, kind.choices))
+        return f"{_name(error)} cannot be {quote(value)}", "it is one of " + ", ".join(
+            map(str, kind.choices)
+        )
     return f"{_name(error)}: {_cut(error.message)}", ""
 
 

@@ -13,7 +13,9 @@ from repro.cli.text_table import counted
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
 from repro.storage.paths import places
 
-OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+")
+OURS = re.compile(
+    r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
+)
 
 
 @click.command()
@@ -36,13 +38,27 @@ def command(as_json: bool, strict: bool) -> int:
     for problem in gathered.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if as_json:
-        problems = [{"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems]
-        counts = {"folders": gathered.folders, "opened": gathered.opened, "runs": gathered.table.num_rows}
+        problems = [
+            {"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems
+        ]
+        counts = {
+            "folders": gathered.folders,
+            "opened": gathered.opened,
+            "runs": gathered.table.num_rows,
+        }
         print_json(
-            {"file": str(where.frame), "changed": gathered.changed, **counts, "states": states, "problems": problems}
+            {
+                "file": str(where.frame),
+                "changed": gathered.changed,
+                **counts,
+                "states": states,
+                "problems": problems,
+            }
         )
     else:
-        done = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
+        done = (
+            ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
+        )
         click.echo(
             f"{counted(gathered.table.num_rows, 'run')} ({done}); {gathered.opened} of {gathered.folders} folders read"
         )

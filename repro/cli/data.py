@@ -39,7 +39,11 @@ def list_sets(as_json: bool) -> None:
 @command.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
-@click.option("--url", metavar="URL", help="Download CIFAR-10 from this mirror; only official pixels are kept.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Download CIFAR-10 from this mirror; only official pixels are kept.",
+)
 @json_option
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
     """Have sets ready before a run needs them. For example:  repro data prepare cifar10
@@ -48,7 +52,9 @@ def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: boo
     """
     from repro.data import registry
 
-    _print([registry.prepare(name, places().data, replace, _percent(), url) for name in names], as_json)
+    _print(
+        [registry.prepare(name, places().data, replace, _percent(), url) for name in names], as_json
+    )
 
 
 @command.command("import")
@@ -86,7 +92,9 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     from repro.data import registry
 
     folder = places().data
-    there = [found.name for found in registry.all_datasets(folder) if found.state in ("ready", "damaged")]
+    there = [
+        found.name for found in registry.all_datasets(folder) if found.state in ("ready", "damaged")
+    ]
     checked = [registry.dataset_info(name, folder, whole=True) for name in names or there]
     _print(checked, as_json)
     for digest, advice in () if as_json else map(registry.attestation, checked):
@@ -95,7 +103,10 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
         if advice:
             click.echo(f"\nhint: {advice}", err=True)
     if not checked:
-        click.echo(f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`", err=True)
+        click.echo(
+            f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`",
+            err=True,
+        )
     for one in checked:
         if one.state == "missing":
             click.echo(f"\n{one.name} is not in {folder}\n\nhint: {one.hint}", err=True)
@@ -120,7 +131,9 @@ def _print(found: list[DatasetInfo], as_json: bool) -> None:
 
 
 def _row(one: DatasetInfo) -> tuple[str, ...]:
-    counts = ("–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images))
+    counts = (
+        "–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images)
+    )
     return (
         one.name,
         one.state,

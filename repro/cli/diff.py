@@ -43,8 +43,19 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
 @scale_option(default=None)
 @seeds_option("How many seeds of each run are asked for.")
 @change_options
-@click.option("--fail-on", default="worse,fails", metavar="WORDS", help="Exit 1 on these verdicts (worse,fails).")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
+@click.option(
+    "--fail-on",
+    default="worse,fails",
+    metavar="WORDS",
+    help="Exit 1 on these verdicts (worse,fails).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    help="What is printed (default: table).",
+)
 @json_option
 @click.option(
     "--against",
@@ -53,7 +64,9 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
     help="Compare with these numbers, not the paper's.",
 )
 @strict_option
-@click.option("--allow-mixed", is_flag=True, help="Average even runs on different images, and say so.")
+@click.option(
+    "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
+)
 def command(
     experiments: Sequence[str],
     scale: str | None,
@@ -74,13 +87,18 @@ def command(
     For example:  repro diff table6 figure6
     """
     declared = refuse_skipped(
-        {name: catalog.load_experiment(name) for name in catalog.expand_groups(experiments or ("all",))}
+        {
+            name: catalog.load_experiment(name)
+            for name in catalog.expand_groups(experiments or ("all",))
+        }
     )
     scales = scales_with(variants, settings)
     asked = scales[catalog.load_scale(scale).name] if scale is not None else None
     _check_file(against)
     if strict and allow_mixed:
-        raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
+        raise UserError(
+            "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
+        )
 
     from repro.analysis.compare.diff import compare, parse_verdicts
     from repro.analysis.output.diff_json import render_diff

@@ -27,7 +27,9 @@ def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
 
     here = places()
     checks = []
-    for check in examine_environment(here, profiles.load_profile(cluster, here.slurm) if cluster else None):
+    for check in examine_environment(
+        here, profiles.load_profile(cluster, here.slurm) if cluster else None
+    ):
         checks.append(check)
         if not as_json:
             verdict = click.style(f"{check.verdict:<8}", fg=_SIGNS[check.verdict])

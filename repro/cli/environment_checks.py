@@ -11,7 +11,10 @@ from pathlib import Path
 from repro.errors import EnvironmentProblem, UserError, quote
 from repro.storage.paths import ROOT, places
 
-OF_A_SET = (("manifest.json", "train.npy"), ("dataset.json", "photos.pack"))  # what a data set's folder has
+OF_A_SET = (
+    ("manifest.json", "train.npy"),
+    ("dataset.json", "photos.pack"),
+)  # what a data set's folder has
 TRUST = "say `--trust-folder` if you trust whoever may write there"
 
 
@@ -20,20 +23,29 @@ def check_folders() -> None:
     try:
         here = places()
     except FileNotFoundError:
-        raise EnvironmentProblem("the working directory is gone", "`cd` to a folder that exists") from None
+        raise EnvironmentProblem(
+            "the working directory is gone", "`cd` to a folder that exists"
+        ) from None
     except RuntimeError as error:  # ~nobody
-        raise UserError(f"a `REPRO_` folder cannot be found: {error}", "write it without `~`") from None
+        raise UserError(
+            f"a `REPRO_` folder cannot be found: {error}", "write it without `~`"
+        ) from None
     for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures), ("DATA", here.data)):
         said = f"`REPRO_{name}` is {quote(folder, 300)}"
         if folder.exists() and not folder.is_dir():
-            raise UserError(f"{said}, which is not a folder", "name a folder; it need not exist yet")
+            raise UserError(
+                f"{said}, which is not a folder", "name a folder; it need not exist yet"
+            )
         if folder.resolve() == Path(folder.anchor):
-            raise EnvironmentProblem(f"{said}, the root of the file system", "name a folder of its own")
+            raise EnvironmentProblem(
+                f"{said}, the root of the file system", "name a folder of its own"
+            )
     for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures)):
         for place in (folder, *folder.parents):
             if any(all((place / file).is_file() for file in files) for files in OF_A_SET):
                 raise EnvironmentProblem(
-                    f"`REPRO_{name}` is inside the data set {quote(place, 300)}", "name a folder of its own"
+                    f"`REPRO_{name}` is inside the data set {quote(place, 300)}",
+                    "name a folder of its own",
                 )
 
 
@@ -48,9 +60,13 @@ def check_owners() -> None:
             continue
         status = folder.stat()
         if status.st_uid not in (os.geteuid(), 0):
-            raise EnvironmentProblem(f"{quote(folder, 300)} belongs to {_user(status.st_uid)}", TRUST)
+            raise EnvironmentProblem(
+                f"{quote(folder, 300)} belongs to {_user(status.st_uid)}", TRUST
+            )
         if status.st_mode & stat.S_IWOTH:
-            raise EnvironmentProblem(f"everybody may write in {quote(folder, 300)}", f"`chmod o-w` it, or {TRUST}")
+            raise EnvironmentProblem(
+                f"everybody may write in {quote(folder, 300)}", f"`chmod o-w` it, or {TRUST}"
+            )
 
 
 def _user(number: int) -> str:

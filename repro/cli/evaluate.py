@@ -39,14 +39,32 @@ RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
 
 @click.command()
 @click.option("--net", metavar="NET", help="resnet-34-b, plain-18, resnet-50-v1.5, resnet-20 …")
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="Ours, torchvision's or akamaster's.")
 @click.option(
-    "--crops", type=click.Choice(list(WAYS)), help="Views to average (default: ten; of small images, the one there is)."
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Ours, torchvision's or akamaster's.",
+)
+@click.option(
+    "--crops",
+    type=click.Choice(list(WAYS)),
+    help="Views to average (default: ten; of small images, the one there is).",
 )
 @click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
 @device_option
-@click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the predictions, for ensembles.")
-@click.option("--ensemble", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="Kept predictions.")
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the predictions, for ensembles.",
+)
+@click.option(
+    "--ensemble",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Kept predictions.",
+)
 @scale_option()
 @change_options
 @json_option
@@ -84,11 +102,15 @@ def command(
         run = _run(net, data, scale_with(catalog.load_scale(scale), variants, settings))
         facts = _of_weights(run, weights, crops, device, save)
     else:
-        raise UserError("nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`")
+        raise UserError(
+            "nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`"
+        )
     if as_json:
         print_json(facts)
     else:
-        click.echo(f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %")
+        click.echo(
+            f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+        )
 
 
 def _run(name: str, data: str | None, scale: Scale) -> Run:
@@ -109,12 +131,16 @@ def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
     from repro.storage.predictions import ensemble
 
     for file in files:
-        check_input_file(file, "predictions", "name a file that `--save` kept, or a run's predictions.npz")
+        check_input_file(
+            file, "predictions", "name a file that `--save` kept, or a run's predictions.npz"
+        )
     top1, top5 = ensemble(files)
     return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
 
 
-def _of_weights(run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None) -> dict[str, Any]:
+def _of_weights(
+    run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None
+) -> dict[str, Any]:
     import torch
 
     from repro.storage.predictions import save as keep
@@ -134,7 +160,12 @@ def _of_weights(run: Run, weights: Path, crops: str | None, device: str | None, 
         "net": run.net.name,
         "crops": crops,
         "scale": run.scale,
-        "data": {"name": source.name, "hash": source.hash, "origin": source.origin, "test_images": source.test_images},
+        "data": {
+            "name": source.name,
+            "hash": source.hash,
+            "origin": source.origin,
+            "test_images": source.test_images,
+        },
         "top1": top1,
         "top5": top5,
     }
@@ -149,14 +180,19 @@ def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
     state = read(weights)
     net = layout_of(run.net, state)
     if net != run.net:
-        what = f"stride in the {net.stride_in}" if net.bottleneck else f"zero channels on {net.zeros} sides"
+        what = (
+            f"stride in the {net.stride_in}"
+            if net.bottleneck
+            else f"zero channels on {net.zeros} sides"
+        )
         click.echo(f"these weights are of the variant with {what}", err=True)
     module = build(net)
     load(module, net, state)
     source: Any = open_source(run.recipe, places().data)
     if source.classes > net.classes:
         raise UserError(
-            f"{quote(source.name)} has {source.classes} classes, the net {net.classes}", "choose other data"
+            f"{quote(source.name)} has {source.classes} classes, the net {net.classes}",
+            "choose other data",
         )
     return module, _as_trained_on(source, state)
 
@@ -185,5 +221,7 @@ def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple
         return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])
     if crops not in (None, "center"):
         hint = "the paper tests them by the single view: leave `--crops` out"
-        raise UserError(f"{quote(source.name)} holds small images, which have no {quote(crops)} views", hint)
+        raise UserError(
+            f"{quote(source.name)} holds small images, which have no {quote(crops)} views", hint
+        )
     return "center", single_view_scores(net, source)

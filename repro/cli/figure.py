@@ -27,7 +27,9 @@ FORMATS = ("svg", "pdf", "png")
 
 
 def _figures(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in catalog.NAMES if name.startswith("figure") and name.startswith(incomplete)]
+    return [
+        name for name in catalog.NAMES if name.startswith("figure") and name.startswith(incomplete)
+    ]
 
 
 @click.command("figure")
@@ -35,7 +37,13 @@ def _figures(context: click.Context, parameter: click.Parameter, incomplete: str
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
 @change_options
-@click.option("--format", "form", default=",".join(FORMATS), metavar="LIST", help="Of svg, pdf and png (default: all).")
+@click.option(
+    "--format",
+    "form",
+    default=",".join(FORMATS),
+    metavar="LIST",
+    help="Of svg, pdf and png (default: all).",
+)
 @json_option
 def command(
     name: str,
@@ -68,23 +76,36 @@ def command(
         drawing = curve_figures.draw(figure, collected, chosen_scale, seeds)
         said = curve_figures.described(figure, collected, chosen_scale, seeds)
     files = [
-        str(path) for path in curve_figures.write(chosen_scale.named(name), drawing, here, chosen_scale.name, forms)
+        str(path)
+        for path in curve_figures.write(
+            chosen_scale.named(name), drawing, here, chosen_scale.name, forms
+        )
     ]
     if as_json:
-        print_json({"experiment": name, "scale": chosen_scale.name, "files": files, "description": said})
+        print_json(
+            {"experiment": name, "scale": chosen_scale.name, "files": files, "description": said}
+        )
     else:
         click.echo("\n".join(files))
         click.echo(fill(said, text_width(), break_on_hyphens=False), err=True)
     wanted = runs_of(at_scale(figure, chosen_scale, seeds))
-    points, responses = (rows_of(frame, wanted) for frame in (collected.points, collected.responses))
-    drawn = points[["train_error", "test_error"]].notna().any(axis=None) or responses["response"].notna().any()
+    points, responses = (
+        rows_of(frame, wanted) for frame in (collected.points, collected.responses)
+    )
+    drawn = (
+        points[["train_error", "test_error"]].notna().any(axis=None)
+        or responses["response"].notna().any()
+    )
     return exit_code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))
 
 
 def _figure(name: str) -> Figure | Drawing:
     experiment = catalog.load_experiment(refuse_group(name, "draw", Figure, Drawing))
     if isinstance(experiment, Skipped):
-        raise UserError(f"{quote(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+        raise UserError(
+            f"{quote(name)} is not reproduced here: {experiment.reason}",
+            "`repro list` shows what is",
+        )
     if not isinstance(experiment, Figure | Drawing):
         raise UserError(f"{quote(name)} is not a figure", f"print it with `repro table {name}`")
     return experiment
@@ -95,7 +116,10 @@ def _formats(text: str) -> list[str]:
     forms = list(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for form in forms:
         if form not in FORMATS:
-            raise UserError(f"no figure format {quote(form)}", did_you_mean(form, FORMATS, "formats: svg, pdf, png"))
+            raise UserError(
+                f"no figure format {quote(form)}",
+                did_you_mean(form, FORMATS, "formats: svg, pdf, png"),
+            )
     if not forms:
         raise UserError("`--format` names no format", "formats: svg, pdf, png")
     return forms

@@ -27,10 +27,15 @@ def command(scale: str, as_json: bool) -> None:
     if as_json:
         print_json({"scale": scale, "experiments": lines})
         return
-    print_rows([("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2))
+    print_rows(
+        [("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2)
+    )
     others = sorted(_scales_with_runs(here) - {scale})
     if others and not any(facts["done"] for facts in lines):
-        click.echo(f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}", err=True)
+        click.echo(
+            f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}",
+            err=True,
+        )
 
 
 def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
@@ -52,7 +57,11 @@ def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
     runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
-    left = format_hours(facts["gpu_hours_left"]).removeprefix("about ") if facts["gpu_hours_left"] else "–"
+    left = (
+        format_hours(facts["gpu_hours_left"]).removeprefix("about ")
+        if facts["gpu_hours_left"]
+        else "–"
+    )
     return facts["experiment"], runs, left, facts["state"], facts["title"]
 
 

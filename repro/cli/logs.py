@@ -14,8 +14,12 @@ from repro.storage.paths import places
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until Ctrl-C.")
-@click.option("--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages.")
-@click.option("--rank", type=WholeNumber(0), metavar="K", help="Another process of a run that several train.")
+@click.option(
+    "--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages."
+)
+@click.option(
+    "--rank", type=WholeNumber(0), metavar="K", help="Another process of a run that several train."
+)
 @click.option("-n", "--lines", type=WholeNumber(1), metavar="N", help="The last N lines only.")
 def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int | None) -> None:
     """What a run said. RUN is its id, or a pattern or job number that means one run.
@@ -34,7 +38,11 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
     run_id = found[0].path.name
     paths = logs.logs_of(run_id, here, errors)
     if rank is not None:
-        paths = [path for path in paths if path.name.endswith(f"_{rank}_log.{'err' if errors else 'out'}")]
+        paths = [
+            path
+            for path in paths
+            if path.name.endswith(f"_{rank}_log.{'err' if errors else 'out'}")
+        ]
     if not paths:
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
     for path in paths:

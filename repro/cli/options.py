@@ -37,16 +37,26 @@ class WholeNumber(click.IntRange):
 
 
 def scale_of_results(
-    experiments: Iterable[Experiment], collected: Collected, scales: Mapping[str, Scale] | None = None
+    experiments: Iterable[Experiment],
+    collected: Collected,
+    scales: Mapping[str, Scale] | None = None,
 ) -> Scale:
     """The scale to show where none was asked for, said on stderr: the most serious one that has results."""
     scales = scales or catalog.all_scales()
     from repro.analysis.runs.frames import scale_with_results
 
-    wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped) and runs_of(experiment)]
+    wanted = [
+        experiment
+        for experiment in experiments
+        if not isinstance(experiment, Skipped) and runs_of(experiment)
+    ]
     name = scale_with_results(wanted, collected, scales)
     if wanted:
-        why = "the most serious with results" if (collected.finals["scale"] == name).any() else "nothing is done yet"
+        why = (
+            "the most serious with results"
+            if (collected.finals["scale"] == name).any()
+            else "nothing is done yet"
+        )
         click.echo(f"scale: {name} ({why}; --scale chooses another)", err=True)
     return scales[name]
 
@@ -57,17 +67,27 @@ def exit_code_of(shown: bool, runs: DataFrame) -> int:
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        function
+    )
 
 
 def scale_option(default: str | None = "paper") -> Callable[..., Any]:
     said = f"default: {default}" if default else "default: the most serious one with results"
-    return click.option("--scale", default=default, metavar="SCALE", help=f"{SCALES} ({said}).", shell_complete=_scales)
+    return click.option(
+        "--scale",
+        default=default,
+        metavar="SCALE",
+        help=f"{SCALES} ({said}).",
+        shell_complete=_scales,
+    )
 
 
 def one_scale_option(function: Callable[..., Any]) -> Callable[..., Any]:
     about = f"Runs of this scale only: {SCALES}."
-    return click.option("--scale", metavar="SCALE", help=about, shell_complete=_scales, callback=_known_scale)(function)
+    return click.option(
+        "--scale", metavar="SCALE", help=about, shell_complete=_scales, callback=_known_scale
+    )(function)
 
 
 def _known_scale(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
@@ -101,10 +121,18 @@ def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--variant and --set, which say what is other than declared."""
     for option in (
         click.option(
-            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe, repeatable."
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a value of the recipe, repeatable.",
         ),
         click.option(
-            "--variant", "variants", multiple=True, metavar="NAME", help="Another reading of the protocol, repeatable."
+            "--variant",
+            "variants",
+            multiple=True,
+            metavar="NAME",
+            help="Another reading of the protocol, repeatable.",
         ),
     ):
         function = option(function)
@@ -118,8 +146,12 @@ def strict_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def only_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """--only and --skip, which take a part of what the experiments name."""
-    function = click.option("--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this.")(function)
-    return click.option("--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this.")(function)
+    function = click.option(
+        "--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this."
+    )(function)
+    return click.option(
+        "--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this."
+    )(function)
 
 
 def filter_runs(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
@@ -129,13 +161,17 @@ def filter_runs(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -
     if (only or skip) and runs and not left:
         asked = [f"contains {' or '.join(map(quote, only))}"] * bool(only)
         asked += [f"is without {' and '.join(map(quote, skip))}"] * bool(skip)
-        raise UserError(f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids")
+        raise UserError(
+            f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids"
+        )
     return left
 
 
 def experiments_argument(required: bool = True) -> Callable[..., Any]:
     metavar = "EXPERIMENT…" if required else "[EXPERIMENT…]"
-    return click.argument("experiments", nargs=-1, required=required, metavar=metavar, shell_complete=_names)
+    return click.argument(
+        "experiments", nargs=-1, required=required, metavar=metavar, shell_complete=_names
+    )
 
 
 def select_experiments(
@@ -147,7 +183,10 @@ def select_experiments(
 ) -> dict[str, Experiment]:
     """The named experiments at a scale, with what was chosen beside it."""
     chosen = scale_with(catalog.load_scale(scale), variants, settings)
-    return {name: at_scale(catalog.load_experiment(name), chosen, seeds) for name in catalog.expand_groups(names)}
+    return {
+        name: at_scale(catalog.load_experiment(name), chosen, seeds)
+        for name in catalog.expand_groups(names)
+    }
 
 
 def scale_with(scaled: Scale, variants: Sequence[str], settings: Sequence[str]) -> Scale:
@@ -162,33 +201,44 @@ def scale_with(scaled: Scale, variants: Sequence[str], settings: Sequence[str]) 
 
         return with_overrides(read, settings)
 
-    return replace(scaled, change=change, chosen=(*(f"variant {name}" for name in variants), *settings))
+    return replace(
+        scaled, change=change, chosen=(*(f"variant {name}" for name in variants), *settings)
+    )
 
 
 def scales_with(variants: Sequence[str], settings: Sequence[str]) -> dict[str, Scale]:
     """Every scale with what was chosen beside it."""
-    return {name: scale_with(scale, variants, settings) for name, scale in catalog.all_scales().items()}
+    return {
+        name: scale_with(scale, variants, settings) for name, scale in catalog.all_scales().items()
+    }
 
 
 def refuse_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:
     """The experiments, if all of them can be run."""
     for name, experiment in experiments.items():
         if isinstance(experiment, Skipped):
-            raise UserError(f"{quote(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+            raise UserError(
+                f"{quote(name)} is not reproduced here: {experiment.reason}",
+                "`repro list` shows what is",
+            )
     return experiments
 
 
 def refuse_group(name: str, verb: str, *kinds: type[Experiment]) -> str:
     """The name, if it is not one of a group of experiments: what shows one page shows one at a time."""
     if name in catalog.GROUPS:
-        ones = [one for one in catalog.GROUPS[name] if isinstance(catalog.load_experiment(one), kinds)]
+        ones = [
+            one for one in catalog.GROUPS[name] if isinstance(catalog.load_experiment(one), kinds)
+        ]
         raise UserError(f"{quote(name)} is a group", f"{verb} one of {', '.join(ones)}")
     return name
 
 
 def print_json(document: dict[str, Any]) -> None:
     """The one JSON document of a command."""
-    click.echo(json.dumps({"schema": SCHEMA} | document, indent=1, ensure_ascii=False, allow_nan=False))
+    click.echo(
+        json.dumps({"schema": SCHEMA} | document, indent=1, ensure_ascii=False, allow_nan=False)
+    )
 
 
 def did_you_mean_one_of(word: str, known: Sequence[str]) -> str:
@@ -202,7 +252,9 @@ def names_of(*kinds: str) -> Completer:
     """Completes the names of tables, or of figures."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [name for name in catalog.NAMES if name.startswith(incomplete) and name.startswith(kinds)]
+        return [
+            name for name in catalog.NAMES if name.startswith(incomplete) and name.startswith(kinds)
+        ]
 
     return complete
 

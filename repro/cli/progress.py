@@ -56,7 +56,9 @@ class ProgressLines:
         self._count += 1
         progress = read_progress(event["id"], self._places)
         how = event.get("problem") or _errors(progress)
-        click.echo(f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {how}", err=True)
+        click.echo(
+            f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {how}", err=True
+        )
 
     def _line(self, run_id: str, room: int = 10_000) -> str:
         """Where a run is; a narrow terminal loses its pace first, then its errors."""
@@ -76,7 +78,9 @@ class ProgressLines:
 
     def _wipe(self) -> None:
         if self._drawn:
-            sys.stderr.write(f"\033[{len(self._drawn)}A\033[J")  # no colour: NO_COLOR leaves it alone
+            sys.stderr.write(
+                f"\033[{len(self._drawn)}A\033[J"
+            )  # no colour: NO_COLOR leaves it alone
             sys.stderr.flush()
             self._drawn = []
 

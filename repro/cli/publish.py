@@ -60,7 +60,9 @@ class Published:
     help="Results folder whose published/ gets them (default: the one that is read).",
 )
 @click.option("--again", is_flag=True, help="Replace published records that differ.")
-@click.option("--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has.")
+@click.option(
+    "--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has."
+)
 @json_option
 def command(
     experiments: Sequence[str],
@@ -180,7 +182,10 @@ def _print_json(result: Published, into: Path) -> None:
 
 
 def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
-    return [{"id": run_id, "problem": error.problem, "hint": error.hint} for run_id, error in errors.items()]
+    return [
+        {"id": run_id, "problem": error.problem, "hint": error.hint}
+        for run_id, error in errors.items()
+    ]
 
 
 def _report(result: Published, into: Path) -> None:
@@ -189,7 +194,11 @@ def _report(result: Published, into: Path) -> None:
         if state == "published":
             click.echo(run_id)
     counts = Counter(result.states.values())
-    parts = [f"{counts[state]} {state}" for state in ("published", "as before", "not done") if counts[state]]
+    parts = [
+        f"{counts[state]} {state}"
+        for state in ("published", "as before", "not done")
+        if counts[state]
+    ]
     runs = counted(len(result.states) + len(result.refused), "run")
     click.echo(f"{runs}: {', '.join(parts) or 'none published'}", err=True)
     for error in result.refused.values():
@@ -206,5 +215,7 @@ def _report(result: Published, into: Path) -> None:
 def _next_step(into: Path) -> str:
     """Return what to do with published records: those outside this checkout are not tracked by it."""
     if into.resolve() == TRACKED:
-        return "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
+        return (
+            "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
+        )
     return f"next: they are in {into}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"

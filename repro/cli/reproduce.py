@@ -63,10 +63,17 @@ def command(
 
 def _say_what_next(chosen: dict[str, Experiment], scale: str) -> None:
     here = places()
-    figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if not isinstance(e, Table)]
+    figures = [
+        here.figures_at(scale) / f"{name}.png"
+        for name, e in chosen.items()
+        if not isinstance(e, Table)
+    ]
     for path in figures:
         click.echo(f"\nopen   {path}", err=True)
     repro = "repro" if shutil.which("repro") else os.path.relpath(sys.argv[0])
     click.echo(f"next   {repro} report --scale {scale} --open", err=True)
-    click.echo(f"       {repro} show table6                      what the paper's own scale would take", err=True)
+    click.echo(
+        f"       {repro} show table6                      what the paper's own scale would take",
+        err=True,
+    )
     click.echo(f"       {repro} submit table6 --on CLUSTER       and to send it there", err=True)

@@ -50,8 +50,14 @@ def local_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @scale_option()
 @selection_options
 @local_options
-@click.option("--again", is_flag=True, help="Train from nothing what is done already; the old folder is kept aside.")
-@click.option("--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints.")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Train from nothing what is done already; the old folder is kept aside.",
+)
+@click.option(
+    "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
+)
 @json_option
 @click.pass_context
 def command(
@@ -100,11 +106,16 @@ def check_data(runs: Sequence[Run], here: Places) -> None:
     """Every data set that the runs read is there and as large as a batch; said before anything begins."""
     from repro.data import registry
 
-    largest = {run.recipe.dataset: run.recipe.batch for run in sorted(runs, key=lambda run: run.recipe.batch)}
+    largest = {
+        run.recipe.dataset: run.recipe.batch
+        for run in sorted(runs, key=lambda run: run.recipe.batch)
+    }
     for name, batch in largest.items():
         found = registry.dataset_info(name, here.data)
         if found.state == "missing":
-            raise EnvironmentProblem(f"no data set {quote(name)} in {quote(here.data, 300)}", found.hint or "")
+            raise EnvironmentProblem(
+                f"no data set {quote(name)} in {quote(here.data, 300)}", found.hint or ""
+            )
         if found.state == "damaged":
             raise EnvironmentProblem(f"data set {quote(name)}: {found.problem}", found.hint or "")
         if found.train_images is not None and batch > found.train_images:
@@ -125,7 +136,8 @@ def check_torch() -> None:
     if tuple(int(part) for part in re.findall(r"[0-9]+", found)[:2]) < TORCH:
         newest = ".".join(map(str, TORCH))
         raise EnvironmentProblem(
-            f"PyTorch {found} is too old: it must be {newest} or newer", f"`pip install 'torch>={newest}'`"
+            f"PyTorch {found} is too old: it must be {newest} or newer",
+            f"`pip install 'torch>={newest}'`",
         )
 
 
@@ -152,7 +164,11 @@ def check_idle(runs: Sequence[Run], here: Places) -> None:
         sent = state.job and state.cluster
         known = sent or (state.host == socket.gethostname() and is_alive(progress))
         if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
-            who = f"job {state.job} on {state.host}" if sent else f"process {progress.get('pid')} on {state.host}"
+            who = (
+                f"job {state.job} on {state.host}"
+                if sent
+                else f"process {progress.get('pid')} on {state.host}"
+            )
             stop = f"`repro cancel {state.id}`" if sent else f"`kill {progress.get('pid')}`"
             raise RunFailed(
                 f"{quote(state.id, 100)} is running: {who}",
@@ -179,10 +195,14 @@ def train_here(
         check_data(todo, here)
         check_idle(todo, here)
         say_slow(todo, device)
-    click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
+    click.echo(
+        f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True
+    )
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
-    slots = WorkerPool(here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done)
+    slots = WorkerPool(
+        here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done
+    )
     ended = []
     with ProgressLines(here, {run.id: run for run in runs}, len(todo)) as live:
         for event in slots.train(todo, live.look):
@@ -191,7 +211,12 @@ def train_here(
             if event.get("code") == EnvironmentProblem.code:
                 raise EnvironmentProblem(event["problem"], event["hint"])
     if as_json:
-        print_json({"done": len(runs) - len(todo) + sum(e["state"] == "done" for e in ended), "ended": ended})
+        print_json(
+            {
+                "done": len(runs) - len(todo) + sum(e["state"] == "done" for e in ended),
+                "ended": ended,
+            }
+        )
     if all(event["state"] == "done" for event in ended):
         return FINE
     for hint in dict.fromkeys(event["hint"] for event in ended if event.get("hint")):

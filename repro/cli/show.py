@@ -67,7 +67,9 @@ def command(
 
     For example:  repro show table6
     """
-    catalog.load_experiment(refuse_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
+    catalog.load_experiment(
+        refuse_group(experiment, "show", Table, Figure, Drawing)
+    )  # says which name is near
     [(name, chosen)] = select_experiments([experiment], scale, seeds, variants, settings).items()
     facts = _facts(name, chosen, scale) | {"variants": _variants(variants)}
     if run_id is not None:
@@ -81,9 +83,20 @@ def command(
 
 
 def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"experiment": name, "title": experiment.title, "page": experiment.page, "scale": scale}
+    facts: dict[str, Any] = {
+        "experiment": name,
+        "title": experiment.title,
+        "page": experiment.page,
+        "scale": scale,
+    }
     if isinstance(experiment, Skipped):
-        return facts | {"skipped": experiment.reason, "nets": [], "runs": [], "paper": [], "departures": []}
+        return facts | {
+            "skipped": experiment.reason,
+            "nets": [],
+            "runs": [],
+            "paper": [],
+            "departures": [],
+        }
     runs = runs_of(experiment)
     return facts | {
         "nets": [_net(net, runs) for net in _nets(experiment)],
@@ -92,7 +105,10 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
-        "claims": [{"id": claim.id, "text": claim.text, "where": claim.where} for claim in experiment.claims],
+        "claims": [
+            {"id": claim.id, "text": claim.text, "where": claim.where}
+            for claim in experiment.claims
+        ],
         "departures": _departures(experiment),
     }
 
@@ -100,7 +116,9 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
     """What each variant that was asked for changes, and where it changes nothing."""
     chosen = [catalog.load_variant(name) for name in names]
-    return [{"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen]
+    return [
+        {"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen
+    ]
 
 
 def _nets(experiment: Any) -> list[Net]:
@@ -146,7 +164,8 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _paper(experiment: Any) -> list[dict[str, Any]]:
     return [
-        {"row": row.label, "metric": metric} | {key: value for key, value in asdict(paper).items() if value is not None}
+        {"row": row.label, "metric": metric}
+        | {key: value for key, value in asdict(paper).items() if value is not None}
         for row in _rows(experiment)
         for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False)
         if paper is not None
@@ -160,7 +179,9 @@ def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
 def _elsewhere(name: str) -> list[dict[str, str]]:
     """What public reproductions got."""
     with (ROOT / "experiments" / "paper" / "reproductions.csv").open(newline="") as file:
-        return [line for line in csv.DictReader(file) if line["experiment"] == name and line["value"]]
+        return [
+            line for line in csv.DictReader(file) if line["experiment"] == name and line["value"]
+        ]
 
 
 def _departures(experiment: Any) -> list[dict[str, Any]]:
@@ -171,7 +192,11 @@ def _departures(experiment: Any) -> list[dict[str, Any]]:
 def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str, Any]:
     for run in () if isinstance(experiment, Skipped) else runs_of(experiment):
         if run.id == run_id:
-            return {key: facts[key] for key in ("experiment", "scale")} | _run(run) | {"run": to_definition(run)}
+            return (
+                {key: facts[key] for key in ("experiment", "scale")}
+                | _run(run)
+                | {"run": to_definition(run)}
+            )
     ids = [run["id"] for run in facts["runs"]]
     raise UserError(
         f"{facts['experiment']} has no run {quote(run_id)} at scale {facts['scale']}",
@@ -186,23 +211,36 @@ def _print(facts: dict[str, Any]) -> None:
         return
     _print_lines("Variants", list(map(_variant_line, facts["variants"])))
     if facts["nets"]:
-        click.echo(f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}")
+        click.echo(
+            f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}"
+        )
     for net in facts["nets"]:
-        counts = f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
+        counts = (
+            f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
+        )
         click.echo(f"  {net['net']:<20}{counts}")
     if facts["runs"]:
         done = sum(run["done"] for run in facts["runs"])
         click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done")
         hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
-        click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
+        click.echo(
+            f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers"
+        )
         for run in facts["runs"]:
             click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
     _print_numbers(facts)
-    _print_lines("The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]])
-    said = {Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"] for d in facts["departures"]}
+    _print_lines(
+        "The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
+    )
+    said = {
+        Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"]
+        for d in facts["departures"]
+    }
     _print_lines("Departures from the paper", departure_lines(said) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
-        _print_lines("Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()])
+        _print_lines(
+            "Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()]
+        )
 
 
 def _variant_line(variant: dict[str, str]) -> str:
@@ -214,7 +252,10 @@ def _print_numbers(facts: dict[str, Any]) -> None:
     others = defaultdict(list)
     for found in facts["elsewhere"]:
         others[found["row"], found["metric"]].append(float(found["value"]))
-    row, metric = (2 + max([least, *(len(number[what]) for number in facts["paper"])]) for what, least in WIDTHS)
+    row, metric = (
+        2 + max([least, *(len(number[what]) for number in facts["paper"])])
+        for what, least in WIDTHS
+    )
     lines = []
     for number in facts["paper"]:
         spread = f" ± {number['std']}" if "std" in number else ""
@@ -222,7 +263,9 @@ def _print_numbers(facts: dict[str, Any]) -> None:
         known = others.get((number["row"], number["metric"]), [])
         seen = f"   reproductions: {min(known):g}–{max(known):g} ({len(known)})" if known else ""
         value = f"{number['value']:.{number['digits']}f}{spread}"
-        lines.append(f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}")
+        lines.append(
+            f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}"
+        )
     _print_lines("The paper's numbers", lines, wrap=False)
 
 
@@ -230,7 +273,9 @@ def _print_lines(heading: str, lines: list[str], wrap: bool = True) -> None:
     if lines:
         click.echo(f"\n{heading}")
     for line in lines:
-        click.echo(f"  {line}" if len(line) < 78 or not wrap else click.wrap_text(line, 79, "  ", "      "))
+        click.echo(
+            f"  {line}" if len(line) < 78 or not wrap else click.wrap_text(line, 79, "  ", "      ")
+        )
 
 
 def _print_run(facts: dict[str, Any]) -> None:
@@ -242,5 +287,9 @@ def _print_run(facts: dict[str, Any]) -> None:
 def _leaves(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for key, value in values.items():
-        leaves += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+        leaves += (
+            _leaves(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else [(prefix + key, value)]
+        )
     return leaves

@@ -22,20 +22,50 @@ if TYPE_CHECKING:
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
-_READ = ("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu", "train_error")
+_READ = (
+    "run",
+    "state",
+    "reason",
+    "attempt",
+    "iteration",
+    "checkpoint",
+    "eta",
+    "gpu",
+    "train_error",
+)
 _READ += ("test_error", "elapsed", "job", "where")
-_WORTH = ("run", "state", "iteration", "checkpoint", "test_error", "eta", "reason", "gpu", "attempt")
+_WORTH = (
+    "run",
+    "state",
+    "iteration",
+    "checkpoint",
+    "test_error",
+    "eta",
+    "reason",
+    "gpu",
+    "attempt",
+)
 _WORTH += ("elapsed", "job", "where", "train_error")
 
 
 @click.command()
 @click.argument("patterns", nargs=-1, metavar="[PATTERN…]")
 @one_scale_option
-@click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
+@click.option(
+    "--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type."
+)
 @click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
-@click.option("--every", type=WholeNumber(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
+@click.option(
+    "--every",
+    type=WholeNumber(FASTEST),
+    default=30,
+    metavar="SECONDS",
+    help="How often to look (30).",
+)
 @json_option
-def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool) -> None:
+def command(
+    patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool
+) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
 
     `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries on.
@@ -132,7 +162,11 @@ def _cells(state: State) -> dict[str, str]:
     def number(value: float | None, unit: str = "") -> str:
         return "" if value is None else f"{value:.2f}{unit}"
 
-    of = f"{state.iteration}/{state.iterations}" if state.iteration is not None and state.iterations else ""
+    of = (
+        f"{state.iteration}/{state.iterations}"
+        if state.iteration is not None and state.iterations
+        else ""
+    )
     running = state.word == "running" and state.eta_seconds is not None
     return {
         "run": state.id,
@@ -186,6 +220,8 @@ def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> N
         none += f"; `repro list --scale {scales[0]}` counts what is published"
     click.echo(said or ("nothing failed" if failed else none), err=True)
     if any(state.reason.endswith("scheduler unknown") for state in found):
-        click.echo("Warning: no scheduler answers here, so only the runs' own files are shown", err=True)
+        click.echo(
+            "Warning: no scheduler answers here, so only the runs' own files are shown", err=True
+        )
     if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):
         click.echo("next: repro status --failed", err=True)

@@ -38,7 +38,11 @@ _ASKED = (  # option, key of the profile, what it is
     ("--time", "time", "Time limit: 90 (minutes), 1:30:00, 2-12:00:00."),
     ("--memory", "memory", "Memory of each node: 16GB."),
     ("--constraint", "constraint", "Features that a node must have."),
-    ("--pack", "pack", "Runs alike but for the seed that share a job and its GPU: a number, or auto."),
+    (
+        "--pack",
+        "pack",
+        "Runs alike but for the seed that share a job and its GPU: a number, or auto.",
+    ),
     ("--exclude", "exclude", "Nodes to avoid."),
 )
 _COUNTED = (
@@ -60,13 +64,27 @@ def _profile_options(function: Any) -> Any:
 
 @click.command()
 @experiments_argument()
-@click.option("--on", "cluster", envvar="REPRO_ON", metavar="CLUSTER", help="A profile in slurm/; or REPRO_ON.")
+@click.option(
+    "--on",
+    "cluster",
+    envvar="REPRO_ON",
+    metavar="CLUSTER",
+    help="A profile in slurm/; or REPRO_ON.",
+)
 @scale_option()
 @selection_options
 @only_options
 @_profile_options
-@click.option("--sbatch", "options", multiple=True, metavar="KEY=VALUE", help="Another option of sbatch, repeatable.")
-@click.option("--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM.")
+@click.option(
+    "--sbatch",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another option of sbatch, repeatable.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM."
+)
 @click.option("--test-only", is_flag=True, help="Ask SLURM for its verdict; send nothing.")
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
 @click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
@@ -97,7 +115,10 @@ def command(
     from repro.cluster.submit import submission
 
     if dry_run and test_only:
-        raise UserError("`--dry-run` and `--test-only` exclude each other", "the first needs no SLURM, the second does")
+        raise UserError(
+            "`--dry-run` and `--test-only` exclude each other",
+            "the first needs no SLURM, the second does",
+        )
     here = places()
     profile = _profile(cluster, here, asked, options)
     chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
@@ -114,18 +135,24 @@ def command(
         _report(plan, _send(plan, here, profile, wanted, yes), experiments, as_json)
 
 
-def _profile(cluster: str | None, here: Places, asked: dict[str, Any], options: tuple[str, ...]) -> Profile:
+def _profile(
+    cluster: str | None, here: Places, asked: dict[str, Any], options: tuple[str, ...]
+) -> Profile:
     from repro.cluster.profile import load_profile, with_sbatch
 
     if cluster is None:
         known = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
-        raise UserError("`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}")
+        raise UserError(
+            "`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}"
+        )
     return with_sbatch(load_profile(cluster, here.slurm, asked), options)
 
 
 def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
     """The options that selected these runs, as they were said."""
-    pairs = ((f"--{option}", str(value)) for option, values in selection.items() for value in values)
+    pairs = (
+        (f"--{option}", str(value)) for option, values in selection.items() for value in values
+    )
     return tuple(word for pair in pairs for word in pair)
 
 
@@ -155,7 +182,9 @@ def _print_each(name: str, said: Iterator[str], as_json: bool) -> None:
         click.echo(each)
 
 
-def _send(plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions, yes: bool) -> list[Sent]:
+def _send(
+    plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions, yes: bool
+) -> list[Sent]:
     """Send what is left, if there is something and whoever asks agrees."""
     _say_left(plan)
     if not plan.runs:
@@ -179,7 +208,9 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
     click.echo(f"{runs} in {arrays}{sharing}, {hours}, {memory_in_words(jobs, profile)}", err=True)
     for trouble in warnings_for(jobs, here, profile):
         click.echo(f"Warning: {trouble}", err=True)
-    if yes or (len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours):
+    if yes or (
+        len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours
+    ):
         return
     if not sys.stdin.isatty():
         raise UserError(
@@ -200,14 +231,25 @@ def _sent(plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions) -> 
             if each.array:
                 jobs = f" of {counted(each.jobs, 'job')}" if each.jobs < len(each.runs) else ""
                 click.echo(
-                    f"sent {counted(len(each.runs), 'run')} as array {each.array}{jobs} ({each.batch})", err=True
+                    f"sent {counted(len(each.runs), 'run')} as array {each.array}{jobs} ({each.batch})",
+                    err=True,
                 )
             if each.taken:
-                click.echo(f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment", err=True)
+                click.echo(
+                    f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment",
+                    err=True,
+                )
     except (KeyboardInterrupt, UserError) as error:
         count = sum(len(each.runs) for each in sent)
-        rest = "not known to be sent" if isinstance(error, (KeyboardInterrupt, submission.Unanswered)) else "not sent"
-        click.echo(f"sent: {counted(count, 'run')}; {rest}: {counted(len(plan.runs) - count, 'run')}", err=True)
+        rest = (
+            "not known to be sent"
+            if isinstance(error, (KeyboardInterrupt, submission.Unanswered))
+            else "not sent"
+        )
+        click.echo(
+            f"sent: {counted(count, 'run')}; {rest}: {counted(len(plan.runs) - count, 'run')}",
+            err=True,
+        )
         raise
     return sent
 
@@ -215,10 +257,14 @@ def _sent(plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions) -> 
 def _say_left(plan: Plan) -> None:
     counts = Counter(state.word for state in plan.left)
     if counts:
-        click.echo("left alone: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())), err=True)
+        click.echo(
+            "left alone: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())),
+            err=True,
+        )
     if any(state.retriable for state in plan.left):
         click.echo(
-            "hint: `--retry` sends again what failed, diverged or was lost; `repro status --failed` says why", err=True
+            "hint: `--retry` sends again what failed, diverged or was lost; `repro status --failed` says why",
+            err=True,
         )
     if any(state.retriable and state.word == "running" for state in plan.left):
         click.echo(
@@ -230,8 +276,12 @@ def _say_left(plan: Plan) -> None:
 def _report(plan: Plan, sent: Sequence[Sent], experiments: Sequence[str], as_json: bool) -> None:
     arrays = [each for each in sent if each.array]
     if as_json:
-        facts = [{"array": each.array, "batch": each.batch, "runs": list(each.runs)} for each in arrays]
-        left = [{"id": state.id, "state": state.word, "reason": state.reason} for state in plan.left]
+        facts = [
+            {"array": each.array, "batch": each.batch, "runs": list(each.runs)} for each in arrays
+        ]
+        left = [
+            {"id": state.id, "state": state.word, "reason": state.reason} for state in plan.left
+        ]
         print_json({"sent": facts, "left": left})
         return
     for each in arrays:

@@ -26,7 +26,9 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
 
 
 def _tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in catalog.NAMES if name.startswith("table") and name.startswith(incomplete)]
+    return [
+        name for name in catalog.NAMES if name.startswith("table") and name.startswith(incomplete)
+    ]
 
 
 @click.command("table")
@@ -34,7 +36,13 @@ def _tables(context: click.Context, parameter: click.Parameter, incomplete: str)
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
 @change_options
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    help="What is printed (default: table).",
+)
 @strict_option
 @json_option
 def command(
@@ -67,12 +75,17 @@ def command(
     sheet = tables.sheet(name, table, collected, chosen_scale, seeds)
     written = tables.write(chosen_scale.named(name), sheet, here, chosen_scale.name)
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
-    click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
+    click.echo(
+        f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}",
+        err=True,
+    )
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if strict and (
         refused := [
-            one.row for one in judge_numbers(name, at_scale(table, chosen_scale, seeds), collected) if one.refused
+            one.row
+            for one in judge_numbers(name, at_scale(table, chosen_scale, seeds), collected)
+            if one.refused
         ]
     ):
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
@@ -85,7 +98,10 @@ def _table(name: str) -> Table:
     """The table of that name, if it is one that is reproduced."""
     experiment = catalog.load_experiment(refuse_group(name, "print", Table))
     if isinstance(experiment, Skipped):
-        raise UserError(f"{quote(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+        raise UserError(
+            f"{quote(name)} is not reproduced here: {experiment.reason}",
+            "`repro list` shows what is",
+        )
     if not isinstance(experiment, Table):
         raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
     return experiment

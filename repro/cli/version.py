@@ -8,7 +8,9 @@ from repro.provenance.checkout import commit_of
 
 
 def version() -> str:
-    installed = (f"{name} {_installed(name)}" for name in ("torch", "torchvision", "pandas", "submitit"))
+    installed = (
+        f"{name} {_installed(name)}" for name in ("torch", "torchvision", "pandas", "submitit")
+    )
     return f"repro {_installed('repro')} (commit {_commit()}) · " + " · ".join(installed)
 
 

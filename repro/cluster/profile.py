@@ -23,14 +23,27 @@ from repro.errors import UserError, did_you_mean, quote
 LONGEST = 365 * 24 * 60  # minutes
 MOST_PACKED = 64  # runs in one job
 
-_WORD = re.compile(r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}")  # no quotes, blanks, $, `, ;, \ or control characters
+_WORD = re.compile(
+    r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}"
+)  # no quotes, blanks, $, `, ;, \ or control characters
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPTION = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _MEMORY = re.compile(r"[1-9][0-9]{0,6}(?:\.[0-9]+)?[KMGT]B?")
 _CLOCK = re.compile(r"(?:(?P<days>[0-9]{1,3})-)?(?P<rest>[0-9]{1,4}(?::[0-9]{1,2}){0,2})")
 
 # sbatch options that are ours to set: given twice, the later one would silently win.
-_OURS = {"array", "output", "error", "open-mode", "signal", "requeue", "chdir", "job-name", "wckey", "wrap"}
+_OURS = {
+    "array",
+    "output",
+    "error",
+    "open-mode",
+    "signal",
+    "requeue",
+    "chdir",
+    "job-name",
+    "wckey",
+    "wrap",
+}
 _OURS |= {"test-only", "gpus-per-node", "gres", "mem", "cpus-per-task", "ntasks-per-node"}
 
 
@@ -52,14 +65,18 @@ class Profile:
     gpu_flag: Literal["gpus-per-node", "gres"] = "gpus-per-node"
     nodes: int = 1
     processes: int = 1  # on a node; several train one run together
-    pack: int | Literal["auto"] = 1  # runs that differ in their seed alone, and share a job and its GPU
+    pack: int | Literal["auto"] = (
+        1  # runs that differ in their seed alone, and share a job and its GPU
+    )
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again
     setup: tuple[str, ...] = ()  # shell lines before the run
     environment: dict[str, str] = field(default_factory=dict)
     container: tuple[str, ...] = ()  # words before `python`
     python: str | None = None  # default: the one that submits
-    scratch: str | None = None  # a folder on the node's own disk, to which the data set is copied first
+    scratch: str | None = (
+        None  # a folder on the node's own disk, to which the data set is copied first
+    )
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)  # any other option
     slurm_conf: str | None = None
     ask_above_jobs: int = 100
@@ -70,16 +87,24 @@ class Profile:
         for key in ("partition", "account", "qos", "constraint", "exclude", "gpu_type"):
             _check_word(key, getattr(self, key))
         if self.memory is not None and not _MEMORY.fullmatch(self.memory):
-            raise UserError(f"`memory` is {quote(self.memory)}", "write a number and a unit: `16GB`, `500MB`")
+            raise UserError(
+                f"`memory` is {quote(self.memory)}", "write a number and a unit: `16GB`, `500MB`"
+            )
         for key, low, high in _RANGES:
             if not low <= getattr(self, key) <= high:
                 raise UserError(f"`{key}` is {quote(getattr(self, key))}", f"it is {low} to {high}")
         self._check_pack()
-        for line in (*self.setup, *self.container, *filter(None, (self.python, self.scratch, self.slurm_conf))):
+        for line in (
+            *self.setup,
+            *self.container,
+            *filter(None, (self.python, self.scratch, self.slurm_conf)),
+        ):
             _check_text("setup, container, python, scratch or slurm_conf", line)
         for name, value in self.environment.items():
             if not _VARIABLE.fullmatch(name):
-                raise UserError(f"{quote(name)} is not the name of a variable", "letters, digits and `_`")
+                raise UserError(
+                    f"{quote(name)} is not the name of a variable", "letters, digits and `_`"
+                )
             _check_text(f"environment.{name}", value)
         _check_sbatch(self.sbatch)
 
@@ -140,14 +165,18 @@ def load_profile(name: str, folder: Path, given: Mapping[str, Any] | None = None
     try:
         return _convert({"name": name} | values | _from_environment() | _without_none(given or {}))
     except UserError as error:
-        raise UserError(f"{error.problem} (cluster {quote(name)}, {quote(path.name)})", error.hint) from None
+        raise UserError(
+            f"{error.problem} (cluster {quote(name)}, {quote(path.name)})", error.hint
+        ) from None
 
 
 def parse_time(text: str | int) -> int:
     """Minutes from SLURM's own forms: `90`, `30:00` (minutes and seconds), `1:30:00`, `2-12`, `2-12:00:00`."""
     match = _CLOCK.fullmatch(str(text))
     if not match:
-        raise UserError(f"{quote(text)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`")
+        raise UserError(
+            f"{quote(text)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
+        )
     numbers = [int(part) for part in match["rest"].split(":")]
     if match["days"] is not None:
         hours, minutes, seconds = [*numbers, 0, 0][:3]
@@ -157,7 +186,9 @@ def parse_time(text: str | int) -> int:
         hours, minutes, seconds = 0, *[*numbers, 0][:2]
     long = len(numbers) == 3 or match["days"] is not None
     if seconds > 59 or (long and minutes > 59) or (match["days"] is not None and hours > 23):
-        raise UserError(f"{quote(text)} is not a time", "minutes and seconds go to 59, hours after days to 23")
+        raise UserError(
+            f"{quote(text)} is not a time", "minutes and seconds go to 59, hours after days to 23"
+        )
     total = int(match["days"] or 0) * 1440 + hours * 60 + minutes + (seconds > 0)
     if not 1 <= total <= LONGEST:
         raise UserError(f"{quote(text)} is not a time limit", "it is one minute to 365 days")
@@ -172,7 +203,9 @@ def format_time(minutes: int) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     if path.stat().st_size > 2**20:
-        raise UserError(f"{quote(path)} is too large for a profile", "copy `slurm/example.toml` and start again")
+        raise UserError(
+            f"{quote(path)} is too large for a profile", "copy `slurm/example.toml` and start again"
+        )
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -183,12 +216,32 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _from_environment() -> dict[str, Any]:
     """REPRO_PARTITION, REPRO_TIME and so on, for every key that is one plain value."""
-    plain = {each.name for each in fields(Profile)} - {"name", "setup", "environment", "container", "sbatch"}
-    found = {key: os.environ[f"REPRO_{key.upper()}"] for key in plain if os.environ.get(f"REPRO_{key.upper()}")}
+    plain = {each.name for each in fields(Profile)} - {
+        "name",
+        "setup",
+        "environment",
+        "container",
+        "sbatch",
+    }
+    found = {
+        key: os.environ[f"REPRO_{key.upper()}"]
+        for key in plain
+        if os.environ.get(f"REPRO_{key.upper()}")
+    }
     return {key: _number(value) if key not in _TEXTS else value for key, value in found.items()}
 
 
-_TEXTS = {"time", "partition", "account", "qos", "constraint", "exclude", "memory", "gpu_type", "gpu_flag"}
+_TEXTS = {
+    "time",
+    "partition",
+    "account",
+    "qos",
+    "constraint",
+    "exclude",
+    "memory",
+    "gpu_type",
+    "gpu_flag",
+}
 _TEXTS |= {"python", "scratch", "slurm_conf"}
 
 
@@ -211,11 +264,16 @@ def _convert(values: dict[str, Any]) -> Profile:
     known = [each.name for each in fields(Profile) if each.name != "name"]
     for key in values:
         if key not in (*known, "name"):
-            raise UserError(f"no key {quote(key)} in a profile", did_you_mean(key, known, "keys: " + ", ".join(known)))
+            raise UserError(
+                f"no key {quote(key)} in a profile",
+                did_you_mean(key, known, "keys: " + ", ".join(known)),
+            )
     if "time" in values:
         time = values["time"]
         if isinstance(time, bool) or not isinstance(time, (int, str)):
-            raise UserError(f"{quote(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`")
+            raise UserError(
+                f"{quote(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
+            )
         values = values | {"time": parse_time(time)}
     if "pack" in values:
         values = values | {"pack": _pack(values["pack"])}
@@ -226,7 +284,9 @@ def _convert(values: dict[str, Any]) -> Profile:
     except msgspec.ValidationError as error:
         # msgspec wraps what __post_init__ raises; a UserError is not a ValueError, so it passes as it is.
         where = str(error).replace("$.", "")
-        raise UserError(f"wrong type in a profile: {where}", "compare with `slurm/example.toml`") from None
+        raise UserError(
+            f"wrong type in a profile: {where}", "compare with `slurm/example.toml`"
+        ) from None
 
 
 def _pack(value: Any) -> Any:
@@ -249,22 +309,37 @@ def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:
 
 
 def _check_word(key: str, value: str | None) -> None:
-    if value is not None and not (_WORD.fullmatch(value) and value.isascii() and not value.startswith("-")):
+    if value is not None and not (
+        _WORD.fullmatch(value) and value.isascii() and not value.startswith("-")
+    ):
         raise UserError(
-            f"`{key}` is {quote(value)}", "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks"
+            f"`{key}` is {quote(value)}",
+            "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks",
         )
 
 
 def _check_text(key: str, value: str) -> None:
     if not value.isprintable() or len(value) > 4096:
-        raise UserError(f"`{key}` has a control character or is too long: {quote(value)}", "one line, printable, each")
+        raise UserError(
+            f"`{key}` has a control character or is too long: {quote(value)}",
+            "one line, printable, each",
+        )
 
 
 def _check_sbatch(options: dict[str, str | int | bool]) -> None:
     for key, value in options.items():
         if not _OPTION.fullmatch(key):
-            raise UserError(f"{quote(key)} is not an option of sbatch", "write it as sbatch does, without the dashes")
-        if key in _OURS or key.replace("-", "_") in {each.name for each in fields(Profile)} - {"python", "environment"}:
-            raise UserError(f"sbatch option {quote(key)} is not free", "it is set from a key of the profile, or by us")
+            raise UserError(
+                f"{quote(key)} is not an option of sbatch",
+                "write it as sbatch does, without the dashes",
+            )
+        if key in _OURS or key.replace("-", "_") in {each.name for each in fields(Profile)} - {
+            "python",
+            "environment",
+        }:
+            raise UserError(
+                f"sbatch option {quote(key)} is not free",
+                "it is set from a key of the profile, or by us",
+            )
         if not isinstance(value, bool):
             _check_word(f"sbatch.{key}", str(value))

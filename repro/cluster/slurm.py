@@ -21,7 +21,17 @@ PATIENCE = 20  # seconds for any question to the scheduler
 MAX_ARRAY_SIZE = 1001  # SLURM's default
 
 _FORMAT = "%F|%K|%T|%M|%l|%N|%j|%r"  # array, index, state, elapsed, limit, nodes, name, reason
-_FOREIGN = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_", "SQUEUE_", "SCANCEL_", "SCONTROL_", "SINFO_")
+_FOREIGN = (
+    "SLURM_",
+    "SLURMD_",
+    "SRUN_",
+    "SBATCH_",
+    "SUBMITIT_",
+    "SQUEUE_",
+    "SCANCEL_",
+    "SCONTROL_",
+    "SINFO_",
+)
 
 
 @dataclass(frozen=True)
@@ -55,32 +65,51 @@ def live_jobs(arrays: Mapping[str, str | None], slurm_conf: str | None = None) -
     names = ",".join(sorted(arrays))
     try:
         said = run_slurm_command(
-            ["squeue", "--noheader", "--array", "--all", "--name", names, "--format", _FORMAT], slurm_conf
+            ["squeue", "--noheader", "--array", "--all", "--name", names, "--format", _FORMAT],
+            slurm_conf,
         )
     except UserError:
         return None
     jobs = [job for job in map(_job, said.splitlines()) if job and job.state not in _ENDED]
-    return {(job.batch, job.index): job for job in jobs if arrays.get(job.batch) in (None, job.array)}
+    return {
+        (job.batch, job.index): job for job in jobs if arrays.get(job.batch) in (None, job.array)
+    }
 
 
-_ENDED = {"CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+_ENDED = {
+    "CANCELLED",
+    "COMPLETED",
+    "FAILED",
+    "TIMEOUT",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "BOOT_FAIL",
+    "DEADLINE",
+}
 
 
 def run_slurm_command(command: list[str], slurm_conf: str | None = None) -> str:
     """What a SLURM command answers, or an error with SLURM's own words."""
     if shutil.which(command[0]) is None:
         raise EnvironmentProblem(
-            f"no `{command[0]}` here", "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`"
+            f"no `{command[0]}` here",
+            "this needs SLURM: log in to the cluster, or `slurm/local-cluster up`",
         )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment(slurm_conf))
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, env=environment(slurm_conf)
+        )
     except subprocess.TimeoutExpired as late:
         said = one_line((late.stderr or b"").decode(errors="replace"))
-        problem = f"`{command[0]}` has not answered for {PATIENCE} s" + (f", and says: {said}" if said else "")
+        problem = f"`{command[0]}` has not answered for {PATIENCE} s" + (
+            f", and says: {said}" if said else ""
+        )
         raise EnvironmentProblem(problem, advice(said or "timed out", command)) from None
     if done.returncode:
         said = one_line(done.stderr)
-        raise EnvironmentProblem(f"`{command[0]}` says: {said or quote(done.returncode)}", advice(said, command))
+        raise EnvironmentProblem(
+            f"`{command[0]}` says: {said or quote(done.returncode)}", advice(said, command)
+        )
     return done.stdout
 
 
@@ -106,15 +135,25 @@ _ADVICE = (
         ("authentication", "munge", "auth plugin"),
         "munge does not run here or the clocks differ: try another login node, or tell your site's support",
     ),
-    (("invalid partition",), "`sinfo --format '%R %a %l %G'` names the partitions: set `partition` to one of them"),
-    (("access/permission denied", "invalid user"), "it is another user's, or closed to you: ask them, or support"),
+    (
+        ("invalid partition",),
+        "`sinfo --format '%R %a %l %G'` names the partitions: set `partition` to one of them",
+    ),
+    (
+        ("access/permission denied", "invalid user"),
+        "it is another user's, or closed to you: ask them, or support",
+    ),
     (("invalid job id",), "it has ended in the meantime: `repro status` says how"),
 )
 
 
 def environment(slurm_conf: str | None) -> dict[str, str]:
     """Ours without what belongs to a job we may be in, or changes what SLURM answers: `SQUEUE_STATES` hides jobs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name == "SLURM_CONF"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) or name == "SLURM_CONF"
+    }
     return kept | ({"SLURM_CONF": os.path.expandvars(slurm_conf)} if slurm_conf else {})
 
 
@@ -138,7 +177,10 @@ def jobs_are_private(slurm_conf: str | None = None) -> bool:
 
 def slurm_config(slurm_conf: str | None = None) -> dict[str, str]:
     """The scheduler's settings, by name: `KillWait` is `30 sec`."""
-    lines = (line.partition("=") for line in run_slurm_command(["scontrol", "show", "config"], slurm_conf).splitlines())
+    lines = (
+        line.partition("=")
+        for line in run_slurm_command(["scontrol", "show", "config"], slurm_conf).splitlines()
+    )
     return {name.strip(): value.strip() for name, equals, value in lines if equals}
 
 
@@ -154,4 +196,6 @@ def _job(line: str) -> Job | None:
     if len(parts) != 8 or not parts[1].isdigit():
         return None
     array, index, state, elapsed, limit, node, batch, reason = parts
-    return Job(array, int(index), state, elapsed, limit, node, batch, "" if reason == "None" else reason)
+    return Job(
+        array, int(index), state, elapsed, limit, node, batch, "" if reason == "None" else reason
+    )

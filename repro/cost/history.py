@@ -29,7 +29,9 @@ def recorded_seconds(fact: str, places: Places, on_gpu: bool) -> Recorded:
 
 def _alike(kind: str, places: Places) -> list[Folder]:
     parents = (places.runs, places.published)
-    return [Folder(path.parent) for parent in parents for path in parent.glob(f"{kind}.s*/final.json")]
+    return [
+        Folder(path.parent) for parent in parents for path in parent.glob(f"{kind}.s*/final.json")
+    ]
 
 
 def _number(folder: Folder, fact: str, on_gpu: bool) -> float | None:

@@ -19,7 +19,10 @@ Role = Literal["main", "projection", "fc"]
 
 TRAINED_ON = {"cifar": 32, "imagenet": 224}  # the side of the image
 
-VGG = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}  # 3×3 layers on each map of the nets the paper compares with
+VGG = {
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}  # 3×3 layers on each map of the nets the paper compares with
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Layer:
     outputs: int
     stride: int
     size: int  # the side of the map that comes out
-    normalised: bool = True  # batch norm follows, with a scale and a shift a channel; else there is a bias
+    normalised: bool = (
+        True  # batch norm follows, with a scale and a shift a channel; else there is a bias
+    )
 
     @property
     def weights(self) -> int:
@@ -99,7 +104,9 @@ def vgg(depth: Literal[16, 19], size: int = 224) -> tuple[Layer, ...]:
     return tuple(found)
 
 
-def figure5(shortcut: Literal["identity", "projection"] = "identity") -> dict[str, tuple[Layer, ...]]:
+def figure5(
+    shortcut: Literal["identity", "projection"] = "identity",
+) -> dict[str, tuple[Layer, ...]]:
     """The two blocks of Figure 5 at one position of the map: `basic` on 64 channels, `bottleneck` on 256.
 
     Section 4.1: "both designs have similar time complexity"; with a projection in place of the identity "the time
@@ -110,9 +117,13 @@ def figure5(shortcut: Literal["identity", "projection"] = "identity") -> dict[st
     for design, (kernels, widths) in designs.items():
         main = tuple(
             Layer(f"conv{place}", "main", kernel, inputs, outputs, stride=1, size=1)
-            for place, (kernel, (inputs, outputs)) in enumerate(zip(kernels, pairwise(widths), strict=True), start=1)
+            for place, (kernel, (inputs, outputs)) in enumerate(
+                zip(kernels, pairwise(widths), strict=True), start=1
+            )
         )
-        projection = Layer("shortcut.conv", "projection", 1, widths[0], widths[-1], stride=1, size=1)
+        projection = Layer(
+            "shortcut.conv", "projection", 1, widths[0], widths[-1], stride=1, size=1
+        )
         blocks[design] = (*main, projection) if shortcut == "projection" else main
     return blocks
 
@@ -128,10 +139,22 @@ def _layers(net: Net, size: int) -> Iterator[Layer]:
         for number in range(count):
             stride = 2 if stage > 0 and number == 0 else 1
             name = f"stage{stage + 1}.block{number + 1}"
-            block = _Block(name, channels, width * 2**stage * (4 if net.bottleneck else 1), stride, size)
+            block = _Block(
+                name, channels, width * 2**stage * (4 if net.bottleneck else 1), stride, size
+            )
             yield from _bottleneck(block, net) if net.bottleneck else _basic(block)
-            if net.shortcut == "C" or (net.shortcut == "B" and (stride, block.inputs) != (1, block.outputs)):
-                yield Layer(f"{name}.shortcut.conv", "projection", 1, channels, block.outputs, stride, block.size_out)
+            if net.shortcut == "C" or (
+                net.shortcut == "B" and (stride, block.inputs) != (1, block.outputs)
+            ):
+                yield Layer(
+                    f"{name}.shortcut.conv",
+                    "projection",
+                    1,
+                    channels,
+                    block.outputs,
+                    stride,
+                    block.size_out,
+                )
             channels, size = block.outputs, block.size_out
     yield _fully_connected("classifier", channels, net.classes)
 
@@ -150,15 +173,21 @@ class _Block:
 
 
 def _basic(block: _Block) -> Iterator[Layer]:
-    yield Layer(f"{block.name}.conv1", "main", 3, block.inputs, block.outputs, block.stride, block.size_out)
+    yield Layer(
+        f"{block.name}.conv1", "main", 3, block.inputs, block.outputs, block.stride, block.size_out
+    )
     yield Layer(f"{block.name}.conv2", "main", 3, block.outputs, block.outputs, 1, block.size_out)
 
 
 def _bottleneck(block: _Block, net: Net) -> Iterator[Layer]:
     first = net.stride_in == "1x1"
     width, middle = block.outputs // 4, block.size_out if first else block.size
-    yield Layer(f"{block.name}.conv1", "main", 1, block.inputs, width, block.stride if first else 1, middle)
-    yield Layer(f"{block.name}.conv2", "main", 3, width, width, 1 if first else block.stride, block.size_out)
+    yield Layer(
+        f"{block.name}.conv1", "main", 1, block.inputs, width, block.stride if first else 1, middle
+    )
+    yield Layer(
+        f"{block.name}.conv2", "main", 3, width, width, 1 if first else block.stride, block.size_out
+    )
     yield Layer(f"{block.name}.conv3", "main", 1, width, block.outputs, 1, block.size_out)
 
 

@@ -26,7 +26,9 @@ CUDA = 2 * GIB  # CUDA's libraries, in the machine's memory
 CONTEXT = 0.6 * GIB  # and in the GPU's, beyond what torch counts
 COPIES = 3  # of a checkpoint, while it is wrapped; on a CPU they lie where the activations were
 
-SMALL_IMAGES = {"generated": (2_000, 500)}  # held in memory: training and test images; of any other set, CIFAR-10's
+SMALL_IMAGES = {
+    "generated": (2_000, 500)
+}  # held in memory: training and test images; of any other set, CIFAR-10's
 CIFAR10_IMAGES = 50_000, 10_000
 BATCHES_AHEAD = 4  # of photos: those decoded while the net trains, and its own
 TESTED = 500  # small images in one forward pass of testing
@@ -49,7 +51,10 @@ def memory(run: Run, on_gpu: bool, processes: int = 1) -> Memory:
     at_work = -(-recipe.batch // processes) * activation_bytes(run.net, recipe) + _tested(run)
     read, held = _images(run)
     if on_gpu:
-        return Memory(PROCESS + CUDA + read + held + COPIES * 8 * parameters, CONTEXT + weights + at_work + held)
+        return Memory(
+            PROCESS + CUDA + read + held + COPIES * 8 * parameters,
+            CONTEXT + weights + at_work + held,
+        )
     return Memory(PROCESS + read + held + weights + SLACK * at_work, 0)
 
 
@@ -62,9 +67,13 @@ def activation_bytes(net: Net, recipe: Recipe) -> float:
     """Bytes of what one image leaves behind on its way forward, for the way back."""
     size, width = recipe.input.size, 2 if recipe.precision == "bf16" else 4
     stem, *stages, _ = _by_stage(layers(net, size))
-    numbers = _numbers(stem) + (_recomputed(stages, net) if net.depth > DEEP else sum(map(_numbers, stages)))
+    numbers = _numbers(stem) + (
+        _recomputed(stages, net) if net.depth > DEEP else sum(map(_numbers, stages))
+    )
     pooled = stages[0][0].inputs * stages[0][0].size ** 2 if net.family == "imagenet" else 0
-    return numbers * width + pooled * (width + 8) + 3 * size**2 * width  # a pooled number comes with its place
+    return (
+        numbers * width + pooled * (width + 8) + 3 * size**2 * width
+    )  # a pooled number comes with its place
 
 
 def _by_stage(some: Iterable[Layer]) -> list[tuple[Layer, ...]]:

@@ -41,7 +41,8 @@ def read_members(path: Path, largest: int, wanted: Wanted = lambda name: True) -
             yield from _in_folder(path, path, largest, wanted)
         elif not path.exists():
             raise EnvironmentProblem(
-                f"there is nothing at {quote(path, 300)}", "name a folder of images, or a .tar, .tar.gz or .zip of one"
+                f"there is nothing at {quote(path, 300)}",
+                "name a folder of images, or a .tar, .tar.gz or .zip of one",
             )
         elif not path.is_file():
             raise neither(path)
@@ -49,9 +50,17 @@ def read_members(path: Path, largest: int, wanted: Wanted = lambda name: True) -
             yield from _in_zip(path, largest, wanted)
         else:
             yield from _in_tar(path, largest, wanted)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise UserError(
-            f"{quote(path, 300)} is not a whole archive: {error}", "copy it again, or make it with tar, tar -z or zip"
+            f"{quote(path, 300)} is not a whole archive: {error}",
+            "copy it again, or make it with tar, tar -z or zip",
         ) from None
     except OSError as error:  # gzip says so of damage, too
         raise EnvironmentProblem(
@@ -98,7 +107,10 @@ def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def neither(path: Path) -> UserError:
     """What to say of a device or a pipe, which would never end."""
-    return UserError(f"{quote(path, 300)} is neither a folder nor a file", "name a folder of images or an archive")
+    return UserError(
+        f"{quote(path, 300)} is neither a folder nor a file",
+        "name a folder of images or an archive",
+    )
 
 
 def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
@@ -114,7 +126,10 @@ def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterat
 
 
 def _in_tar(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
-    with _unzipped(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:  # read once, front to back
+    with (
+        _unzipped(path) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):  # read once, front to back
         for member in _entries(archive):
             name = _contained(member.name)
             if member.isdir():
@@ -170,4 +185,6 @@ def _content(file: IO[bytes], name: str, largest: int) -> bytes:
 
 
 def _refused(name: str, reason: str) -> UserError:
-    return UserError(f"{quote(name)} {reason}: nothing was imported", "remove it, and import the rest")
+    return UserError(
+        f"{quote(name)} {reason}: nothing was imported", "remove it, and import the rest"
+    )

@@ -54,7 +54,9 @@ class DatasetInfo:
 def all_datasets(folder: Path) -> list[DatasetInfo]:
     """Every set that the recipes name, and every other one in the folder."""
     others = {path.parent.name for path in folder.glob("[!.]*/*.json")}
-    return [dataset_info(name, folder) for name in (*KNOWN_NAMES, *sorted(others - set(KNOWN_NAMES)))]
+    return [
+        dataset_info(name, folder) for name in (*KNOWN_NAMES, *sorted(others - set(KNOWN_NAMES)))
+    ]
 
 
 def dataset_info(name: str, folder: Path, whole: bool = False) -> DatasetInfo:
@@ -67,14 +69,24 @@ def dataset_info(name: str, folder: Path, whole: bool = False) -> DatasetInfo:
     where = str(folder / check_name(name, "a data set"))
     try:
         if not (folder / name).exists():
-            state: Literal["missing", "drawn when needed"] = "drawn when needed" if name in GENERATED else "missing"
+            state: Literal["missing", "drawn when needed"] = (
+                "drawn when needed" if name in GENERATED else "missing"
+            )
             return DatasetInfo(name, state, where, hint=_how_to_get(name))
         if is_photos(name, folder):
-            return _photos(check_pack(folder / name) if whole else read_about(folder / name), name, where)
-        manifest = npy_store.load(name, folder)[1] if whole else npy_store.read_manifest(name, folder)
+            return _photos(
+                check_pack(folder / name) if whole else read_about(folder / name), name, where
+            )
+        manifest = (
+            npy_store.load(name, folder)[1] if whole else npy_store.read_manifest(name, folder)
+        )
     except UserError as error:
         return DatasetInfo(name, "damaged", where, problem=error.problem, hint=error.hint)
-    return _images(manifest, name, where) if manifest else DatasetInfo(name, "missing", where, hint=_how_to_get(name))
+    return (
+        _images(manifest, name, where)
+        if manifest
+        else DatasetInfo(name, "missing", where, hint=_how_to_get(name))
+    )
 
 
 def prepare(
@@ -86,7 +98,9 @@ def prepare(
 ) -> DatasetInfo:
     """Have the set ready before a run needs it: CIFAR-10 is downloaded, generated sets are drawn."""
     if url is not None and name != cifar10.NAME:
-        raise UserError(f"{quote(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone")
+        raise UserError(
+            f"{quote(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone"
+        )
     if name == cifar10.NAME:
         _prepare_cifar10(folder, replace, progress, cifar10.URL if url is None else url)
     elif name == "generated-photos":
@@ -103,7 +117,9 @@ def prepare(
 def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> DatasetInfo:
     """Make a set of the images at that path, in any container that is read for sets of its kind."""
     if name in GENERATED:
-        raise UserError(f"{quote(name)} is drawn by rule and cannot be imported", "choose another name")
+        raise UserError(
+            f"{quote(name)} is drawn by rule and cannot be imported", "choose another name"
+        )
     if name in PHOTOS:
         from repro.data.photos.imagenet import import_photos
 
@@ -145,8 +161,13 @@ def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, ur
     if there.state == "ready" and is_official(there.origin):
         return
     if there.state != "missing" and not replace:
-        problem = there.problem or f"the data set {quote(there.name)} in {quote(there.where, 300)} is {there.origin}"
-        raise EnvironmentProblem(problem, "`repro data prepare cifar10 --replace` puts the official one in its place")
+        problem = (
+            there.problem
+            or f"the data set {quote(there.name)} in {quote(there.where, 300)} is {there.origin}"
+        )
+        raise EnvironmentProblem(
+            problem, "`repro data prepare cifar10 --replace` puts the official one in its place"
+        )
     path = cifar10.partial_path(folder, url)
     cifar10.download(path, url, progress)
     try:
@@ -161,17 +182,22 @@ def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
     try:
         arrays, origin = _recognised(read_images(path))
     except UserError as error:
-        raise EnvironmentProblem(f"what came from {quote(url, 300)} cannot be read: {error.problem}", hint) from None
+        raise EnvironmentProblem(
+            f"what came from {quote(url, 300)} cannot be read: {error.problem}", hint
+        ) from None
     if not is_official(origin):
         difference = first_difference(arrays, official_cifar10())
-        raise EnvironmentProblem(f"what came from {quote(url, 300)} is not the official CIFAR-10: {difference}", hint)
+        raise EnvironmentProblem(
+            f"what came from {quote(url, 300)} is not the official CIFAR-10: {difference}", hint
+        )
     npy_store.save(cifar10.NAME, arrays, origin, cifar10.file_name(url), folder, replace)
 
 
 def _not_downloaded(name: str, hint: str) -> UserError:
     if name == "imagenet":
         return EnvironmentProblem(
-            "ImageNet is not downloaded: its licence is between you and image-net.org", _how_to_get(name)
+            "ImageNet is not downloaded: its licence is between you and image-net.org",
+            _how_to_get(name),
         )
     return UserError(f"no data set {quote(name)} to prepare", hint or _how_to_get(name))
 
@@ -185,7 +211,9 @@ def _how_to_get(name: str) -> str:
 
 def _images(manifest: npy_store.Manifest, name: str, where: str) -> DatasetInfo:
     counts = len(manifest.classes), manifest.train_images, manifest.test_images
-    return DatasetInfo(name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference)
+    return DatasetInfo(
+        name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference
+    )
 
 
 def _photos(about: About, name: str, where: str) -> DatasetInfo:

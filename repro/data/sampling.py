@@ -28,7 +28,9 @@ class RandomDraws(IntEnum):
 def random_bits(seed: int, purpose: RandomDraws, index: int, count: int) -> NDArray[np.uint64]:
     """`count` random 64-bit integers, a function of the arguments."""
     key = np.array([seed, 0], dtype=np.uint64)
-    counter = np.array([0, index, purpose, 0], dtype=np.uint64)  # the low word counts the bits themselves
+    counter = np.array(
+        [0, index, purpose, 0], dtype=np.uint64
+    )  # the low word counts the bits themselves
     return np.random.Philox(key=key, counter=counter).random_raw(count)
 
 
@@ -37,12 +39,16 @@ def permutation(seed: int, purpose: RandomDraws, images: int, index: int) -> NDA
     return np.argsort(random_bits(seed, purpose, index, images), kind="stable")
 
 
-def batch_indices(seed: int, images: int, batch: int, start: int, stop: int) -> Iterator[NDArray[np.int64]]:
+def batch_indices(
+    seed: int, images: int, batch: int, start: int, stop: int
+) -> Iterator[NDArray[np.int64]]:
     """The images of iterations start … stop-1: positions i·batch … (i+1)·batch of epoch after epoch, end to end."""
     order = lru_cache(maxsize=2)(partial(permutation, seed, RandomDraws.EPOCH, images))
     for iteration in range(start, stop):
         epochs, places = np.divmod(np.arange(iteration * batch, (iteration + 1) * batch), images)
-        yield np.concatenate([order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)])
+        yield np.concatenate(
+            [order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)]
+        )
 
 
 def shard(count: int, rank: int, processes: int) -> slice:

@@ -20,7 +20,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def check_name(name: str, what: str) -> str:
     """The name, if it is one that may become part of a file name or a job name."""
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
-        raise UserError(f"{quote(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -")
+        raise UserError(
+            f"{quote(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -"
+        )
     return name
 
 

@@ -56,10 +56,16 @@ class Row:
     """One line of a table, or one curve of a figure: our runs, and what the paper gives for each metric."""
 
     label: str
-    runs: Runs | None = None  # None: not ours to run (quoted, or counted from `net` without training)
-    paper: tuple[Paper | None, ...] = ()  # in the order of the table's metrics; () where nothing is printed
+    runs: Runs | None = (
+        None  # None: not ours to run (quoted, or counted from `net` without training)
+    )
+    paper: tuple[
+        Paper | None, ...
+    ] = ()  # in the order of the table's metrics; () where nothing is printed
     net: Net | None = None
-    ensemble: tuple[Runs, ...] = ()  # our number is the error of the mean of all these runs' predictions
+    ensemble: tuple[
+        Runs, ...
+    ] = ()  # our number is the error of the mean of all these runs' predictions
     note: str = ""
 
 
@@ -142,7 +148,9 @@ class Table:
     page: int
     claims: tuple[Claim, ...] = ()
     margin: float = 0.5
-    one_seed_tolerance: float = 0.35  # published spread between seeds: 0.35 on CIFAR-10, 0.55 on ImageNet
+    one_seed_tolerance: float = (
+        0.35  # published spread between seeds: 0.35 on CIFAR-10, 0.55 on ImageNet
+    )
     note: str = ""
 
 
@@ -160,7 +168,9 @@ class Panel:
     digitised: str | None = None  # panel name in the digitised file
     splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     shows: Literal["curves", "responses", "sorted responses"] = "curves"
-    test_metric: str = "test_error"  # of the curves; `measured_by` says what it is in the final record
+    test_metric: str = (
+        "test_error"  # of the curves; `measured_by` says what it is in the final record
+    )
 
 
 def metrics_of_row(row: Row) -> tuple[str, str]:
@@ -231,7 +241,9 @@ class Scale:
     def named(self, name: str) -> str:
         """A file's name, with what else was chosen: of a variant nothing takes the place of the experiment's own."""
         words = (word.removeprefix("variant ") for word in self.chosen)
-        return "-".join([name, *(re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-") for word in words)])[:LONGEST]
+        return "-".join(
+            [name, *(re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-") for word in words)]
+        )[:LONGEST]
 
 
 @dataclass(frozen=True)
@@ -241,11 +253,15 @@ class Variant:
     name: str
     about: str  # one line: what differs, and who does it that way or why one would
     change: Callable[[Run], Run]
-    no_change_because: str = ""  # why it moves no number on some machines; all others move one on every machine
+    no_change_because: str = (
+        ""  # why it moves no number on some machines; all others move one on every machine
+    )
 
     def __call__(self, run: Run) -> Run:
         changed = self.change(run)
-        return replace(changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}"))
+        return replace(
+            changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}")
+        )
 
 
 def with_variants(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
@@ -318,5 +334,7 @@ def _with_runs(thing: Any, change: Callable[[Runs], Runs]) -> Any:
         members = tuple(Runs(change(group).run, group.seeds) for group in thing.ensemble)
         return replace(thing, runs=thing.runs and change(thing.runs), ensemble=members)
     if is_dataclass(thing) and not isinstance(thing, (type, Net)):
-        return replace(thing, **{f.name: _with_runs(getattr(thing, f.name), change) for f in fields(thing)})
+        return replace(
+            thing, **{f.name: _with_runs(getattr(thing, f.name), change) for f in fields(thing)}
+        )
     return thing

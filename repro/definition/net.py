@@ -33,9 +33,13 @@ class Net:
     kind: Literal["plain", "resnet"]
     depth: int
     shortcut: Shortcut | None = None  # None: plain, or no choice to make
-    stride_in: Literal["1x1", "3x3"] | None = None  # which layer of a bottleneck strides; the paper: the first 1×1
+    stride_in: Literal["1x1", "3x3"] | None = (
+        None  # which layer of a bottleneck strides; the paper: the first 1×1
+    )
     zeros: Literal["end", "both"] | None = None  # option A: where the zero channels go
-    init: Literal["fan_in", "fan_out"] = "fan_in"  # He initialisation: equation 10 of the cited work, or 14
+    init: Literal["fan_in", "fan_out"] = (
+        "fan_in"  # He initialisation: equation 10 of the cited work, or 14
+    )
     classes: int = 10
 
     def __post_init__(self) -> None:
@@ -57,13 +61,17 @@ class Net:
                 f"a {self.kind} cannot have shortcut {quote(self.shortcut)}",
                 "a plain net has none; a resnet has A, B or C",
             )
-        if (self.stride_in is not None) != self.bottleneck or (self.zeros is not None) != (self.shortcut == "A"):
+        if (self.stride_in is not None) != self.bottleneck or (self.zeros is not None) != (
+            self.shortcut == "A"
+        ):
             raise UserError(
                 f"`stride_in` and `zeros` do not fit {quote(self.name)}",
                 "`stride_in` belongs to nets of bottlenecks, `zeros` to shortcut A",
             )
         if self.classes < 2:
-            raise UserError(f"a net cannot tell {quote(self.classes)} classes apart", "`classes` is 2 or more")
+            raise UserError(
+                f"a net cannot tell {quote(self.classes)} classes apart", "`classes` is 2 or more"
+            )
         check_at_most(MOST_CLASSES, "net.classes", self.classes)
 
     @property
@@ -109,7 +117,10 @@ def net_named(name: str, family: Family | None = None) -> Net:
     """
     found = _NET.fullmatch(name)
     if not found:
-        raise UserError(f"{quote(name)} is not the name of a net", "for example resnet-34-b, plain-18 or resnet-20")
+        raise UserError(
+            f"{quote(name)} is not the name of a net",
+            "for example resnet-34-b, plain-18 or resnet-20",
+        )
     depth, letter = int(found[2]), (found[3] or "").upper() or None
     family = family or ("imagenet" if depth in IMAGENET_BLOCKS else "cifar")
     if found[1].lower() == "plain":

@@ -36,7 +36,12 @@ SHORT_NAMES = {  # what other people call our fields
     **dict.fromkeys(("data", "data_set"), "dataset"),
     **dict.fromkeys(("amp", "dtype", "fp16"), "precision"),
 }
-PYTHONS = {"None": "null", "True": "true", "False": "false", "none": "null"}  # JSON writes them otherwise
+PYTHONS = {
+    "None": "null",
+    "True": "true",
+    "False": "false",
+    "none": "null",
+}  # JSON writes them otherwise
 
 
 def with_overrides(run: Run, settings: Iterable[str]) -> Run:
@@ -46,21 +51,33 @@ def with_overrides(run: Run, settings: Iterable[str]) -> Run:
     for setting in settings:
         path, value = _parsed(setting)
         twice = next(
-            (other for other in asked if f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.")), ""
+            (
+                other
+                for other in asked
+                if f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.")
+            ),
+            "",
         )
         if twice:
-            raise UserError(f"`{path}` is set twice", "set it once" if twice == path else f"`{twice}` sets it too")
+            raise UserError(
+                f"`{path}` is set twice",
+                "set it once" if twice == path else f"`{twice}` sets it too",
+            )
         asked[path] = value
         _put(values, path.split("."), value)
     values["net"] |= _net_that_fits(values["net"], asked)
     changed = from_definition(values)
-    return changed if changed.recipe == run.recipe else replace(changed, recipe=_named(changed.recipe))
+    return (
+        changed if changed.recipe == run.recipe else replace(changed, recipe=_named(changed.recipe))
+    )
 
 
 def _parsed(setting: str) -> tuple[str, Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
-        raise UserError(f"{quote(setting)} is not a setting", "write KEY=VALUE, for example `rate=0.05`")
+        raise UserError(
+            f"{quote(setting)} is not a setting", "write KEY=VALUE, for example `rate=0.05`"
+        )
     path = _path(key.strip())
     return path, _typed(path, text.strip())
 
@@ -72,9 +89,13 @@ def _path(key: str) -> str:
     if not ends:
         free = [path for path in known if path not in NOT_OVERRIDABLE]
         if ours := SHORT_NAMES.get(key.removeprefix("recipe.").lower()):
-            raise UserError(f"there is no setting {quote(key)}", f"did you mean `{ours}`?{_counted(ours)}")
+            raise UserError(
+                f"there is no setting {quote(key)}", f"did you mean `{ours}`?{_counted(ours)}"
+            )
         near = did_you_mean(key, dict.fromkeys([*free, *(path.split(".")[-1] for path in free)]))
-        raise UserError(f"there is no setting {quote(key)}", near or "there are " + ", ".join(map(quote, free)))
+        raise UserError(
+            f"there is no setting {quote(key)}", near or "there are " + ", ".join(map(quote, free))
+        )
     path = key if key in known else min(ends, key=lambda path: path.count("."))
     if path in NOT_OVERRIDABLE:
         raise UserError(f"`{path}` cannot be set", NOT_OVERRIDABLE[path])
@@ -135,7 +156,9 @@ def _types(of: Any = Run) -> dict[str, Any]:
     types: dict[str, Any] = {}
     for field in fields(of):
         kind = get_type_hints(of)[field.name]
-        part: Any = next((option for option in (kind, *get_args(kind)) if is_dataclass(option)), None)
+        part: Any = next(
+            (option for option in (kind, *get_args(kind)) if is_dataclass(option)), None
+        )
         if part is None:
             types[field.name] = kind
         else:
@@ -153,9 +176,12 @@ def _described(kind: Any) -> str:
     if get_args(kind):
         options = [_described(option) for option in get_args(kind) if option is not type(None)]
         return " or ".join([*options, "null"])
-    return {float: "a finite number", int: "a whole number", bool: "true or false", str: "text"}.get(
-        kind, "null, which takes it away"
-    )
+    return {
+        float: "a finite number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "text",
+    }.get(kind, "null, which takes it away")
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
@@ -178,7 +204,9 @@ def _net_that_fits(net: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]
         "net.stride_in": (net.get("stride_in") or "1x1") if bottleneck else None,
         "net.zeros": (net.get("zeros") or "end") if shortcut == "A" else None,
     }
-    return {path.removeprefix("net."): value for path, value in follows.items() if path not in asked}
+    return {
+        path.removeprefix("net."): value for path, value in follows.items() if path not in asked
+    }
 
 
 def _named(recipe: Recipe) -> Recipe:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from repro.definition.bounds import LARGEST_BATCH, LARGEST_COUNT, LARGEST_SIDE, MOST_DROPS, check_at_most, check_name
+from repro.definition.bounds import (
+    LARGEST_BATCH,
+    LARGEST_COUNT,
+    LARGEST_SIDE,
+    MOST_DROPS,
+    check_at_most,
+    check_name,
+)
 from repro.errors import UserError, quote
 
 
@@ -20,7 +27,9 @@ class Warmup:
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < float("inf"):
-            raise UserError(f"`warmup.rate` is {quote(self.rate)}", "it must be finite and positive")
+            raise UserError(
+                f"`warmup.rate` is {quote(self.rate)}", "it must be finite and positive"
+            )
         measured = self.below is not None and self.window is not None and self.iterations is None
         fixed = self.below is None and self.window is None and self.iterations is not None
         if not (measured or fixed):
@@ -28,7 +37,9 @@ class Warmup:
                 "this warm-up would never end, or end twice",
                 "give it `below` and `window`, or `iterations`; not both, not neither",
             )
-        if (self.below is not None and not 0 < self.below <= 100) or min(self.window or 1, self.iterations or 1) < 1:
+        if (self.below is not None and not 0 < self.below <= 100) or min(
+            self.window or 1, self.iterations or 1
+        ) < 1:
             raise UserError(
                 f"`warmup` is {quote((self.below, self.window, self.iterations))}",
                 "`below` is a percentage, `window` and `iterations` are 1 or more",
@@ -52,7 +63,9 @@ class Plateau:
     def __post_init__(self) -> None:
         for what in ("patience", "most"):
             if getattr(self, what) < 1:
-                raise UserError(f"`plateau.{what}` is {quote(getattr(self, what))}", "it must be 1 or more")
+                raise UserError(
+                    f"`plateau.{what}` is {quote(getattr(self, what))}", "it must be 1 or more"
+                )
         if not 0 <= self.threshold <= 100:
             raise UserError(f"`plateau.threshold` is {quote(self.threshold)}", "it is a percentage")
         check_at_most(LARGEST_COUNT, "plateau.patience", self.patience)
@@ -64,14 +77,20 @@ class Input:
     """What the net sees: the training view and the testing views of an image."""
 
     size: int  # the crop's side
-    mean: Literal["pixel", "channel"] = "pixel"  # what is subtracted; taken from the training set only
+    mean: Literal["pixel", "channel"] = (
+        "pixel"  # what is subtracted; taken from the training set only
+    )
     std: Literal["channel"] | None = None  # the paper divides by nothing
     pad: int | None = None  # CIFAR: zeros on each side before a random crop
-    shorter_side: tuple[int, int] | None = None  # ImageNet: scale augmentation, uniform in this range
+    shorter_side: tuple[int, int] | None = (
+        None  # ImageNet: scale augmentation, uniform in this range
+    )
     colour: float | None = None  # ImageNet: the σ of AlexNet's PCA colour augmentation
     flip: bool = True
     test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
-    test_sides: tuple[int, ...] | None = None  # ImageNet: shorter sides of the fully convolutional test
+    test_sides: tuple[int, ...] | None = (
+        None  # ImageNet: shorter sides of the fully convolutional test
+    )
 
     def __post_init__(self) -> None:
         low, high = self.shorter_side or (self.size, self.size)
@@ -107,7 +126,9 @@ class Recipe:
     split: Literal["train", "45k/5k"] = "train"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     warmup: Warmup | None = None
-    batch_norm_group: int | None = None  # images that share batch statistics; None: the whole batch of one process
+    batch_norm_group: int | None = (
+        None  # images that share batch statistics; None: the whole batch of one process
+    )
     batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
     plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
 
@@ -116,16 +137,24 @@ class Recipe:
         check_name(self.dataset, "a data set")
         for what in ("batch", "iterations", "evaluate_every"):
             if getattr(self, what) < 1:
-                raise UserError(f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be 1 or more")
+                raise UserError(
+                    f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be 1 or more"
+                )
         for what in ("rate", "momentum", "decay"):
             if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
-                raise UserError(f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be finite and positive")
+                raise UserError(
+                    f"`recipe.{what}` is {quote(getattr(self, what))}",
+                    "it must be finite and positive",
+                )
         check_at_most(LARGEST_BATCH, "recipe.batch", self.batch)
         for what in ("iterations", "evaluate_every"):
             check_at_most(LARGEST_COUNT, f"recipe.{what}", getattr(self, what))
         check_at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
         if list(self.drops) != sorted(set(self.drops)):
-            raise UserError(f"`recipe.drops` is {quote(list(self.drops))}", "list the iterations in rising order")
+            raise UserError(
+                f"`recipe.drops` is {quote(list(self.drops))}",
+                "list the iterations in rising order",
+            )
         if self.plateau and self.drops:
             raise UserError(
                 f"`recipe.drops` {quote(list(self.drops))} and `recipe.plateau` both say when the rate drops",

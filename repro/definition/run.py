@@ -74,14 +74,20 @@ def to_definition(run: Run) -> dict[str, Any]:
 def digest(run: Run) -> str:
     """Ten hexadecimal digits that differ when anything that can move a number differs: of the definition as JSON."""
     values = {each.name: getattr(run, each.name) for each in fields(run)}
-    parts = (f'"{name}":{_text(values[name])}' for name in sorted(values) if values[name] is not None)
+    parts = (
+        f'"{name}":{_text(values[name])}' for name in sorted(values) if values[name] is not None
+    )
     return hashlib.sha256(f"{{{','.join(parts)}}}".encode()).hexdigest()[:DIGITS]
 
 
 @cache
 def _text(part: Any) -> str:
     """A part of a definition as canonical JSON; hundreds of runs share a few nets and recipes."""
-    value = _without_none(asdict(part)) if is_dataclass(part) and not isinstance(part, type) else _plain(part)
+    value = (
+        _without_none(asdict(part))
+        if is_dataclass(part) and not isinstance(part, type)
+        else _plain(part)
+    )
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -92,7 +98,9 @@ def from_definition(values: dict[str, Any]) -> Run:
     try:
         return _strictly(msgspec.convert(values, Run, strict=True), values)
     except msgspec.ValidationError as error:
-        raise UserError(f"not the definition of a run: {error}", "was it written by another version?") from None
+        raise UserError(
+            f"not the definition of a run: {error}", "was it written by another version?"
+        ) from None
 
 
 def _strictly(run: Run, values: dict[str, Any]) -> Run:

@@ -18,7 +18,11 @@ from repro.storage.paths import Folder
 
 
 def measure(
-    run: Run, net: nn.Module, source: Source, folder: Folder, may_publish: Callable[[], None] = lambda: None
+    run: Run,
+    net: nn.Module,
+    source: Source,
+    folder: Folder,
+    may_publish: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """The final record's `metrics`, and the layers' `responses` where the paper looks at them.
 
@@ -31,7 +35,10 @@ def measure(
     rows, _ = metrics_file.read_valid_prefix(folder.metrics.read_bytes())
     share = {"rank": distributed.rank(), "processes": distributed.count()}
     counted = cost(run.net, run.recipe.input.size)
-    metrics: dict[str, Any] = {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
+    metrics: dict[str, Any] = {
+        "parameters": counted.parameters,
+        "multiply_adds": counted.multiply_adds,
+    }
     metrics |= _of_the_curve(rows)
     metrics |= measure_error(net, source.train_clean(**share), "train_clean")
     metrics["train_error_clean"] = metrics.pop("train_clean_error")
@@ -48,5 +55,7 @@ def measure(
 def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the last point says, and the best test error (chosen on the test set, and named so)."""
     last = rows[-1]
-    facts = {key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")}
+    facts = {
+        key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")
+    }
     return facts | {"best_test_error": min(row["test_error"] for row in rows)}

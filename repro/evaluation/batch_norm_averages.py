@@ -23,7 +23,9 @@ def re_estimate_for(run: Run, net: nn.Module, source: Source) -> None:
     recipe = run.recipe
     count = max(1, min(IMAGES, source.train_images) // recipe.batch)
     last = recipe.iterations
-    re_estimate(net, source.batches(run.seed, last, last + count, distributed.rank(), distributed.count()))
+    re_estimate(
+        net, source.batches(run.seed, last, last + count, distributed.rank(), distributed.count())
+    )
 
 
 @torch.no_grad()

@@ -29,7 +29,9 @@ Item = TypeVar("Item")
 def center(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The scores of the centre crop of each test image of this rank."""
     side, size = source.input.test_side or 0, source.input.size
-    return _of_crops(net, source, lambda image: centre_crop(image, side, size)[None], 1, rank, processes)
+    return _of_crops(
+        net, source, lambda image: centre_crop(image, side, size)[None], 1, rank, processes
+    )
 
 
 def ten_crop(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
@@ -70,7 +72,12 @@ def gather_scores(parts: list[tuple[list[int], list[int], Tensor]], classes: int
 
 
 def _of_crops(
-    net: ConvNet, source: Photos, view: Callable[[Image], Pixels], crops: int, rank: int, processes: int
+    net: ConvNet,
+    source: Photos,
+    view: Callable[[Image], Pixels],
+    crops: int,
+    rank: int,
+    processes: int,
 ) -> Scores:
     """All crops of some images are one batch; each image gets the mean over its own."""
     parts, classes = [], net.classifier.out_features
@@ -78,5 +85,7 @@ def _of_crops(
         for chunk in chunks(source.test_views(view, rank, processes), CROPS // crops):
             places, labels, pixels = zip(*chunk, strict=True)
             scores = softmax(net(source.prepared(np.concatenate(pixels))))  # images·crops × classes
-            parts.append((list(places), list(labels), scores.view(len(chunk), crops, classes).mean(1)))
+            parts.append(
+                (list(places), list(labels), scores.view(len(chunk), crops, classes).mean(1))
+            )
     return gather_scores(parts, classes)

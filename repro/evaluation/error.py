@@ -12,7 +12,9 @@ from repro import distributed
 
 
 @torch.inference_mode()
-def measure_error(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str) -> dict[str, float]:
+def measure_error(
+    net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str
+) -> dict[str, float]:
     """Error in percent and mean loss, in fp32 with the running statistics of batch norm; the net trains on after."""
     distributed.same_statistics(net)
     training = net.training

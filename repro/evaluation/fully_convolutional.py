@@ -34,7 +34,9 @@ def multi_scale(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1)
     parts, classes = [], net.classifier.out_features
     with evaluating(net):
         window = window_of(net, source)
-        views = source.test_views(lambda image: [resize_whole(image, side) for side in sides], rank, processes)
+        views = source.test_views(
+            lambda image: [resize_whole(image, side) for side in sides], rank, processes
+        )
         for chunk in chunks(views, IMAGES):
             places, labels, images = zip(*chunk, strict=True)
             scores = torch.zeros(len(chunk), classes, device=source.device)
@@ -62,5 +64,7 @@ def dense_scores(net: ConvNet, images: Tensor, window: int) -> Tensor:
 def alike(images: tuple[Pixels, ...]) -> Iterator[list[int]]:
     """The places of images of one shape, not too many at a time."""
     shapes = [image.shape for image in images]
-    for (height, width, _), group in groupby(sorted(range(len(images)), key=shapes.__getitem__), shapes.__getitem__):
+    for (height, width, _), group in groupby(
+        sorted(range(len(images)), key=shapes.__getitem__), shapes.__getitem__
+    ):
         yield from chunks(group, max(1, PIXELS // (2 * height * width)))

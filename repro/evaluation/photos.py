@@ -20,7 +20,11 @@ WAYS = {"center": center, "ten_crop": ten_crop, "multi_scale": multi_scale}
 
 
 def measure(
-    net: ConvNet, run: Run, source: Photos, folder: Folder, may_publish: Callable[[], None] = lambda: None
+    net: ConvNet,
+    run: Run,
+    source: Photos,
+    folder: Folder,
+    may_publish: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Both errors in percent by each way of testing; the predictions go to the run's folder, if they may."""
     measured = {way: scores_of(net, source, way) for way in WAYS}

@@ -43,19 +43,28 @@ class WorkerPool:
     _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
     _events: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     _trouble: str = ""
-    _at_work: dict[str, str] = field(default_factory=dict)  # run id → run id, in the order they began
+    _at_work: dict[str, str] = field(
+        default_factory=dict
+    )  # run id → run id, in the order they began
 
-    def train(self, runs: Sequence[Run], look: Callable[[list[str]], None]) -> Iterator[dict[str, Any]]:
+    def train(
+        self, runs: Sequence[Run], look: Callable[[list[str]], None]
+    ) -> Iterator[dict[str, Any]]:
         """Train the runs, yielding how each ended. `look` is called about twice a second with the runs at work."""
         for run in runs:
             write_definition(run, self.places)
             self._waiting.put(run.id)
-        minders = [threading.Thread(target=self._mind, daemon=True) for _ in range(min(self.jobs, len(runs)))]
+        minders = [
+            threading.Thread(target=self._mind, daemon=True)
+            for _ in range(min(self.jobs, len(runs)))
+        ]
         for minder in minders:
             minder.start()
         ended = set[str]()
         try:
-            while len(ended) < len(runs) and (any(m.is_alive() for m in minders) or not self._events.empty()):
+            while len(ended) < len(runs) and (
+                any(m.is_alive() for m in minders) or not self._events.empty()
+            ):
                 try:
                     event = self._events.get(timeout=0.5)
                 except queue.Empty:
@@ -63,7 +72,9 @@ class WorkerPool:
                     continue
                 ended.add(event["id"])
                 yield event
-            yield from (self._not_begun(run.id) for run in runs if self._trouble and run.id not in ended)
+            yield from (
+                self._not_begun(run.id) for run in runs if self._trouble and run.id not in ended
+            )
         finally:
             self.stop()
             for minder in minders:
@@ -98,7 +109,9 @@ class WorkerPool:
             except queue.Empty:
                 break
             self._at_work[run_id] = run_id
-            event = _ask(worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device})
+            event = _ask(
+                worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device}
+            )
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
             if event is None or event["state"] == "stopped":
@@ -109,7 +122,11 @@ class WorkerPool:
         _close(worker)
 
     def _worker(self) -> subprocess.Popen[str]:
-        own = {"REPRO_THREADS": str(self.threads), "OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
+        own = {
+            "REPRO_THREADS": str(self.threads),
+            "OMP_NUM_THREADS": str(self.threads),
+            "PYTHONUNBUFFERED": "1",
+        }
         own |= {name: value for name, value in KEEPING_MEMORY.items() if name not in os.environ}
         own |= {"REPRO_RESULTS": str(self.places.results), "REPRO_DATA": str(self.places.data)}
         worker = subprocess.Popen(
@@ -172,7 +189,13 @@ def _died(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
     if code == -signal.SIGKILL:
         killed += f", probably out of memory{resident}"
         hint += "; fewer runs at once (`--jobs`) need less memory"
-    return {"id": run_id, "state": "lost", "problem": f"its process {killed}", "hint": hint, "code": 1}
+    return {
+        "id": run_id,
+        "state": "lost",
+        "problem": f"its process {killed}",
+        "hint": hint,
+        "code": 1,
+    }
 
 
 def _resident(worker: subprocess.Popen[str]) -> str:
@@ -183,7 +206,9 @@ def _resident(worker: subprocess.Popen[str]) -> str:
         return ""
     worker.returncode = os.waitstatus_to_exitcode(status)
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError):  # of a container, or of a job; `max` where there is no limit
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # of a container, or of a job; `max` where there is no limit
         there = min(there, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return f": it had {used.ru_maxrss * 1024 / 2**30:.1f} of {there / 2**30:.1f} GiB"
 

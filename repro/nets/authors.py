@@ -56,11 +56,15 @@ def state_of(layers: Sequence[Layer]) -> dict[str, Tensor]:
             continue
         names = _names(layer)
         if names is None:
-            state |= {f"{layer.name}/{place}": _tensor(blob) for place, blob in enumerate(layer.blobs)}
+            state |= {
+                f"{layer.name}/{place}": _tensor(blob) for place, blob in enumerate(layer.blobs)
+            }
             continue
         group = groups.setdefault(names, {})
         if layer.type in group:
-            raise UserError(f"the layer {quote(layer.name)} is there twice", "copy or download the file again")
+            raise UserError(
+                f"the layer {quote(layer.name)} is there twice", "copy or download the file again"
+            )
         group[layer.type] = _checked(layer)
     for names, group in groups.items():
         state |= _tensors(names, group)

@@ -35,7 +35,9 @@ class BatchNorm(nn.BatchNorm2d):
         normalise = self._by_short_sums if short else self._by_torch
         outputs, *statistics = zip(*map(normalise, self._groups(x)), strict=True)
         if self.learning:
-            self._learn(*(each[0] if len(each) == 1 else torch.stack(each).mean(0) for each in statistics))
+            self._learn(
+                *(each[0] if len(each) == 1 else torch.stack(each).mean(0) for each in statistics)
+            )
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _by_short_sums(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,7 +46,9 @@ class BatchNorm(nn.BatchNorm2d):
     def _by_torch(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # At momentum 1 batch_norm leaves a batch's own mean and unbiased variance in its running statistics.
         mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
-        y = F.batch_norm(x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
+        y = F.batch_norm(
+            x, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps
+        )
         return y, mean, variance
 
     def _groups(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -39,7 +39,9 @@ class Basic(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, stride: int, shortcut: nn.Module | None, norm: Norm) -> None:
+    def __init__(
+        self, inputs: int, width: int, stride: int, shortcut: nn.Module | None, norm: Norm
+    ) -> None:
         super().__init__()
         self.conv1 = conv(3, inputs, width, stride)
         self.norm1 = norm(width)
@@ -82,7 +84,9 @@ class Bottleneck(nn.Module):
         self.norm3 = norm(4 * width)
         self.shortcut = shortcut
 
-    def forward(self, x: Tensor) -> Tensor:  # N × inputs × H × W → N × 4·width × H/stride × W/stride
+    def forward(
+        self, x: Tensor
+    ) -> Tensor:  # N × inputs × H × W → N × 4·width × H/stride × W/stride
         y = F.relu(self.norm1(self.conv1(x)), inplace=True)
         y = F.relu(self.norm2(self.conv2(y)), inplace=True)
         y = self.norm3(self.conv3(y))
@@ -97,14 +101,18 @@ class ZeroPadded(nn.Module):
     The paper does not say where the zeros go: `end` appends them, `both` puts half on each side.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, zeros: Literal["end", "both"] = "end") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, zeros: Literal["end", "both"] = "end"
+    ) -> None:
         super().__init__()
         self.stride = stride
         before = (outputs - inputs) // 2 if zeros == "both" else 0
         self.channels = (before, outputs - inputs - before)  # zeros before and after
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels = F.avg_pool2d(x, 1, self.stride)  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
+        pixels = F.avg_pool2d(
+            x, 1, self.stride
+        )  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
         return F.pad(pixels, (0, 0, 0, 0, *self.channels))
 
 

@@ -20,7 +20,12 @@ from repro.errors import UserError, quote
 
 Floats = NDArray[np.float32]
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # how a field is stored; 3 and 4 are groups, which Caffe never writes
+VARINT, FIXED64, BYTES, FIXED32 = (
+    0,
+    1,
+    2,
+    5,
+)  # how a field is stored; 3 and 4 are groups, which Caffe never writes
 LONGEST_VARINT = 10  # bytes
 MOST_DIMENSIONS = 32  # Caffe's own limit
 
@@ -62,7 +67,9 @@ class Layer:
 class _Field:
     number: int
     kind: int
-    value: int | memoryview  # a number, or the bytes of a string, a message, packed numbers, or one fixed number
+    value: (
+        int | memoryview
+    )  # a number, or the bytes of a string, a message, packed numbers, or one fixed number
 
 
 class _Malformed(ValueError):
@@ -117,7 +124,9 @@ def _content(path: Path) -> memoryview:
     try:
         return memoryview(path.read_bytes())
     except OSError as error:
-        raise UserError(f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read") from None
+        raise UserError(
+            f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read"
+        ) from None
 
 
 def _refuse(path: Path, what: str, error: _Malformed) -> NoReturn:
@@ -201,7 +210,9 @@ def _floats(field: _Field, stored_as: str) -> Floats:
     width = np.dtype(stored_as).itemsize
     if len(content) % width:
         raise _Malformed(f"{len(content):,} bytes are not a whole number of values")
-    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and is refused as such later
+    with np.errstate(
+        over="ignore"
+    ):  # a double beyond float32 becomes infinite, and is refused as such later
         return np.frombuffer(content, stored_as).astype(np.float32)
 
 
@@ -219,7 +230,9 @@ def _fields(content: memoryview) -> Iterator[_Field]:
             continue
         length, at = _length(content, at, kind)
         if length > len(content) - at:
-            raise _Malformed(f"it ends within field {number}: {len(content) - at:,} of {length:,} bytes are there")
+            raise _Malformed(
+                f"it ends within field {number}: {len(content) - at:,} of {length:,} bytes are there"
+            )
         yield _Field(number, kind, content[at : at + length])
         at += length
 

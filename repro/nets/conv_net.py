@@ -24,7 +24,9 @@ class Stage(nn.Sequential):
     """
 
     def __init__(self, blocks: Sequence[nn.Module], recompute: bool) -> None:
-        super().__init__(OrderedDict((f"block{place}", block) for place, block in enumerate(blocks, start=1)))
+        super().__init__(
+            OrderedDict((f"block{place}", block) for place, block in enumerate(blocks, start=1))
+        )
         self.recompute = recompute
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,7 +50,9 @@ def _recomputed(blocks: list[nn.Module], x: Tensor) -> Tensor:
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), frozen_statistics(blocks)
 
-    return checkpoint(segment, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+    return checkpoint(
+        segment, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
+    )
 
 
 class ConvNet(nn.Module):
@@ -65,7 +69,9 @@ class ConvNet(nn.Module):
     def stages(self) -> list[Stage]:
         return [stage for stage in self.children() if isinstance(stage, Stage)]
 
-    def features(self, images: Tensor) -> Tensor:  # N × 3 × H × W → N × channels × h × w, for any H and W
+    def features(
+        self, images: Tensor
+    ) -> Tensor:  # N × 3 × H × W → N × channels × h × w, for any H and W
         x = self.stem(images)
         for stage in self.stages:
             x = stage(x)
@@ -74,7 +80,9 @@ class ConvNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # N × 3 × H × W → N × classes
         return self.classifier(self.features(images).mean((2, 3)))
 
-    def scores(self, images: Tensor, window: int = 7) -> Tensor:  # N × 3 × H × W → N × classes × h' × w'
+    def scores(
+        self, images: Tensor, window: int = 7
+    ) -> Tensor:  # N × 3 × H × W → N × classes × h' × w'
         """The net as a fully convolutional one: the scores of every window of the last map.
 
         The window is what the net was trained on, 7×7 on ImageNet; a map smaller than that is one window.

@@ -38,9 +38,13 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tens
 
 class _BatchNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = _statistics(x)
-        y = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)[0]  # an affine map by these
+        y = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)[
+            0
+        ]  # an affine map by these
         ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
         ctx.eps = eps
         count = x.numel() // x.shape[1]
@@ -65,9 +69,13 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     # how often a channel stands in a long row: a power of two that divides the rows
     times = min(1 << max(0, (ROW // channels).bit_length() - 1), rows & -rows, max(1, rows // 2))
     row, count = times * channels, rows // times
-    long = x.as_strided((1, row, count, 1), (x.numel(), 1, row, row))  # one image of that many channels
+    long = x.as_strided(
+        (1, row, count, 1), (x.numel(), 1, row, row)
+    )  # one image of that many channels
     means, variances = torch.zeros(2, row).unbind()
-    torch.batch_norm_update_stats(long, means, variances, 1.0)  # at momentum 1 they become the batch's own
+    torch.batch_norm_update_stats(
+        long, means, variances, 1.0
+    )  # at momentum 1 they become the batch's own
     between, mean = torch.var_mean(means.view(times, channels).double(), 0, correction=0)
     within = variances.view(times, channels).mean(0, dtype=torch.float64) * ((count - 1) / count)
     return mean.float(), (within + between).float()

@@ -8,4 +8,6 @@ from repro.nets.conv_net import ConvNet, assemble
 
 
 def imagenet(net: Net, norm: Norm, recompute: bool) -> ConvNet:
-    return assemble(net, Stem(7, 64, stride=2, norm=norm, pool=True), width=64, norm=norm, recompute=recompute)
+    return assemble(
+        net, Stem(7, 64, stride=2, norm=norm, pool=True), width=64, norm=norm, recompute=recompute
+    )

@@ -51,7 +51,9 @@ def read(path: Path) -> dict[str, Tensor]:
         _check_layout(entries, len(content) - start)
         return {entry.name: _tensor(entry, content, start) for entry in entries}
     except OSError as error:
-        raise UserError(f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read") from None
+        raise UserError(
+            f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read"
+        ) from None
     except _Malformed as error:
         raise UserError(f"{quote(path)} cannot be read as safetensors: {error}", DAMAGED) from None
 
@@ -97,12 +99,16 @@ def _entry(name: str, facts: Any) -> _Entry:
     shape: Any = facts.get("shape")
     offsets: Any = facts.get("data_offsets")
     if not isinstance(kind, str) or kind not in TYPES:
-        raise _Malformed(f"tensor {quote(name)} has the type {quote(kind)}; known are {', '.join(TYPES)}")
+        raise _Malformed(
+            f"tensor {quote(name)} has the type {quote(kind)}; known are {', '.join(TYPES)}"
+        )
     if not (_counts(shape) and _counts(offsets) and len(offsets) == 2):
         raise _Malformed(f"the shape or the place of tensor {quote(name)} is not a list of counts")
     begin, end = offsets
     if math.prod(shape) * np.dtype(TYPES[kind]).itemsize != end - begin:
-        raise _Malformed(f"tensor {quote(name)}: {end - begin:,} bytes do not fill the shape {quote(shape)}")
+        raise _Malformed(
+            f"tensor {quote(name)}: {end - begin:,} bytes do not fill the shape {quote(shape)}"
+        )
     return _Entry(name, kind, tuple(shape), begin, end)
 
 
@@ -116,7 +122,9 @@ def _check_layout(entries: list[_Entry], size: int) -> None:
     at = 0
     for entry in sorted(entries, key=lambda entry: (entry.begin, entry.end)):
         if entry.begin != at:
-            raise _Malformed(f"tensor {quote(entry.name)} begins at byte {entry.begin:,}, not at {at:,}")
+            raise _Malformed(
+                f"tensor {quote(entry.name)} begins at byte {entry.begin:,}, not at {at:,}"
+            )
         at = entry.end
     if at != size:
         raise _Malformed(f"its tensors have {at:,} bytes, the file holds {size:,}")

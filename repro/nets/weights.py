@@ -47,12 +47,21 @@ def load(module: nn.Module, net: Net, weights: Path | str | State) -> None:
     state = without_wrapper(weights) if isinstance(weights, Mapping) else read(Path(weights))
     of = layout_of(net, state)
     if of != net:
-        asked = {name: getattr(of, name) for name in ("zeros", "stride_in") if getattr(of, name) != getattr(net, name)}
+        asked = {
+            name: getattr(of, name)
+            for name in ("zeros", "stride_in")
+            if getattr(of, name) != getattr(net, name)
+        }
         choice = ", ".join(f"`{name}={value}`" for name, value in asked.items())
-        raise UserError(f"these weights are of another variant of {quote(net.name)}", f"build the net with {choice}")
+        raise UserError(
+            f"these weights are of another variant of {quote(net.name)}",
+            f"build the net with {choice}",
+        )
     named = {_ours(name): value for name, value in state.items()}
     own = module.state_dict()
-    named |= {name: value for name, value in own.items() if name.endswith(_COUNTER) and name not in named}
+    named |= {
+        name: value for name, value in own.items() if name.endswith(_COUNTER) and name not in named
+    }
     _check(net, own, named)
     module.load_state_dict(named)
 
@@ -71,7 +80,9 @@ def read(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"no weights at {quote(path)}", "name a file that `torch.save` wrote") from None
+        raise UserError(
+            f"no weights at {quote(path)}", "name a file that `torch.save` wrote"
+        ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
         raise UserError(
             f"{quote(path)} cannot be read as weights",
@@ -79,7 +90,10 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from None
     state = without_wrapper(found) if isinstance(found, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{quote(path)} holds no state dict", "save `module.state_dict()`, bare or as `state_dict`")
+        raise UserError(
+            f"{quote(path)} holds no state dict",
+            "save `module.state_dict()`, bare or as `state_dict`",
+        )
     return state
 
 
@@ -101,7 +115,10 @@ def _check(net: Net, own: State, named: State) -> None:
     """The same names and the same shapes, or an error that names the first that differs."""
     problem = f"these weights are not of {quote(net.name)}"
     hint = "is the depth, the shortcut or the number of classes another?"
-    for names, what in ((own.keys() - named.keys(), "lack"), (named.keys() - own.keys(), "have besides")):
+    for names, what in (
+        (own.keys() - named.keys(), "lack"),
+        (named.keys() - own.keys(), "have besides"),
+    ):
         if names:
             raise UserError(f"{problem}: they {what} {quote(min(names))} ({len(names)} such)", hint)
     for name, value in own.items():

@@ -62,7 +62,10 @@ def all_scales() -> dict[str, Scale]:
 def load_scale(name: str) -> Scale:
     known = all_scales()
     if name not in known:
-        raise UserError(f"no scale named {quote(name)}", did_you_mean(name, known, "scales: " + ", ".join(known)))
+        raise UserError(
+            f"no scale named {quote(name)}",
+            did_you_mean(name, known, "scales: " + ", ".join(known)),
+        )
     return known[name]
 
 

@@ -42,7 +42,9 @@ class Departure:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.ours}, not {self.paper}" + (f" ({self.why})" if self.why else "")
+        return f"{self.field}: {self.ours}, not {self.paper}" + (
+            f" ({self.why})" if self.why else ""
+        )
 
 
 def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departure, ...]:
@@ -51,30 +53,46 @@ def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departu
     printed = as_printed(run.net, scale)
     paper, ours = _flat(printed), _flat(run)
     fields = [name for name in ours if ours[name] != paper[name] and name not in _NOT_PROTOCOL]
-    found = [Departure(name, _said(name, paper[name]), _said(name, ours[name]), _why(name, run)) for name in fields]
+    found = [
+        Departure(name, _said(name, paper[name]), _said(name, ours[name]), _why(name, run))
+        for name in fields
+    ]
     if run.scale != "paper":
-        found.insert(0, Departure("scale", "paper", run.scale, scale.about if scale else "not a scale of this version"))
+        found.insert(
+            0,
+            Departure(
+                "scale", "paper", run.scale, scale.about if scale else "not a scale of this version"
+            ),
+        )
     return (*found, *_of_data(run, data or {}))
 
 
 def departures_by_net(runs: Iterable[Run]) -> dict[Departure, tuple[str, ...]]:
     """Every departure of some runs, seeds aside, with the nets it concerns."""
-    return group_by_departure({run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)})
+    return group_by_departure(
+        {run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)}
+    )
 
 
-def group_by_departure(found: Mapping[Run, Iterable[Departure]]) -> dict[Departure, tuple[str, ...]]:
+def group_by_departure(
+    found: Mapping[Run, Iterable[Departure]],
+) -> dict[Departure, tuple[str, ...]]:
     """The nets that each departure concerns; where a net has several recipes, and not all depart, with the recipe."""
     recipes: dict[str, set[str]] = {}
     by_departure: dict[Departure, dict[str, dict[str, None]]] = {}
     for run, departing in found.items():
         recipes.setdefault(run.net.name, set()).add(run.recipe.name)
         for departure in departing:
-            by_departure.setdefault(departure, {}).setdefault(run.net.name, {})[run.recipe.name] = None
+            by_departure.setdefault(departure, {}).setdefault(run.net.name, {})[run.recipe.name] = (
+                None
+            )
     return {
         departure: tuple(
             label
             for net, names in nets.items()
-            for label in ([net] if set(names) == recipes[net] else [f"{net} {name}" for name in names])
+            for label in (
+                [net] if set(names) == recipes[net] else [f"{net} {name}" for name in names]
+            )
         )
         for departure, nets in by_departure.items()
     }
@@ -113,12 +131,18 @@ def format_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "none" if not value else ", ".join(map(format_value, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {format_value(item)}" for key, item in value.items() if item is not None)
+        return ", ".join(
+            f"{key} {format_value(item)}" for key, item in value.items() if item is not None
+        )
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _said(field: str, value: Any) -> str:
-    return "the whole batch" if (field, value) == ("recipe.batch_norm_group", None) else format_value(value)
+    return (
+        "the whole batch"
+        if (field, value) == ("recipe.batch_norm_group", None)
+        else format_value(value)
+    )
 
 
 def _at(scale: Scale | None, run: Run) -> Run:

@@ -21,7 +21,10 @@ from repro.errors import EnvironmentProblem, UserError, quote
 
 
 def write_atomic(
-    path: Path, content: bytes, may_publish: Callable[[], None] = lambda: None, keeping: Path | None = None
+    path: Path,
+    content: bytes,
+    may_publish: Callable[[], None] = lambda: None,
+    keeping: Path | None = None,
 ) -> None:
     """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder.
 
@@ -134,7 +137,9 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
     except OSError as error:
         where = quote(error.filename or path, 300)
         hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
-        raise EnvironmentProblem(f"cannot go on because of {where}: {_reason(error)}", hint) from error
+        raise EnvironmentProblem(
+            f"cannot go on because of {where}: {_reason(error)}", hint
+        ) from error
 
 
 def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
@@ -146,7 +151,8 @@ def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
 
 def cannot_read(path: Path, error: OSError) -> UserError:
     return EnvironmentProblem(
-        f"cannot read {quote(path, 300)}: {_reason(error)}", _ADVICE.get(error.errno or 0, _OTHERWISE)
+        f"cannot read {quote(path, 300)}: {_reason(error)}",
+        _ADVICE.get(error.errno or 0, _OTHERWISE),
     )
 
 
@@ -176,7 +182,8 @@ def read_json(path: Path) -> Any:
         raise cannot_read(path, error) from None
     except ValueError as error:
         raise UserError(
-            f"cannot read {quote(path, 300)}: {error}", "the file is damaged; remove it or restore it"
+            f"cannot read {quote(path, 300)}: {error}",
+            "the file is damaged; remove it or restore it",
         ) from None
 
 

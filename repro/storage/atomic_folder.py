@@ -12,7 +12,11 @@ from pathlib import Path
 from repro.errors import EnvironmentProblem, UserError
 from repro.storage.atomic import allow_group, cannot_write, make_folder, sync_folder
 
-NAME_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # what rename says where something is there
+NAME_TAKEN = (
+    errno.ENOTEMPTY,
+    errno.EEXIST,
+    errno.ENOTDIR,
+)  # what rename says where something is there
 
 
 @contextlib.contextmanager
@@ -59,4 +63,6 @@ def move_away(place: Path) -> None:
 
 def _no_room(folder: Path, error: OSError) -> UserError:
     problem = cannot_write(folder, error)
-    return EnvironmentProblem(problem.problem, "free some space, or choose another folder with `REPRO_DATA`")
+    return EnvironmentProblem(
+        problem.problem, "free some space, or choose another folder with `REPRO_DATA`"
+    )

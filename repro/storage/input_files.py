@@ -28,7 +28,9 @@ def check_input_file(path: Path, what: str, hint: str, largest: int | None = Non
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{quote(path, 300)} is {_kind(status)}, no file of {what}", hint)
     if largest is not None and status.st_size > largest:
-        raise UserError(f"{quote(path, 300)} has {status.st_size:,} bytes, too many for {what}", hint)
+        raise UserError(
+            f"{quote(path, 300)} has {status.st_size:,} bytes, too many for {what}", hint
+        )
     return path
 
 
@@ -36,7 +38,9 @@ def check_output_file(path: Path, what: str) -> Path:
     """The path, if a file may be written there: what is replaced is a file, and no device or folder."""
     status = _status(path)
     if status is not None and not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{what} cannot replace {quote(path, 300)}, which is {_kind(status)}", "name a file")
+        raise UserError(
+            f"{what} cannot replace {quote(path, 300)}, which is {_kind(status)}", "name a file"
+        )
     return path
 
 
@@ -47,7 +51,9 @@ def _status(path: Path) -> os.stat_result | None:
         return None
     except (OSError, ValueError) as error:  # too long, a NUL, a circle of links, no right to look
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot look at {quote(path, 300)}: {reason}", "name a file that you may read") from None
+        raise UserError(
+            f"cannot look at {quote(path, 300)}: {reason}", "name a file that you may read"
+        ) from None
 
 
 def _kind(status: os.stat_result) -> str:

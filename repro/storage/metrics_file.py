@@ -25,8 +25,14 @@ def encode(row: dict[str, Any]) -> bytes:
 
 def mark_not_finite(values: dict[str, Any]) -> dict[str, Any]:
     """The values with null for NaN and infinity, and `flags` that say which it was."""
-    bad = {key: _sign(value) for key, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
-    return {key: None if key in bad else value for key, value in values.items()} | ({"flags": bad} if bad else {})
+    bad = {
+        key: _sign(value)
+        for key, value in values.items()
+        if isinstance(value, float) and not math.isfinite(value)
+    }
+    return {key: None if key in bad else value for key, value in values.items()} | (
+        {"flags": bad} if bad else {}
+    )
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
@@ -59,7 +65,9 @@ def _object(body: bytes) -> dict[str, Any]:
     row: dict[str, Any]
     try:
         row = msgspec.json.decode(body)
-    except msgspec.DecodeError:  # it is stricter: a lone surrogate, a NaN in a list, a number beyond all bounds
+    except (
+        msgspec.DecodeError
+    ):  # it is stricter: a lone surrogate, a NaN in a list, a number beyond all bounds
         row = json.loads(body)
     return row
 

@@ -83,7 +83,11 @@ def places() -> Places:
     def place(variable: str, name: str) -> Path:
         return Path(os.environ.get(variable) or ROOT / name).expanduser().absolute()
 
-    return Places(place("REPRO_RESULTS", "results"), place("REPRO_FIGURES", "figures"), place("REPRO_DATA", "data"))
+    return Places(
+        place("REPRO_RESULTS", "results"),
+        place("REPRO_FIGURES", "figures"),
+        place("REPRO_DATA", "data"),
+    )
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,11 @@ class Folder:
 
     def attempts(self) -> list[int]:
         """The numbers of the attempts on record, oldest first; none where there is no folder."""
-        found = (name[8:-5] for name in self._names() if name.startswith("attempt-") and name.endswith(".json"))
+        found = (
+            name[8:-5]
+            for name in self._names()
+            if name.startswith("attempt-") and name.endswith(".json")
+        )
         return sorted(int(number) for number in found if number.isdigit())
 
     def temporaries(self) -> list[Path]:
@@ -177,7 +185,11 @@ class Folder:
 def run_folders(parent: Path) -> Iterator[Folder]:
     """The run folders in `parent`, by name: a folder is a run's if it has a definition."""
     try:
-        names = sorted(entry.name for entry in os.scandir(parent) if entry.is_dir() and not entry.name.startswith("."))
+        names = sorted(
+            entry.name
+            for entry in os.scandir(parent)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
     except FileNotFoundError:
         return
     for name in names:

@@ -20,7 +20,9 @@ from repro.errors import EnvironmentProblem, RunFailed, UserError, quote
 from repro.storage.atomic import write_atomic
 
 BEST = 5
-IN_ENSEMBLES = "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
+IN_ENSEMBLES = (
+    "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
+)
 ROWS = 2_000  # sorted at a time, for the memory's sake
 
 
@@ -51,9 +53,14 @@ class Predictions:
 def best_classes(scores: NDArray[np.float32], count: int = BEST) -> NDArray[np.int64]:
     """The best classes of each image, best first; of equal ones the lower number."""
     if not np.isfinite(scores).all():
-        raise RunFailed("some scores are not finite numbers", "the weights are damaged, or the training diverged")
+        raise RunFailed(
+            "some scores are not finite numbers",
+            "the weights are damaged, or the training diverged",
+        )
     parts = range(0, len(scores), ROWS)
-    return np.concatenate([np.argsort(-scores[at : at + ROWS], axis=1, kind="stable")[:, :count] for at in parts])
+    return np.concatenate(
+        [np.argsort(-scores[at : at + ROWS], axis=1, kind="stable")[:, :count] for at in parts]
+    )
 
 
 def top_errors(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
@@ -64,7 +71,9 @@ def top_errors(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[
 def errors_of(best: NDArray[np.int64], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Top-1 and top-5 error in percent, from the best classes."""
     wrong = best != labels[:, None]
-    return 100 * int(wrong[:, 0].sum()) / len(labels), 100 * int(wrong.all(axis=1).sum()) / len(labels)
+    return 100 * int(wrong[:, 0].sum()) / len(labels), 100 * int(wrong.all(axis=1).sum()) / len(
+        labels
+    )
 
 
 def save(
@@ -78,7 +87,10 @@ def save(
 
     `may_publish` is asked just before, and raises if it may not be.
     """
-    arrays = {f"best_{way}": best_classes(scores.scores).astype(np.uint16) for way, scores in measured.items()}
+    arrays = {
+        f"best_{way}": best_classes(scores.scores).astype(np.uint16)
+        for way, scores in measured.items()
+    }
     arrays["labels"] = measured[ensembled].labels.astype(np.uint16)
     arrays["scores"] = measured[ensembled].scores.astype(np.float16)
     file = BytesIO()
@@ -91,7 +103,11 @@ def load(path: Path) -> Predictions:
     try:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        best = {name[5:]: array.astype(np.int64) for name, array in arrays.items() if name.startswith("best_")}
+        best = {
+            name[5:]: array.astype(np.int64)
+            for name, array in arrays.items()
+            if name.startswith("best_")
+        }
         labels, scores = arrays["labels"].astype(np.int64), arrays["scores"].astype(np.float32)
         return Predictions(str(arrays["data"]), labels, best, scores)
     except FileNotFoundError:
@@ -99,7 +115,9 @@ def load(path: Path) -> Predictions:
             f"no predictions at {quote(path)}", "runs of ImageNet nets write them when they finish"
         ) from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{quote(path)} cannot be read as predictions: {error}", "let the run finish again") from None
+        raise UserError(
+            f"{quote(path)} cannot be read as predictions: {error}", "let the run finish again"
+        ) from None
 
 
 def ensemble(files: Iterable[Path]) -> tuple[float, float]:
@@ -114,7 +132,9 @@ def ensemble(files: Iterable[Path]) -> tuple[float, float]:
         if mean is None or first is None:
             mean, first = np.zeros_like(one.scores), one
         if (one.data, one.scores.shape) != (first.data, first.scores.shape):
-            raise UserError(f"{quote(path)} is of other images than the first", "an ensemble needs one data set")
+            raise UserError(
+                f"{quote(path)} is of other images than the first", "an ensemble needs one data set"
+            )
         mean += one.scores
         count += 1
     if mean is None or first is None:

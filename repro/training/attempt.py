@@ -38,7 +38,9 @@ from repro.training import checkpoint
 
 SCHEMA = 1
 PROGRESS_INTERVAL_S = 10.0  # seconds between two writes of progress
-MAX_FRUITLESS_ATTEMPTS = 5  # attempts in a row that end without a word and without getting further: then the run stops
+MAX_FRUITLESS_ATTEMPTS = (
+    5  # attempts in a row that end without a word and without getting further: then the run stops
+)
 
 
 class Superseded(Exception):
@@ -64,7 +66,12 @@ class Attempt:
     def claim(cls, folder: Folder, run: Run) -> Attempt:
         """Claim the next number. The folder gets its definition first, or is found to hold another run's."""
         write_definition(folder, run)
-        said = {"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), "job": slurm_job_id()}
+        said = {
+            "schema": SCHEMA,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "job": slurm_job_id(),
+        }
         now = datetime.now(UTC).isoformat(timespec="seconds")
         said |= {"started": now, "began": now} | previous_progress(folder)
         number = max(folder.attempts(), default=0) + 1
@@ -81,7 +88,9 @@ class Attempt:
         """Remove what older attempts were about to publish: whichever of them wakes up finds nothing to rename."""
         left = self.folder.temporaries()
         self.check()  # so what we have listed is of older attempts: a newer one writes only after its claim
-        left += [self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1]
+        left += [
+            self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1
+        ]
         for path in [*left, self.folder.failed]:
             with write_errors_explained(path):
                 path.unlink(missing_ok=True)
@@ -138,14 +147,20 @@ class Attempt:
         """Stop here if a newer attempt has claimed the run."""
         newest = max(self.folder.attempts(), default=None)
         if newest is None:
-            raise cannot_write(self.folder.path, FileNotFoundError(errno.ENOENT, "its folder is gone"))
+            raise cannot_write(
+                self.folder.path, FileNotFoundError(errno.ENOENT, "its folder is gone")
+            )
         if newest != self.number:
             raise Superseded(f"attempt {self.number} of {self.run.id} has been superseded")
 
     def open_metrics(self, size: int) -> None:
         """Cut the metrics back to the checkpoint's byte, in a file of this attempt's own."""
         with write_errors_explained(self.folder.metrics):
-            write_atomic(self.folder.metrics, self.folder.metrics.read_bytes()[:size] if size else b"", self.check)
+            write_atomic(
+                self.folder.metrics,
+                self.folder.metrics.read_bytes()[:size] if size else b"",
+                self.check,
+            )
             self._metrics = os.open(self.folder.metrics, os.O_WRONLY | os.O_APPEND)
         self._size = size
 
@@ -178,7 +193,13 @@ class Attempt:
             "job": slurm_job_id(),
             "time": time.time(),
         }
-        about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration, "beat": self._beats}
+        about = {
+            "schema": SCHEMA,
+            "state": state,
+            "attempt": self.number,
+            "iteration": iteration,
+            "beat": self._beats,
+        }
         write_atomic(
             self.folder.progress,
             to_json(about | {"iterations": self.run.recipe.iterations} | where | facts),
@@ -195,7 +216,9 @@ class Attempt:
         self.say("done")
         return json.loads(to_json(final))  # as anyone who reads the file will see it
 
-    def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None:
+    def fail(
+        self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
+    ) -> None:
         """Write down why this attempt gave up."""
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
         about |= {"problem": problem, "hint": hint, "cause": cause}
@@ -231,7 +254,9 @@ class ReadOnlyAttempt(Attempt):
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         return measured
 
-    def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None: ...
+    def fail(
+        self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
+    ) -> None: ...
 
 
 def previous_progress(folder: Folder) -> dict[str, Any]:
@@ -247,7 +272,10 @@ def previous_progress(folder: Folder) -> dict[str, Any]:
     ended = folder.final.exists() or folder.failed.exists()
     began = before.get("began") or before.get("started")
     since = {"began": began} if began else {}
-    return since | {"from": before.get("from", 0), "fruitless": 0 if ended else before.get("fruitless", 0) + 1}
+    return since | {
+        "from": before.get("from", 0),
+        "fruitless": 0 if ended else before.get("fruitless", 0) + 1,
+    }
 
 
 def write_definition(folder: Folder, run: Run) -> None:

@@ -66,4 +66,8 @@ class FirstBelow:
         if state is None:
             self._complete = False
             return
-        self.first, self._recent, self._complete = state["first"], state["recent"], state["complete"]
+        self.first, self._recent, self._complete = (
+            state["first"],
+            state["recent"],
+            state["complete"],
+        )

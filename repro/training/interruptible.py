@@ -7,7 +7,12 @@ from typing import Any
 
 from repro.data.source import Source
 
-BATCH_METHODS = ("batches", "test", "train_clean", "test_views")  # what a source gives one after another
+BATCH_METHODS = (
+    "batches",
+    "test",
+    "train_clean",
+    "test_views",
+)  # what a source gives one after another
 
 
 class Interruptible:

@@ -46,14 +46,20 @@ def train(
 
     if final := done():
         return final
-    attempt = Attempt.claim(folder, run) if distributed.rank() == 0 else ReadOnlyAttempt(folder, run)
+    attempt = (
+        Attempt.claim(folder, run) if distributed.rank() == 0 else ReadOnlyAttempt(folder, run)
+    )
     try:
         with disk_errors_explained(folder.path):
             stop, device = stop or StopRequest(), prepare(run.recipe, device)
-            return done() or _train(run, places, attempt, stop, device)  # an older attempt may just have ended it
+            return done() or _train(
+                run, places, attempt, stop, device
+            )  # an older attempt may just have ended it
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
-        raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None
+        raise RunFailed(
+            f"{run.id}: {problem}", "its record is kept; `repro status` shows it"
+        ) from None
     except UserError as problem:
         with contextlib.suppress(UserError):  # a disk that is full has no room for this either
             attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)
@@ -62,7 +68,9 @@ def train(
         attempt.close()
 
 
-def _train(run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device) -> dict[str, Any]:
+def _train(
+    run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device
+) -> dict[str, Any]:
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
     state = State(run, source, device)
@@ -72,7 +80,9 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: StopRequest, device
     attempt.progress("running", state.iteration)
 
     step = make_step(state.net, state.optimizer, recipe)
-    batches = source.batches(run.seed, state.iteration, recipe.iterations, distributed.rank(), distributed.count())
+    batches = source.batches(
+        run.seed, state.iteration, recipe.iterations, distributed.rank(), distributed.count()
+    )
     for images, labels in batches:
         now = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
         loss, wrong = step(images, labels, now)
@@ -82,7 +92,11 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: StopRequest, device
         if state.iteration % recipe.evaluate_every == 0 or at_end:
             row = {"iteration": state.iteration, "rate": readable(now)}
             row |= state.close_window() | gradient_norms(state.net)
-            row |= measure_error(state.net, source.test(rank=distributed.rank(), processes=distributed.count()), "test")
+            row |= measure_error(
+                state.net,
+                source.test(rank=distributed.rank(), processes=distributed.count()),
+                "test",
+            )
             state.metrics_size = attempt.record(row)
             state.latest = row
         stopping = distributed.agreed(stop.reason is not None, state.iteration, device)
@@ -99,11 +113,15 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: StopRequest, device
             raise _stopped(stop, state, attempt)
 
     attempt.progress("measuring", state.iteration, **state.facts())
-    measured = measure(run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check)
+    measured = measure(
+        run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check
+    )
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
+    measured["provenance"] = provenance(
+        run, source, device, pace.seconds, attempt.number, attempt.began
+    )
     measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     return attempt.finish(measured)

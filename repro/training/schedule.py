@@ -11,7 +11,9 @@ import numpy as np
 from repro.definition.recipe import Plateau, Recipe, Warmup
 
 
-def learning_rate(recipe: Recipe, iteration: int, warming: bool = False, dropped: Sequence[int] = ()) -> float:
+def learning_rate(
+    recipe: Recipe, iteration: int, warming: bool = False, dropped: Sequence[int] = ()
+) -> float:
     """Return the rate of one iteration: the warm-up's while warming, else the schedule's.
 
     `dropped` are the iterations at which it dropped so far because the error had plateaued.

@@ -23,9 +23,14 @@ Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Plain SGD with momentum: v ← 0.9 v + g, w ← w − lr v. Never Nesterov's."""
     weights = [p for p in net.parameters() if p.dim() > 1]
-    others = [p for p in net.parameters() if p.dim() <= 1]  # batch norm's γ and β, the bias of the last layer
+    others = [
+        p for p in net.parameters() if p.dim() <= 1
+    ]  # batch norm's γ and β, the bias of the last layer
     decay = recipe.decay if recipe.decay_on == "everything" else 0.0
-    groups = [{"params": weights, "weight_decay": recipe.decay}, {"params": others, "weight_decay": decay}]
+    groups = [
+        {"params": weights, "weight_decay": recipe.decay},
+        {"params": others, "weight_decay": decay},
+    ]
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
 
 
@@ -53,10 +58,14 @@ def eager_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> St
     return step
 
 
-def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
+def _learner(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe
+) -> Callable[..., tuple[Tensor, Tensor]]:
     """Forward, backward, and a move of the weights at the optimizer's rate."""
     together = distributed.sharing_gradients(net)
-    share = recipe.batch / distributed.count()  # a mean over the whole batch, however unequal the processes' parts
+    share = (
+        recipe.batch / distributed.count()
+    )  # a mean over the whole batch, however unequal the processes' parts
 
     def learn(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
@@ -88,8 +97,12 @@ class CapturedStep:
         self._answer: tuple[Tensor, Tensor]
         for group in optimizer.param_groups:
             group["lr"] = self._rate
-            for parameter in group["params"]:  # v starts at 0, so that the first step is an ordinary one
-                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+            for parameter in group[
+                "params"
+            ]:  # v starts at 0, so that the first step is an ordinary one
+                optimizer.state[parameter].setdefault(
+                    "momentum_buffer", torch.zeros_like(parameter)
+                )
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         if self._inputs is None:
@@ -104,7 +117,9 @@ class CapturedStep:
     def _prepare(self, images: Tensor, labels: Tensor) -> None:
         before = [tensor.clone() for tensor in self._state()]
         self._rehearse(images, labels)
-        self._optimizer.zero_grad(set_to_none=True)  # gradients are to lie in the graph's own memory
+        self._optimizer.zero_grad(
+            set_to_none=True
+        )  # gradients are to lie in the graph's own memory
         self._capture(images, labels)
         with torch.no_grad():
             for tensor, value in zip(self._state(), before, strict=True):
@@ -181,12 +196,17 @@ class Window:
 
     def _totals(self) -> list[float]:
         images = torch.tensor(self.images, dtype=torch.float64, device=self.loss.device)
-        sums: list[float] = distributed.total(torch.stack([self.loss, self.wrong.double(), images])).tolist()
+        sums: list[float] = distributed.total(
+            torch.stack([self.loss, self.wrong.double(), images])
+        ).tolist()
         return sums
 
 
 def gradient_norms(net: nn.Module) -> dict[str, float]:
     """The norms of the first and the last convolution's gradients (section 4.1: "healthy norms")."""
     convolutions = [p for p in net.parameters() if p.dim() == 4]
-    norms = [float(p.grad.norm()) if p.grad is not None else math.nan for p in (convolutions[0], convolutions[-1])]
+    norms = [
+        float(p.grad.norm()) if p.grad is not None else math.nan
+        for p in (convolutions[0], convolutions[-1])
+    ]
     return {"gradient_first": norms[0], "gradient_last": norms[-1]}

@@ -47,7 +47,13 @@ def attempt(asked: dict[str, Any], here: Places, stop: StopRequest) -> dict[str,
     except Superseded as reason:
         return {"id": run_id, "state": "superseded", "problem": str(reason)}
     except UserError as error:
-        return {"id": run_id, "state": "failed", "problem": error.problem, "hint": error.hint, "code": error.code}
+        return {
+            "id": run_id,
+            "state": "failed",
+            "problem": error.problem,
+            "hint": error.hint,
+            "code": error.code,
+        }
     return {"id": run_id, "state": "done"}
 
 

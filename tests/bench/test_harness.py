@@ -33,12 +33,19 @@ def test_what_slows_a_whole_round_cancels():
 
 
 def test_a_single_round_has_its_ratio_for_quartiles():
-    assert [(line.low, line.high) for line in compare({"usual": [4.0], "ours": [2.0]})] == [(1.0, 1.0), (0.5, 0.5)]
+    assert [(line.low, line.high) for line in compare({"usual": [4.0], "ours": [2.0]})] == [
+        (1.0, 1.0),
+        (0.5, 0.5),
+    ]
 
 
 def test_every_round_asks_every_way_once_after_one_unmeasured_time():
     table = run_contest(
-        "Counting", "numbers", [way("a", "counting", start=0), way("b", "counting", start=10)], 3, quiet
+        "Counting",
+        "numbers",
+        [way("a", "counting", start=0), way("b", "counting", start=10)],
+        3,
+        quiet,
     )
     assert [line.median for line in table.lines] == [2, 12]  # of 1 2 3 and 11 12 13
     assert [line.rounds for line in table.lines] == [3, 3]
@@ -57,6 +64,8 @@ def test_a_job_may_tell_facts_besides_its_number():
 
 
 def test_a_contender_that_dies_says_why():
-    with pytest.raises(RunFailed, match="a contender of the benchmark died: ValueError: no such thing") as error:
+    with pytest.raises(
+        RunFailed, match="a contender of the benchmark died: ValueError: no such thing"
+    ) as error:
         run_contest("Dying", "numbers", [way("a", "dying")], 1, quiet)
     assert error.value.hint == "run it again with fewer jobs beside it"

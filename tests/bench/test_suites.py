@@ -38,7 +38,10 @@ def test_the_usual_net_is_ours_to_the_bit_so_the_contest_is_about_speed():
 
 
 def test_one_step_is_near_fp64_whatever_its_layout():
-    distances = [training.far_from_fp64(8, "fp32", layout, batch=32)() for layout in ("nchw", "channels last")]
+    distances = [
+        training.far_from_fp64(8, "fp32", layout, batch=32)()
+        for layout in ("nchw", "channels last")
+    ]
     assert all(0 < distance < 5e-3 for distance in distances)
 
 

@@ -38,7 +38,10 @@ def file(tmp_path_factory) -> Path:
     """The report on smoke results: a few runs of many."""
     root = tmp_path_factory.mktemp("smoke")
     there = Places(root / "results", root / "figures", root / "data")
-    wanted = [*groups_of(at_scale(figure1.experiment, SMOKE)), *list(groups_of(at_scale(table6.experiment, SMOKE)))[:3]]
+    wanted = [
+        *groups_of(at_scale(figure1.experiment, SMOKE)),
+        *list(groups_of(at_scale(table6.experiment, SMOKE)))[:3],
+    ]
     for number, run in enumerate(run for group in wanted for run in group):
         _finish(there, run, 40.0 + number)
     path = root / "report.html"
@@ -50,7 +53,10 @@ def _finish(there: Places, run: Run, error: float) -> None:
     folder = there.run(run.id)
     points = range(1, run.recipe.iterations // run.recipe.evaluate_every + 1)
     rows = [{"train_error": error - at, "test_error": error + 1 - at} for at in points]
-    rows = [{"iteration": run.recipe.evaluate_every * at} | row for at, row in zip(points, rows, strict=True)]
+    rows = [
+        {"iteration": run.recipe.evaluate_every * at} | row
+        for at, row in zip(points, rows, strict=True)
+    ]
     about = {"name": "generated", "hash": "da7a", "origin": "generated"}
     write_atomic(folder.definition, to_json(to_definition(run)))
     write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
@@ -60,7 +66,9 @@ def _finish(there: Places, run: Run, error: float) -> None:
 
 @pytest.fixture(params=["light", "dark"])
 def opened(chromium, file, request) -> Iterator[Opened]:
-    yield from _open(chromium, file, color_scheme=request.param, viewport={"width": 1100, "height": 900})
+    yield from _open(
+        chromium, file, color_scheme=request.param, viewport={"width": 1100, "height": 900}
+    )
 
 
 @pytest.fixture
@@ -116,7 +124,9 @@ def test_training_lines_can_be_hidden_and_shown(phone):
 
 
 def test_a_figure_whose_panel_would_be_empty_without_them_has_no_such_toggle(phone):
-    assert phone.page.locator("section[aria-labelledby=figure1]").get_by_role("checkbox").count() == 0
+    assert (
+        phone.page.locator("section[aria-labelledby=figure1]").get_by_role("checkbox").count() == 0
+    )
 
 
 def test_a_column_sorts_up_and_down_and_what_is_missing_stays_last(opened):
@@ -139,7 +149,9 @@ def test_a_number_leads_to_its_runs(opened):
     target = link.get_attribute("href")
     link.click()
     assert opened.page.url.endswith(target)
-    assert opened.page.locator(f"[id='{target.removeprefix('#')}'] tr").count() == 3  # the net, and its two seeds
+    assert (
+        opened.page.locator(f"[id='{target.removeprefix('#')}'] tr").count() == 3
+    )  # the net, and its two seeds
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(phone):
@@ -147,9 +159,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(phone):
 
 
 def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(phone):
-    unnamed = (
-        "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
-    )
+    unnamed = "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
     assert phone.page.evaluate(f"{unnamed}.length") == 0
     phone.page.keyboard.press("Tab")
     assert phone.page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"
@@ -157,6 +167,9 @@ def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(p
 
 def test_it_prints_in_black_on_white_without_buttons(opened, tmp_path):
     opened.page.emulate_media(media="print")
-    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
     assert not opened.page.locator("nav").is_visible()
     assert opened.page.pdf(path=tmp_path / "report.pdf").startswith(b"%PDF")

@@ -20,7 +20,9 @@ SMOKE = ("--scale", "smoke", "--device", "cpu")
 
 
 def evaluate(*words: str | Path) -> str:
-    result = CliRunner().invoke(cli, ["evaluate", *(str(word) for word in words)], catch_exceptions=False)
+    result = CliRunner().invoke(
+        cli, ["evaluate", *(str(word) for word in words)], catch_exceptions=False
+    )
     return result.stdout
 
 
@@ -33,7 +35,9 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("crops", ["center", "ten", "multi"])
 def test_weights_are_measured_each_way(weights: Path, crops: str) -> None:
-    found = json.loads(evaluate("--net", "resnet-18-b", "--weights", weights, "--crops", crops, *SMOKE, "--json"))
+    found = json.loads(
+        evaluate("--net", "resnet-18-b", "--weights", weights, "--crops", crops, *SMOKE, "--json")
+    )
     assert (found["schema"], found["net"], found["crops"], found["data"]["test_images"]) == (
         1,
         "resnet-18-b",
@@ -44,18 +48,32 @@ def test_weights_are_measured_each_way(weights: Path, crops: str) -> None:
 
 
 def test_kept_predictions_make_an_ensemble(weights: Path, tmp_path: Path) -> None:
-    said = evaluate("--net", "resnet-18-b", "--weights", weights, *SMOKE, "--save", tmp_path / "p.npz")
+    said = evaluate(
+        "--net", "resnet-18-b", "--weights", weights, *SMOKE, "--save", tmp_path / "p.npz"
+    )
     together = evaluate("--ensemble", tmp_path / "p.npz", "--ensemble", tmp_path / "p.npz")
     assert said.startswith("resnet-18-b, ten, generated-photos, 40 images: top-1 error ")
-    assert together == said.replace("resnet-18-b, ten, generated-photos, 40 images", "ensemble of 2")
+    assert together == said.replace(
+        "resnet-18-b, ten, generated-photos, 40 images", "ensemble of 2"
+    )
 
 
-def test_torchvisions_weights_are_recognised_with_their_stride_and_their_input(tmp_path: Path) -> None:
+def test_torchvisions_weights_are_recognised_with_their_stride_and_their_input(
+    tmp_path: Path,
+) -> None:
     from torchvision.models import resnet50
 
     torch.manual_seed(0)
     torch.save(resnet50(num_classes=10).state_dict(), tmp_path / "weights.pth")
-    words = ("--net", "resnet50", "--weights", str(tmp_path / "weights.pth"), "--crops", "center", *SMOKE)
+    words = (
+        "--net",
+        "resnet50",
+        "--weights",
+        str(tmp_path / "weights.pth"),
+        "--crops",
+        "center",
+        *SMOKE,
+    )
     result = CliRunner().invoke(cli, ["evaluate", *words], catch_exceptions=False)
     assert "these weights are of the variant with stride in the 3x3" in result.stderr
     assert "resnet-50-b, center" in result.stdout
@@ -86,9 +104,17 @@ def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
     torch.save(build(resnet(20)).state_dict(), tmp_path / "weights.pt")
     words = ("--net", "resnet-20", "--weights", tmp_path / "weights.pt", *SMOKE)
     found = json.loads(evaluate(*words, "--json", "--save", tmp_path / "p.npz"))
-    assert (found["net"], found["crops"], found["data"]["name"]) == ("resnet-20", "center", "generated")
-    assert evaluate("--ensemble", tmp_path / "p.npz").startswith(f"ensemble of 1: top-1 error {found['top1']:.2f} %")
-    with pytest.raises(UserError, match="`generated` holds small images, which have no `ten` views"):
+    assert (found["net"], found["crops"], found["data"]["name"]) == (
+        "resnet-20",
+        "center",
+        "generated",
+    )
+    assert evaluate("--ensemble", tmp_path / "p.npz").startswith(
+        f"ensemble of 1: top-1 error {found['top1']:.2f} %"
+    )
+    with pytest.raises(
+        UserError, match="`generated` holds small images, which have no `ten` views"
+    ):
         evaluate(*words, "--crops", "ten")
 
 
@@ -105,10 +131,15 @@ def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Pa
     torch.save(build(run.net).state_dict(), tmp_path / "weights.pt")
     module, source = _opened(run, tmp_path / "weights.pt")
     scores = single_view_scores(module, source)
-    assert top_errors(scores.scores, scores.labels)[0] == measure_error(module, source.test(), "test")["test_error"]
+    assert (
+        top_errors(scores.scores, scores.labels)[0]
+        == measure_error(module, source.test(), "test")["test_error"]
+    )
 
 
-def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(tmp_path: Path) -> None:
+def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(
+    tmp_path: Path,
+) -> None:
     """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
     from repro.cli.evaluate import _opened
     from repro.definition.experiment import at_scale, runs_of
@@ -130,13 +161,20 @@ def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(t
 
 def theirs(name: str) -> str:
     """Our name of a weight as akamaster's nets have it."""
-    name = re.sub(r"stage(\d)\.block(\d)", lambda found: f"layer{found[1]}.{int(found[2]) - 1}", name)
-    name = name.replace("stem.conv", "conv1").replace("stem.norm", "bn1").replace("classifier", "linear")
+    name = re.sub(
+        r"stage(\d)\.block(\d)", lambda found: f"layer{found[1]}.{int(found[2]) - 1}", name
+    )
+    name = (
+        name.replace("stem.conv", "conv1")
+        .replace("stem.norm", "bn1")
+        .replace("classifier", "linear")
+    )
     return re.sub(r"norm(\d)", r"bn\1", name)
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--net", "resnet-50"), ("--weights", "x"), ("--net", "resnet-50", "--ensemble", "x")]
+    "words",
+    [(), ("--net", "resnet-50"), ("--weights", "x"), ("--net", "resnet-50", "--ensemble", "x")],
 )
 def test_half_a_question_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(UserError, match="nothing to evaluate"):
@@ -145,4 +183,13 @@ def test_half_a_question_is_refused(words: tuple[str, ...]) -> None:
 
 def test_weights_of_another_number_of_classes_are_refused(weights: Path) -> None:
     with pytest.raises(UserError, match="these weights are not of `resnet-18-b`"):
-        evaluate("--net", "resnet-18-b", "--weights", weights, "--scale", "quick", "--data", "generated-photos")
+        evaluate(
+            "--net",
+            "resnet-18-b",
+            "--weights",
+            weights,
+            "--scale",
+            "quick",
+            "--data",
+            "generated-photos",
+        )

@@ -50,12 +50,16 @@ def test_standard_error_of_every_process_or_one(capsys: pytest.CaptureFixture[st
     assert said(capsys, RUN, "--err", "--rank", "1") == "from the second process\n"
 
 
-def test_a_pattern_or_a_job_may_mean_one_run(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pattern_or_a_job_may_mean_one_run(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
     Batch(jobs_folder(here) / "one").sent("100")
     assert said(capsys, "resnet-20*") == said(capsys, "100_0") == said(capsys, RUN)
 
 
-def test_a_pattern_that_means_several_runs_is_refused(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pattern_that_means_several_runs_is_refused(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_atomic(here.run(RUN.replace("s0", "s1")).log, b"")
     with pytest.raises(SystemExit) as ended:
         main(["logs", "resnet*"])
@@ -70,7 +74,9 @@ def test_an_unknown_run_is_named_with_the_near_one(capsys: pytest.CaptureFixture
     assert f"did you mean `{RUN}`?" in capsys.readouterr().err
 
 
-def test_a_run_that_has_said_nothing_says_so(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_has_said_nothing_says_so(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_atomic(here.run("quiet").definition, b"{}")
     with pytest.raises(SystemExit) as ended:
         main(["logs", "quiet"])
@@ -80,11 +86,19 @@ def test_a_run_that_has_said_nothing_says_so(here: Places, capsys: pytest.Captur
 
 def test_following_shows_what_is_appended(here: Places) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "repro.cli", "logs", RUN, "-f"], stdout=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "repro.cli", "logs", RUN, "-f"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     )
     assert process.stdout is not None
     try:
-        assert [process.stdout.readline() for _ in range(4)] == ["started\n", "one\n", "two\n", "three\n"]
+        assert [process.stdout.readline() for _ in range(4)] == [
+            "started\n",
+            "one\n",
+            "two\n",
+            "three\n",
+        ]
         with here.run(RUN).log.open("a") as log:
             log.write("four\n")
         assert process.stdout.readline() == "four\n"

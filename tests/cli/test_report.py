@@ -29,7 +29,12 @@ def test_the_report_is_written_and_its_place_printed(here, monkeypatch):
 
 def test_json_says_which_scale_it_shows(here):
     document = json.loads(report("--scale", "smoke", "--json").stdout)
-    assert document == {"schema": 1, "file": str(here.report), "scale": "smoke", "bytes": here.report.stat().st_size}
+    assert document == {
+        "schema": 1,
+        "file": str(here.report),
+        "scale": "smoke",
+        "bytes": here.report.stat().st_size,
+    }
 
 
 def test_an_unknown_scale_is_a_mistake():

@@ -33,13 +33,21 @@ TABLE_1 = {  # depth, shortcut: G multiply-adds, M parameters, projections
 @pytest.mark.parametrize("depth", CIFAR)
 def test_cifar_nets_have_the_papers_parameters_plain_or_residual(depth):
     assert cost(resnet(depth)).parameters == cost(plain(depth)).parameters == CIFAR[depth]
-    assert cost(resnet(depth)).multiply_adds == cost(plain(depth)).multiply_adds == CIFAR_MULTIPLY_ADDS[depth]
+    assert (
+        cost(resnet(depth)).multiply_adds
+        == cost(plain(depth)).multiply_adds
+        == CIFAR_MULTIPLY_ADDS[depth]
+    )
 
 
 @pytest.mark.parametrize(("depth", "shortcut"), TABLE_1)
 def test_imagenet_nets_cost_what_table_1_says(depth, shortcut):
     counted = cost(resnet(depth, shortcut, "imagenet"))
-    found = (round(counted.multiply_adds / 1e9, 3), round(counted.parameters / 1e6, 3), counted.projections)
+    found = (
+        round(counted.multiply_adds / 1e9, 3),
+        round(counted.parameters / 1e6, 3),
+        counted.projections,
+    )
     assert found == TABLE_1[depth, shortcut]
 
 
@@ -48,13 +56,18 @@ def test_option_a_costs_what_the_plain_net_costs(depth):
     assert cost(resnet(depth, "A", "imagenet")) == cost(plain(depth, "imagenet"))
 
 
-@pytest.mark.parametrize("net", [resnet(d) for d in CIFAR] + [resnet(d, s, "imagenet") for d, s in TABLE_1])
+@pytest.mark.parametrize(
+    "net", [resnet(d) for d in CIFAR] + [resnet(d, s, "imagenet") for d, s in TABLE_1]
+)
 def test_weighted_layers_are_the_number_in_the_nets_name(net):
     assert cost(net).layers == net.depth
 
 
 def test_c_has_thirteen_more_projections_than_b():
-    more = cost(resnet(34, "C", "imagenet")).projections - cost(resnet(34, "B", "imagenet")).projections
+    more = (
+        cost(resnet(34, "C", "imagenet")).projections
+        - cost(resnet(34, "B", "imagenet")).projections
+    )
     assert more == 13
 
 

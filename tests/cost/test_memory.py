@@ -56,12 +56,18 @@ def taken(depth: int, device: str) -> int:
     """The most that a process had which trained a few steps at batch 128 and was tested."""
     words = [sys.executable, "-c", textwrap.dedent(TAKEN), str(depth), device]
     environment = os.environ | KEEPING_MEMORY | {"PYTHONPATH": str(ROOT)}
-    return int(subprocess.run(words, env=environment, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    return int(
+        subprocess.run(
+            words, env=environment, capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout
+    )
 
 
 @pytest.mark.parametrize("depth", [20, pytest.param(56, marks=pytest.mark.slow)])
 def test_on_a_cpu_a_run_takes_what_was_estimated_to_a_quarter(depth: int) -> None:
-    assert memory(Run(resnet(depth), GENERATED), on_gpu=False).host == pytest.approx(taken(depth, "cpu"), rel=0.25)
+    assert memory(Run(resnet(depth), GENERATED), on_gpu=False).host == pytest.approx(
+        taken(depth, "cpu"), rel=0.25
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="left out: no GPU here")
@@ -85,7 +91,9 @@ def test_on_a_gpu_a_run_takes_what_was_estimated_to_15_percent(depth: int) -> No
     ids=lambda each: each.name if isinstance(each, Net) else each.precision,
 )
 def test_what_training_keeps_is_torchs_own_count_to_3_percent(net: Net, recipe: Recipe) -> None:
-    assert 8 * activation_bytes(net, recipe) == pytest.approx(_saved(net, recipe, images=8), rel=0.03)
+    assert 8 * activation_bytes(net, recipe) == pytest.approx(
+        _saved(net, recipe, images=8), rel=0.03
+    )
 
 
 def _saved(net: Net, recipe: Recipe, images: int) -> int:
@@ -100,7 +108,9 @@ def _saved(net: Net, recipe: Recipe, images: int) -> int:
             found[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    seen = torch.zeros(images, 3, recipe.input.size, recipe.input.size).contiguous(memory_format=torch.channels_last)
+    seen = torch.zeros(images, 3, recipe.input.size, recipe.input.size).contiguous(
+        memory_format=torch.channels_last
+    )
     with (
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"),

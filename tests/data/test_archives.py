@@ -42,7 +42,9 @@ def test_a_member_that_leaves_the_archive_is_refused(tmp_path: Path, name: str, 
     assert error.value.hint == "remove it, and import the rest"
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     with pytest.raises(UserError, match="`evil` is a link or a device"):
         read(tar(tmp_path / "a.tar", {}, link("evil", "/etc/passwd", kind)))

@@ -11,7 +11,10 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def test_the_bits_are_the_same_on_every_platform_and_in_every_version() -> None:
-    assert random_bits(7, RandomDraws.EPOCH, 3, 2).tolist() == [8098161801208144601, 3055863425615074499]
+    assert random_bits(7, RandomDraws.EPOCH, 3, 2).tolist() == [
+        8098161801208144601,
+        3055863425615074499,
+    ]
 
 
 def test_other_seeds_purposes_and_indices_draw_other_bits() -> None:
@@ -32,7 +35,9 @@ def test_a_batch_does_not_depend_on_where_the_training_began(
     seed: int, images: int, batch: int, start: int, more: int
 ) -> None:
     unbroken = list(batch_indices(seed, images, batch, 0, start + more))
-    assert_array_equal(unbroken[start:], list(batch_indices(seed, images, batch, start, start + more)))
+    assert_array_equal(
+        unbroken[start:], list(batch_indices(seed, images, batch, start, start + more))
+    )
 
 
 @given(seeds, st.integers(1, 60), st.integers(1, 20), st.integers(1, 3))
@@ -45,7 +50,11 @@ def test_every_epoch_has_each_image_once_and_batches_run_on_across_epochs(
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    orders = [permutation(seed, RandomDraws.EPOCH, 100, epoch).tolist() for seed in (0, 1) for epoch in (0, 1)]
+    orders = [
+        permutation(seed, RandomDraws.EPOCH, 100, epoch).tolist()
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    ]
     assert len({tuple(order) for order in orders}) == 4
 
 

@@ -23,7 +23,9 @@ from repro.definition.experiment import (
 )
 from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
 
-HALF = Scale("half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10)))
+HALF = Scale(
+    "half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10))
+)
 
 
 def test_every_kind_of_number_says_what_it_is():
@@ -44,7 +46,10 @@ def test_a_scale_changes_every_run_and_marks_it():
 def test_a_scale_reaches_the_runs_that_claims_compare():
     scaled = at_scale(load_experiment("figure6"), HALF)
     compared = [
-        check.higher_to_lower for claim in scaled.claims for check in claim.checks if isinstance(check, Ordering)
+        check.higher_to_lower
+        for claim in scaled.claims
+        for check in claim.checks
+        if isinstance(check, Ordering)
     ]
     assert {runs.run.scale for group in compared for runs in group} == {"half"}
 
@@ -60,7 +65,9 @@ def test_a_scale_reaches_the_runs_that_claims_compare():
         ("figure1", "bf16", "quick", False),  # the scale computes so anyway
     ],
 )
-def test_a_variant_makes_another_run_only_where_it_changes_something(name, reading, chosen_scale, other):
+def test_a_variant_makes_another_run_only_where_it_changes_something(
+    name, reading, chosen_scale, other
+):
     chosen = load_scale(chosen_scale)
     runs = runs_of(at_scale(load_experiment(name), chosen))
     read = runs_of(
@@ -69,7 +76,9 @@ def test_a_variant_makes_another_run_only_where_it_changes_something(name, readi
             replace(chosen, change=lambda run: with_variants(run, [load_variant(reading)], chosen)),
         )
     )
-    assert [one.id != another.id for one, another in zip(runs, read, strict=True)] == [other] * len(runs)
+    assert [one.id != another.id for one, another in zip(runs, read, strict=True)] == [other] * len(
+        runs
+    )
 
 
 def test_scale_paper_changes_nothing():
@@ -83,7 +92,10 @@ def test_seeds_asked_for_count_more_than_the_scale(seeds, per_net):
 
 
 def test_a_setting_comes_after_the_scale():
-    usual, asked = (select_experiments(["figure1"], "smoke", settings=settings) for settings in ((), ["iterations=7"]))
+    usual, asked = (
+        select_experiments(["figure1"], "smoke", settings=settings)
+        for settings in ((), ["iterations=7"])
+    )
     assert {run.recipe.iterations for run in runs_of(asked["figure1"])} == {7}
     assert all(run.recipe.iterations > 7 for run in runs_of(usual["figure1"]))
 
@@ -120,12 +132,18 @@ def test_nets_of_counted_rows_are_left_alone_by_a_scale():
 
 @pytest.mark.parametrize("name", all_scales())
 def test_every_run_at_a_scale_is_named_after_it(name):
-    assert all(f".{name}.s" in run.id for run in runs_of(at_scale(load_experiment("table3"), load_scale(name))))
+    assert all(
+        f".{name}.s" in run.id
+        for run in runs_of(at_scale(load_experiment("table3"), load_scale(name)))
+    )
 
 
 def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
     data = {
-        name: {run.recipe.dataset for run in runs_of(at_scale(load_experiment("table6"), load_scale(name)))}
+        name: {
+            run.recipe.dataset
+            for run in runs_of(at_scale(load_experiment("table6"), load_scale(name)))
+        }
         for name in all_scales()
     }
     real = {name: {"cifar10"} for name in ("paper", "tenth", "quick")}
@@ -134,7 +152,10 @@ def test_quick_keeps_the_real_data_and_smoke_generates_its_own():
 
 @pytest.mark.parametrize(
     ("net", "schedule"),
-    [(RESNET[110].run, (6_400, (3_200, 4_800), 100)), (IMAGENET_RESNET[34, "A"].run, (55_000, (15_000, 30_000), 500))],
+    [
+        (RESNET[110].run, (6_400, (3_200, 4_800), 100)),
+        (IMAGENET_RESNET[34, "A"].run, (55_000, (15_000, 30_000), 500)),
+    ],
 )
 def test_tenth_changes_the_schedule_and_nothing_else(net, schedule):
     paper, tenth = net.recipe, load_scale("tenth")(net).recipe

@@ -24,7 +24,9 @@ def refused(*settings, run=RUN):
 
 @pytest.mark.parametrize("key", ["recipe.rate", "rate"])
 def test_a_path_or_its_end_sets_a_field_and_the_recipe_is_renamed(key):
-    assert with_overrides(RUN, [f"{key}=0.05"]) == replace(RUN, recipe=replace(CIFAR10, rate=0.05, name="cifar10-set"))
+    assert with_overrides(RUN, [f"{key}=0.05"]) == replace(
+        RUN, recipe=replace(CIFAR10, rate=0.05, name="cifar10-set")
+    )
 
 
 def test_the_field_nearest_the_top_is_meant():
@@ -38,7 +40,10 @@ def test_setting_what_is_there_already_is_the_same_run(settings):
 
 
 def test_the_suffix_is_given_once():
-    assert with_overrides(with_overrides(RUN, ["rate=0.05"]), ["batch=64"]).recipe.name == "cifar10-set"
+    assert (
+        with_overrides(with_overrides(RUN, ["rate=0.05"]), ["batch=64"]).recipe.name
+        == "cifar10-set"
+    )
 
 
 def test_a_whole_number_will_do_for_a_rate_and_is_the_same_run():
@@ -46,7 +51,9 @@ def test_a_whole_number_will_do_for_a_rate_and_is_the_same_run():
 
 
 def test_values_are_json_or_else_text():
-    changed = with_overrides(RUN, ["drops=[10,20]", "flip=false", "decay_on=weights", 'precision="bf16"']).recipe
+    changed = with_overrides(
+        RUN, ["drops=[10,20]", "flip=false", "decay_on=weights", 'precision="bf16"']
+    ).recipe
     assert (changed.drops, changed.input.flip) == ((10, 20), False)
     assert (changed.decay_on, changed.precision) == ("weights", "bf16")
 
@@ -73,17 +80,25 @@ def test_a_choice_by_hand_survives_where_it_fits():
 
 def test_what_cannot_go_together_is_refused():
     assert refused("kind=plain", "shortcut=A")[0] == "a plain cannot have shortcut `A`"
-    assert refused("shortcut=B", "zeros=both")[0] == "`stride_in` and `zeros` do not fit `resnet-20-b`"
+    assert (
+        refused("shortcut=B", "zeros=both")[0] == "`stride_in` and `zeros` do not fit `resnet-20-b`"
+    )
     assert refused("depth=21")[1].startswith("the nearest are 20 and 26")
 
 
 @pytest.mark.parametrize("setting", ["rate", "=1", ""])
 def test_a_setting_is_key_and_value(setting):
-    assert refused(setting) == (f"`{setting}` is not a setting", "write KEY=VALUE, for example `rate=0.05`")
+    assert refused(setting) == (
+        f"`{setting}` is not a setting",
+        "write KEY=VALUE, for example `rate=0.05`",
+    )
 
 
 def test_a_misspelt_key_leads_to_the_nearest():
-    assert refused("recipe.bach=64") == ("there is no setting `recipe.bach`", "did you mean `recipe.batch`?")
+    assert refused("recipe.bach=64") == (
+        "there is no setting `recipe.bach`",
+        "did you mean `recipe.batch`?",
+    )
     assert refused("momentun=0.8") == ("there is no setting `momentun`", "did you mean `momentum`?")
 
 
@@ -125,12 +140,24 @@ def test_a_key_far_from_all_is_answered_with_all():
         ("batch=1e2", "`recipe.batch` cannot be `1e2`", "it is a whole number: write `100`"),
         ("iterations=1e9", "`recipe.iterations` cannot be `1e9`", "it is a whole number"),
         ("flip=True", "`recipe.input.flip` cannot be `True`", "it is true or false: write `true`"),
-        ("warmup=None", "`recipe.warmup` cannot be `None`", "it is null, which takes it away: write `null`"),
+        (
+            "warmup=None",
+            "`recipe.warmup` cannot be `None`",
+            "it is null, which takes it away: write `null`",
+        ),
         ("shortcut=D", "`net.shortcut` cannot be `D`", "it is one of `A`, `B`, `C` or null"),
-        ("drops=3", "`recipe.drops` cannot be `3`", "it is a list of whole numbers such as [32000,48000]"),
+        (
+            "drops=3",
+            "`recipe.drops` cannot be `3`",
+            "it is a list of whole numbers such as [32000,48000]",
+        ),
         ("dataset=3", "`recipe.dataset` cannot be `3`", "it is text"),
         ("recipe.warmup={}", "`recipe.warmup` cannot be `{}`", "it is null, which takes it away"),
-        ("batch_norm_group=x", "`recipe.batch_norm_group` cannot be `x`", "it is a whole number or null"),
+        (
+            "batch_norm_group=x",
+            "`recipe.batch_norm_group` cannot be `x`",
+            "it is a whole number or null",
+        ),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named_with_what_would_do(setting, problem, hint):
@@ -139,7 +166,10 @@ def test_a_value_of_the_wrong_type_is_named_with_what_would_do(setting, problem,
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "0", "-0.1"])
 def test_numbers_that_train_nothing_are_refused_by_the_spec(value):
-    assert refused(f"rate={value}") == (f"`recipe.rate` is `{float(value)}`", "it must be finite and positive")
+    assert refused(f"rate={value}") == (
+        f"`recipe.rate` is `{float(value)}`",
+        "it must be finite and positive",
+    )
 
 
 def test_a_key_is_set_once():
@@ -156,7 +186,10 @@ def test_a_key_is_set_once():
         ("seed=1", "use `--seeds`"),
         ("scale=smoke", "use `--scale`"),
         ("name=mine", "a changed recipe is named by itself"),
-        ("family=imagenet", "choose another experiment: its data and recipe belong to its family of nets"),
+        (
+            "family=imagenet",
+            "choose another experiment: its data and recipe belong to its family of nets",
+        ),
     ],
 )
 def test_what_is_not_a_setting_says_what_is(setting, hint):
@@ -188,7 +221,10 @@ def test_a_rate_or_momentum_may_be_absurd_for_the_run_then_diverges_and_its_reco
 
 
 def test_absurd_values_are_answered_and_cut():
-    assert refused(f"drops={[*range(1000)]}") == ("the number of `recipe.drops` is `1000`", "it may be 100 at most")
+    assert refused(f"drops={[*range(1000)]}") == (
+        "the number of `recipe.drops` is `1000`",
+        "it may be 100 at most",
+    )
     assert len(refused(f"drops={[*range(99, 0, -1)]}")[0]) < 120
     assert len(refused("dataset=" + "x" * 5_000)[0]) < 140
     problem, _ = refused("batch=" + "[" * 100_000)

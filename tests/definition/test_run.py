@@ -22,11 +22,18 @@ rates = some.floats(1e-6, 10)
 def nets(draw):
     family = draw(some.sampled_from(["cifar", "imagenet"]))
     depth = draw(
-        some.integers(1, 300).map(lambda n: 6 * n + 2) if family == "cifar" else some.sampled_from((18, 34, 50))
+        some.integers(1, 300).map(lambda n: 6 * n + 2)
+        if family == "cifar"
+        else some.sampled_from((18, 34, 50))
     )
-    choices = {"init": draw(some.sampled_from(["fan_in", "fan_out"])), "classes": draw(some.integers(2, 1000))}
+    choices = {
+        "init": draw(some.sampled_from(["fan_in", "fan_out"])),
+        "classes": draw(some.integers(2, 1000)),
+    }
     shortcut = draw(some.sampled_from([None, "A", "B", "C"]))
-    return resnet(depth, shortcut, family, **choices) if shortcut else plain(depth, family, **choices)
+    return (
+        resnet(depth, shortcut, family, **choices) if shortcut else plain(depth, family, **choices)
+    )
 
 
 inputs = some.builds(
@@ -65,11 +72,15 @@ recipes |= some.builds(
     iterations=counts,
     drops=some.just(()),
     evaluate_every=counts,
-    plateau=some.builds(Plateau, patience=counts, threshold=some.floats(0, 100), most=some.integers(1, 9)),
+    plateau=some.builds(
+        Plateau, patience=counts, threshold=some.floats(0, 100), most=some.integers(1, 9)
+    ),
 )
 runs = some.builds(Run, net=nets(), recipe=recipes, seed=some.integers(0, 2**32 - 1), scale=names)
 
-RECIPE = Recipe("short", "cifar10", Input(size=32, pad=4), 128, iterations=100, drops=(50,), evaluate_every=10)
+RECIPE = Recipe(
+    "short", "cifar10", Input(size=32, pad=4), 128, iterations=100, drops=(50,), evaluate_every=10
+)
 RUN = Run(resnet(20), RECIPE)
 
 
@@ -99,12 +110,19 @@ def changes():
         "flip": False, "test_side": 256, "test_sides": (224, 256),
     }  # fmt: skip
     yield from ((key, replace(RUN, **{key: value})) for key, value in own.items())
-    yield from ((f"net.{key}", replace(RUN, net=replace(RUN.net, **{key: value}))) for key, value in net.items())
     yield from (
-        (f"recipe.{key}", replace(RUN, recipe=replace(RECIPE, **{key: value}))) for key, value in recipe.items()
+        (f"net.{key}", replace(RUN, net=replace(RUN.net, **{key: value})))
+        for key, value in net.items()
+    )
+    yield from (
+        (f"recipe.{key}", replace(RUN, recipe=replace(RECIPE, **{key: value})))
+        for key, value in recipe.items()
     )
     for key, value in inputs.items():
-        yield f"recipe.input.{key}", replace(RUN, recipe=replace(RECIPE, input=replace(RECIPE.input, **{key: value})))
+        yield (
+            f"recipe.input.{key}",
+            replace(RUN, recipe=replace(RECIPE, input=replace(RECIPE.input, **{key: value}))),
+        )
     yield "recipe.plateau", replace(RUN, recipe=replace(RECIPE, plateau=Plateau(), drops=()))
     yield "net.kind, net.shortcut", replace(RUN, net=plain(20))
     yield "net.family, net.stride_in", replace(RUN, net=resnet(50, "B", "imagenet"))
@@ -117,17 +135,28 @@ def test_changing_any_field_changes_the_id(path, changed):
 
 def test_the_test_above_changes_every_field_there_is():
     changed = {part.rsplit(".", 1)[-1] for path, _ in changes() for part in path.split(", ")}
-    assert changed == {field.name for kind in (Net, Input, Recipe, Run) for field in fields(kind)} - {
+    assert changed == {
+        field.name for kind in (Net, Input, Recipe, Run) for field in fields(kind)
+    } - {
         "net",
         "recipe",
         "input",
     }
 
 
-@pytest.mark.parametrize("change", [{"rate": 0.02}, {"below": 80.0}, {"window": 9}, {"iterations": 3}])
+@pytest.mark.parametrize(
+    "change", [{"rate": 0.02}, {"below": 80.0}, {"window": 9}, {"iterations": 3}]
+)
 def test_changing_the_warm_up_changes_the_id(change):
-    warm = Warmup(below=70.0, window=100) if change.keys() & {"below", "window"} else Warmup(iterations=400)
-    one, other = (replace(RUN, recipe=replace(RECIPE, warmup=which)) for which in (warm, replace(warm, **change)))
+    warm = (
+        Warmup(below=70.0, window=100)
+        if change.keys() & {"below", "window"}
+        else Warmup(iterations=400)
+    )
+    one, other = (
+        replace(RUN, recipe=replace(RECIPE, warmup=which))
+        for which in (warm, replace(warm, **change))
+    )
     assert one.id != other.id
 
 
@@ -139,7 +168,9 @@ def test_an_unset_field_stays_out_of_the_definition_so_that_adding_one_keeps_old
 
 def test_an_id_reads_as_net_recipe_scale_and_seed():
     assert RUN.id.startswith("resnet-20.short.paper.s0-")
-    assert replace(RUN, net=resnet(34, "B", "imagenet"), seed=3).id.startswith("resnet-34-b.short.paper.s3-")
+    assert replace(RUN, net=resnet(34, "B", "imagenet"), seed=3).id.startswith(
+        "resnet-34-b.short.paper.s3-"
+    )
 
 
 def test_an_unknown_key_is_named_by_its_path():
@@ -156,7 +187,9 @@ def test_a_wrong_type_is_named_by_its_path():
     values["recipe"]["rate"] = "fast"
     with pytest.raises(UserError) as error:
         from_definition(values)
-    assert error.value.problem.startswith("not the definition of a run: Expected `float`, got `str`")
+    assert error.value.problem.startswith(
+        "not the definition of a run: Expected `float`, got `str`"
+    )
     assert "$.recipe.rate" in error.value.problem
     assert error.value.hint == "was it written by another version?"
 
@@ -199,7 +232,9 @@ def test_a_plain_net_has_no_shortcut_and_a_resnet_has_one():
     assert problem_and_hint(lambda: resnet(20, None))[0] == "a resnet cannot have shortcut `None`"
 
 
-@pytest.mark.parametrize("choice", [{"stride_in": "3x3"}, {"shortcut": "B", "zeros": "both"}, {"zeros": None}])
+@pytest.mark.parametrize(
+    "choice", [{"stride_in": "3x3"}, {"shortcut": "B", "zeros": "both"}, {"zeros": None}]
+)
 def test_choices_that_do_not_fit_the_net_are_refused(choice):
     assert problem_and_hint(lambda: resnet(20, **choice))[1] == (
         "`stride_in` belongs to nets of bottlenecks, `zeros` to shortcut A"
@@ -315,9 +350,17 @@ def test_with_its_family_every_net_is_found_by_its_own_name(net):
     [
         ("vgg-16", "`vgg-16` is not the name of a net", "resnet-34-b"),
         ("resnet-51", "no CIFAR net has depth `51`", "the nearest are 50 and 56"),
-        ("resnet-34", "`resnet-34` does not say its shortcut", "torchvision's weights are of resnet-34-b"),
+        (
+            "resnet-34",
+            "`resnet-34` does not say its shortcut",
+            "torchvision's weights are of resnet-34-b",
+        ),
         ("plain-18-a", "a plain cannot have shortcut `A`", "a plain net has none"),
-        ("resnet-18-b-v1.5", "`stride_in` and `zeros` do not fit `resnet-18-b`", "`stride_in` belongs to nets of"),
+        (
+            "resnet-18-b-v1.5",
+            "`stride_in` and `zeros` do not fit `resnet-18-b`",
+            "`stride_in` belongs to nets of",
+        ),
     ],
 )
 def test_what_is_no_name_of_a_net_is_refused(name, problem, hint):

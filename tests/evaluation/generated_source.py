@@ -14,13 +14,26 @@ from repro.definition.recipe import Input, Recipe
 from repro.definition.run import Run
 from repro.nets import ConvNet, build
 
-INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
+INPUT = Input(
+    size=32,
+    mean="channel",
+    shorter_side=(36, 68),
+    colour=0.1,
+    test_side=36,
+    test_sides=(32, 36, 54),
+)
 IMAGES = 8
 NET = a_resnet(18, "B", "imagenet", classes=10)
 
 
 def recipe(**changes: object) -> Recipe:
-    small = {"dataset": "generated-photos", "input": INPUT, "batch": 8, "iterations": 4, "drops": (2,)}
+    small = {
+        "dataset": "generated-photos",
+        "input": INPUT,
+        "batch": 8,
+        "iterations": 4,
+        "drops": (2,),
+    }
     return replace(IMAGENET, **(small | {"batch_norm_group": None, "evaluate_every": 2} | changes))
 
 

@@ -15,15 +15,22 @@ from tests.evaluation.generated_source import net, photos, run
 
 def batches(count: int, batch: int = 8) -> list[tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(1)
-    return [(torch.randn(batch, 3, 32, 32, generator=generator), torch.zeros(batch)) for _ in range(count)]
+    return [
+        (torch.randn(batch, 3, 32, 32, generator=generator), torch.zeros(batch))
+        for _ in range(count)
+    ]
 
 
-def direct(module: nn.Module, seen: list[tuple[Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor]]:
+def direct(
+    module: nn.Module, seen: list[tuple[Tensor, Tensor]]
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Mean and variance of each batch norm's inputs, a batch at a time, averaged in double precision."""
     inputs: dict[str, list[Tensor]] = {}
     for name, part in module.named_modules():
         if isinstance(part, nn.BatchNorm2d):
-            part.register_forward_pre_hook(lambda _, x, name=name: inputs.setdefault(name, []).append(x[0].double()))
+            part.register_forward_pre_hook(
+                lambda _, x, name=name: inputs.setdefault(name, []).append(x[0].double())
+            )
     module.train()
     with torch.no_grad():
         for images, _ in seen:
@@ -50,7 +57,13 @@ def test_groups_of_a_batch_count_as_batches() -> None:
     seen = batches(1)
     grouped, whole = build(run().net, batch_norm_group=4), build(run().net)
     re_estimate(grouped, seen)
-    re_estimate(whole, [(images, labels) for images, labels in zip(*(part.split(4) for part in seen[0]), strict=True)])
+    re_estimate(
+        whole,
+        [
+            (images, labels)
+            for images, labels in zip(*(part.split(4) for part in seen[0]), strict=True)
+        ],
+    )
     stem = [module.get_submodule("stem.norm") for module in (grouped, whole)]
     assert torch.allclose(stem[0].running_var, stem[1].running_var, rtol=1e-5)
 
@@ -63,7 +76,9 @@ def test_only_the_statistics_change_and_training_goes_on_as_before() -> None:
     assert not module.training
     assert all(part.momentum == 0.1 for part in module.modules() if isinstance(part, BatchNorm))
     changed = {
-        name.rpartition(".")[2] for name, value in module.state_dict().items() if not torch.equal(value, before[name])
+        name.rpartition(".")[2]
+        for name, value in module.state_dict().items()
+        if not torch.equal(value, before[name])
     }
     assert changed == {"running_mean", "running_var", "num_batches_tracked"}
 

@@ -50,7 +50,10 @@ def obvious(resnet: ConvNet, source: Photos, place: int) -> torch.Tensor:
         resized = image.resize(size, Image.Resampling.BILINEAR)
         views = []
         for view in (resized, ImageOps.mirror(resized)):
-            x = torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255 - torch.tensor(source.mean)[:, None, None]
+            x = (
+                torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255
+                - torch.tensor(source.mean)[:, None, None]
+            )
             views.append(windows(resnet, x[None].float(), side=1))
         by_scale.append(torch.stack(views).mean(0))
     return torch.stack(by_scale).mean(0)
@@ -63,7 +66,9 @@ def test_many_scales_equal_the_obvious_way(resnet: ConvNet, source: Photos) -> N
 
 
 @pytest.mark.parametrize(("height", "width"), [(224, 300), (256, 224), (224, 224)])
-def test_windows_of_seven_equal_the_obvious_way_at_the_papers_size(resnet: ConvNet, height: int, width: int) -> None:
+def test_windows_of_seven_equal_the_obvious_way_at_the_papers_size(
+    resnet: ConvNet, height: int, width: int
+) -> None:
     image = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(height))
     with evaluating(resnet):
         found = dense_scores(resnet, image, 7)[0]

@@ -24,8 +24,13 @@ def test_six_errors_are_measured_and_the_predictions_agree_with_them(tmp_path: P
     kept = load(tmp_path / "run/predictions.npz")
     assert set(found) == {f"{way}_top{k}" for way in WAYS for k in (1, 5)}
     for way in WAYS:
-        assert errors_of(kept.best[way], kept.labels) == (found[f"{way}_top1"], found[f"{way}_top5"])
-        assert found[f"{way}_top1"] == sum(100 / IMAGES for best in kept.best[way] - kept.labels[:, None] if best[0])
+        assert errors_of(kept.best[way], kept.labels) == (
+            found[f"{way}_top1"],
+            found[f"{way}_top5"],
+        )
+        assert found[f"{way}_top1"] == sum(
+            100 / IMAGES for best in kept.best[way] - kept.labels[:, None] if best[0]
+        )
     assert kept.data == source.hash
 
 

@@ -10,11 +10,32 @@ import pytest
 
 import experiments
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
-from repro.definition.experiment import Counted, Drawing, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+from repro.definition.experiment import (
+    Counted,
+    Drawing,
+    Figure,
+    Ordering,
+    Row,
+    Skipped,
+    Table,
+    Unchecked,
+    runs_of,
+)
 from repro.protocol.catalog import NAMES, load_experiment, runs_needed
 
 FOLDER = Path(experiments.__file__).parent
-HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "matplotlib", "msgspec", "submitit", "click", "rich")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "pandas",
+    "numpy",
+    "scipy",
+    "matplotlib",
+    "msgspec",
+    "submitit",
+    "click",
+    "rich",
+)
 CLAIMS = {  # all about the classification part, by section, table or figure
     "F1": "1 2",
     "S1": "1 2 3 4",
@@ -61,7 +82,13 @@ def test_a_gap_is_a_definition_with_a_title_a_reason_and_a_page(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_imports_nothing_heavy(name):
     script = f"import sys, experiments.{name}; print(*sorted(set(sys.modules) & {set(HEAVY)}))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=FOLDER.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == ""
 
 
@@ -72,7 +99,11 @@ def test_an_experiment_is_a_page_of_data_that_opens_with_its_caption(name):
     kind, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
     assert ast.get_docstring(page).startswith(f"{kind.title()} {number}. ")
     assert text.count("\n") <= 85  # those with many claims; the data alone is under 40
-    assert not [node for node in ast.walk(page) if isinstance(node, ast.If | ast.IfExp | ast.While | ast.FunctionDef)]
+    assert not [
+        node
+        for node in ast.walk(page)
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.FunctionDef)
+    ]
 
 
 @pytest.mark.parametrize("name", tables)
@@ -123,7 +154,9 @@ def test_a_count_lies_in_a_range():
 
 
 def test_tables_and_figures_of_section_42_share_their_runs():
-    table6, figure1, figure6, figure7 = (set(runs_needed(name)) for name in ("table6", "figure1", "figure6", "figure7"))
+    table6, figure1, figure6, figure7 = (
+        set(runs_needed(name)) for name in ("table6", "figure1", "figure6", "figure7")
+    )
     assert table6 < figure6
     assert figure1 < figure6
     assert figure7 < figure6
@@ -133,7 +166,10 @@ def test_tables_and_figures_of_section_42_share_their_runs():
 def test_tables_and_figures_of_section_41_share_their_runs():
     assert set(runs_needed("table2")) == set(runs_needed("figure4"))
     assert set(runs_needed("table4")) < set(runs_needed("table3"))
-    assert len({run for name in NAMES for run in runs_needed(name) if run.net.family == "imagenet"}) == 9 + 1
+    assert (
+        len({run for name in NAMES for run in runs_needed(name) if run.net.family == "imagenet"})
+        == 9 + 1
+    )
 
 
 def test_table_5_adds_one_run_to_those_of_table_4_a_second_resnet_152():
@@ -147,14 +183,18 @@ def test_resnet_110_and_1202_warm_up_and_the_others_do_not():
 
 
 def test_first_seeds_come_first_so_that_a_table_fills_evenly():
-    assert [run.seed for run in runs_of(load_experiment("table6"))] == [seed for seed in range(5) for _ in range(6)]
+    assert [run.seed for run in runs_of(load_experiment("table6"))] == [
+        seed for seed in range(5) for _ in range(6)
+    ]
 
 
 def test_a_panel_names_its_rows_as_the_digitised_file_does():
     for name in figures:
         for panel in load_experiment(name).panels:
             if panel.digitised:
-                lines = (FOLDER / "paper" / load_experiment(name).digitised).read_text().splitlines()
+                lines = (
+                    (FOLDER / "paper" / load_experiment(name).digitised).read_text().splitlines()
+                )
                 known = {tuple(line.split(",")[:2]) for line in lines}
                 assert {(panel.digitised, row.label) for row in panel.rows if row.paper} <= known
                 assert all(isinstance(row, Row) and row.runs for row in panel.rows)

@@ -20,7 +20,9 @@ def read(name):
 def cells(table):
     """(row, metric) → the paper's number, as the module has it."""
     pairs = (
-        (row.label, metric, paper) for row in table.rows for metric, paper in zip(table.metrics, row.paper, strict=True)
+        (row.label, metric, paper)
+        for row in table.rows
+        for metric, paper in zip(table.metrics, row.paper, strict=True)
     )
     return {(label, metric): paper for label, metric, paper in pairs if paper}
 
@@ -39,29 +41,48 @@ def as_printed(line):
 @pytest.mark.parametrize("number", range(1, 7))
 def test_a_table_has_every_number_of_the_paper_in_its_order_and_no_other(number):
     table = load_experiment(f"table{number}")
-    printed = {(line["row"], line["metric"]): as_printed(line) for line in read(f"table{number}.csv")}
+    printed = {
+        (line["row"], line["metric"]): as_printed(line) for line in read(f"table{number}.csv")
+    }
     assert cells(table) == printed
     assert list(cells(table)) == list(printed)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("table")])
 def test_a_table_is_on_the_page_its_numbers_name(name):
-    assert {(line["table"], int(line["page"])) for line in read(f"{name}.csv")} == {(name, load_experiment(name).page)}
+    assert {(line["table"], int(line["page"])) for line in read(f"{name}.csv")} == {
+        (name, load_experiment(name).page)
+    }
 
 
 def test_resnet_110_is_the_mean_of_five_with_its_best_beside_it():
     number = cells(load_experiment("table6"))["ResNet-110", "test_error"]
-    assert (number.value, number.std, number.n, number.best, number.kind) == (6.61, 0.16, 5, 6.43, "mean")
+    assert (number.value, number.std, number.n, number.best, number.kind) == (
+        6.61,
+        0.16,
+        5,
+        6.43,
+        "mean",
+    )
 
 
 def levels(figure, window):
-    chosen = (line for line in read("plateaus.csv") if line["figure"] == figure and line["window"] == window)
-    return {(line["panel"], line["label"], line["split"]): optional(line["mean"]) for line in chosen}
+    chosen = (
+        line
+        for line in read("plateaus.csv")
+        if line["figure"] == figure and line["window"] == window
+    )
+    return {
+        (line["panel"], line["label"], line["split"]): optional(line["mean"]) for line in chosen
+    }
 
 
 def beside_the_rows(figure, split):
     rows = ((panel.digitised, row) for panel in figure.panels for row in panel.rows if row.paper)
-    return {(panel, row.label, split): row.paper[("test", "train").index(split)].value for panel, row in rows}
+    return {
+        (panel, row.label, split): row.paper[("test", "train").index(split)].value
+        for panel, row in rows
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,7 +111,13 @@ def test_the_levels_of_figure_1_are_those_of_figure_6():
 
 def test_levels_are_never_passed_off_as_printed():
     figures = [load_experiment(name) for name in NAMES if isinstance(load_experiment(name), Figure)]
-    numbers = [paper for figure in figures for panel in figure.panels for row in panel.rows for paper in row.paper]
+    numbers = [
+        paper
+        for figure in figures
+        for panel in figure.panels
+        for row in panel.rows
+        for paper in row.paper
+    ]
     assert {number.kind for number in numbers} == {"digitised"}
     assert all(number.reading_error for number in numbers)
 
@@ -98,7 +125,9 @@ def test_levels_are_never_passed_off_as_printed():
 def test_table_6_gives_the_last_points_of_figure_6():
     table, ends = cells(load_experiment("table6")), levels("figure6", "last point")
     for depth in (20, 32, 44, 56):
-        gap = table[f"ResNet-{depth}", "test_error"].value - ends["middle", f"ResNet-{depth}", "test"]
+        gap = (
+            table[f"ResNet-{depth}", "test_error"].value - ends["middle", f"ResNet-{depth}", "test"]
+        )
         assert abs(gap) <= 0.03 + 1e-9
 
 
@@ -114,7 +143,9 @@ def test_digitised_curves_are_errors_in_percent_within_the_training(name, end):
 def test_digitised_responses_are_ranked_in_descending_order():
     lines = read("figure7.csv")
     for label in {line["label"] for line in lines}:
-        ranked = [(int(line["rank"]), float(line["std"])) for line in lines if line["label"] == label]
+        ranked = [
+            (int(line["rank"]), float(line["std"])) for line in lines if line["label"] == label
+        ]
         assert ranked == sorted(ranked)
         assert [std for _, std in ranked] == sorted((std for _, std in ranked), reverse=True)
 
@@ -126,7 +157,9 @@ def test_reproductions_of_others_belong_to_rows_of_ours():
         if isinstance(load_experiment(name), Table)
         for row in load_experiment(name).rows
     }
-    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)} | {("table2", "ResNet-18 B")}
+    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)} | {
+        ("table2", "ResNet-18 B")
+    }
     for line in read("reproductions.csv"):
         assert (line["experiment"], line["row"]) in known
         assert line["source"]

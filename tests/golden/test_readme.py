@@ -29,7 +29,9 @@ SHELL = {  # what stands in a block besides `repro`, and what must be there for 
     "make": lambda word: f"\n{word}:" in (ROOT / "Makefile").read_text(),
     "cp": lambda word: (ROOT / word).exists(),
     "python": lambda word: (ROOT / word).exists(),
-    "slurm/local-cluster": lambda word: f"slurm/local-cluster {word} " in (ROOT / "slurm/local-cluster").read_text(),
+    "slurm/local-cluster": lambda word: (
+        f"slurm/local-cluster {word} " in (ROOT / "slurm/local-cluster").read_text()
+    ),
     ".": lambda word: word == ".venv/bin/activate",
 }
 SCALED = ("list", "show", "run", "submit", "table", "figure", "diff", "report", "reproduce")
@@ -66,13 +68,21 @@ def mentioned(path: Path) -> list[str]:
 
 
 def commands(path: Path) -> list[str]:
-    return [line for line in (*lines(path), *mentioned(path)) if line.startswith("repro ") and "depths" not in line]
+    return [
+        line
+        for line in (*lines(path), *mentioned(path))
+        if line.startswith("repro ") and "depths" not in line
+    ]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_to_files_that_are_there(path):
     targets = re.findall(r"\]\(([^)]+)\)", path.read_text())
-    assert not [name for name in targets if not name.startswith("https://") and not (path.parent / name).exists()]
+    assert not [
+        name
+        for name in targets
+        if not name.startswith("https://") and not (path.parent / name).exists()
+    ]
 
 
 def test_the_readings_are_those_of_the_recipes():
@@ -92,7 +102,9 @@ def test_commands_in_the_documents_are_understood(line):
     name, command, rest = cli.resolve_command(click.Context(cli, info_name="repro"), words)
     assert command is not None
     if rest:  # `repro submit` alone is a name, not a command to type
-        command.make_context(name, rest, parent=click.Context(cli, info_name="repro", **cli.context_settings))
+        command.make_context(
+            name, rest, parent=click.Context(cli, info_name="repro", **cli.context_settings)
+        )
 
 
 @pytest.mark.parametrize("line", sorted({line for path in DOCUMENTS for line in lines(path)} - ALL))
@@ -102,17 +114,29 @@ def test_what_the_other_commands_need_is_there(line):
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_commands_of_a_document_run_one_after_another(path, finished, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_the_commands_of_a_document_run_one_after_another(
+    path, finished, tmp_path, monkeypatch, capsys
+):
     slurm = FakeSlurm.install(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{slurm.folder}:{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/x")
-    finished(load_scale("smoke")(PLAIN[20].run), [50.0] * 10, [1.0] * 19, test_error=12.0, train_error=11.0)
-    earlier = {small(line) for before in DOCUMENTS[: DOCUMENTS.index(path)] for line in commands(before)}
+    finished(
+        load_scale("smoke")(PLAIN[20].run),
+        [50.0] * 10,
+        [1.0] * 19,
+        test_error=12.0,
+        train_error=11.0,
+    )
+    earlier = {
+        small(line) for before in DOCUMENTS[: DOCUMENTS.index(path)] for line in commands(before)
+    }
     for line in dict.fromkeys(line for line in map(small, commands(path)) if line):
         if line.startswith("repro run") and line in earlier:
             continue
         code, said = run(line, capsys)
-        assert code in next((codes for verb, codes in ENDS.items() if line.startswith(f"repro {verb}")), {0}), line
+        assert code in next(
+            (codes for verb, codes in ENDS.items() if line.startswith(f"repro {verb}")), {0}
+        ), line
         assert "Traceback" not in said
 
 
@@ -120,7 +144,9 @@ def run(line: str, capsys) -> tuple[int, str]:
     """How the command ended, and what it said on standard error; where it starts others, in a process of its own."""
     verb, *rest = shlex.split(line)[1:]
     if verb in ("run", "reproduce"):
-        done = subprocess.run([sys.executable, "-m", "repro.cli", verb, *rest], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "repro.cli", verb, *rest], capture_output=True, text=True
+        )
         return done.returncode, done.stderr
     with pytest.raises(SystemExit) as ended:
         main([verb, *rest])
@@ -131,7 +157,12 @@ def small(line: str) -> str:
     """The same command at a size for a test; nothing where the line only names a command or wants what is not here."""
     verb, *rest = shlex.split(line)[1:]
     only_named = not rest and verb not in ("list", "status", "collect", "diff", "report", "doctor")
-    if verb in NOT_RUN or only_named or re.search(r"\b[A-Z]{4,}\b|…", line) or rest[:1] == ["import"]:
+    if (
+        verb in NOT_RUN
+        or only_named
+        or re.search(r"\b[A-Z]{4,}\b|…", line)
+        or rest[:1] == ["import"]
+    ):
         return ""
     words = [word.replace("mycluster", "example").replace("paper", "smoke") for word in rest]
     words = [word for word in words if word not in ("--watch", "-f", "--open")]
@@ -147,17 +178,34 @@ def small(line: str) -> str:
 
 def test_the_page_of_ones_own_works_as_it_stands(tmp_path):
     for folder in ("repro", "experiments"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
     [page] = blocks(ADDING, "python")
     (tmp_path / "experiments" / "depths.py").write_text(page)
     catalog = tmp_path / "repro" / "protocol" / "catalog.py"
-    catalog.write_text(catalog.read_text().replace('    "figure7",\n', '    "figure7",\n    "depths",\n', 1))
+    catalog.write_text(
+        catalog.read_text().replace('    "figure7",\n', '    "figure7",\n    "depths",\n', 1)
+    )
     ended = {}
     for line in (line for line in lines(ADDING) if "depths" in line):
-        words = [*shlex.split(line)[1:], *(["--only", "plain-20", *TINY] if " run " in line else [])]
-        done = subprocess.run([sys.executable, "-m", "repro.cli", *words], cwd=tmp_path, capture_output=True, text=True)
+        words = [
+            *shlex.split(line)[1:],
+            *(["--only", "plain-20", *TINY] if " run " in line else []),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "repro.cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
         ended[words[0]] = done
-    assert {verb: done.returncode for verb, done in ended.items()} == {"show": 0, "run": 0, "table": 3, "diff": 3}
+    assert {verb: done.returncode for verb, done in ended.items()} == {
+        "show": 0,
+        "run": 0,
+        "table": 3,
+        "diff": 3,
+    }
     assert "claim D-1: missing" in ended["diff"].stdout
 
 
@@ -172,14 +220,18 @@ def test_what_is_tracked_can_be_written_anew_with_the_page_of_ones_own():
 
 
 def test_the_row_of_another_depth_works_as_it_stands(tmp_path):
-    shutil.copytree(ROOT / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "experiments", tmp_path / "experiments", ignore=shutil.ignore_patterns("__pycache__")
+    )
     runs, table = tmp_path / "experiments" / "cifar10.py", tmp_path / "experiments" / "table6.py"
     runs.write_text(runs.read_text().replace("(20, 32, 44, 56)}", "(20, 26, 32, 44, 56)}"))
     [row] = (block for block in blocks(ADDING) if block.startswith("(26"))
     table.write_text(table.read_text().replace("    (32, exact", f"    {row}    (32, exact", 1))
     script = "from experiments.table6 import experiment as e; print(*(row.label for row in e.rows if row.runs))"
     path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=path, capture_output=True, text=True
+    )
     assert done.stdout.split()[:3] == ["ResNet-20", "ResNet-26", "ResNet-32"], done.stderr
 
 
@@ -194,7 +246,9 @@ def cells(heading: str) -> list[list[str]]:
 def test_an_example_has_the_verdict_that_the_page_gives_it(numbers, word, because):
     values = tuple(map(float, numbers.split()))
     planned = 1 if len(values) == 1 else 5
-    found = verdict.judge(verdict.OurValues(values, planned), Paper(8.75), margin=0.5, tolerance=0.35)
+    found = verdict.judge(
+        verdict.OurValues(values, planned), Paper(8.75), margin=0.5, tolerance=0.35
+    )
     assert (found.word, because in found.reasons) == (word, True), found.reasons
 
 
@@ -208,7 +262,9 @@ def test_the_power_of_five_seeds_is_as_the_page_says(std, certify, seeds):
 
 
 def test_the_page_explains_every_word():
-    explained = [word for row in cells("word | means") for word in row[0].replace("`", "").split(", ")]
+    explained = [
+        word for row in cells("word | means") for word in row[0].replace("`", "").split(", ")
+    ]
     assert set(explained) == {*get_args(verdict.Word)}
     assert all(f"| `{word}` |" in VERDICTS.read_text() for word in get_args(claims.Word))
 
@@ -222,10 +278,21 @@ def test_all_runs_are_read_with_pandas_as_the_page_says(places, finished, monkey
     [example] = blocks(VERDICTS, "python")
     read: dict[str, Any] = {}
     exec(example, read)
-    assert (len(read["runs"]), read["errors"]["mean"].tolist(), len(read["curves"])) == (2, [12.0, 12.0], 6)
-    named = {name for row in cells("column | what it is") for name in re.findall(r"[a-z_]+", row[0])}
+    assert (len(read["runs"]), read["errors"]["mean"].tolist(), len(read["curves"])) == (
+        2,
+        [12.0, 12.0],
+        6,
+    )
+    named = {
+        name for row in cells("column | what it is") for name in re.findall(r"[a-z_]+", row[0])
+    }
     columns = {name.split(".")[0] for name in read["runs"]}
-    assert columns ^ named == {"definition", "failed_at", "failure", "not_finite"}  # the page has them beside others
+    assert columns ^ named == {
+        "definition",
+        "failed_at",
+        "failure",
+        "not_finite",
+    }  # the page has them beside others
 
 
 def test_there_are_commands_to_test():

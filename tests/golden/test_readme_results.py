@@ -29,13 +29,22 @@ def results() -> Callable[..., str]:
 def rows(readme: str) -> dict[str, list[str]]:
     """The cells of each net's line in the table of results, by its name."""
     _, _, text = readme.partition("<!-- results:")
-    lines = [line for line in text.partition("<!-- end of results -->")[0].splitlines() if line.startswith("| ")]
+    lines = [
+        line
+        for line in text.partition("<!-- end of results -->")[0].splitlines()
+        if line.startswith("| ")
+    ]
     cells = [line.strip("| ").split(" | ") for line in lines]
     return {name: rest for name, *rest in cells[1:]}
 
 
 def errors(test: float, train: float) -> dict[str, Any]:
-    return {"published": True, "test_error": test, "train_error": train, "curve": [{"test_error": test}]}
+    return {
+        "published": True,
+        "test_error": test,
+        "train_error": train,
+        "curve": [{"test_error": test}],
+    }
 
 
 def test_the_readme_is_what_the_published_runs_make(results: Callable[..., str]) -> None:

@@ -25,7 +25,8 @@ def published_at(scale: str) -> list[str]:
     """The published runs that the experiments name at a scale; another reading's runs are on no page of theirs."""
     public = {path.name for path in PUBLISHED}
     experiments = tuple(
-        at_scale(catalog.load_experiment(name), catalog.load_scale(scale)) for name in catalog.REPRODUCED
+        at_scale(catalog.load_experiment(name), catalog.load_scale(scale))
+        for name in catalog.REPRODUCED
     )
     return [run.id for run in runs_of(experiments) if run.id in public]
 
@@ -36,7 +37,9 @@ SCALES = [name for name in catalog.all_scales() if published_at(name)]
 def made(folder: Path, kind: str) -> list[tuple[str, str]]:
     """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest where it was made."""
     scales = {
-        scale: folder if scale == "paper" else folder / scale for scale in catalog.all_scales() if scale != "smoke"
+        scale: folder if scale == "paper" else folder / scale
+        for scale in catalog.all_scales()
+        if scale != "smoke"
     }
     return [
         (scale, name)
@@ -61,7 +64,9 @@ def repro(*words: str) -> None:
 def same(made_here: Path, tracked: Path, name: str) -> None:
     files = sorted(tracked.glob(f"{name}.*"))
     assert files
-    assert [path.name for path in files if (made_here / path.name).read_bytes() != path.read_bytes()] == []
+    assert [
+        path.name for path in files if (made_here / path.name).read_bytes() != path.read_bytes()
+    ] == []
 
 
 @pytest.mark.parametrize(("scale", "name"), made(RESULTS, "table"))

@@ -32,7 +32,14 @@ PUBLISHED = TRACKED.published
 NETS = "figure6"  # whose rows the README's first table has, and which its figure is
 PRINTED = "table6"  # has the test errors that the paper prints; Figure 6's are read off
 TOO_SHORT = ("quick", "smoke")  # scales whose numbers do not stand beside the paper's in the README
-HEADINGS = ("net", "test error: ours", "the paper's", "verdict", "training error: ours", "the paper's")
+HEADINGS = (
+    "net",
+    "test error: ours",
+    "the paper's",
+    "verdict",
+    "training error: ours",
+    "the paper's",
+)
 HEADINGS += ("scale", "data")
 
 
@@ -49,7 +56,11 @@ def ids() -> list[str]:
 
 def readings(readme: str) -> str:
     """The README with the table of readings as the recipes have it."""
-    lines = ["| what | here | why |", "|---|---|---|", *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS)]
+    lines = [
+        "| what | here | why |",
+        "|---|---|---|",
+        *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS),
+    ]
     return _between(readme, "readings", "\n".join(lines))
 
 
@@ -60,12 +71,17 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     best = _best(collected)
     numbers = [row for row in best.values() if row]
     if not numbers:
-        lines = ["No run of scale `paper` is published yet: no number of ours stands beside the paper's.", ""]
+        lines = [
+            "No run of scale `paper` is published yet: no number of ours stands beside the paper's.",
+            "",
+        ]
         return _between(readme, "results", "\n".join([*lines, *_table(best, collected)]))
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
-    shown = next(load_scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
+    shown = next(
+        load_scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
+    )
     lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
     return _between(readme, "results", "\n".join(lines))
 
@@ -86,12 +102,19 @@ def artefacts() -> None:
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
         for chosen in all_scales().values():
-            runs = {name: {run.id for run in runs_of(at_scale(load_experiment(name), chosen))} for name in REPRODUCED}
-            made = [name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)]
-            for words in [[command_of(load_experiment(name)), name] for name in made] + [["diff"]] * bool(
-                public & set().union(*runs.values())
-            ):
-                CliRunner().invoke(cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False)
+            runs = {
+                name: {run.id for run in runs_of(at_scale(load_experiment(name), chosen))}
+                for name in REPRODUCED
+            }
+            made = [
+                name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)
+            ]
+            for words in [[command_of(load_experiment(name)), name] for name in made] + [
+                ["diff"]
+            ] * bool(public & set().union(*runs.values())):
+                CliRunner().invoke(
+                    cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False
+                )
             for of in (Places.tables_at, Places.figures_at):
                 for path in of(places, chosen.name).glob("*.*"):
                     if path.stem in (*made, "diff"):
@@ -139,7 +162,9 @@ def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], Judg
     """Each net's errors at one scale; a test error beside the printed number where the paper prints one."""
     rows = {}
     for name in (NETS, PRINTED):
-        for row in judge_numbers(name, at_scale(load_experiment(name), load_scale(scale_name)), collected):
+        for row in judge_numbers(
+            name, at_scale(load_experiment(name), load_scale(scale_name)), collected
+        ):
             if name == NETS or (row.row, row.metric) in rows:
                 rows[row.row, row.metric] = row
     return rows
@@ -150,7 +175,9 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
     papers = _judged("paper", collected)
     for label, row in best.items():
-        theirs = [paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")]
+        theirs = [
+            paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")
+        ]
         cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
         if row:
             ours = [our_cell(row.test), our_cell(row.train)]
@@ -163,7 +190,9 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
 def _data(row: JudgedNumber, collected: Collected) -> str:
     """Which images the runs of a row saw, as their records say."""
     runs = collected.runs[collected.runs["id"].isin(row.runs)]
-    images = runs["data_name"].fillna("?") + ", " + runs["data_origin"].fillna("of unrecorded origin")
+    images = (
+        runs["data_name"].fillna("?") + ", " + runs["data_origin"].fillna("of unrecorded origin")
+    )
     return "; ".join(sorted(set(images)))
 
 
@@ -179,18 +208,33 @@ def _verdicts(scale_name: str, collected: Collected) -> list[str]:
     All claims are asked for at once, as each p is adjusted for their number.
     """
     experiments = {name: load_experiment(name) for name in REPRODUCED}
-    scaled = {name: at_scale(experiment, load_scale(scale_name)) for name, experiment in experiments.items()}
-    claims = [claim for claim in compare(experiments, scaled, collected, scale_name).claims if claim.checked]
+    scaled = {
+        name: at_scale(experiment, load_scale(scale_name))
+        for name, experiment in experiments.items()
+    }
+    claims = [
+        claim
+        for claim in compare(experiments, scaled, collected, scale_name).claims
+        if claim.checked
+    ]
     tested = [claim for claim in claims if claim.p is not None]
     others = Counter(claim.word for claim in claims if claim.p is None)
     lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
-    lines += [f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested]
+    lines += [
+        f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested
+    ]
     counts = ", ".join(f"{count} `{word}`" for word, count in others.most_common())
-    return [*lines, f"- The other {others.total()} claims, by counting alone: {counts}. `repro diff` has the reasons."]
+    return [
+        *lines,
+        f"- The other {others.total()} claims, by counting alone: {counts}. `repro diff` has the reasons.",
+    ]
 
 
 def _between(readme: str, what: str, text: str) -> str:
-    begin, end = f"<!-- {what}: written by `python tests/golden/write.py` -->\n", f"<!-- end of {what} -->"
+    begin, end = (
+        f"<!-- {what}: written by `python tests/golden/write.py` -->\n",
+        f"<!-- end of {what} -->",
+    )
     before, rest = readme.split(begin)
     return f"{before}{begin}{text}\n{end}{rest.split(end)[1]}"
 

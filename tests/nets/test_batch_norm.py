@@ -46,7 +46,9 @@ def test_running_statistics_move_once_towards_the_mean_over_the_groups():
 def test_one_group_is_plain_batch_norm(group):
     ours, theirs, x = BatchNorm(3, group), nn.BatchNorm2d(3), images(8)
     assert torch.equal(ours(x), theirs(x))
-    assert all(torch.equal(value, ours.state_dict()[name]) for name, value in theirs.state_dict().items())
+    assert all(
+        torch.equal(value, ours.state_dict()[name]) for name, value in theirs.state_dict().items()
+    )
 
 
 def test_evaluation_and_state_dict_know_nothing_of_groups():
@@ -62,14 +64,21 @@ def test_without_momentum_the_running_statistics_are_true_averages():
     grouped.momentum = None
     for batch in (x, y):
         grouped(batch)
-    means = [torch.stack([part.mean((0, 2, 3)) for part in batch.split(4)]).mean(0) for batch in (x, y)]
+    means = [
+        torch.stack([part.mean((0, 2, 3)) for part in batch.split(4)]).mean(0) for batch in (x, y)
+    ]
     torch.testing.assert_close(grouped.running_mean, (means[0] + means[1]) / 2)
 
 
 def test_a_batch_that_does_not_split_is_an_error():
-    with pytest.raises(UserError, match="a batch of `10` images does not split into batch-norm groups of `4`") as error:
+    with pytest.raises(
+        UserError, match="a batch of `10` images does not split into batch-norm groups of `4`"
+    ) as error:
         BatchNorm(3, group=4)(images(10))
-    assert error.value.hint == "choose a batch per process that is a multiple of `recipe.batch_norm_group`"
+    assert (
+        error.value.hint
+        == "choose a batch per process that is a multiple of `recipe.batch_norm_group`"
+    )
 
 
 @pytest.mark.parametrize("group", [None, 4])

@@ -35,28 +35,41 @@ def test_the_built_net_has_the_counted_layers_and_costs(net):
     counted = cost(net)
     assert counter.get_total_flops() == 2 * counted.multiply_adds
     assert sum(parameter.numel() for parameter in module.parameters()) == counted.parameters
-    weighted = {name for name, part in module.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)}
+    weighted = {
+        name for name, part in module.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)
+    }
     assert weighted == {layer.name for layer in layers(net)}
     assert sum(isinstance(part, Projection) for part in module.modules()) == counted.projections
 
 
-@pytest.mark.parametrize("net", [plain(20), resnet(50, "B", "imagenet"), resnet(34, "A", "imagenet")], ids=named)
+@pytest.mark.parametrize(
+    "net", [plain(20), resnet(50, "B", "imagenet"), resnet(34, "A", "imagenet")], ids=named
+)
 @pytest.mark.parametrize("size", [31, 64])
 def test_every_map_has_the_counted_size(net, size):
     module, sizes = skeleton(net).eval(), {}
     for name, part in module.named_modules():
         if isinstance(part, nn.Conv2d):
-            part.register_forward_hook(lambda _, __, out, name=name: sizes.update({name: out.shape[2]}))
+            part.register_forward_hook(
+                lambda _, __, out, name=name: sizes.update({name: out.shape[2]})
+            )
     module(torch.empty(1, 3, size, size, device="meta"))
     assert sizes == {layer.name: layer.size for layer in layers(net, size) if layer.role != "fc"}
 
 
 def test_a_plain_net_is_the_residual_net_without_its_shortcuts():
-    plain_state, residual_state = skeleton(plain(20)).state_dict(), skeleton(resnet(20)).state_dict()
+    plain_state, residual_state = (
+        skeleton(plain(20)).state_dict(),
+        skeleton(resnet(20)).state_dict(),
+    )
     assert {name: value.shape for name, value in plain_state.items()} == {
         name: value.shape for name, value in residual_state.items()
     }
-    without_names = {name for name in skeleton(resnet(34, "B", "imagenet")).state_dict() if "shortcut" not in name}
+    without_names = {
+        name
+        for name in skeleton(resnet(34, "B", "imagenet")).state_dict()
+        if "shortcut" not in name
+    }
     assert without_names == set(skeleton(plain(34, "imagenet")).state_dict())
 
 
@@ -92,11 +105,28 @@ def test_shortcuts_project_where_their_letter_says():
     def kinds(net):
         return [type(block.shortcut).__name__ for stage in skeleton(net).stages for block in stage]
 
-    assert kinds(resnet(14)) == ["Identity", "Identity", "ZeroPadded", "Identity", "ZeroPadded", "Identity"]
-    assert kinds(resnet(14, "B")) == ["Identity", "Identity", "Projection", "Identity", "Projection", "Identity"]
+    assert kinds(resnet(14)) == [
+        "Identity",
+        "Identity",
+        "ZeroPadded",
+        "Identity",
+        "ZeroPadded",
+        "Identity",
+    ]
+    assert kinds(resnet(14, "B")) == [
+        "Identity",
+        "Identity",
+        "Projection",
+        "Identity",
+        "Projection",
+        "Identity",
+    ]
     assert kinds(resnet(14, "C")) == ["Projection"] * 6
     assert kinds(plain(14)) == ["NoneType"] * 6
-    assert kinds(resnet(50, "B", "imagenet"))[:2] == ["Projection", "Identity"]  # 64 → 256 channels, stride 1
+    assert kinds(resnet(50, "B", "imagenet"))[:2] == [
+        "Projection",
+        "Identity",
+    ]  # 64 → 256 channels, stride 1
 
 
 @pytest.mark.parametrize(("where", "strides"), [("1x1", (2, 1)), ("3x3", (1, 2))])
@@ -107,7 +137,9 @@ def test_a_bottleneck_strides_where_the_net_says(where, strides):
 
 def test_no_convolution_has_a_bias():
     for net in (resnet(20, "C"), resnet(50, "B", "imagenet")):
-        assert all(part.bias is None for part in skeleton(net).modules() if isinstance(part, nn.Conv2d))
+        assert all(
+            part.bias is None for part in skeleton(net).modules() if isinstance(part, nn.Conv2d)
+        )
 
 
 def test_a_net_is_a_function_of_definition_and_seed():
@@ -116,7 +148,10 @@ def test_a_net_is_a_function_of_definition_and_seed():
     first = build(resnet(20), seed=7).state_dict()
     assert torch.equal(torch.get_rng_state(), before)  # nobody else's random numbers are used up
     torch.manual_seed(2)
-    assert all(torch.equal(value, first[name]) for name, value in build(resnet(20), seed=7).state_dict().items())
+    assert all(
+        torch.equal(value, first[name])
+        for name, value in build(resnet(20), seed=7).state_dict().items()
+    )
     assert not torch.equal(build(resnet(20), seed=8).stem.conv.weight, first["stem.conv.weight"])
 
 
@@ -134,14 +169,21 @@ def test_initial_weights_are_he_normal(mode, fan):
 
 def test_scores_of_windows_average_to_the_forward_pass_on_the_size_it_was_trained_on():
     net = build(resnet(18, "A", "imagenet", classes=5)).eval()
-    near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)  # sums of many terms, in another order
+    near = partial(
+        torch.testing.assert_close, rtol=1e-4, atol=1e-4
+    )  # sums of many terms, in another order
     with torch.no_grad():
         one, many = torch.randn(1, 3, 224, 224), torch.randn(1, 3, 256, 320)
         near(net.scores(one)[:, :, 0, 0], net(one))
         assert net.scores(many).shape == (1, 5, 2, 4)
         window = net.classifier(net.features(many)[:, :, 1:8, 3:10].mean((2, 3)))
         near(net.scores(many)[:, :, 1, 3], window)
-        assert net.scores(torch.randn(1, 3, 64, 64)).shape == (1, 5, 1, 1)  # a map smaller than the window
+        assert net.scores(torch.randn(1, 3, 64, 64)).shape == (
+            1,
+            5,
+            1,
+            1,
+        )  # a map smaller than the window
 
 
 @pytest.mark.parametrize("make", [plain, resnet])
@@ -169,8 +211,13 @@ def test_channels_last_and_bfloat16_go_through():
 @pytest.mark.parametrize("group", [None, 4])
 def test_a_training_step_is_one_graph_for_the_compiler(group):
     eager, compiled = (build(resnet(8), batch_norm_group=group) for _ in range(2))
-    step, images = torch.compile(compiled, backend="aot_eager", fullgraph=True), torch.randn(8, 3, 16, 16)
+    step, images = (
+        torch.compile(compiled, backend="aot_eager", fullgraph=True),
+        torch.randn(8, 3, 16, 16),
+    )
     for forward in (eager, step):
         forward(images).pow(2).sum().backward()
-    torch.testing.assert_close(compiled.stem.conv.weight.grad, eager.stem.conv.weight.grad, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(
+        compiled.stem.conv.weight.grad, eager.stem.conv.weight.grad, rtol=1e-3, atol=1e-2
+    )
     torch.testing.assert_close(compiled.stem.norm.running_var, eager.stem.norm.running_var)

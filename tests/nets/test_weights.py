@@ -30,7 +30,9 @@ class PeerBlock(nn.Module):
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         quarter = y.shape[1] // 4
-        return F.relu(y + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter)) if self.grows else x))
+        return F.relu(
+            y + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter)) if self.grows else x)
+        )
 
 
 class Peer(nn.Module):
@@ -41,7 +43,9 @@ class Peer(nn.Module):
         widths = [(16, 16, 1), (16, 32, 2), (32, 64, 2)]
         for place, (inputs, planes, stride) in enumerate(widths, start=1):
             rest = [PeerBlock(planes, planes, 1) for _ in range(n - 1)]
-            self.add_module(f"layer{place}", nn.Sequential(PeerBlock(inputs, planes, stride), *rest))
+            self.add_module(
+                f"layer{place}", nn.Sequential(PeerBlock(inputs, planes, stride), *rest)
+            )
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x):
@@ -71,12 +75,17 @@ def test_akamasters_checkpoint_gives_the_same_logits(n, tmp_path):
 
 @pytest.mark.parametrize("depth", [18, 34, 50])
 def test_torchvisions_weights_give_the_same_logits(depth):
-    theirs, images = unsettled(getattr(torchvision.models, f"resnet{depth}")()), torch.randn(2, 3, 64, 64)
+    theirs, images = (
+        unsettled(getattr(torchvision.models, f"resnet{depth}")()),
+        torch.randn(2, 3, 64, 64),
+    )
     net = layout_of(resnet(depth, "B", "imagenet"), theirs.state_dict())
     ours = build(net)
     load(ours, net, theirs.state_dict())
     expected = theirs(images)
-    torch.testing.assert_close(ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("depth", [101, 152])
@@ -99,12 +108,16 @@ def test_our_own_weights_load_from_a_file(tmp_path):
 
 
 def test_weights_older_than_the_batch_counter_load():
-    state = {name: value for name, value in Peer(3).state_dict().items() if "num_batches" not in name}
+    state = {
+        name: value for name, value in Peer(3).state_dict().items() if "num_batches" not in name
+    }
     load(build(PEER), PEER, state)
 
 
 def test_weights_of_another_variant_are_refused_by_name():
-    with pytest.raises(UserError, match="these weights are of another variant of `resnet-20`") as error:
+    with pytest.raises(
+        UserError, match="these weights are of another variant of `resnet-20`"
+    ) as error:
         load(build(resnet(20)), resnet(20), Peer(3).state_dict())
     assert error.value.hint == "build the net with `zeros=both`"
     net = resnet(50, "B", "imagenet")
@@ -117,8 +130,14 @@ def test_weights_of_another_variant_are_refused_by_name():
     ("net", "problem"),
     [
         (resnet(32, zeros="both"), r"they lack `stage1\.block4\.conv1\.weight` \(60 such\)"),
-        (resnet(14, zeros="both"), r"they have besides `stage1\.block3\.conv1\.weight` \(36 such\)"),
-        (resnet(20, zeros="both", classes=5), r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`"),
+        (
+            resnet(14, zeros="both"),
+            r"they have besides `stage1\.block3\.conv1\.weight` \(36 such\)",
+        ),
+        (
+            resnet(20, zeros="both", classes=5),
+            r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`",
+        ),
     ],
 )
 def test_weights_of_another_net_are_refused_by_what_differs(net, problem):
@@ -139,7 +158,10 @@ def test_a_file_that_is_no_checkpoint_is_refused(content, tmp_path):
     (tmp_path / "odd.pt").write_bytes(content)
     with pytest.raises(UserError, match=r"`.*odd\.pt` cannot be read as weights") as error:
         read(tmp_path / "odd.pt")
-    assert error.value.hint == "it must be a file of tensors that `torch.load(…, weights_only=True)` accepts"
+    assert (
+        error.value.hint
+        == "it must be a file of tensors that `torch.load(…, weights_only=True)` accepts"
+    )
 
 
 def test_a_file_with_code_in_it_is_not_run(tmp_path):

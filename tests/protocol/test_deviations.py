@@ -47,7 +47,9 @@ def test_the_warm_up_that_section_4_2_prescribes_for_110_layers_is_no_departure(
 
 
 def test_leaving_the_warm_up_out_is_a_departure_with_the_variants_reason():
-    (departure,) = [found for found in departures(RESNET_110_COLD.run) if found.field == "recipe.warmup"]
+    (departure,) = [
+        found for found in departures(RESNET_110_COLD.run) if found.field == "recipe.warmup"
+    ]
     assert departure.paper == "rate 0.01, below 80.0, window 100"
     assert departure.ours == "none"
     assert departure.why == VARIANTS["cold"].about
@@ -56,7 +58,9 @@ def test_leaving_the_warm_up_out_is_a_departure_with_the_variants_reason():
 def test_a_net_with_two_recipes_is_named_with_the_one_that_departs():
     found = {
         departure.field: nets
-        for departure, nets in departures_by_net((RUN, RESNET[110].run, RESNET_110_COLD.run)).items()
+        for departure, nets in departures_by_net(
+            (RUN, RESNET[110].run, RESNET_110_COLD.run)
+        ).items()
     }
     assert found["recipe.warmup"] == ("resnet-110 cifar10-warmup-cold",)
     assert found["recipe.batch_norm_group"] == ("resnet-20", "resnet-110")
@@ -113,9 +117,14 @@ def test_images_known_by_their_counts_alone_are_a_departure_and_official_pixels_
 
 
 def test_the_seed_does_not_depart_and_the_ledger_names_the_nets():
-    found = departures_by_net([*RESNET[20], *RESNET[56], *VARIANTS["fan-out"](RESNET[56].run).repeated(2)])
+    found = departures_by_net(
+        [*RESNET[20], *RESNET[56], *VARIANTS["fan-out"](RESNET[56].run).repeated(2)]
+    )
     nets = {departure.field: names for departure, names in found.items()}
-    assert nets == {"recipe.batch_norm_group": ("resnet-20", "resnet-56"), "net.init": ("resnet-56 cifar10-fan-out",)}
+    assert nets == {
+        "recipe.batch_norm_group": ("resnet-20", "resnet-56"),
+        "net.init": ("resnet-56 cifar10-fan-out",),
+    }
 
 
 def test_a_bottleneck_that_strides_in_its_3x3_departs():

@@ -79,7 +79,9 @@ def slurm(tmp_path: Path) -> FakeSlurm:
     return FakeSlurm.install(tmp_path / "fake-slurm")
 
 
-def test_an_edited_readme_is_clean_for_every_command(checkout: Path, here: Places, slurm: FakeSlurm) -> None:
+def test_an_edited_readme_is_clean_for_every_command(
+    checkout: Path, here: Places, slurm: FakeSlurm
+) -> None:
     (checkout / "README.md").write_text("edited\n")
     clean: CodeState = {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
     assert of_a_run(checkout, here) == clean
@@ -152,7 +154,9 @@ def test_another_repository_around_the_code_is_not_taken_for_its_own(small: Path
     assert code_state(installed) == {"commit": None, "dirty": None}
 
 
-def test_a_git_hook_elsewhere_changes_no_answer(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_git_hook_elsewhere_changes_no_answer(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = git(small, "rev-parse", "HEAD")
     monkeypatch.setenv("GIT_DIR", str(small / "elsewhere"))
     assert commit_of(small) == expected

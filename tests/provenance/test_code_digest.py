@@ -95,7 +95,13 @@ def test_a_docstring_of_a_function_or_a_class_changes_nothing(copy: Path) -> Non
     assert len(seen) == 1
 
 
-SENDING = ("cli/run.py", "analysis/figures/style.py", "cluster/job/__main__.py", "bench/suites.py", "storage/atomic.py")
+SENDING = (
+    "cli/run.py",
+    "analysis/figures/style.py",
+    "cluster/job/__main__.py",
+    "bench/suites.py",
+    "storage/atomic.py",
+)
 
 
 @pytest.mark.parametrize("path", SENDING)
@@ -128,8 +134,16 @@ def test_a_word_that_only_some_pythons_can_print_is_digested_alike_in_all(
     assert digest(copy) == before
 
 
-DOORS = ("repro.training.worker", "repro.cluster.job", "repro.cluster.job.packed")  # the ways to train
-STARTS_IT = ("repro.cluster", "repro.local.workers", "repro.training.worker")  # and what is theirs alone
+DOORS = (
+    "repro.training.worker",
+    "repro.cluster.job",
+    "repro.cluster.job.packed",
+)  # the ways to train
+STARTS_IT = (
+    "repro.cluster",
+    "repro.local.workers",
+    "repro.training.worker",
+)  # and what is theirs alone
 TRAIN = """
 import importlib, json, sys
 for door in {doors}:

@@ -78,10 +78,15 @@ def test_run_says_it_before_it_begins_and_what_it_names_works(slow: None) -> Non
     assert "1 run: 0 done, 1 to do" in again.stderr
 
 
-def test_run_says_nothing_where_a_gpu_trains(slow: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_says_nothing_where_a_gpu_trains(
+    slow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     from repro.cli.run import say_slow
 
-    runs = [SCALES["quick"](run) for run in runs_of(select_experiments(["table6"], "paper", 1)["table6"])]
+    runs = [
+        SCALES["quick"](run)
+        for run in runs_of(select_experiments(["table6"], "paper", 1)["table6"])
+    ]
     say_slow(runs, "cuda")
     assert capsys.readouterr().err == ""
     say_slow(runs, None)
@@ -107,7 +112,9 @@ def submitted(tmp_path: Path, *words: str) -> str:
 def test_submit_says_it_for_nodes_without_gpus(tmp_path: Path) -> None:
     text = submitted(tmp_path, "--gpus", "0")
     assert "Warning: 1 of 1 runs compute in bfloat16, slowly on nodes without instructions" in text
-    assert "(`srun lscpu | grep -c bf16` says 0 where they have none): `--set precision=fp32`" in text
+    assert (
+        "(`srun lscpu | grep -c bf16` says 0 where they have none): `--set precision=fp32`" in text
+    )
 
 
 def test_submit_says_nothing_of_runs_that_go_to_gpus(tmp_path: Path, slow: None) -> None:

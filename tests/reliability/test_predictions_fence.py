@@ -20,7 +20,9 @@ from tests.reliability.harness.small_run import small_run
 from tests.reliability.test_call_order import claimed, seen, whole
 
 SCORES = {IN_ENSEMBLES: Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))}
-INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32,))
+INPUT = Input(
+    size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32,)
+)
 
 
 @pytest.fixture
@@ -49,10 +51,19 @@ def test_an_older_attempt_leaves_the_newer_ones_predictions_as_they_are(folder):
 
 def test_a_run_that_was_taken_over_while_it_was_measured_publishes_none(tmp_path, monkeypatch):
     torch.set_num_threads(1)
-    small = {"dataset": "generated-photos", "input": INPUT, "batch": 8, "iterations": 2, "drops": (1,)}
+    small = {
+        "dataset": "generated-photos",
+        "input": INPUT,
+        "batch": 8,
+        "iterations": 2,
+        "drops": (1,),
+    }
     small |= {"evaluate_every": 2, "batch_norm_group": None, "batch_norm_average": "running"}
     run = Run(resnet(18, "B", "imagenet", classes=10), replace(IMAGENET, **small))
-    here, measure = Places(tmp_path / "results", tmp_path / "figures", tmp_path / "data"), loop.measure
+    here, measure = (
+        Places(tmp_path / "results", tmp_path / "figures", tmp_path / "data"),
+        loop.measure,
+    )
 
     def taken_over(*arguments, **more):
         Attempt.claim(here.run(run.id), run)
@@ -67,5 +78,9 @@ def test_a_run_that_was_taken_over_while_it_was_measured_publishes_none(tmp_path
 
 def test_a_run_remembers_when_its_first_attempt_began(folder):
     first = Attempt.claim(folder, small_run())
-    folder.attempt(1).write_text(folder.attempt(1).read_text().replace(first.began, "2026-01-01T00:00:00+00:00"))
-    assert [Attempt.claim(folder, small_run()).began for _ in range(3)] == ["2026-01-01T00:00:00+00:00"] * 3
+    folder.attempt(1).write_text(
+        folder.attempt(1).read_text().replace(first.began, "2026-01-01T00:00:00+00:00")
+    )
+    assert [Attempt.claim(folder, small_run()).began for _ in range(3)] == [
+        "2026-01-01T00:00:00+00:00"
+    ] * 3

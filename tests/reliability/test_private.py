@@ -34,7 +34,9 @@ DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day
 
 def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "repro.cli", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+    )
 
 
 def modes(folder: Path) -> set[int]:
@@ -46,12 +48,25 @@ def folders(folder: Path) -> set[int]:
 
 
 def test_a_run_its_table_and_its_page_are_private_and_hold_no_secret(here):
-    small = ("--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=4", "--set", "drops=[2]")
+    small = (
+        "--scale",
+        "smoke",
+        "--only",
+        "resnet-20",
+        "--seeds",
+        "1",
+        "--set",
+        "iterations=4",
+        "--set",
+        "drops=[2]",
+    )
     assert repro("run", "table6", *small, **SECRETS).returncode == 0
     for words in (("collect",), ("report",)):
         repro(*words, **SECRETS)
     written = [path for path in here.results.rglob("*") if path.is_file()]
-    assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {path.name for path in written}
+    assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {
+        path.name for path in written
+    }
     assert not [path for path in written if b"planted-secret" in path.read_bytes()]
     [final] = [json.loads(path.read_bytes()) for path in written if path.name == "final.json"]
     assert final["provenance"]["started"] <= final["provenance"]["ended"]
@@ -94,7 +109,11 @@ def test_a_job_makes_nothing_that_others_may_read(tmp_path):
     code += "print(oct(os.umask(0)))"
     command = [sys.executable, "-c", code, str(tmp_path / "withdrawn")]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"SLURM_ARRAY_TASK_ID": "0"}
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"SLURM_ARRAY_TASK_ID": "0"},
     )
     assert done.stdout.splitlines()[-1] == "0o77", done.stderr
 

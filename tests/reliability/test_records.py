@@ -19,7 +19,9 @@ RUN, OTHER = list(RESNET[20])[:2]
 
 
 def collect(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["collect", *words], standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, ["collect", *words], standalone_mode=False, catch_exceptions=False
+    )
 
 
 def changed(folder: Folder, **values: object) -> None:

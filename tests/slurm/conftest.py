@@ -28,13 +28,17 @@ LOCAL = ROOT / "slurm" / "local-cluster"
 def long_run(seed: int = 0) -> Run:
     """Long enough to be interrupted in the middle, short enough to be repeated: some ten seconds."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
-    recipe = replace(run.recipe, name="long", iterations=1500, drops=(800, 1200), evaluate_every=100)
+    recipe = replace(
+        run.recipe, name="long", iterations=1500, drops=(800, 1200), evaluate_every=100
+    )
     return replace(run, recipe=recipe)
 
 
 def short_run(seed: int = 0) -> Run:
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
-    return replace(run, recipe=replace(run.recipe, name="short", iterations=20, drops=(10,), evaluate_every=10))
+    return replace(
+        run, recipe=replace(run.recipe, name="short", iterations=20, drops=(10,), evaluate_every=10)
+    )
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,19 @@ class Cluster:
     profile: Profile
     places: Places
 
-    def send(self, *runs: Run, wanted: SubmitOptions | None = None, **changes: object) -> list[Sent]:
+    def send(
+        self, *runs: Run, wanted: SubmitOptions | None = None, **changes: object
+    ) -> list[Sent]:
         profile = replace(self.profile, **changes)  # type: ignore[arg-type]
         wanted = wanted or SubmitOptions()
-        return list(send(make_plan({"table6": runs}, self.places, profile, wanted, 1001), self.places, profile, wanted))
+        return list(
+            send(
+                make_plan({"table6": runs}, self.places, profile, wanted, 1001),
+                self.places,
+                profile,
+                wanted,
+            )
+        )
 
     def state(self, run: Run) -> State:
         (found,) = all_states([self.places.run(run.id)], self.places)
@@ -59,7 +72,9 @@ class Cluster:
     def under_way(self, run: Run) -> str:
         """Wait until the run has recorded something; its job."""
         metrics = self.places.run(run.id).metrics
-        until(lambda: metrics.exists() and metrics.stat().st_size > 0, 90, f"{run.id} to be under way")
+        until(
+            lambda: metrics.exists() and metrics.stat().st_size > 0, 90, f"{run.id} to be under way"
+        )
         return str(self.state(run).job)
 
     def start_now(self, job: str) -> None:
@@ -67,22 +82,39 @@ class Cluster:
 
         A node takes a credential made in the second in which it revoked the old one for revoked, hence the pause.
         """
-        until(lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING", 60, f"{job} to be queued")
+        until(
+            lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING",
+            60,
+            f"{job} to be queued",
+        )
         time.sleep(2)
         until(lambda: self._started(job), 30, f"{job} to start")
 
     def _started(self, job: str) -> bool:
         environment = os.environ | {"SLURM_CONF": str(self.profile.slurm_conf)}
         command = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
-        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+            == 0
+        )
 
     def done(self, *runs: Run, seconds: float = 120) -> None:
         for run in runs:
-            until(lambda run=run: self.state(run).word == "done", seconds, f"{run.id} to be done, and not", self, run)
+            until(
+                lambda run=run: self.state(run).word == "done",
+                seconds,
+                f"{run.id} to be done, and not",
+                self,
+                run,
+            )
 
 
 def until(
-    ready: Callable[[], bool], seconds: float, what: str, cluster: Cluster | None = None, run: Run | None = None
+    ready: Callable[[], bool],
+    seconds: float,
+    what: str,
+    cluster: Cluster | None = None,
+    run: Run | None = None,
 ) -> None:
     end = time.monotonic() + seconds
     while not ready():

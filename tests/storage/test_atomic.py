@@ -80,7 +80,10 @@ def test_whose_temporary_was_swept_away_is_asked_again_whether_it_may(tmp_path):
     [
         (errno.ENOSPC, "free some space, or choose another folder with `REPRO_RESULTS`"),
         (errno.EDQUOT, "free some space"),
-        (errno.EROFS, "see that you may write there, or choose another folder with `REPRO_RESULTS`"),
+        (
+            errno.EROFS,
+            "see that you may write there, or choose another folder with `REPRO_RESULTS`",
+        ),
         (errno.EACCES, "see that you may write there"),
         (errno.EIO, "the same command carries on when the disk is back"),
         (errno.ESTALE, "the same command carries on when the disk is back"),

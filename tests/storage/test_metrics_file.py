@@ -23,9 +23,27 @@ from repro.storage.paths import Folder
 from tests.reliability.harness.small_run import small_run
 
 ROWS = [
-    {"iteration": 2, "rate": 0.1, "train_error": 87.5, "train_loss": 2.302585092994046, "test_error": 90.0},
-    {"iteration": 4, "rate": 0.1, "train_error": 50.0, "train_loss": float("nan"), "test_error": 88.25},
-    {"iteration": 6, "rate": 0.01, "train_error": 12.5, "train_loss": 1e-300, "test_error": float("inf")},
+    {
+        "iteration": 2,
+        "rate": 0.1,
+        "train_error": 87.5,
+        "train_loss": 2.302585092994046,
+        "test_error": 90.0,
+    },
+    {
+        "iteration": 4,
+        "rate": 0.1,
+        "train_error": 50.0,
+        "train_loss": float("nan"),
+        "test_error": 88.25,
+    },
+    {
+        "iteration": 6,
+        "rate": 0.01,
+        "train_error": 12.5,
+        "train_loss": 1e-300,
+        "test_error": float("inf"),
+    },
 ]
 CONTENT = b"".join(map(metrics_file.encode, ROWS))
 TRUE = {row["iteration"]: str(row) for row in ROWS}
@@ -41,7 +59,10 @@ def folder(tmp_path) -> Folder:
 
 def prefix(content: bytes) -> list[str]:
     """What training goes on from."""
-    return [str({name: row[name] for name in ROWS[0]}) for row in metrics_file.read_valid_prefix(content)[0]]
+    return [
+        str({name: row[name] for name in ROWS[0]})
+        for row in metrics_file.read_valid_prefix(content)[0]
+    ]
 
 
 def shown(folder: Folder, content: bytes) -> tuple[list[str], str | None]:
@@ -50,7 +71,9 @@ def shown(folder: Folder, content: bytes) -> tuple[list[str], str | None]:
     record = run_record.read_run(folder)
     assert record["state"] == "unfinished"
     columns = [record[f"curve.{name}"] for name in ROWS[0]]
-    return [str(dict(zip(ROWS[0], row, strict=True))) for row in zip(*columns, strict=True)], record["problem"]
+    return [
+        str(dict(zip(ROWS[0], row, strict=True))) for row in zip(*columns, strict=True)
+    ], record["problem"]
 
 
 def wrong(rows: list[str]) -> list[str]:
@@ -95,7 +118,11 @@ def test_a_tail_of_nul_bytes_or_of_anything_else_is_dropped_and_reported(folder)
 
 
 def test_windows_line_ends_and_another_encoding_are_seen(folder):
-    for content in (CONTENT.replace(b"\n", b"\r\n"), CONTENT.decode().encode("utf-16"), b"\xef\xbb\xbf" + CONTENT):
+    for content in (
+        CONTENT.replace(b"\n", b"\r\n"),
+        CONTENT.decode().encode("utf-16"),
+        b"\xef\xbb\xbf" + CONTENT,
+    ):
         rows, problem = shown(folder, content)
         assert not wrong(rows)
         assert not wrong(prefix(content))
@@ -122,7 +149,9 @@ def test_a_row_is_what_json_makes_of_its_line(row):
     expected |= {key: float(sign) for key, sign in expected.pop("flags", {}).items()}
     found = metrics_file.decode(metrics_file.encode(row))
     assert found is not None
-    assert {key: repr(value) for key, value in found.items()} == {key: repr(value) for key, value in expected.items()}
+    assert {key: repr(value) for key, value in found.items()} == {
+        key: repr(value) for key, value in expected.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,7 +164,9 @@ def test_a_line_with_its_digest_is_taken_as_json_takes_it(body):
 
 
 def test_what_is_not_finite_comes_back_as_it_went():
-    row = metrics_file.decode(metrics_file.encode({"a": float("nan"), "b": float("inf"), "c": float("-inf"), "d": 1.5}))
+    row = metrics_file.decode(
+        metrics_file.encode({"a": float("nan"), "b": float("inf"), "c": float("-inf"), "d": 1.5})
+    )
     assert math.isnan(row.pop("a"))
     assert row == {"b": float("inf"), "c": float("-inf"), "d": 1.5}
     assert b'"a":null' in metrics_file.encode({"a": float("nan")})

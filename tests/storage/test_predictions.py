@@ -33,7 +33,9 @@ def test_of_equal_scores_the_lower_class_counts_as_better() -> None:
 
 
 def test_fewer_than_five_classes_are_all_among_the_best() -> None:
-    assert top_errors(np.eye(3, dtype=np.float32), np.array([0, 1, 0])) == pytest.approx((100 / 3, 0))
+    assert top_errors(np.eye(3, dtype=np.float32), np.array([0, 1, 0])) == pytest.approx(
+        (100 / 3, 0)
+    )
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -44,7 +46,9 @@ def test_scores_that_are_no_numbers_are_never_right(bad: float) -> None:
 
 def test_predictions_come_back(tmp_path: Path) -> None:
     center, multi = scores_of(0), scores_of(1)
-    save(tmp_path / "predictions.npz", "abc", {"center": center, "multi_scale": multi}, "multi_scale")
+    save(
+        tmp_path / "predictions.npz", "abc", {"center": center, "multi_scale": multi}, "multi_scale"
+    )
     back = load(tmp_path / "predictions.npz")
     assert back.data == "abc"
     assert np.array_equal(back.labels, multi.labels)

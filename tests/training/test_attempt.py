@@ -81,7 +81,9 @@ def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
     attempt.save({"iteration": 1, "metrics_size": attempt.record({"iteration": 1})})
     attempt.close()
     folder.metrics.write_bytes(folder.metrics.read_bytes().replace(b"1", b"7", 1))
-    with pytest.raises(Incomplete, match=r"damaged: .*checkpoint.pt` \(its `metrics.jsonl` is damaged at byte 0 of"):
+    with pytest.raises(
+        Incomplete, match=r"damaged: .*checkpoint.pt` \(its `metrics.jsonl` is damaged at byte 0 of"
+    ):
         Attempt.claim(folder, tiny).load()
 
 
@@ -127,14 +129,18 @@ def test_a_checkpoint_of_another_run_is_refused(tiny, here):
     shutil.copyfile(folder.checkpoint, own.checkpoint)
     shutil.copyfile(folder.metrics, own.metrics)
     before = own.checkpoint.read_bytes()
-    with pytest.raises(RunFailed, match=rf"is a checkpoint of another run, `{tiny.id}`, not of {other.id}") as refused:
+    with pytest.raises(
+        RunFailed, match=rf"is a checkpoint of another run, `{tiny.id}`, not of {other.id}"
+    ) as refused:
         train(other, here)
     assert "`--again`" in refused.value.hint
     assert own.checkpoint.read_bytes() == before
     assert not own.final.exists()
 
 
-def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(tiny, here):
+def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(
+    tiny, here
+):
     from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
@@ -145,14 +151,18 @@ def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_
     assert not own.final.exists()
 
 
-def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(tiny, here):
+def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(
+    tiny, here
+):
     from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
     shutil.copyfile(folder.checkpoint, own.previous_checkpoint)
     own.checkpoint.write_bytes(b"nothing")
-    with pytest.raises(RunFailed, match=f"previous.pt` is a checkpoint of another run, `{tiny.id}`"):
+    with pytest.raises(
+        RunFailed, match=f"previous.pt` is a checkpoint of another run, `{tiny.id}`"
+    ):
         train(other, here)
     assert own.checkpoint.read_bytes() == b"nothing"
 
@@ -238,7 +248,10 @@ def test_everything_a_run_writes_is_private(tiny, here):
 
 def test_what_is_not_finite_in_a_final_record_is_null_and_says_which_it_was(folder, tiny):
     attempt = Attempt.claim(folder, tiny)
-    measured = {"metrics": {"test_loss": float("nan"), "a": float("inf"), "b": 1.5}, "responses": [1.0, float("nan")]}
+    measured = {
+        "metrics": {"test_loss": float("nan"), "a": float("inf"), "b": 1.5},
+        "responses": [1.0, float("nan")],
+    }
     final = attempt.finish(measured)
     assert final["metrics"] == {"test_loss": None, "a": None, "b": 1.5}
     assert final["flags"] == {"test_loss": "nan", "a": "inf"}
@@ -251,7 +264,9 @@ def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
     shutil.rmtree(folder.path)
     attempt.say("hello")
     for write in (lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
-        with pytest.raises(EnvironmentProblem, match=r"cannot write .*/run.*: No such file or directory"):
+        with pytest.raises(
+            EnvironmentProblem, match=r"cannot write .*/run.*: No such file or directory"
+        ):
             write()
     assert not list(folder.path.iterdir())
 
@@ -262,7 +277,9 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tiny, here):
             train(tiny, here, asked_at_once())
     folder = here.run(tiny.id)
     folder.checkpoint.unlink(), folder.previous_checkpoint.unlink()
-    with pytest.raises(Incomplete, match=r"the checkpoints of .* are gone: an earlier attempt began at iteration 1"):
+    with pytest.raises(
+        Incomplete, match=r"the checkpoints of .* are gone: an earlier attempt began at iteration 1"
+    ):
         train(tiny, here)
 
 

@@ -63,13 +63,19 @@ def test_a_run_that_never_learns_has_none(here):
     assert NAME not in train(run, here)["metrics"]
 
 
-def test_a_checkpoint_from_before_this_was_recorded_is_gone_on_from_and_the_number_stays_unknown(here):
+def test_a_checkpoint_from_before_this_was_recorded_is_gone_on_from_and_the_number_stays_unknown(
+    here,
+):
     run = slow()
     for looks in (5, 10):
         with pytest.raises(Stopped):
             train(run, here, StopAt(looks))
         folder = here.run(run.id)
-        old = {key: value for key, value in checkpoints.load(folder).items() if looks > 5 or key != "below"}
+        old = {
+            key: value
+            for key, value in checkpoints.load(folder).items()
+            if looks > 5 or key != "below"
+        }
         checkpoints.save(folder, old, lambda: None)
     final = train(run, here)
     assert NAME not in final["metrics"]
@@ -78,7 +84,9 @@ def test_a_checkpoint_from_before_this_was_recorded_is_gone_on_from_and_the_numb
 
 def test_the_device_is_asked_rarely_and_no_more_once_the_answer_is_known(monkeypatch):
     looks = []
-    monkeypatch.setattr(first_below.processes, "total", lambda counts: looks.append(len(counts)) or counts)
+    monkeypatch.setattr(
+        first_below.processes, "total", lambda counts: looks.append(len(counts)) or counts
+    )
     first = FirstBelow(batch=10, device=torch.device("cpu"))
     for iteration in range(5_000):
         first.saw(iteration, torch.tensor(9 if iteration < 2_500 else 5))

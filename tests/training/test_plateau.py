@@ -58,7 +58,9 @@ def test_the_rate_drops_where_the_error_plateaus_and_the_record_says_where(here)
 
 
 @pytest.mark.parametrize("looks", [12, 23, 41, 62])
-def test_a_run_that_is_stopped_anywhere_drops_where_the_unbroken_one_did_to_the_bit(looks, here, tmp_path):
+def test_a_run_that_is_stopped_anywhere_drops_where_the_unbroken_one_did_to_the_bit(
+    looks, here, tmp_path
+):
     run, unbroken = plateaued(patience=2), Places(tmp_path / "unbroken", tmp_path, here.data)
     whole = train(run, unbroken)
     assert "rate_drop_1" in whole["metrics"]
@@ -126,7 +128,10 @@ def test_the_rule_is_a_declared_reading():
     (reading,) = [reading for reading in READINGS if "plateau" in reading.what]
     rule = Plateau()
     assert reading.ours.startswith("running training error")
-    assert f"{rule.patience} points of the curve without {rule.threshold:g} points of gain" in reading.ours
+    assert (
+        f"{rule.patience} points of the curve without {rule.threshold:g} points of gain"
+        in reading.ours
+    )
 
 
 def test_two_schedules_at_once_are_refused():
@@ -135,7 +140,9 @@ def test_two_schedules_at_once_are_refused():
     assert "`drops=[]`" in refused.value.hint
 
 
-@pytest.mark.parametrize("wrong", [{"patience": 0}, {"most": 0}, {"threshold": -1.0}, {"threshold": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"patience": 0}, {"most": 0}, {"threshold": -1.0}, {"threshold": float("nan")}]
+)
 def test_a_rule_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(UserError, match=rf"`plateau\.{next(iter(wrong))}` is"):
         Plateau(**wrong)

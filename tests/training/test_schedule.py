@@ -15,7 +15,12 @@ from repro.training.schedule import learning_rate, readable
 
 def recipes():
     """Every recipe of every experiment, alone and in every variant, at every scale."""
-    runs = [run for name in catalog.REPRODUCED for run in runs_of(catalog.load_experiment(name)) if run.seed == 0]
+    runs = [
+        run
+        for name in catalog.REPRODUCED
+        for run in runs_of(catalog.load_experiment(name))
+        if run.seed == 0
+    ]
     runs += [variant(run) for run in runs for variant in VARIANTS.values()]
     return {scale(run).recipe for run in dict.fromkeys(runs) for scale in SCALES.values()}
 

@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 
 from repro.analysis.compare.numbers import columns_not_averaged, is_test_metric
-from repro.analysis.compare.statistics import Estimate, mean_estimate, paired_difference, sample, welch_difference
+from repro.analysis.compare.statistics import (
+    Estimate,
+    mean_estimate,
+    paired_difference,
+    sample,
+    welch_difference,
+)
 from repro.analysis.runs.frames import (
     TRAINING_IMAGES_NOTE,
     Collected,
@@ -26,7 +32,9 @@ from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, InMostLayers, Ordering
 from repro.definition.run import Runs
 
-STEP = 0.01  # points: one wrong image in ten thousand; what lies between two steps, seeds cannot show
+STEP = (
+    0.01  # points: one wrong image in ten thousand; what lies between two steps, seeds cannot show
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,11 @@ class SeedGroup:
         return tuple(self.numbers.values())
 
     def __str__(self) -> str:
-        some = f" ({len(self.numbers)} of {self.planned} seeds)" if len(self.numbers) < self.planned else ""
+        some = (
+            f" ({len(self.numbers)} of {self.planned} seeds)"
+            if len(self.numbers) < self.planned
+            else ""
+        )
         return f"{self.name} {sample(self.values).mean:.4g}{some}"
 
 
@@ -78,11 +90,27 @@ def judge_bound(check: Bound, collected: Collected) -> Finding:
     if check.runs.run.scale != "paper":
         return _no_threshold(said, check.runs.run.scale, group.runs)
     if len(group.values) < 2:
-        return Finding("undecided", f"{said}; one seed cannot be tested", effect=group.values[0], runs=group.runs)
+        return Finding(
+            "undecided",
+            f"{said}; one seed cannot be tested",
+            effect=group.values[0],
+            runs=group.runs,
+        )
     estimate = _floored(mean_estimate(sample(group.values)), len(group.values))
-    sides = [(estimate.p_above(check.above), estimate.p_below(check.above))] if check.above is not None else []
-    sides += [(estimate.p_below(check.below), estimate.p_above(check.below))] if check.below is not None else []
-    p, against = max(side[0] for side in sides), min(1.0, len(sides) * min(side[1] for side in sides))
+    sides = (
+        [(estimate.p_above(check.above), estimate.p_below(check.above))]
+        if check.above is not None
+        else []
+    )
+    sides += (
+        [(estimate.p_below(check.below), estimate.p_above(check.below))]
+        if check.below is not None
+        else []
+    )
+    p, against = (
+        max(side[0] for side in sides),
+        min(1.0, len(sides) * min(side[1] for side in sides)),
+    )
     return _finding(said, p, against, estimate, group.runs)
 
 
@@ -104,7 +132,11 @@ def judge_close(check: Close, collected: Collected) -> Finding:
 def judge_count(check: Counted) -> Finding:
     """A ratio of counts: so or not so."""
     count = getattr(cost(check.net), check.count)
-    over = check.over if isinstance(check.over, (int, float)) else getattr(cost(check.over), check.count)
+    over = (
+        check.over
+        if isinstance(check.over, (int, float))
+        else getattr(cost(check.over), check.count)
+    )
     ratio = count / over
     what = check.count.replace("_", "-") if check.count == "multiply_adds" else check.count
     said = f"{what}: {check.net.name} {count:,} is {ratio:.3g} times {over:,.0f}, to be {check.low:g} to {check.high:g}"
@@ -112,7 +144,9 @@ def judge_count(check: Counted) -> Finding:
     return Finding("holds" if inside else "fails", said, effect=ratio)
 
 
-def judge_ordering_throughout(check: Ordering, printed: Ordering, collected: Collected) -> list[Finding]:
+def judge_ordering_throughout(
+    check: Ordering, printed: Ordering, collected: Collected
+) -> list[Finding]:
     """Each group's curve against the next one's, over the stretch of the schedule that the claim is about."""
     originals = printed.higher_to_lower[:-1]
     return [
@@ -127,7 +161,9 @@ def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
     The mean over the layers would be decided by the few loudest ones.
     """
     pair = check.higher, check.lower
-    layers = [rows_of(collected.responses, runs).pivot_table("response", "layer", "seed") for runs in pair]
+    layers = [
+        rows_of(collected.responses, runs).pivot_table("response", "layer", "seed") for runs in pair
+    ]
     means = collected.responses.groupby("id", observed=True)["response"].mean().to_dict()
     found = _groups(pair, "responses", collected, means)
     if isinstance(found, Finding):
@@ -137,10 +173,14 @@ def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
     shares = [float((gap > 0).mean()) for gap in gaps]
     said = f"responses: {found[0].name} above {found[1].name} in most layers"
     if len(shares) < 2:
-        return Finding("undecided", f"{said}; one pair of seeds cannot be tested", runs=_runs(found))
+        return Finding(
+            "undecided", f"{said}; one pair of seeds cannot be tested", runs=_runs(found)
+        )
     counts = ", ".join(f"{(gap > 0).sum()} of {len(gap)}" for gap in gaps)
     estimate = _at_least(mean_estimate(sample(shares)), 1 / len(gaps[0]), len(shares))
-    return _finding(f"{said} ({counts})", estimate.p_above(0.5), estimate.p_below(0.5), estimate, _runs(found))
+    return _finding(
+        f"{said} ({counts})", estimate.p_above(0.5), estimate.p_below(0.5), estimate, _runs(found)
+    )
 
 
 def _ordered(pair: tuple[Runs, Runs], metric: str, collected: Collected) -> Finding:
@@ -157,17 +197,23 @@ def _above(upper: SeedGroup, lower: SeedGroup, said: str) -> Finding:
     return _finding(said, estimate.p_above(0), estimate.p_below(0), estimate, _runs((upper, lower)))
 
 
-def _along(pair: tuple[Runs, Runs], check: Ordering, stretch: tuple[float, float], collected: Collected) -> Finding:
+def _along(
+    pair: tuple[Runs, Runs], check: Ordering, stretch: tuple[float, float], collected: Collected
+) -> Finding:
     """The mean gap is tested as at the end; "throughout" is the share of the points that are in order."""
     curves = [_curves(runs, check.metric, stretch, collected) for runs in pair]
     common = curves[0].index.intersection(curves[1].index)
     upper, lower = (curve.loc[common] for curve in curves)
-    found = _groups(pair, check.metric, collected, pd.concat([upper, lower], axis=1).mean().to_dict())
+    found = _groups(
+        pair, check.metric, collected, pd.concat([upper, lower], axis=1).mean().to_dict()
+    )
     if isinstance(found, Finding):
         return found
     share = float((upper.mean(axis=1) > lower.mean(axis=1)).mean())
     stated = f"at {share:.0%} of {len(common)} points, {check.fraction:.0%} stated"
-    tested = _above(*found, f"{check.metric} along the curve: {found[0]}, to be above {found[1]}: {stated}")
+    tested = _above(
+        *found, f"{check.metric} along the curve: {found[0]}, to be above {found[1]}: {stated}"
+    )
     if tested.p is None or tested.against is None:
         return tested
     against = min(1.0, 2 * min(tested.against, _fewer(upper, lower, check.fraction)))
@@ -181,10 +227,14 @@ def _stretch(printed: Ordering, ran: Runs, original: Runs) -> tuple[float, float
     return printed.throughout[0] * times, printed.throughout[1] * times
 
 
-def _curves(runs: Runs, metric: str, stretch: tuple[float, float], collected: Collected) -> pd.DataFrame:
+def _curves(
+    runs: Runs, metric: str, stretch: tuple[float, float], collected: Collected
+) -> pd.DataFrame:
     """A column for each finished run, a line for each iteration of the stretch."""
     points = rows_of(collected.points, runs)
-    points = points[points["id"].isin(collected.finals["id"]) & points["iteration"].between(*stretch)]
+    points = points[
+        points["id"].isin(collected.finals["id"]) & points["iteration"].between(*stretch)
+    ]
     return points.pivot_table(metric, "iteration", "id", aggfunc="last", observed=True)
 
 
@@ -195,20 +245,29 @@ def _fewer(upper: pd.DataFrame, lower: pd.DataFrame, fraction: float) -> float:
 
 
 def _groups(
-    wanted: Sequence[Runs], metric: str, collected: Collected, along: Mapping[str, float] | None = None
+    wanted: Sequence[Runs],
+    metric: str,
+    collected: Collected,
+    along: Mapping[str, float] | None = None,
 ) -> tuple[SeedGroup, ...] | Finding:
     """The groups' numbers (those given, or the final ones), or why they cannot be had or compared."""
     rows = [rows_of(collected.runs, runs) for runs in wanted]
     finals = [found[found["state"] == "done"] for found in rows]
     names = _names(wanted)
-    lacking = [name for name, final, all_rows in zip(names, finals, rows, strict=True) if _none(final, all_rows)]
+    lacking = [
+        name
+        for name, final, all_rows in zip(names, finals, rows, strict=True)
+        if _none(final, all_rows)
+    ]
     if lacking:
         return Finding("missing", f"{metric}: no run of {', '.join(lacking)} has finished")
     every = pd.concat(finals)
     lost = [f"{net} seed {seed}" for net, seed in _diverged(pd.concat(rows), metric)]
     if lost:
         return Finding(
-            "undecided", f"{metric}: {', '.join(lost)} diverged, which no mean can show", runs=tuple(every["id"])
+            "undecided",
+            f"{metric}: {', '.join(lost)} diverged, which no mean can show",
+            runs=tuple(every["id"]),
         )
     mixture = differing_columns(every, columns_not_averaged(collected.strict))
     if collected.strict and moved_machine(every):
@@ -216,16 +275,24 @@ def _groups(
     if twinned(every):
         return Finding("undecided", f"{metric}: {twinned(every)[0]}", runs=tuple(every["id"]))
     if mixture:
-        return Finding("undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared")
+        return Finding(
+            "undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared"
+        )
     if is_test_metric(metric) and tested_on_training_images(every):
         return Finding("undecided", f"{metric}: {TRAINING_IMAGES_NOTE}", runs=tuple(every["id"]))
     groups = []
     for name, runs, final in zip(names, wanted, finals, strict=True):
-        values = final["id"].map(along) if along is not None else final.get(metric, pd.Series(np.nan, final.index))
+        values = (
+            final["id"].map(along)
+            if along is not None
+            else final.get(metric, pd.Series(np.nan, final.index))
+        )
         measured = values.notna()
         numbers = dict(zip(final["seed"][measured], values[measured].astype(float), strict=True))
         if not numbers:
-            return Finding("undecided", f"{metric}: no finished run of {name} has it", runs=tuple(final["id"]))
+            return Finding(
+                "undecided", f"{metric}: no finished run of {name} has it", runs=tuple(final["id"])
+            )
         groups.append(SeedGroup(name, numbers, tuple(final["id"][measured]), len(runs)))
     return tuple(groups)
 
@@ -238,7 +305,10 @@ def _names(wanted: Sequence[Runs]) -> list[str]:
     """The nets' names, with their recipes where one net has two."""
     nets = [runs.run.net.name for runs in wanted]
     alike = len(set(nets)) < len(nets)
-    return [f"{runs.run.net.name} {runs.run.recipe.name}" if alike else runs.run.net.name for runs in wanted]
+    return [
+        f"{runs.run.net.name} {runs.run.recipe.name}" if alike else runs.run.net.name
+        for runs in wanted
+    ]
 
 
 def _diverged(rows: pd.DataFrame, metric: str) -> Iterable[tuple[str, int]]:
@@ -255,7 +325,10 @@ def _difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate | None:
     if ours.numbers.keys() == theirs.numbers.keys():
         seeds = sorted(ours.numbers)
         return _floored(
-            paired_difference([ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]), least
+            paired_difference(
+                [ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]
+            ),
+            least,
         )
     return _floored(welch_difference(sample(ours.values), sample(theirs.values)), least)
 
@@ -276,10 +349,17 @@ def _no_threshold(said: str, scale: str, runs: tuple[str, ...]) -> Finding:
 
 def _untestable(said: str, *groups: SeedGroup) -> Finding:
     means = [sample(group.values).mean for group in groups]
-    return Finding("undecided", f"{said}; one seed cannot be tested", effect=means[0] - means[1], runs=_runs(groups))
+    return Finding(
+        "undecided",
+        f"{said}; one seed cannot be tested",
+        effect=means[0] - means[1],
+        runs=_runs(groups),
+    )
 
 
-def _finding(said: str, p: float, against: float, estimate: Estimate, runs: tuple[str, ...]) -> Finding:
+def _finding(
+    said: str, p: float, against: float, estimate: Estimate, runs: tuple[str, ...]
+) -> Finding:
     low, high = estimate.interval()
     return Finding("tested", said, p, against, estimate.difference, low, high, runs)
 

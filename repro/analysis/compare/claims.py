@@ -73,7 +73,9 @@ def judge_claims(
 
 def _evidence(claim: Claim, printed: Claim, collected: Collected) -> tuple[Finding, ...]:
     pairs = zip(claim.checks, printed.checks, strict=True)
-    return tuple(finding for check, original in pairs for finding in _found(check, original, collected))
+    return tuple(
+        finding for check, original in pairs for finding in _found(check, original, collected)
+    )
 
 
 def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Finding]:
@@ -98,10 +100,18 @@ def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Findi
 
 def _adjusted(found: list[tuple[str, Claim, tuple[Finding, ...]]]) -> list[JudgedClaim]:
     """The words, once the p-values of all claims are known."""
-    tested = [at for at, (_, _, evidence) in enumerate(found) if any(finding.p is not None for finding in evidence)]
+    tested = [
+        at
+        for at, (_, _, evidence) in enumerate(found)
+        if any(finding.p is not None for finding in evidence)
+    ]
     shown = dict(zip(tested, holm_adjusted([_shown(found[at][2]) for at in tested]), strict=True))
-    refuted = dict(zip(tested, holm_adjusted([_refuted(found[at][2]) for at in tested]), strict=True))
-    words = [_word(evidence, shown.get(at), refuted.get(at)) for at, (_, _, evidence) in enumerate(found)]
+    refuted = dict(
+        zip(tested, holm_adjusted([_refuted(found[at][2]) for at in tested]), strict=True)
+    )
+    words = [
+        _word(evidence, shown.get(at), refuted.get(at)) for at, (_, _, evidence) in enumerate(found)
+    ]
     return [
         JudgedClaim(name, claim, word, None if word == "missing" else shown.get(at), evidence)
         for at, ((name, claim, evidence), word) in enumerate(zip(found, words, strict=True))

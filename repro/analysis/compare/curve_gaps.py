@@ -17,7 +17,10 @@ from repro.analysis.runs.frames import Collected, rows_of
 from repro.definition.experiment import Experiment, Figure, Panel, Row
 from repro.errors import UserError, quote
 
-COLUMNS = {"train": "train_error", "test": "test_error"}  # of the points, by the name of the digitised split
+COLUMNS = {
+    "train": "train_error",
+    "test": "test_error",
+}  # of the points, by the name of the digitised split
 PAPER = Path(__file__).resolve().parents[3] / "experiments" / "paper"
 
 
@@ -47,7 +50,8 @@ def digitised(figure: Figure) -> pd.DataFrame | None:
         return pd.read_csv(PAPER / figure.digitised)
     except FileNotFoundError:
         raise UserError(
-            f"no file {quote(figure.digitised)} in experiments/paper", "restore it from the repository"
+            f"no file {quote(figure.digitised)} in experiments/paper",
+            "restore it from the repository",
         ) from None
 
 
@@ -67,7 +71,9 @@ def curve_gaps(name: str, experiment: Experiment, collected: Collected) -> list[
     return list(dict.fromkeys(found))
 
 
-def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: Collected) -> Iterator[CurveGap]:
+def _of_row(
+    name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: Collected
+) -> Iterator[CurveGap]:
     assert row.runs is not None
     recipe = row.runs.run.recipe
     edges = [0, *recipe.drops, recipe.iterations]
@@ -75,14 +81,27 @@ def _of_row(name: str, panel: Panel, row: Row, paper: pd.DataFrame, collected: C
     points = rows_of(collected.points, row.runs)
     points = points[points["id"].isin(finals["id"])]
     for split, column in COLUMNS.items():
-        theirs = paper[(paper["panel"] == panel.digitised) & (paper["label"] == row.label) & (paper["split"] == split)]
+        theirs = paper[
+            (paper["panel"] == panel.digitised)
+            & (paper["label"] == row.label)
+            & (paper["split"] == split)
+        ]
         ours = points.dropna(subset=[column]).groupby("iteration")[column].mean()
         if theirs.empty or ours.empty:
             continue
         for phase, (first, last) in enumerate(pairwise(edges)):
-            both = theirs[theirs["iteration"].between(max(first + 1, ours.index.min()), min(last, ours.index.max()))]
+            both = theirs[
+                theirs["iteration"].between(
+                    max(first + 1, ours.index.min()), min(last, ours.index.max())
+                )
+            ]
             if len(both):
                 at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
-                gap, doubt = float(np.abs(at - both["error"]).mean()), round(float(both["reading_error"].mean()), 6)
+                gap, doubt = (
+                    float(np.abs(at - both["error"]).mean()),
+                    round(float(both["reading_error"].mean()), 6),
+                )
                 rate = "all rates" if recipe.plateau else f"{recipe.rate / 10**phase:g}"
-                yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"]))
+                yield CurveGap(
+                    name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"])
+                )

@@ -45,7 +45,9 @@ class Diff:
 
     def fails(self, words: Collection[str]) -> bool:
         """Whether any number or claim has one of these words."""
-        found = {row.verdict.word for row in self.rows} | {claim.word for claim in self.claims if claim.checked}
+        found = {row.verdict.word for row in self.rows} | {
+            claim.word for claim in self.claims if claim.checked
+        }
         return not found.isdisjoint(words)
 
 
@@ -61,7 +63,10 @@ def compare(
     """The diff of some experiments: as the paper has them (`declared`), and as they are to be judged (`scaled`)."""
     wanted, theirs = scaled, load_other_results(against) if against else None
     if theirs:
-        wanted = {name: in_place_of_paper(name, experiment, theirs.numbers) for name, experiment in scaled.items()}
+        wanted = {
+            name: in_place_of_paper(name, experiment, theirs.numbers)
+            for name, experiment in scaled.items()
+        }
     runs = runs_of(tuple(scaled.values()))
     known = rows_of(collected.runs, runs)
     over = set(known.loc[known["state"].isin(["done", "diverged"]), "id"])
@@ -72,11 +77,17 @@ def compare(
         tuple(
             row
             for name in wanted
-            for row in judge_numbers(name, wanted[name], collected, allow_mixed, theirs and theirs.gate)
+            for row in judge_numbers(
+                name, wanted[name], collected, allow_mixed, theirs and theirs.gate
+            )
         ),
         () if against else tuple(judge_claims(declared, scaled, collected)),
-        () if against else tuple(gap for name in scaled for gap in curve_gaps(name, scaled[name], collected)),
-        () if against else tuple(number for name in scaled for number in quoted_numbers(name, scaled[name])),
+        ()
+        if against
+        else tuple(gap for name in scaled for gap in curve_gaps(name, scaled[name], collected)),
+        ()
+        if against
+        else tuple(number for name in scaled for number in quoted_numbers(name, scaled[name])),
         _ledger(runs, known),
         tuple(run.id for run in runs if run.id not in over),
         len(runs),
@@ -91,7 +102,8 @@ def parse_verdicts(text: str) -> tuple[str, ...]:
     for word in words:
         if word not in WORDS:
             raise UserError(
-                f"no verdict is called {quote(word)}", did_you_mean(word, WORDS, "words: " + ", ".join(WORDS))
+                f"no verdict is called {quote(word)}",
+                did_you_mean(word, WORDS, "words: " + ", ".join(WORDS)),
             )
     return words
 
@@ -99,7 +111,9 @@ def parse_verdicts(text: str) -> tuple[str, ...]:
 def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...]]:
     """Every departure of the runs asked for, and of the images they saw, with the nets it concerns."""
     data = {
-        row.id: {"name": row.data_name, "origin": row.data_origin} for row in known.itertuples() if row.state == "done"
+        row.id: {"name": row.data_name, "origin": row.data_origin}
+        for row in known.itertuples()
+        if row.state == "done"
     }
     alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
     return group_by_departure({run: departures(run, data.get(run.id)) for run in alike.values()})

@@ -30,25 +30,35 @@ class EnsembleError:
 def ensemble_error(row: Row, metric: str, collected: Collected) -> EnsembleError:
     """The row's ensemble, as far as its runs have finished."""
     members = runs_of(row)
-    measured = Measured(metric, rows_of(collected.runs, members), len(members), strict=collected.strict)
+    measured = Measured(
+        metric, rows_of(collected.runs, members), len(members), strict=collected.strict
+    )
     finished, planned = set(measured.finals["id"]), len(members)
     done = tuple(run.id for run in members if run.id in finished)
     if not done:
         return EnsembleError(done, planned, word="missing")
     if len(done) < planned:
         diverged = int((measured.rows["state"] == "diverged").sum())
-        said = (f"{len(done)} of {planned} finished", *([f"{diverged} diverged"] if diverged else []))
+        said = (
+            f"{len(done)} of {planned} finished",
+            *([f"{diverged} diverged"] if diverged else []),
+        )
         return EnsembleError(done, planned, word="incomplete", reasons=said + measured.silent)
     if measured.refused:
         return EnsembleError(done, planned, word="not comparable", reasons=measured.refused)
     files = [collected.folder_of(run_id).predictions for run_id in done]
     without = sum(not file.exists() for file in files)
     if without:
-        return EnsembleError(done, planned, word="incomplete", reasons=(f"{without} finished without predictions",))
+        return EnsembleError(
+            done, planned, word="incomplete", reasons=(f"{without} finished without predictions",)
+        )
     try:
         errors = dict(zip(("top1", "top5"), predictions.ensemble(files), strict=True))
     except UserError as error:
         return EnsembleError(done, planned, word="incomplete", reasons=(error.problem,))
     return EnsembleError(
-        done, planned, errors[metric.removeprefix(f"{predictions.IN_ENSEMBLES}_")], reasons=measured.flags
+        done,
+        planned,
+        errors[metric.removeprefix(f"{predictions.IN_ENSEMBLES}_")],
+        reasons=measured.flags,
     )

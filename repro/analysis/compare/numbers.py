@@ -30,9 +30,15 @@ from repro.definition.origin import may_be_compared
 from repro.definition.run import Run
 from repro.protocol.deviations import OFFICIAL_IMAGES, as_printed, format_value
 
-IMAGES = {"cifar": (50_000, 10_000), "imagenet": (1_281_167, 50_000)}  # training and test images: sections 4.2 and 4.1
+IMAGES = {
+    "cifar": (50_000, 10_000),
+    "imagenet": (1_281_167, 50_000),
+}  # training and test images: sections 4.2 and 4.1
 MARGIN = 0.5  # of a figure's levels; a table declares its own
-TOLERANCE = {"cifar": 0.35, "imagenet": 0.55}  # published spread between seeds, for figures as for tables
+TOLERANCE = {
+    "cifar": 0.35,
+    "imagenet": 0.55,
+}  # published spread between seeds, for figures as for tables
 
 COUNTS = {
     "parameters": ("parameters", 1.0),
@@ -43,7 +49,13 @@ COUNTS = {
     "projections": ("projections", 1.0),
 }
 
-TESTS = ("test_", "best_test_", "center_", "ten_crop_", "multi_scale_")  # what metrics on test images begin with
+TESTS = (
+    "test_",
+    "best_test_",
+    "center_",
+    "ten_crop_",
+    "multi_scale_",
+)  # what metrics on test images begin with
 
 # Never averaged over. The container that the images came in is not among them: the hash says
 # whether they are the same.
@@ -92,14 +104,20 @@ class Measured:
     def ours(self) -> OurValues:
         """The finished runs' values, NaN where one is not finite. What a run did not measure is not there."""
         found = self.rows[self.rows["state"] == "diverged"]
-        lost = tuple(f"seed {run.seed} at iteration {_whole(run.failed_at)}" for run in found.itertuples())
+        lost = tuple(
+            f"seed {run.seed} at iteration {_whole(run.failed_at)}" for run in found.itertuples()
+        )
         values = self.finals.loc[self._known, self.metric] if self.metric in self.rows else ()
         return OurValues(tuple(map(float, values)), self.planned, lost)
 
     @property
     def refused(self) -> tuple[str, ...]:
         """In what the runs differ so that they are not averaged, or that two of them are one."""
-        found = {} if self.allow_mixed else differing_columns(self.finals, columns_not_averaged(self.strict))
+        found = (
+            {}
+            if self.allow_mixed
+            else differing_columns(self.finals, columns_not_averaged(self.strict))
+        )
         said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
         said += moved_machine(self.finals) if self.strict else ()
         return tuple(f"{reason}; not averaged" for reason in (*said, *twinned(self.finals)))
@@ -107,9 +125,15 @@ class Measured:
     @property
     def flags(self) -> tuple[str, ...]:
         """In what the runs differ although they are averaged."""
-        found = differing_columns(self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED)
+        found = differing_columns(
+            self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
+        )
         said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        return tuple(one for one in (*said, *moved_machine(self.finals)) if f"{one}; not averaged" not in self.refused)
+        return tuple(
+            one
+            for one in (*said, *moved_machine(self.finals))
+            if f"{one}; not averaged" not in self.refused
+        )
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -126,11 +150,17 @@ class Measured:
         return self.finals[self.metric].notna() | pd.Series(infinite, self.finals.index, dtype=bool)
 
 
-Gate = Callable[[Run, str, pd.DataFrame], tuple[str, ...]]  # run, metric, finals: what keeps them from comparison
+Gate = Callable[
+    [Run, str, pd.DataFrame], tuple[str, ...]
+]  # run, metric, finals: what keeps them from comparison
 
 
 def judge_numbers(
-    name: str, experiment: Experiment, collected: Collected, allow_mixed: bool = False, gate: Gate | None = None
+    name: str,
+    experiment: Experiment,
+    collected: Collected,
+    allow_mixed: bool = False,
+    gate: Gate | None = None,
 ) -> list[JudgedNumber]:
     """Every number of the experiment that is ours to reproduce, in the paper's order; quoted ones are not.
 
@@ -145,8 +175,14 @@ def judge_numbers(
                 found.append(_counted(name, row, metric, paper))
             elif paper and paper.kind != "quoted":
                 rows = rows_of(collected.runs, row.runs or ())
-                measured = Measured(metric, rows, len(row.runs or ()), allow_mixed, collected.strict)
-                fields = (gate or incomparable_because)(row.runs.run, metric, measured.finals) if row.runs else ()
+                measured = Measured(
+                    metric, rows, len(row.runs or ()), allow_mixed, collected.strict
+                )
+                fields = (
+                    (gate or incomparable_because)(row.runs.run, metric, measured.finals)
+                    if row.runs
+                    else ()
+                )
                 found.append(_measured(name, row, paper, measured, fields, margin, tolerance))
     return list(dict.fromkeys(found))  # two panels of a figure may show the same row
 
@@ -176,13 +212,21 @@ def incomparable_because(run: Run, metric: str, finals: pd.DataFrame) -> tuple[s
     fields.append(("iterations", ours.iterations, theirs.iterations))
     for what in ("size", "test_side", "test_sides"):
         fields.append((f"crops ({what})", getattr(ours.input, what), getattr(theirs.input, what)))
-    found += [f"{field}: {format_value(mine)}, not {format_value(its)}" for field, mine, its in fields if mine != its]
+    found += [
+        f"{field}: {format_value(mine)}, not {format_value(its)}"
+        for field, mine, its in fields
+        if mine != its
+    ]
     if metric.startswith("best_"):
         found.append("selection: the best on the test set, not the last")
     return (
         *found,
         *_other_images(run, finals),
-        *([TRAINING_IMAGES_NOTE] if is_test_metric(metric) and tested_on_training_images(finals) else ()),
+        *(
+            [TRAINING_IMAGES_NOTE]
+            if is_test_metric(metric) and tested_on_training_images(finals)
+            else ()
+        ),
     )
 
 
@@ -191,7 +235,9 @@ def is_test_metric(metric: str) -> bool:
     return metric.startswith(TESTS)
 
 
-def numbered_rows(experiment: Table | Figure) -> Iterator[tuple[Row, tuple[str, ...], float, float]]:
+def numbered_rows(
+    experiment: Table | Figure,
+) -> Iterator[tuple[Row, tuple[str, ...], float, float]]:
     """Each row, the metrics its numbers are of, and the margin and the tolerance that were declared for them."""
     if isinstance(experiment, Table):
         for row in experiment.rows:
@@ -204,7 +250,13 @@ def numbered_rows(experiment: Table | Figure) -> Iterator[tuple[Row, tuple[str, 
 
 
 def _measured(
-    name: str, row: Row, paper: Paper, measured: Measured, fields: tuple[str, ...], margin: float, tolerance: float
+    name: str,
+    row: Row,
+    paper: Paper,
+    measured: Measured,
+    fields: tuple[str, ...],
+    margin: float,
+    tolerance: float,
 ) -> JudgedNumber:
     word = judge(measured.ours, paper, margin, tolerance, (*fields, *measured.refused))
     word = replace(word, reasons=word.reasons + measured.flags + measured.silent)
@@ -246,7 +298,9 @@ def _other_images(run: Run, finals: pd.DataFrame) -> list[str]:
     found = [f"data: {origin}, not the {OFFICIAL_IMAGES[run.net.family]}" for origin in others]
     for column, count in zip(("train_images", "test_images"), IMAGES[run.net.family], strict=True):
         what = column.replace("_", " ")
-        found += [f"{what}: {int(value):,}, not {count:,}" for value in _values(finals, column, count)]
+        found += [
+            f"{what}: {int(value):,}, not {count:,}" for value in _values(finals, column, count)
+        ]
     return found
 
 

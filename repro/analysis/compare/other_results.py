@@ -25,7 +25,9 @@ from repro.storage.paths import Places
 
 NEEDED = ("experiment", "row", "metric", "value")
 
-Numbers = Callable[[str, Row, str], Iterator[tuple[str, Paper]]]  # experiment, row, metric: source and number
+Numbers = Callable[
+    [str, Row, str], Iterator[tuple[str, Paper]]
+]  # experiment, row, metric: source and number
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ def load_other_results(where: Path) -> OtherResults:
         theirs = collect(Places(where, where, where), keep=False)
         if theirs.runs.empty:
             raise UserError(
-                f"no runs in {quote(where, 300)}", "name a results folder: one that has `runs` or `published`"
+                f"no runs in {quote(where, 300)}",
+                "name a results folder: one that has `runs` or `published`",
             )
-        problems = (Problem(f"{where}/{problem.folder}", problem.problem) for problem in theirs.problems)
+        problems = (
+            Problem(f"{where}/{problem.folder}", problem.problem) for problem in theirs.problems
+        )
         return OtherResults(_of_runs(theirs), _other_data(theirs), tuple(problems))
     table = _read(where)
     values = pd.to_numeric(table["value"], errors="coerce")
@@ -54,7 +59,9 @@ def load_other_results(where: Path) -> OtherResults:
         Problem(str(where), f"{line.row}, {line.metric}: {quote(line.value)} is no number")
         for line in wrong.itertuples()
     )
-    return OtherResults(_of_table(table.assign(value=values)[np.isfinite(values)]), None, tuple(problems))
+    return OtherResults(
+        _of_table(table.assign(value=values)[np.isfinite(values)]), None, tuple(problems)
+    )
 
 
 def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Experiment:
@@ -62,19 +69,30 @@ def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Ex
     if isinstance(experiment, Table):
         return replace(experiment, rows=tuple(_rows(name, experiment, experiment.rows, numbers)))
     if isinstance(experiment, Figure):
-        panels = (replace(p, rows=tuple(_rows(name, experiment, p.rows, numbers))) for p in experiment.panels)
+        panels = (
+            replace(p, rows=tuple(_rows(name, experiment, p.rows, numbers)))
+            for p in experiment.panels
+        )
         return replace(experiment, panels=tuple(panels))
     return experiment
 
 
-def _rows(name: str, experiment: Table | Figure, rows: tuple[Row, ...], numbers: Numbers) -> Iterator[Row]:
+def _rows(
+    name: str, experiment: Table | Figure, rows: tuple[Row, ...], numbers: Numbers
+) -> Iterator[Row]:
     metrics = {row.label: found for row, found, _, _ in numbered_rows(experiment)}
     for row in (row for row in rows if row.runs):
-        found = [(metric, dict(numbers(name, row, metric))) for metric in metrics[row.label] if metric not in COUNTS]
+        found = [
+            (metric, dict(numbers(name, row, metric)))
+            for metric in metrics[row.label]
+            if metric not in COUNTS
+        ]
         for source in dict.fromkeys(source for _, papers in found for source in papers):
             papers = dict(found)
             theirs = tuple(papers.get(metric, {}).get(source) for metric in metrics[row.label])
-            yield replace(row, label=f"{row.label} [{source}]" if source else row.label, paper=theirs)
+            yield replace(
+                row, label=f"{row.label} [{source}]" if source else row.label, paper=theirs
+            )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -92,7 +110,8 @@ def _read(path: Path) -> pd.DataFrame:
     if lacking:
         said = ", ".join(map(quote, lacking))
         raise UserError(
-            f"{quote(path, 300)} has no column {said}", f"it needs {', '.join(NEEDED)}; and may have source, std, n"
+            f"{quote(path, 300)} has no column {said}",
+            f"it needs {', '.join(NEEDED)}; and may have source, std, n",
         )
     return table
 
@@ -102,11 +121,18 @@ def _of_table(table: pd.DataFrame) -> Numbers:
     table = table.assign(**{name: empty for name, empty in columns.items() if name not in table})
 
     def numbers(name: str, row: Row, metric: str) -> Iterator[tuple[str, Paper]]:
-        found = table[(table["experiment"] == name) & (table["row"] == row.label) & (table["metric"] == metric)]
+        found = table[
+            (table["experiment"] == name)
+            & (table["row"] == row.label)
+            & (table["metric"] == metric)
+        ]
         for source, lines in found.groupby(found["source"].fillna(""), sort=True):
             first = lines.iloc[0]
             if len(lines) == 1 and pd.notna(first["std"]) and pd.notna(first["n"]):
-                yield str(source), _paper(Sample(int(first["n"]), float(first["value"]), float(first["std"])))
+                yield (
+                    str(source),
+                    _paper(Sample(int(first["n"]), float(first["value"]), float(first["std"]))),
+                )
             else:
                 yield str(source), _paper(sample(list(lines["value"])), min(lines["value"]))
 
@@ -127,7 +153,9 @@ def _other_data(theirs: Collected) -> Gate:
     """Runs of one definition are comparable, whatever its scale, if they saw the same images."""
 
     def gate(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
-        same = theirs.finals[theirs.finals["net"].eq(run.net.name) & theirs.finals["scale"].eq(run.scale)]
+        same = theirs.finals[
+            theirs.finals["net"].eq(run.net.name) & theirs.finals["scale"].eq(run.scale)
+        ]
         same = same[same["recipe"] == run.recipe.name]
         found = differing_columns(pd.concat([finals[list(REFUSED)], same[list(REFUSED)]]), REFUSED)
         return tuple(

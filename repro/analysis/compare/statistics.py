@@ -68,7 +68,11 @@ class Estimate:
 def sample(values: Sequence[float]) -> Sample:
     n = len(values)
     mean = math.fsum(values) / n if n else math.nan
-    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else math.nan
+    std = (
+        math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+        if n > 1
+        else math.nan
+    )
     return Sample(n, mean, 0.0 if std < 1e-9 * max(1.0, abs(mean)) else std)
 
 
@@ -123,10 +127,16 @@ def equivalence_power(n: int, std: float, margin: float, theirs: Sample | None =
     from scipy import special
 
     levels = (np.arange(STEPS) + 0.5) / STEPS
-    ours = std**2 * special.chdtri(n - 1, 1 - levels) / (n - 1) / n  # what our squared error will seem to be
+    ours = (
+        std**2 * special.chdtri(n - 1, 1 - levels) / (n - 1) / n
+    )  # what our squared error will seem to be
     its = ours * n if theirs is None else np.full(STEPS, theirs.std**2 / theirs.n)
     truth = std**2 * (1 + 1 / n) if theirs is None else std**2 / n + theirs.std**2 / theirs.n
-    freedom = n - 1 if theirs is None else (ours + its) ** 2 / (ours**2 / (n - 1) + its**2 / (theirs.n - 1))
+    freedom = (
+        n - 1
+        if theirs is None
+        else (ours + its) ** 2 / (ours**2 / (n - 1) + its**2 / (theirs.n - 1))
+    )
     room = margin - special.stdtrit(freedom, 1 - ALPHA) * np.sqrt(ours + its)
     return float((2 * special.ndtr(room.clip(min=0) / math.sqrt(truth)) - 1).mean())
 
@@ -144,7 +154,9 @@ def seeds_to_decide(std: float, margin: float, theirs: Sample | None = None) -> 
     if equivalence_power(MOST_SEEDS, std, margin, theirs) < POWER:
         return None
     counts = range(2, MOST_SEEDS + 1)  # more seeds never have less power
-    return counts[bisect_left(counts, POWER, key=lambda n: equivalence_power(n, std, margin, theirs))]
+    return counts[
+        bisect_left(counts, POWER, key=lambda n: equivalence_power(n, std, margin, theirs))
+    ]
 
 
 def quantile(level: float, freedom: float) -> float:

@@ -34,7 +34,16 @@ from repro.analysis.compare.statistics import (
 )
 from repro.definition.experiment import Paper
 
-Word = Literal["reproduced", "consistent", "better", "worse", "deviates", "not comparable", "incomplete", "missing"]
+Word = Literal[
+    "reproduced",
+    "consistent",
+    "better",
+    "worse",
+    "deviates",
+    "not comparable",
+    "incomplete",
+    "missing",
+]
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,18 @@ class OurValues:
         return len(self.values) + len(self.diverged)
 
 
-def judge(ours: OurValues, paper: Paper, margin: float, tolerance: float, barred: Sequence[str] = ()) -> Verdict:
+def judge(
+    ours: OurValues, paper: Paper, margin: float, tolerance: float, barred: Sequence[str] = ()
+) -> Verdict:
     """The word for our numbers against the paper's. `barred`: the fields in which they are of different things.
 
     `tolerance` is for one number against one: the published spread between seeds, or the slack of a count's last digit.
     """
     planned = max(ours.planned or 0, ours.finished)
     if not ours.finished:
-        return Verdict("missing", (f"none of {planned} runs has given a number",) if planned else ())
+        return Verdict(
+            "missing", (f"none of {planned} runs has given a number",) if planned else ()
+        )
     if barred:
         return Verdict("not comparable", (*barred, *_lost(ours)), *_interval(ours))
     if paper.kind == "best" and paper.n != len(ours.values):
@@ -90,7 +103,9 @@ def judge(ours: OurValues, paper: Paper, margin: float, tolerance: float, barred
     return judged
 
 
-def _with_divergence(ours: OurValues, paper: Paper, margin: float, tolerance: float, planned: int) -> Verdict:
+def _with_divergence(
+    ours: OurValues, paper: Paper, margin: float, tolerance: float, planned: int
+) -> Verdict:
     """A net that did not train is no reproduction, whatever the seeds that did say."""
     reasons = [*_lost(ours)]
     if ours.finished < planned:
@@ -117,7 +132,9 @@ def _by_kind(values: tuple[float, ...], paper: Paper, margin: float, tolerance: 
     if ours.n == 1:
         return _by_tolerance(ours.mean, paper, tolerance, "one seed")
     if ours.std == 0:
-        return _by_tolerance(ours.mean, paper, tolerance, f"{ours.n} seeds gave the same number, which counts once")
+        return _by_tolerance(
+            ours.mean, paper, tolerance, f"{ours.n} seeds gave the same number, which counts once"
+        )
     if paper.kind == "mean" and paper.std is not None and paper.n:
         return _against_mean(ours, values, paper, margin)
     return _against_single(ours, paper, margin)
@@ -129,7 +146,9 @@ def _exact(value: float, paper: Paper, slack: float) -> Verdict:
     if round(value, paper.digits) == round(paper.value, paper.digits):
         return Verdict("reproduced", (f"{seen} rounds to {paper.value:.{paper.digits}f}",))
     if abs(value - paper.value) <= slack + 1e-9:
-        return Verdict("reproduced", (f"{seen} is within one printed digit of {paper.value:.{paper.digits}f}",))
+        return Verdict(
+            "reproduced", (f"{seen} is within one printed digit of {paper.value:.{paper.digits}f}",)
+        )
     return Verdict("deviates", (f"{seen} is not {paper.value:.{paper.digits}f}",))
 
 
@@ -138,7 +157,10 @@ def _by_tolerance(value: float, paper: Paper, tolerance: float, said: str) -> Ve
     gap, room = value - paper.value, tolerance + (paper.reading_error or 0.0)
     if abs(gap) <= room + 1e-9:
         return Verdict("consistent", (f"{said}: {_apart(gap)}, within the tolerance of {room:g}",))
-    return Verdict("better" if gap < 0 else "worse", (f"{said}: {_apart(gap)}, beyond the tolerance of {room:g}",))
+    return Verdict(
+        "better" if gap < 0 else "worse",
+        (f"{said}: {_apart(gap)}, beyond the tolerance of {room:g}",),
+    )
 
 
 def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, margin: float) -> Verdict:
@@ -146,7 +168,9 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, margin:
     estimate = welch_difference(ours, theirs)
     judged = _tested(estimate, margin, 0.0, estimate.p_different() < ALPHA)
     needed = seeds_to_decide(ours.std, margin, theirs) if judged.word == "consistent" else None
-    reasons = judged.reasons + (_undecided(ours, margin, needed, estimate) if judged.word == "consistent" else ())
+    reasons = judged.reasons + (
+        _undecided(ours, margin, needed, estimate) if judged.word == "consistent" else ()
+    )
     if paper.best is not None:
         fair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
         reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{fair})",)
@@ -174,15 +198,21 @@ def _tested(estimate: Estimate, margin: float, doubt: float, different: bool) ->
     equal = estimate.p_within(margin - doubt) if margin > doubt else 1.0
     gap = _apart(estimate.difference)
     if equal < ALPHA:
-        return Verdict("reproduced", (f"{gap}; equal within ±{margin:g} by two one-sided tests (p = {_p(equal)})",))
+        return Verdict(
+            "reproduced",
+            (f"{gap}; equal within ±{margin:g} by two one-sided tests (p = {_p(equal)})",),
+        )
     if different:
         return Verdict(
-            "better" if estimate.difference < 0 else "worse", (f"{gap}, more than the spread of seeds explains",)
+            "better" if estimate.difference < 0 else "worse",
+            (f"{gap}, more than the spread of seeds explains",),
         )
     return Verdict("consistent", (f"{gap}, which the spread of seeds can explain",))
 
 
-def _undecided(ours: Sample, margin: float, needed: int | None, estimate: Estimate) -> tuple[str, ...]:
+def _undecided(
+    ours: Sample, margin: float, needed: int | None, estimate: Estimate
+) -> tuple[str, ...]:
     shown = smallest_shown(estimate.error, estimate.freedom)
     decide = f"{needed} seeds would decide" if needed else "no number of seeds would decide"
     because = "" if needed else ": the other side has too few runs"
@@ -198,7 +228,11 @@ def _interval(ours: OurValues) -> tuple[float | None, float | None]:
 
 
 def _apart(gap: float) -> str:
-    return f"{abs(gap):.2f} {'lower' if gap < 0 else 'higher'}" if abs(gap) >= 0.005 else "equal as printed"
+    return (
+        f"{abs(gap):.2f} {'lower' if gap < 0 else 'higher'}"
+        if abs(gap) >= 0.005
+        else "equal as printed"
+    )
 
 
 def _p(value: float) -> str:

@@ -38,30 +38,61 @@ def described(drawing: Drawing) -> str:
 
 
 def _described(one: Stack) -> str:
-    runs = [(text.replace(", ", " "), len(list(same))) for text, same in groupby(box.text for box in one.boxes)]
+    runs = [
+        (text.replace(", ", " "), len(list(same)))
+        for text, same in groupby(box.text for box in one.boxes)
+    ]
     layers = "; ".join(text if count == 1 else f"{text}, {count} times" for text, count in runs)
     dotted = sum(shortcut.widens for shortcut in one.shortcuts)
-    around = f" {len(one.shortcuts)} shortcuts, {dotted} of which increase dimensions." if len(one.boxes) > 3 else ""
+    around = (
+        f" {len(one.shortcuts)} shortcuts, {dotted} of which increase dimensions."
+        if len(one.boxes) > 3
+        else ""
+    )
     return f"{one.heading}, {one.cost.layers} weighted layers: {layers}.{around if one.shortcuts else ''}"
 
 
 def _nets(stacks: list[Stack]) -> Figure:
     """Whole nets side by side, each band of the page for maps of one size."""
     sizes = sorted({box.size for one in stacks for box in one.boxes}, reverse=True)
-    rows = {size: max(sum(box.size == size for box in one.boxes) for one in stacks) for size in sizes}
+    rows = {
+        size: max(sum(box.size == size for box in one.boxes) for one in stacks) for size in sizes
+    }
     height = HEAD + SLOT * sum(rows.values()) + FOOT
     axes = _page(GUTTER + COLUMN * len(stacks), height)
     tops, top = {}, height - HEAD
     for size in sizes:
         tops[size], top = top, top - SLOT * rows[size]
         _band(axes, size, tops[size])
-    axes.text(0.02, height - HEAD + 0.1, "output\nsize", fontsize=5.4, color=style.FAINT, va="center", linespacing=1.1)
+    axes.text(
+        0.02,
+        height - HEAD + 0.1,
+        "output\nsize",
+        fontsize=5.4,
+        color=style.FAINT,
+        va="center",
+        linespacing=1.1,
+    )
     if any(shortcut.widens for one in stacks for shortcut in one.shortcuts):
         said = "Dotted shortcuts increase dimensions."
-        axes.text(axes.get_xlim()[1] - 0.05, 0.06, said, fontsize=5.4, color=style.FAINT, ha="right", va="center")
+        axes.text(
+            axes.get_xlim()[1] - 0.05,
+            0.06,
+            said,
+            fontsize=5.4,
+            color=style.FAINT,
+            ha="right",
+            va="center",
+        )
     for number, one in enumerate(stacks):
         across = GUTTER + COLUMN * (number + 0.5) - 0.06
-        _heading(axes, across, height - 0.1, one, f"{one.cost.multiply_adds / 1e9:.1f} billion multiply-adds")
+        _heading(
+            axes,
+            across,
+            height - 0.1,
+            one,
+            f"{one.cost.multiply_adds / 1e9:.1f} billion multiply-adds",
+        )
         _net(axes, across, one, _levels(one.boxes, tops))
     return axes.figure
 
@@ -86,7 +117,10 @@ def _net(axes: Axes, across: float, one: Stack, levels: list[float]) -> None:
     for box, level in zip(one.boxes, levels, strict=True):
         _box(axes, across, level, BOX, box)
     for shortcut in one.shortcuts:
-        top, bottom = levels[shortcut.first] + SLOT / 2 - 0.014, levels[shortcut.last] - SLOT / 2 + 0.014
+        top, bottom = (
+            levels[shortcut.first] + SLOT / 2 - 0.014,
+            levels[shortcut.last] - SLOT / 2 + 0.014,
+        )
         _around(axes, [(across, top), (across + BOX[0] / 2, top)], (across, bottom), 0.17, shortcut)
 
 
@@ -116,8 +150,16 @@ def _block(axes: Axes, across: float, one: Stack, top: float, bottom: float) -> 
     _sum(axes, across, ends[-1], bottom)
     start = (ends[0] + levels[0] + tall / 2) / 2
     for shortcut in one.shortcuts:
-        _around(axes, [(across, start), (across + width / 2, start)], (across + SUM, bottom), 0.26, shortcut)
-    axes.text(across + width / 2 + 0.22, (start + bottom) / 2, "identity", fontsize=5.8, va="center")
+        _around(
+            axes,
+            [(across, start), (across + width / 2, start)],
+            (across + SUM, bottom),
+            0.26,
+            shortcut,
+        )
+    axes.text(
+        across + width / 2 + 0.22, (start + bottom) / 2, "identity", fontsize=5.8, va="center"
+    )
 
 
 def _sum(axes: Axes, across: float, start: float, level: float) -> None:
@@ -125,7 +167,12 @@ def _sum(axes: Axes, across: float, start: float, level: float) -> None:
     _arrow(axes, across, start, level + SUM)
     axes.add_patch(Circle((across, level), SUM, fill=False, edgecolor=style.INK, linewidth=0.6))
     for stroke in (([-SUM, SUM], [0, 0]), ([0, 0], [-SUM, SUM])):
-        axes.plot([across + x for x in stroke[0]], [level + y for y in stroke[1]], color=style.INK, linewidth=0.6)
+        axes.plot(
+            [across + x for x in stroke[0]],
+            [level + y for y in stroke[1]],
+            color=style.INK,
+            linewidth=0.6,
+        )
     _arrow(axes, across, level - SUM, level - SUM - 0.17)
     _beside(axes, across, level - SUM - 0.08, "relu")
 
@@ -144,23 +191,42 @@ def _page(width: float, height: float) -> Axes:
 
 
 def _heading(axes: Axes, across: float, top: float, one: Stack, cost: str) -> None:
-    axes.text(across, top, style.printable(one.heading), fontsize=7, fontweight="bold", ha="center", va="center")
+    axes.text(
+        across,
+        top,
+        style.printable(one.heading),
+        fontsize=7,
+        fontweight="bold",
+        ha="center",
+        va="center",
+    )
     axes.text(across, top - 0.12, cost, fontsize=5, color=style.FAINT, ha="center", va="center")
 
 
 def _band(axes: Axes, size: int, top: float) -> None:
-    axes.plot([0.02, axes.get_xlim()[1] - 0.02], [top, top], color="#ececec", linewidth=0.5, zorder=0)
+    axes.plot(
+        [0.02, axes.get_xlim()[1] - 0.02], [top, top], color="#ececec", linewidth=0.5, zorder=0
+    )
     axes.text(0.02, top - SLOT / 2, f"{size}", fontsize=6.5, va="center")
 
 
-def _box(axes: Axes, across: float, level: float, size: tuple[float, float], box: Box, fontsize: float = 5.4) -> None:
+def _box(
+    axes: Axes,
+    across: float,
+    level: float,
+    size: tuple[float, float],
+    box: Box,
+    fontsize: float = 5.4,
+) -> None:
     width, height = size
     corner = (across - width / 2, level - height / 2)
     tint, edge = _colours(box.channels)
     rounded = FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.02", linewidth=0.6)
     rounded.set(facecolor=tint, edgecolor=edge, zorder=2)
     axes.add_patch(rounded)
-    axes.text(across, level - 0.004, box.text, fontsize=fontsize, ha="center", va="center", zorder=3)
+    axes.text(
+        across, level - 0.004, box.text, fontsize=fontsize, ha="center", va="center", zorder=3
+    )
 
 
 def _colours(channels: int) -> tuple[object, str]:
@@ -189,12 +255,20 @@ def _arrow(axes: Axes, across: float, start: float, end: float) -> None:
 
 
 def _around(
-    axes: Axes, start: list[tuple[float, float]], end: tuple[float, float], bulge: float, shortcut: Shortcut
+    axes: Axes,
+    start: list[tuple[float, float]],
+    end: tuple[float, float],
+    bulge: float,
+    shortcut: Shortcut,
 ) -> None:
     """A shortcut, from its start around to its end: dotted where it changes dimensions."""
     (_, top), (edge, _) = start[0], start[-1]
     right, (inner, bottom) = edge + bulge, end
     points = [*start, (right, top), (right, bottom), (edge, bottom), (inner, bottom)]
-    path = Path(points, [Path.MOVETO, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO])
+    path = Path(
+        points, [Path.MOVETO, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO]
+    )
     line = (0, (1, 1.4)) if shortcut.widens else "-"
-    axes.add_patch(PathPatch(path, fill=False, linewidth=0.6, linestyle=line, edgecolor=style.INK, zorder=1))
+    axes.add_patch(
+        PathPatch(path, fill=False, linewidth=0.6, linestyle=line, edgecolor=style.INK, zorder=1)
+    )

@@ -58,9 +58,18 @@ def _stack(heading: str, found: tuple[Layer, ...], residual: bool) -> Stack:
     boxes: list[Box] = []
     placed: list[tuple[Layer, int]] = []  # each layer and its box
     for layer in (layer for layer in found if layer.role != "projection"):
-        boxes += [*_pooling(boxes, layer), Box(_said(layer), layer.size, 0 if layer.role == "fc" else layer.outputs)]
+        boxes += [
+            *_pooling(boxes, layer),
+            Box(_said(layer), layer.size, 0 if layer.role == "fc" else layer.outputs),
+        ]
         placed.append((layer, len(boxes) - 1))
-    return Stack(heading, tuple(boxes), tuple(_shortcuts(placed)) if residual else (), cost_of(found), found[0].inputs)
+    return Stack(
+        heading,
+        tuple(boxes),
+        tuple(_shortcuts(placed)) if residual else (),
+        cost_of(found),
+        found[0].inputs,
+    )
 
 
 def _pooling(above: list[Box], layer: Layer) -> Iterator[Box]:
@@ -79,7 +88,9 @@ def _said(layer: Layer) -> str:
 
 def _shortcuts(placed: Iterable[tuple[Layer, int]]) -> Iterator[Shortcut]:
     """One around each block: the layers that share the first part of their names."""
-    inside = [(layer, box) for layer, box in placed if layer.role == "main" and _block(layer) != "stem"]
+    inside = [
+        (layer, box) for layer, box in placed if layer.role == "main" and _block(layer) != "stem"
+    ]
     for _, members in groupby(inside, key=lambda place: _block(place[0])):
         (first, top), *_, (last, bottom) = members
         yield Shortcut(top, bottom, (first.inputs, first.stride) != (last.outputs, 1))

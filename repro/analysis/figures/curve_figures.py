@@ -17,7 +17,14 @@ from matplotlib.figure import Figure as Drawing
 from repro.analysis.compare.curve_gaps import digitised
 from repro.analysis.figures import style
 from repro.analysis.figures.curves import Curve, curve_of
-from repro.analysis.figures.panels import SPLITS, PanelFrame, draw_errors, draw_key, draw_responses, named_by
+from repro.analysis.figures.panels import (
+    SPLITS,
+    PanelFrame,
+    draw_errors,
+    draw_key,
+    draw_responses,
+    named_by,
+)
 from repro.analysis.runs.frames import Collected, rows_of, training_images_note
 from repro.definition.experiment import Figure, Panel, Scale, at_scale
 from repro.definition.origin import is_official
@@ -40,14 +47,18 @@ def draw(figure: Figure, collected: Collected, scale: Scale, seeds: int | None =
             axes = drawing.add_axes(frame.place(number))
             behind = None if paper is None else _behind(paper, panel)
             if panel.shows == "curves":
-                draw_errors(axes, panel, limits, drawn, behind, _stretch(figure, drawn), first=number == 0)
+                draw_errors(
+                    axes, panel, limits, drawn, behind, _stretch(figure, drawn), first=number == 0
+                )
             else:
                 draw_responses(axes, panel, drawn, behind)
         draw_key(drawing, frame, responses=stacked, paper=paper is not None)
     return drawing
 
 
-def write(name: str, drawing: Drawing, places: Places, scale: str, forms: Iterable[style.Format]) -> list[Path]:
+def write(
+    name: str, drawing: Drawing, places: Places, scale: str, forms: Iterable[style.Format]
+) -> list[Path]:
     """figures/<name>.<format>, each whole or as it was."""
     paths = []
     for form in forms:
@@ -64,14 +75,20 @@ def described(figure: Figure, collected: Collected, scale: Scale, seeds: int | N
     for panel, curve in curves:
         levels = {"test": curve.last(panel.test_metric), "train": curve.last("train_error")}
         shown = panel.splits if panel.shows == "curves" else ()
-        known = [f"{SPLITS[split]} error {levels[split]:.1f} %" for split in shown if levels[split] is not None]
+        known = [
+            f"{SPLITS[split]} error {levels[split]:.1f} %"
+            for split in shown
+            if levels[split] is not None
+        ]
         ends.setdefault(curve.label, {}).update(dict.fromkeys(known))
     said = [f"{label} ends at {' and '.join(known)}" for label, known in ends.items() if known]
     notes = notes_under(figure, [curve for _, curve in curves], collected, scale)
     return " ".join([f"{'; '.join(said)}." if said else "", *notes]).strip()
 
 
-def notes_under(figure: Figure, curves: list[Curve], collected: Collected, scale: Scale) -> list[str]:
+def notes_under(
+    figure: Figure, curves: list[Curve], collected: Collected, scale: Scale
+) -> list[str]:
     """What a reader must know to read the figure right: scale and data, seeds, and what is not there."""
     runs = [run for curve in curves for run in curve.row.runs or ()]
     finals = rows_of(collected.finals, runs)
@@ -87,9 +104,14 @@ def _behind(paper: pd.DataFrame, panel: Panel) -> pd.DataFrame:
 
 def _limits(figure: Figure, curves: list[list[Curve]], scale: Scale) -> tuple[float, float]:
     """The paper's limits of error, shared by the panels; at another scale, wide enough for every end."""
-    low, high = min(panel.y[0] for panel in figure.panels), max(panel.y[1] for panel in figure.panels)
+    low, high = (
+        min(panel.y[0] for panel in figure.panels),
+        max(panel.y[1] for panel in figure.panels),
+    )
     metrics = [named_by(panel) for panel in figure.panels]
-    ends = [curve.last(metric) for metric, drawn in zip(metrics, curves, strict=True) for curve in drawn]
+    ends = [
+        curve.last(metric) for metric, drawn in zip(metrics, curves, strict=True) for curve in drawn
+    ]
     known = [end for end in ends if end is not None]
     if scale.name == "paper" or not known:
         return low, high
@@ -100,7 +122,13 @@ def _limits(figure: Figure, curves: list[list[Curve]], scale: Scale) -> tuple[fl
 def _stretch(figure: Figure, curves: list[Curve]) -> float:
     """How much longer or shorter these runs are than the paper's, whose axes the panel gives."""
     declared = max(
-        (row.runs.run.recipe.iterations for panel in figure.panels for row in panel.rows if row.runs), default=1
+        (
+            row.runs.run.recipe.iterations
+            for panel in figure.panels
+            for row in panel.rows
+            if row.runs
+        ),
+        default=1,
     )
     return max((curve.iterations for curve in curves), default=declared) / declared
 
@@ -116,7 +144,9 @@ def _data_note(finals: pd.DataFrame) -> str:
     """Nothing for the official images; any other data set is named."""
     origins = finals[["data_name", "data_origin"]].fillna("unknown").drop_duplicates()
     named = ((name, origin) for name, origin in origins.to_numpy() if not is_official(origin))
-    others = sorted(name if name.startswith(origin) else f"{name} ({origin})" for name, origin in named)
+    others = sorted(
+        name if name.startswith(origin) else f"{name} ({origin})" for name, origin in named
+    )
     return f"Data: {', '.join(others)}." if others else ""
 
 
@@ -126,7 +156,9 @@ def _seen_note(figure: Figure, finals: pd.DataFrame) -> str:
 
 
 def _seeds_note(curves: list[Curve]) -> str:
-    counts = sorted({curve.finished or curve.running for curve in curves if curve.finished or curve.running})
+    counts = sorted(
+        {curve.finished or curve.running for curve in curves if curve.finished or curve.running}
+    )
     if not counts:
         return ""
     if counts == [1]:

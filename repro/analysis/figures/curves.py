@@ -46,7 +46,10 @@ class Curve:
     def last(self, metric: str) -> float | None:
         """The mean over seeds of the last value of a metric."""
         values = (
-            self.points.dropna(subset=[metric]).sort_values("iteration").groupby("id", observed=True)[metric].last()
+            self.points.dropna(subset=[metric])
+            .sort_values("iteration")
+            .groupby("id", observed=True)[metric]
+            .last()
         )
         return float(values.mean()) if len(values) else None
 

@@ -20,19 +20,38 @@ def label_ends(axes: Axes, metric: str, curves: list[Curve]) -> None:
     """
     low, high = axes.get_ylim()
     ends = [(curve, curve.last(metric)) for curve in curves]
-    known = sorted(((end, number, curve) for number, (curve, end) in enumerate(ends) if end is not None))
+    known = sorted(
+        ((end, number, curve) for number, (curve, end) in enumerate(ends) if end is not None)
+    )
     inside = [(end, curve) for end, _, curve in known if end <= high]
     above = [(end, curve) for end, _, curve in known if end > high]
-    unit = (high - low) / (axes.get_position().height * axes.figure.get_figheight() * 72)  # of error, a point
+    unit = (high - low) / (
+        axes.get_position().height * axes.figure.get_figheight() * 72
+    )  # of error, a point
     for number, (end, curve) in enumerate(above):
-        _name_at_right(axes, curve, f"{curve.label}\n↑ {end:.1f}", high - (2.4 * number + 0.6) * LABEL_GAP * unit, None)
+        _name_at_right(
+            axes,
+            curve,
+            f"{curve.label}\n↑ {end:.1f}",
+            high - (2.4 * number + 0.6) * LABEL_GAP * unit,
+            None,
+        )
     ceiling = high - 2.4 * len(above) * LABEL_GAP * unit
     for (end, curve), at in zip(
-        inside, spread_apart([end for end, _ in inside], LABEL_GAP * unit, low, ceiling), strict=True
+        inside,
+        spread_apart([end for end, _ in inside], LABEL_GAP * unit, low, ceiling),
+        strict=True,
     ):
         _name_at_right(axes, curve, curve.label, at, end)
         if curve.drawn_to() < 0.98 * axes.get_xlim()[1]:
-            axes.plot([curve.drawn_to()], [end], "o", color=style.colour(curve.depth), markersize=2.6, label="_end")
+            axes.plot(
+                [curve.drawn_to()],
+                [end],
+                "o",
+                color=style.colour(curve.depth),
+                markersize=2.6,
+                label="_end",
+            )
 
 
 def _name_at_right(axes: Axes, curve: Curve, text: str, at: float, end: float | None) -> None:
@@ -48,7 +67,15 @@ def _name_at_right(axes: Axes, curve: Curve, text: str, at: float, end: float | 
         clip_on=False,
         label="_",
     )
-    axes.text(1.095, at, style.printable(text), transform=sideways, va="center", fontsize=6.5, linespacing=1.05)
+    axes.text(
+        1.095,
+        at,
+        style.printable(text),
+        transform=sideways,
+        va="center",
+        fontsize=6.5,
+        linespacing=1.05,
+    )
 
 
 def spread_apart(wanted: Iterable[float], gap: float, low: float, high: float) -> list[float]:

@@ -49,10 +49,15 @@ class PanelFrame:
         """Left, bottom, width and height of one panel, as fractions of the figure."""
         height = self._axes_height - TOP - BOTTOM
         if self.stacked:
-            left, bottom = LEFT, self._under + self._axes_height * (self.panels - 1 - number) + BOTTOM
+            left, bottom = (
+                LEFT,
+                self._under + self._axes_height * (self.panels - 1 - number) + BOTTOM,
+            )
             width = self.width - LEFT - 0.08
         else:
-            width = (self.width - LEFT - NEXT_LEFT * (self.panels - 1) - RIGHT * self.panels) / self.panels
+            width = (
+                self.width - LEFT - NEXT_LEFT * (self.panels - 1) - RIGHT * self.panels
+            ) / self.panels
             left, bottom = LEFT + number * (width + RIGHT + NEXT_LEFT), self._under + BOTTOM
         return (left / self.width, bottom / self.height, width / self.width, height / self.height)
 
@@ -84,7 +89,9 @@ def draw_errors(
         shown = paper[paper["split"].isin(panel.splits)]
         for (label, split), points in shown.groupby(["label", "split"], sort=True):
             kind = style.PAPER_TRAIN if split == "train" else style.PAPER_TEST
-            whole = _with_gaps(points["iteration"], points["error"], (panel.x[1] - panel.x[0]) * 1e4 / 12)
+            whole = _with_gaps(
+                points["iteration"], points["error"], (panel.x[1] - panel.x[0]) * 1e4 / 12
+            )
             _named(axes.plot(*whole, zorder=1, **kind)[0], f"paper {label} {SPLITS[split]}")
     for curve in curves:
         for split in panel.splits:
@@ -93,7 +100,9 @@ def draw_errors(
     axes.set_xlim(panel.x[0] * 1e4 * stretch, panel.x[1] * 1e4 * stretch)
     axes.set_ylim(*limits)
     _iterations_below(axes)
-    axes.yaxis.set_major_locator(MultipleLocator(5 if limits[1] - limits[0] <= 25 else 10 if limits[1] <= 60 else 20))
+    axes.yaxis.set_major_locator(
+        MultipleLocator(5 if limits[1] - limits[0] <= 25 else 10 if limits[1] <= 60 else 20)
+    )
     axes.set_ylabel("error (%)" if first else "", labelpad=2)
     label_ends(axes, named_by(panel), curves)
 
@@ -103,14 +112,18 @@ def named_by(panel: Panel) -> str:
     return panel.test_metric if "test" in panel.splits else "train_error"
 
 
-def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.DataFrame | None) -> None:
+def draw_responses(
+    axes: Axes, panel: Panel, curves: list[Curve], paper: pd.DataFrame | None
+) -> None:
     """The standard deviation of each layer's response: plain nets dashed, residual nets solid."""
     axes.set_title(style.printable(panel.title))
     by_size = panel.shows == "sorted responses"
     if paper is not None:
         for label, points in paper.groupby("label", sort=True):
             dashes = "--" if str(label).startswith("plain") else "-"
-            line = axes.plot(points["rank"], points["std"], dashes, color=style.PAPER, linewidth=0.9, zorder=1)[0]
+            line = axes.plot(
+                points["rank"], points["std"], dashes, color=style.PAPER, linewidth=0.9, zorder=1
+            )[0]
             _named(line, f"paper {label}")
     for curve in curves:
         _draw_layers(axes, curve, by_size)
@@ -126,13 +139,20 @@ def draw_responses(axes: Axes, panel: Panel, curves: list[Curve], paper: pd.Data
     axes.set_xlabel("layer, by magnitude" if by_size else "layer, in the net's order", labelpad=2)
     axes.set_ylabel("std of response", labelpad=2)
     if by_size and axes.get_lines():
-        handles = [line for line in axes.get_lines() if not line.get_label().startswith(("paper", "_"))]
-        axes.legend(handles=handles, frameon=False, loc="upper right", handlelength=2.2, labelspacing=0.25)
+        handles = [
+            line for line in axes.get_lines() if not line.get_label().startswith(("paper", "_"))
+        ]
+        axes.legend(
+            handles=handles, frameon=False, loc="upper right", handlelength=2.2, labelspacing=0.25
+        )
 
 
 def draw_key(drawing: Drawing, frame: PanelFrame, responses: bool, paper: bool) -> None:
     """What the line kinds mean, and the notes, under the axes."""
-    kinds = [("plain", {"linestyle": "--", "linewidth": 0.9}), ("residual", {"linestyle": "-", "linewidth": 0.9})]
+    kinds = [
+        ("plain", {"linestyle": "--", "linewidth": 0.9}),
+        ("residual", {"linestyle": "-", "linewidth": 0.9}),
+    ]
     kinds = kinds if responses else [("test", style.TEST), ("training", style.TRAIN)]
     handles = [Line2D([], [], color=style.INK, label=label, **kind) for label, kind in kinds]
     if paper:
@@ -152,13 +172,28 @@ def draw_key(drawing: Drawing, frame: PanelFrame, responses: bool, paper: bool) 
     )
     for number, line in enumerate(reversed(frame.lines)):
         at = (0.03 + LINE * number) / frame.height
-        drawing.text(LEFT / frame.width, at, style.printable(line), fontsize=5.8, color=style.FAINT, va="bottom")
+        drawing.text(
+            LEFT / frame.width,
+            at,
+            style.printable(line),
+            fontsize=5.8,
+            color=style.FAINT,
+            va="bottom",
+        )
 
 
 def _say_if_empty(axes: Axes) -> None:
     """Empty axes could be a fault of the drawing: they say that they are not."""
     if not axes.get_lines():
-        axes.text(0.5, 0.5, "no run yet", transform=axes.transAxes, color=style.FAINT, ha="center", va="center")
+        axes.text(
+            0.5,
+            0.5,
+            "no run yet",
+            transform=axes.transAxes,
+            color=style.FAINT,
+            ha="center",
+            va="center",
+        )
 
 
 def _draw_mean(axes: Axes, curve: Curve, metric: str) -> None:
@@ -172,8 +207,15 @@ def _draw_mean(axes: Axes, curve: Curve, metric: str) -> None:
 
 def _wide_enough(panel: Panel, curves: list[Curve]) -> tuple[float, float]:
     """The paper's limits, or as far beyond as the means go: another scale must not hide what it found."""
-    means = [curve.responses.groupby("layer")["response"].mean() for curve in curves if not curve.responses.empty]
-    low, high = min((mean.min() for mean in means), default=1.0), max((mean.max() for mean in means), default=1.0)
+    means = [
+        curve.responses.groupby("layer")["response"].mean()
+        for curve in curves
+        if not curve.responses.empty
+    ]
+    low, high = (
+        min((mean.min() for mean in means), default=1.0),
+        max((mean.max() for mean in means), default=1.0),
+    )
     return min(panel.y[0], np.floor(10 * low) / 10), max(panel.y[1], np.ceil(1.05 * high))
 
 
@@ -183,14 +225,22 @@ def _draw_layers(axes: Axes, curve: Curve, by_size: bool) -> None:
         return
     if by_size:
         responses = responses.assign(
-            layer=responses.groupby("id", observed=True)["response"].rank(method="first", ascending=False)
+            layer=responses.groupby("id", observed=True)["response"].rank(
+                method="first", ascending=False
+            )
         )
     kind = {"linewidth": 0.9, "linestyle": "--" if curve.plain else "-"}
     _mean_and_band(axes, responses, "layer", "response", curve, curve.label, kind)
 
 
 def _mean_and_band(
-    axes: Axes, points: pd.DataFrame, x: str, y: str, curve: Curve, name: str, kind: dict[str, object]
+    axes: Axes,
+    points: pd.DataFrame,
+    x: str,
+    y: str,
+    curve: Curve,
+    name: str,
+    kind: dict[str, object],
 ) -> None:
     """One line: the mean over seeds, and one standard deviation to each side where there are two or more."""
     import seaborn
@@ -213,7 +263,9 @@ def _mean_and_band(
 def _iterations_below(axes: Axes) -> None:
     """1e4 as the paper has it; plain counts where the whole axis is shorter than that."""
     last = axes.get_xlim()[1]
-    axes.xaxis.set_major_locator(MultipleLocator(1e4) if 4e4 <= last <= 8e4 else MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(
+        MultipleLocator(1e4) if 4e4 <= last <= 8e4 else MaxNLocator(6, steps=[1, 2, 5, 10])
+    )
     if last >= 2e4:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e4:g}"))
         axes.set_xlabel("iterations (1e4)", labelpad=2)

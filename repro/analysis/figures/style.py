@@ -29,7 +29,11 @@ SPINE = "#8c8c8c"
 TEST: dict[str, Any] = {"linewidth": 1.5, "linestyle": "-"}
 TRAIN: dict[str, Any] = {"linewidth": 0.65, "linestyle": (0, (3.5, 1.6))}
 
-PAPER_TEST: dict[str, Any] = {"linewidth": 2.0, "linestyle": "-", "color": PAPER}  # seen on both sides of ours
+PAPER_TEST: dict[str, Any] = {
+    "linewidth": 2.0,
+    "linestyle": "-",
+    "color": PAPER,
+}  # seen on both sides of ours
 PAPER_TRAIN: dict[str, Any] = TRAIN | {"color": PAPER}
 
 # Seaborn's "colorblind" palette in an order where neighbours in depth differ in lightness too.
@@ -120,4 +124,7 @@ def rendered(figure: Figure, form: Format) -> bytes:
 
 def printable(text: str) -> str:
     """Text that every format can hold: control characters, which XML refuses, replaced."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )

@@ -36,9 +36,18 @@ def render_diff(diff: Diff, form: Format) -> str:
         return render(_facts(diff), "csv")
     title = "Ours and the paper's" if diff.against is None else f"Ours and those of {diff.against}"
     shared = _shared_reasons(diff)
-    notes = (summary(diff), *(f"{mark}: {reasons}" for reasons, mark in shared.items()), *departure_text(diff))
-    numbers = Sheet(title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "theirs", "ours"))
-    sheets = [numbers, *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else [])]
+    notes = (
+        summary(diff),
+        *(f"{mark}: {reasons}" for reasons, mark in shared.items()),
+        *departure_text(diff),
+    )
+    numbers = Sheet(
+        title, _number_cells(diff, shared), pd.DataFrame(), notes, ("paper", "theirs", "ours")
+    )
+    sheets = [
+        numbers,
+        *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else []),
+    ]
     return "\n".join(render(sheet, form) for sheet in sheets)
 
 
@@ -55,7 +64,9 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "quoted": [_quoted(*number) for number in diff.quoted],
         "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
         "missing_runs": list(diff.lacking),
-        "problems": [{"folder": problem.folder, "problem": problem.problem} for problem in diff.problems],
+        "problems": [
+            {"folder": problem.folder, "problem": problem.problem} for problem in diff.problems
+        ],
     }
 
 
@@ -124,7 +135,12 @@ def _quoted(experiment: str, row: str, metric: str, paper: Paper) -> dict[str, A
 
 
 def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
-    named = {"field": departure.field, "paper": departure.paper, "ours": departure.ours, "why": departure.why}
+    named = {
+        "field": departure.field,
+        "paper": departure.paper,
+        "ours": departure.ours,
+        "why": departure.why,
+    }
     return named | {"nets": list(nets)}
 
 
@@ -153,7 +169,9 @@ def _number_cells(diff: Diff, shared: Mapping[str, str]) -> pd.DataFrame:
         }
         for row in diff.rows
     ]
-    return pd.DataFrame(cells, columns=["experiment", "row", "metric", theirs, "ours", "verdict", "why"])
+    return pd.DataFrame(
+        cells, columns=["experiment", "row", "metric", theirs, "ours", "verdict", "why"]
+    )
 
 
 def _claim_cells(diff: Diff) -> pd.DataFrame:
@@ -173,13 +191,29 @@ def _claim_cells(diff: Diff) -> pd.DataFrame:
 def _facts(diff: Diff) -> Sheet:
     """Numbers and claims in one CSV: a claim is a line whose metric is `claim`."""
     whole = diff_document(diff)
-    columns = ["experiment", "row", "metric", "paper", "paper_kind", "ours_mean", "ours_std", "n", "low", "high"]
+    columns = [
+        "experiment",
+        "row",
+        "metric",
+        "paper",
+        "paper_kind",
+        "ours_mean",
+        "ours_std",
+        "n",
+        "low",
+        "high",
+    ]
     columns += ["verdict", "reasons", "runs"]
     lines: list[dict[str, Any]] = list(whole["rows"])
     for claim in whole["claims"]:
         said = [finding["said"] for finding in claim["evidence"]]
         ids = list(dict.fromkeys(run for finding in claim["evidence"] for run in finding["runs"]))
-        about = {"experiment": claim["experiment"], "row": claim["id"], "metric": "claim", "verdict": claim["verdict"]}
+        about = {
+            "experiment": claim["experiment"],
+            "row": claim["id"],
+            "metric": "claim",
+            "verdict": claim["verdict"],
+        }
         lines.append(about | {"reasons": said, "runs": ids})
     facts = pd.DataFrame(lines, columns=columns)
     return Sheet("", facts, facts)

@@ -54,17 +54,29 @@ def render_text(diff: Diff, width: int = 80, paint: Paint = lambda text, word: t
     """The whole diff as lines of at most `width` columns. What bars many numbers from comparison is said once."""
     lines = [*_wrapped(summary(diff), width)]
     for row in diff.rows:
-        lines += ["", _headline(f"{row.experiment} {row.row} {row.metric}", word_of(row), row.verdict.word, paint)]
+        lines += [
+            "",
+            _headline(
+                f"{row.experiment} {row.row} {row.metric}", word_of(row), row.verdict.word, paint
+            ),
+        ]
         lines += _indented(_row_lines(row, diff.against or "paper"), width)
     for claim in (claim for claim in diff.claims if claim.checked):
         p = "" if claim.p is None else f" (p = {p_value(claim.p)})"
         lines += ["", _headline(f"claim {claim.claim.id}", claim.word + p, claim.word, paint)]
-        lines += _indented([f"{claim.claim.text} [{claim.claim.where}]", *map(paper_in_words, claim.evidence)], width)
+        lines += _indented(
+            [f"{claim.claim.text} [{claim.claim.where}]", *map(paper_in_words, claim.evidence)],
+            width,
+        )
     lines += _section("What makes numbers not comparable", _barred(diff.rows), width)
     lines += _section("Claims that nothing here checks", _unchecked(diff.claims), width)
-    lines += _section("Curves, against those read off the paper's figures", map(_curve, diff.curves), width)
+    lines += _section(
+        "Curves, against those read off the paper's figures", map(_curve, diff.curves), width
+    )
     lines += _section("Departures from the paper's protocol", departure_text(diff), width)
-    lines += _section("Folders with problems", (f"{p.folder}: {p.problem}" for p in diff.problems), width)
+    lines += _section(
+        "Folders with problems", (f"{p.folder}: {p.problem}" for p in diff.problems), width
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -82,10 +94,16 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
         by_word.setdefault(row.verdict.word, []).append(row)
     parts = []
     for word, found in sorted(by_word.items(), key=lambda item: -len(item[1])):
-        name = f" ({', '.join(f'{row.row} {row.metric}' for row in found)})" if len(found) <= FEW < len(rows) else ""
-        with_whom = {"consistent": f" with {other}", "better": f" than {other}", "worse": f" than {other}"}.get(
-            word, ""
+        name = (
+            f" ({', '.join(f'{row.row} {row.metric}' for row in found)})"
+            if len(found) <= FEW < len(rows)
+            else ""
         )
+        with_whom = {
+            "consistent": f" with {other}",
+            "better": f" than {other}",
+            "worse": f" than {other}",
+        }.get(word, "")
         parts.append(f"{len(found)} {'is' if len(found) == 1 else 'are'} {word}{with_whom}{name}")
     return f"Of {len(rows)} number{_s(rows)}, {', '.join(parts)}."
 
@@ -98,13 +116,20 @@ def _claims_in_words(claims: Sequence[JudgedClaim]) -> str:
     for word, count in counted:
         one, more = AS_VERBS.get(word, (f"is {word}", f"are {word}"))
         names = [claim.claim.id for claim in claims if claim.word == word]
-        parts.append(f"{count} {one if count == 1 else more}" + (f" ({', '.join(names)})" if word == "fails" else ""))
+        parts.append(
+            f"{count} {one if count == 1 else more}"
+            + (f" ({', '.join(names)})" if word == "fails" else "")
+        )
     return f"Of {len(claims)} claim{_s(claims)} that can be checked, {', '.join(parts)}."
 
 
 def word_of(row: JudgedNumber) -> str:
     """`incomplete` says how far it is."""
-    return f"incomplete {row.n}/{row.planned}" if row.verdict.word == "incomplete" else row.verdict.word
+    return (
+        f"incomplete {row.n}/{row.planned}"
+        if row.verdict.word == "incomplete"
+        else row.verdict.word
+    )
 
 
 def _row_lines(row: JudgedNumber, other: str) -> list[str]:
@@ -147,7 +172,9 @@ def our_cell(row: JudgedNumber) -> str:
         return "–"
     if row.paper.kind == "exact":
         return f"{row.mean:.{row.paper.digits + 2}f}"
-    return f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "") + f" (n = {row.n})"
+    return (
+        f"{row.mean:.2f}" + (f" ± {row.std:.2f}" if row.std is not None else "") + f" (n = {row.n})"
+    )
 
 
 def paper_in_words(finding: Finding) -> str:
@@ -169,8 +196,12 @@ def _unchecked(claims: Iterable[JudgedClaim]) -> list[str]:
 
 def _curve(gap: CurveGap) -> str:
     word = "within" if gap.within else "beyond"
-    apart = f"{gap.gap:.2f} points apart on average, {word} the reading error of {gap.reading_error:g}"
-    return f"{gap.experiment} {gap.row} {gap.split} at rate {gap.phase}: {apart} ({gap.points} points)"
+    apart = (
+        f"{gap.gap:.2f} points apart on average, {word} the reading error of {gap.reading_error:g}"
+    )
+    return (
+        f"{gap.experiment} {gap.row} {gap.split} at rate {gap.phase}: {apart} ({gap.points} points)"
+    )
 
 
 def _section(title: str, lines: Iterable[str], width: int) -> list[str]:
@@ -189,7 +220,12 @@ def _indented(lines: Iterable[str], width: int) -> list[str]:
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     deeper = indent + ("  " if indent else "")
     return textwrap.wrap(
-        text, width, initial_indent=indent, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=deeper,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

@@ -43,7 +43,9 @@ class Sheet:
     notes: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)  # what the JSON says beside the rows
-    blocks: dict[str, pd.DataFrame] = field(default_factory=dict)  # the cells in narrower parts, for 80 columns
+    blocks: dict[str, pd.DataFrame] = field(
+        default_factory=dict
+    )  # the cells in narrower parts, for 80 columns
 
 
 def render(sheet: Sheet, form: Format) -> str:
@@ -75,16 +77,21 @@ def markdown(sheet: Sheet) -> str:
     sides = [column in sheet.right for column in sheet.cells.columns]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*grid, strict=True)]
     rules = [
-        "-" * (width + 1) + ":" if side else ":" + "-" * (width + 1) for width, side in zip(widths, sides, strict=True)
+        "-" * (width + 1) + ":" if side else ":" + "-" * (width + 1)
+        for width, side in zip(widths, sides, strict=True)
     ]
 
     def line(row: list[str]) -> str:
-        padded = (_pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True))
+        padded = (
+            _pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True)
+        )
         return f"| {' | '.join(padded)} |"
 
     notes = [f"- {_markdown_text(note)}" for note in sheet.notes]
     lines = [line(grid[0]), f"|{'|'.join(rules)}|", *map(line, grid[1:])]
-    return "\n".join([f"**{_markdown_text(sheet.title)}**", "", *lines, *([""] if notes else []), *notes])
+    return "\n".join(
+        [f"**{_markdown_text(sheet.title)}**", "", *lines, *([""] if notes else []), *notes]
+    )
 
 
 def latex(sheet: Sheet) -> str:
@@ -133,7 +140,10 @@ def to_html(sheet: Sheet) -> str:
     right = [' class="number"' if column in sheet.right else "" for column in sheet.cells.columns]
 
     def row(texts: list[str], tag: str) -> str:
-        cells = (f"<{tag}{side}>{html.escape(text)}</{tag}>" for text, side in zip(texts, right, strict=True))
+        cells = (
+            f"<{tag}{side}>{html.escape(text)}</{tag}>"
+            for text, side in zip(texts, right, strict=True)
+        )
         return f"<tr>{''.join(cells)}</tr>"
 
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in sheet.notes)
@@ -159,8 +169,17 @@ def csv(sheet: Sheet) -> str:
 
 def to_json(sheet: Sheet) -> str:
     """The facts as one document. A number that is missing or not finite is null."""
-    rows = [{key: _json_value(value) for key, value in row.items()} for row in sheet.facts.to_dict("records")]
-    document = {"schema": 1, "title": sheet.title, **sheet.about, "rows": rows, "notes": list(sheet.notes)}
+    rows = [
+        {key: _json_value(value) for key, value in row.items()}
+        for row in sheet.facts.to_dict("records")
+    ]
+    document = {
+        "schema": 1,
+        "title": sheet.title,
+        **sheet.about,
+        "rows": rows,
+        "notes": list(sheet.notes),
+    }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
 
@@ -173,12 +192,17 @@ def _aligned(cells: pd.DataFrame, right: tuple[str, ...]) -> list[str]:
     _, body = _texts(cells)
     names = [str(column).split("\n") for column in cells.columns]
     tall = max(map(len, names), default=0)
-    heads = [list(line) for line in zip(*([""] * (tall - len(name)) + name for name in names), strict=True)]
+    heads = [
+        list(line)
+        for line in zip(*([""] * (tall - len(name)) + name for name in names), strict=True)
+    ]
     widths = [max(_width(row[at]) for row in [*heads, *body]) for at in range(len(names))]
     sides = [column in right for column in cells.columns]
 
     def line(row: list[str]) -> str:
-        padded = (_pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True))
+        padded = (
+            _pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True)
+        )
         return "  ".join(padded).rstrip()
 
     return [*map(line, heads), "  ".join("-" * width for width in widths), *map(line, body)]
@@ -191,19 +215,30 @@ def _texts(cells: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(str(value).split()) if isinstance(value, str) else MISSING if _absent(value) else str(value)
+    return (
+        " ".join(str(value).split())
+        if isinstance(value, str)
+        else MISSING
+        if _absent(value)
+        else str(value)
+    )
 
 
 def _after(notes: tuple[str, ...]) -> list[str]:
     import textwrap
 
-    wrapped = [textwrap.fill(note, 80, subsequent_indent="  ", break_on_hyphens=False) for note in notes]
+    wrapped = [
+        textwrap.fill(note, 80, subsequent_indent="  ", break_on_hyphens=False) for note in notes
+    ]
     return ["", *wrapped] if notes else []
 
 
 def _width(text: str) -> int:
     """Terminal columns: a combining mark takes none, a wide character two."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def _pad(text: str, width: int, right: bool) -> str:

@@ -25,12 +25,19 @@ def inline_svg(drawing: Drawing, name: str, title: str, description: str) -> str
     root = ElementTree.fromstring(style.rendered(drawing, "svg"))
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style") or child.get("id") == "patch_1":
+            if (
+                child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style")
+                or child.get("id") == "patch_1"
+            ):
                 parent.remove(child)
     for element in root.iter():
         _without_style(element)
         _renamed(element, name)
-    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title {name}-description", "class": "figure"}
+    root.attrib |= {
+        "role": "img",
+        "aria-labelledby": f"{name}-title {name}-description",
+        "class": "figure",
+    }
     root.attrib |= {"stroke-linejoin": "round", "stroke-linecap": "butt"}
     for size in ("width", "height"):
         root.attrib.pop(size, None)

@@ -14,7 +14,13 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.ensembles import ensemble_error
-from repro.analysis.compare.numbers import COUNTS, JudgedNumber, columns_not_averaged, is_test_metric, judge_numbers
+from repro.analysis.compare.numbers import (
+    COUNTS,
+    JudgedNumber,
+    columns_not_averaged,
+    is_test_metric,
+    judge_numbers,
+)
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.analysis.runs.frames import (
@@ -52,24 +58,39 @@ ROW, PAPER, OURS, BEST, SELECTED_NAME, VERDICT = (
     "selected\non test",
     "verdict",
 )
-TOLD = ("better", "worse", "deviates", "incomplete", "not comparable")  # verdicts whose reasons belong under the table
+TOLD = (
+    "better",
+    "worse",
+    "deviates",
+    "incomplete",
+    "not comparable",
+)  # verdicts whose reasons belong under the table
 
 
-def table(name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None) -> pd.DataFrame:
+def table(
+    name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None
+) -> pd.DataFrame:
     """Each number of the table: the paper's, ours, the best seed, and the verdict, with the runs behind it."""
     scaled = at_scale(experiment, scale, seeds)
     words = {(one.row, one.metric): one for one in judge_numbers(name, scaled, collected)}
     facts = [
         _fact(name, row, metric, paper, words.get((row.label, metric)), collected)
         for row in scaled.rows
-        for metric, paper in zip(scaled.metrics, row.paper or (None,) * len(scaled.metrics), strict=True)
+        for metric, paper in zip(
+            scaled.metrics, row.paper or (None,) * len(scaled.metrics), strict=True
+        )
     ]
     return pd.DataFrame(facts).assign(scale=scale.name)
 
 
-def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None) -> Sheet:
+def sheet(
+    name: str, experiment: Table, collected: Collected, scale: Scale, seeds: int | None = None
+) -> Sheet:
     """The table set for reading: the paper's rows, a group of columns for each metric, footnotes."""
-    facts, scaled = table(name, experiment, collected, scale, seeds), at_scale(experiment, scale, seeds)
+    facts, scaled = (
+        table(name, experiment, collected, scale, seeds),
+        at_scale(experiment, scale, seeds),
+    )
     marks, departures = _departures(scaled)
     tested = any(map(is_test_metric, experiment.metrics))
     finals = rows_of(collected.finals, runs_of(scaled))
@@ -78,7 +99,9 @@ def sheet(name: str, experiment: Table, collected: Collected, scale: Scale, seed
     return Sheet(
         f"{heading(name)}. {experiment.title}",
         _wide(blocks),
-        facts.drop(columns="flags").assign(departures=[tuple(map(str, found)) for found in facts["departures"]]),
+        facts.drop(columns="flags").assign(
+            departures=[tuple(map(str, found)) for found in facts["departures"]]
+        ),
         (*filter(None, images), *_notes(experiment, facts, scale), *departures),
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
@@ -92,7 +115,9 @@ def has_ours(filled: Sheet) -> bool:
     return bool(trained[["ours_mean", "best", "selected_on_test"]].notna().any(axis=None))
 
 
-def write(name: str, filled: Sheet, places: Places, scale: str, forms: Iterable[Format] = SUFFIXES) -> list[Path]:
+def write(
+    name: str, filled: Sheet, places: Places, scale: str, forms: Iterable[Format] = SUFFIXES
+) -> list[Path]:
     """results/<name>.csv and its kin, each whole or as it was."""
     paths = []
     for form in forms:
@@ -123,7 +148,12 @@ def as_printed(paper: Paper | None) -> str:
 
 
 def _fact(
-    name: str, row: Row, metric: str, paper: Paper | None, word: JudgedNumber | None, collected: Collected
+    name: str,
+    row: Row,
+    metric: str,
+    paper: Paper | None,
+    word: JudgedNumber | None,
+    collected: Collected,
 ) -> dict[str, Any]:
     """One number as typed values."""
     finals = rows_of(collected.finals, row.runs or ())
@@ -156,11 +186,17 @@ def _fact(
 def _ensemble(row: Row, metric: str, collected: Collected) -> dict[str, Any]:
     """One number of several nets. The paper has none to judge it by; while nets are lacking, the verdict says so."""
     found = ensemble_error(row, metric, collected)
-    ours = {"ours_mean": found.error, "n": 0 if found.error is None else 1, "planned": found.planned}
+    ours = {
+        "ours_mean": found.error,
+        "n": 0 if found.error is None else 1,
+        "planned": found.planned,
+    }
     return ours | {"verdict": found.word, "reasons": found.reasons, "runs": found.runs}
 
 
-def _ours(word: JudgedNumber | None, metric: str, finals: pd.DataFrame, strict: bool) -> dict[str, Any]:
+def _ours(
+    word: JudgedNumber | None, metric: str, finals: pd.DataFrame, strict: bool
+) -> dict[str, Any]:
     """As it was judged; where the paper prints nothing to judge by, the mean of seeds that may be averaged."""
     if word:
         return {"ours_mean": word.mean, "ours_std": word.std, "n": word.n}
@@ -178,7 +214,9 @@ def _best(metric: str, finals: pd.DataFrame) -> dict[str, Any]:
     return {
         "best": float(best[metric].iloc[0]) if len(best) else None,
         "best_seed": int(best["seed"].iloc[0]) if len(best) else None,
-        "selected_on_test": float(finals[selected].mean()) if selected in finals and len(finals) else None,
+        "selected_on_test": float(finals[selected].mean())
+        if selected in finals and len(finals)
+        else None,
     }
 
 
@@ -220,7 +258,10 @@ def _our_cell(fact: dict[str, Any]) -> str:
 
 
 def _numbers(values: pd.Series, digits: pd.Series) -> list[str]:
-    return [MISSING if pd.isna(value) else f"{value:.{places}f}" for value, places in zip(values, digits, strict=True)]
+    return [
+        MISSING if pd.isna(value) else f"{value:.{places}f}"
+        for value, places in zip(values, digits, strict=True)
+    ]
 
 
 def _wide(blocks: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -229,7 +270,9 @@ def _wide(blocks: dict[str, pd.DataFrame]) -> pd.DataFrame:
         return next(iter(blocks.values()))
     first = next(iter(blocks.values()))[[ROW]]
     parts = [
-        block.drop(columns=ROW).rename(columns=lambda column, metric=metric: f"{named(metric)}: {column}")
+        block.drop(columns=ROW).rename(
+            columns=lambda column, metric=metric: f"{named(metric)}: {column}"
+        )
         for metric, block in blocks.items()
     ]
     return pd.concat([first, *parts], axis=1)
@@ -237,7 +280,9 @@ def _wide(blocks: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _flush_right(blocks: dict[str, pd.DataFrame]) -> tuple[str, ...]:
     """Everything is a number but the net and the verdict."""
-    right = {column for block in blocks.values() for column in block if column not in (ROW, VERDICT)}
+    right = {
+        column for block in blocks.values() for column in block if column not in (ROW, VERDICT)
+    }
     return (*right, *(f"{named(metric)}: {column}" for metric in blocks for column in right))
 
 
@@ -258,7 +303,11 @@ def _notes(experiment: Table, facts: pd.DataFrame, scale: Scale) -> tuple[str, .
     for reasons, labels in _by_reasons(facts[facts["verdict"].isin(TOLD)]).items():
         said.append(f"{', '.join(labels)}: {reasons}.")
     unlike = facts[~facts["verdict"].isin(TOLD)]
-    flags = (f"{row}: {flag}." for row, found in zip(unlike["row"], unlike["flags"], strict=True) for flag in found)
+    flags = (
+        f"{row}: {flag}."
+        for row, found in zip(unlike["row"], unlike["flags"], strict=True)
+        for flag in found
+    )
     return tuple(dict.fromkeys((*said, *flags)))
 
 
@@ -274,10 +323,16 @@ def _by_reasons(facts: pd.DataFrame) -> dict[str, list[str]]:
 
 def _departures(scaled: Table) -> tuple[dict[str, str], tuple[str, ...]]:
     """A letter for each set of departures from the paper's protocol; none where all rows depart alike."""
-    found = {row.label: tuple(map(str, departures_by_net(runs))) for row in scaled.rows if (runs := runs_of(row))}
+    found = {
+        row.label: tuple(map(str, departures_by_net(runs)))
+        for row in scaled.rows
+        if (runs := runs_of(row))
+    }
     kinds = [kind for kind in dict.fromkeys(found.values()) if kind]
     if len(set(found.values())) == 1:
         return {}, tuple(f"Departs from the paper. {'; '.join(kind)}." for kind in kinds)
     letters = {kind: f"[{chr(ord('a') + at)}]" for at, kind in enumerate(kinds)}
     marks = {label: letters[kind] for label, kind in found.items() if kind}
-    return marks, tuple(f"{letter} departs from the paper. {'; '.join(kind)}." for kind, letter in letters.items())
+    return marks, tuple(
+        f"{letter} departs from the paper. {'; '.join(kind)}." for kind, letter in letters.items()
+    )

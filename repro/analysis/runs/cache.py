@@ -27,19 +27,30 @@ LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("element", kind))  # as Parquet names it: what was kept and what is fresh are of one type
+    return pa.list_(
+        pa.field("element", kind)
+    )  # as Parquet names it: what was kept and what is fresh are of one type
 
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _FIXED = (
-    *((name, pa.string()) for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")),
-    *((name, pa.string()) for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")),
+    *(
+        (name, pa.string())
+        for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
+    ),
+    *(
+        (name, pa.string())
+        for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")
+    ),
     *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
     *((name, pa.string()) for name in ("failure", "not_finite")),
     *((name, _ARROW[kind]) for name, kind in PROVENANCE),
     *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
     ("responses", _list_of(pa.float64())),
-    *((f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64())) for name in CURVE),
+    *(
+        (f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64()))
+        for name in CURVE
+    ),
 )
 _ABOUT = ("id", "state", "place", "folder", "problem")
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
@@ -81,7 +92,9 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    return CachedRuns(tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles)
+    return CachedRuns(
+        tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles
+    )
 
 
 def save(gathered: CachedRuns, places: Places) -> None:
@@ -118,11 +131,16 @@ def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
 def _parsed(batch: Iterable[Found]) -> pa.Table:
     """The folders' records as a table; metrics are found in the records, all else is declared above."""
     records = [
-        {"place": place, "folder": name, "stamp": mark} | read_run(folder) for folder, (place, name, mark) in batch
+        {"place": place, "folder": name, "stamp": mark} | read_run(folder)
+        for folder, (place, name, mark) in batch
     ]
     metrics = sorted({name for record in records for name in record if name.startswith("metric.")})
-    schema = pa.schema([*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata)
-    columns = [pa.array([record.get(field.name) for record in records], field.type) for field in schema]
+    schema = pa.schema(
+        [*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata
+    )
+    columns = [
+        pa.array([record.get(field.name) for record in records], field.type) for field in schema
+    ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -134,10 +152,14 @@ def _in_order(table: pa.Table) -> pa.Table:
     """Rows by run and columns by name, so that the same folders give the same bytes however they were read."""
     fixed = [name for name, _ in _FIXED]
     metrics = sorted(
-        name for name in table.column_names if name.startswith("metric.") and table[name].null_count < len(table)
+        name
+        for name in table.column_names
+        if name.startswith("metric.") and table[name].null_count < len(table)
     )
     table = table.select([*fixed, *metrics])
-    return table.sort_by([("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]).combine_chunks()
+    return table.sort_by(
+        [("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]
+    ).combine_chunks()
 
 
 def _kept(places: Places) -> pa.Table | None:
@@ -150,18 +172,26 @@ def _kept(places: Places) -> pa.Table | None:
 
 def _trusted(path: Path) -> pa.Table | None:
     try:
-        with pq.ParquetFile(path) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+        with pq.ParquetFile(
+            path
+        ) as file:  # `read_table` would import pandas, as would `pa.array` of a list
             table = file.read()
     except (OSError, pa.ArrowException):
         return None
     known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
-    return table if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
+    return (
+        table
+        if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED]
+        else None
+    )
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
     """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
     ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
-    problems = [Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said]
+    problems = [
+        Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
+    ]
     copies: dict[str, list[int]] = {}
     for at, run in enumerate(ids):
         if run:
@@ -173,7 +203,11 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
         for at in others:
             if state[at] == "done" and _measured(everything, at) != _measured(everything, best):
                 shown = f"{place[best]}/{folder[best]}"
-                problems.append(Problem(f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"))
+                problems.append(
+                    Problem(
+                        f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"
+                    )
+                )
     return chosen, tuple(problems)
 
 
@@ -183,7 +217,8 @@ def _twins(table: pa.Table) -> tuple[dict[str, str], tuple[Problem, ...]]:
     for twin in twins(table):
         run, other = (table["id"][at].as_py() for at in (twin.row, twin.other))
         folder, original = (
-            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}" for at in (twin.row, twin.other)
+            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}"
+            for at in (twin.row, twin.other)
         )
         doubles[run] = other
         count = f"the first point of its curve equals that of {original}"
@@ -204,5 +239,7 @@ def _rows(table: pa.Table, chosen: list[int]) -> pa.Table:
 
 def _measured(table: pa.Table, row: int) -> str:
     """Everything a copy measured, as text, in which NaN equals NaN."""
-    names = [name for name in table.column_names if name.startswith(("metric.", "curve.", "responses"))]
+    names = [
+        name for name in table.column_names if name.startswith(("metric.", "curve.", "responses"))
+    ]
     return repr(table.select(names).slice(row, 1).to_pylist())

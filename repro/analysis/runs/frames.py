@@ -21,7 +21,16 @@ from repro.protocol import catalog
 from repro.protocol.deviations import COMPLETE
 from repro.storage.paths import Folder, Places
 
-_OF_RUN = ("id", "net", "kind", "depth", "family", "recipe", "scale", "seed")  # repeated in every frame
+_OF_RUN = (
+    "id",
+    "net",
+    "kind",
+    "depth",
+    "family",
+    "recipe",
+    "scale",
+    "seed",
+)  # repeated in every frame
 
 TRAINING_IMAGES_NOTE = "the test images are the training images"
 
@@ -69,7 +78,14 @@ def collect(places: Places, keep: bool = True) -> Collected:
     table = gathered.table
     runs = _runs(table)
     runs["twin"] = runs["id"].map(gathered.twins).astype("object")
-    return Collected(runs, _points(table, runs), _responses(table, runs), places, gathered.problems, gathered.opened)
+    return Collected(
+        runs,
+        _points(table, runs),
+        _responses(table, runs),
+        places,
+        gathered.problems,
+        gathered.opened,
+    )
 
 
 def rows_of(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
@@ -80,7 +96,11 @@ def rows_of(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
 
 def differing_columns(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The columns in which runs that ought to be alike differ, with what they say there."""
-    values = {name: tuple(sorted(map(str, rows[name].dropna().unique()))) for name in columns if name in rows}
+    values = {
+        name: tuple(sorted(map(str, rows[name].dropna().unique())))
+        for name in columns
+        if name in rows
+    }
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
@@ -129,11 +149,15 @@ def _difference(machines: str) -> str:
     parts = [machine.split(", ") for machine in machines.split(AND_THEN)]
     if len(set(map(len, parts))) > 1:
         return machines
-    return ", ".join(AND_THEN.join(found) for found in zip(*parts, strict=True) if len(set(found)) > 1)
+    return ", ".join(
+        AND_THEN.join(found) for found in zip(*parts, strict=True) if len(set(found)) > 1
+    )
 
 
 def scale_with_results(
-    experiments: Iterable[Experiment], collected: Collected, scales: Mapping[str, Scale] | None = None
+    experiments: Iterable[Experiment],
+    collected: Collected,
+    scales: Mapping[str, Scale] | None = None,
 ) -> str:
     """The most serious scale at which a run of these experiments has finished; `paper` where none has."""
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped)]
@@ -151,13 +175,17 @@ def _runs(table: pa.Table) -> pd.DataFrame:
     runs = runs.rename(columns=lambda name: name.removeprefix("metric."))
     lengths, iterations = _flat(table, "curve.iteration")
     last = np.cumsum(lengths) - 1
-    runs["reached"] = [int(iterations[at]) if length else 0 for at, length in zip(last, lengths, strict=True)]
+    runs["reached"] = [
+        int(iterations[at]) if length else 0 for at, length in zip(last, lengths, strict=True)
+    ]
     return runs
 
 
 def _points(table: pa.Table, runs: pd.DataFrame) -> pd.DataFrame:
     lengths, _ = _flat(table, "curve.iteration")
-    return pd.DataFrame(_repeated(runs, lengths) | {name: _flat(table, f"curve.{name}")[1] for name in CURVE})
+    return pd.DataFrame(
+        _repeated(runs, lengths) | {name: _flat(table, f"curve.{name}")[1] for name in CURVE}
+    )
 
 
 def _responses(table: pa.Table, runs: pd.DataFrame) -> pd.DataFrame:

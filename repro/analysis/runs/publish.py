@@ -16,7 +16,14 @@ from typing import Any
 from repro.analysis.runs import run_record
 from repro.definition.run import Run
 from repro.errors import UserError, quote
-from repro.storage.atomic import disk_errors_explained, make_folder, read_json, sync_folder, to_json, write_atomic
+from repro.storage.atomic import (
+    disk_errors_explained,
+    make_folder,
+    read_json,
+    sync_folder,
+    to_json,
+    write_atomic,
+)
 from repro.storage.paths import Folder
 
 WEIGHTS_SCHEMA = 1  # of weights.json
@@ -28,7 +35,9 @@ DEEPEST_WITH_WEIGHTS = 110  # layers: 7 MB; ResNet-1202 would be 78 MB
 class Weights:
     """The weights to publish with a record."""
 
-    extract: Callable[[], bytes | None]  # None where they cannot be had; called only if they are needed
+    extract: Callable[
+        [], bytes | None
+    ]  # None where they cannot be had; called only if they are needed
     evaluate: str  # the command that measures them
 
 
@@ -101,7 +110,9 @@ def _check(working: Folder, uncommitted: bool) -> None:
     """A record is published only if it can be read in full, and if the code that made it can be found again."""
     record, name = run_record.read_run(working), working.path.name
     if record["problem"]:
-        raise UserError(f"{quote(name, 100)}: {record['problem']}", "only whole records are published")
+        raise UserError(
+            f"{quote(name, 100)}: {record['problem']}", "only whole records are published"
+        )
     if record.get("dirty") is not False and not uncommitted:
         raise UserError(
             f"{quote(name, 100)} was trained by code that no commit has",

@@ -131,14 +131,23 @@ def _final(folder: Folder, defined: Record) -> Record | None:
     if not isinstance(final, dict) or not isinstance(final.get("metrics"), dict):
         raise Unreadable("final.json is damaged: it has no metrics")
     if final.get("schema", 0) > SCHEMA:
-        raise Unreadable(f"final.json was written by a newer version (schema {final['schema']}); update this one")
+        raise Unreadable(
+            f"final.json was written by a newer version (schema {final['schema']}); update this one"
+        )
     if len(final["metrics"]) > MOST:
-        raise Unreadable(f"final.json has {len(final['metrics']):,} metrics, more than any run measures")
+        raise Unreadable(
+            f"final.json has {len(final['metrics']):,} metrics, more than any run measures"
+        )
     if _canonical(final.get("run")) != defined["definition"] or final.get("id") != defined["id"]:
         raise Unreadable("final.json is of another run than run.json")
-    metrics = {name: _number(value, final.get("flags", {}).get(name)) for name, value in final["metrics"].items()}
+    metrics = {
+        name: _number(value, final.get("flags", {}).get(name))
+        for name, value in final["metrics"].items()
+    }
     record = {f"metric.{name}": value for name, value in metrics.items()}
-    record["not_finite"] = ",".join(sorted(name for name, value in metrics.items() if not math.isfinite(value)))
+    record["not_finite"] = ",".join(
+        sorted(name for name, value in metrics.items() if not math.isfinite(value))
+    )
     return record | _provenance(final) | {"state": "done", "responses": final.get("responses")}
 
 
@@ -157,7 +166,11 @@ def _unfinished(folder: Folder) -> Record:
     if not isinstance(failed, dict):
         return {"state": "unfinished"}
     state = "diverged" if failed.get("state") == "diverged" else "failed"
-    return {"state": state, "failed_at": _typed(failed.get("iteration"), int), "failure": str(failed.get("problem"))}
+    return {
+        "state": state,
+        "failed_at": _typed(failed.get("iteration"), int),
+        "failure": str(failed.get("problem")),
+    }
 
 
 def _curve(folder: Folder) -> Record:
@@ -176,9 +189,17 @@ def _curve(folder: Folder) -> Record:
         middle = [at + 1 for at, row in enumerate(decoded[:last]) if row is None]
         tail = len(decoded) - 1 - last
         said = (
-            [f"line{'s' * (len(middle) > 1)} {', '.join(map(str, middle))} of metrics.jsonl damaged"] if middle else []
+            [
+                f"line{'s' * (len(middle) > 1)} {', '.join(map(str, middle))} of metrics.jsonl damaged"
+            ]
+            if middle
+            else []
         )
-        said += [f"a torn tail of {tail} line{'s' * (tail > 1)} dropped from metrics.jsonl"] if tail else []
+        said += (
+            [f"a torn tail of {tail} line{'s' * (tail > 1)} dropped from metrics.jsonl"]
+            if tail
+            else []
+        )
         record["problem"] = "; ".join(said)
     return record
 
@@ -203,7 +224,13 @@ def _number(value: Any, flag: str | None) -> float:
 
 def _typed(value: Any, kind: type) -> Any:
     if kind is str:
-        return None if value is None else AND_THEN.join(map(str, value)) if isinstance(value, list) else str(value)
+        return (
+            None
+            if value is None
+            else AND_THEN.join(map(str, value))
+            if isinstance(value, list)
+            else str(value)
+        )
     if kind is float and isinstance(value, int):
         return float(value)
     return value if isinstance(value, kind) else None

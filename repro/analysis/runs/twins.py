@@ -48,7 +48,8 @@ def _first_losses(table: pa.Table) -> list[float | None]:
     starts, lengths = column.offsets.to_pylist(), column.value_lengths().to_pylist()
     values = column.values
     return [
-        values[start].as_py() if length else None for start, length in zip(starts[: len(lengths)], lengths, strict=True)
+        values[start].as_py() if length else None
+        for start, length in zip(starts[: len(lengths)], lengths, strict=True)
     ]
 
 
@@ -60,7 +61,10 @@ def _alike(table: pa.Table, row: int, other: int) -> bool:
 
 def _equal_points(table: pa.Table, row: int, other: int) -> int:
     """How many points of two curves are equal, from the first on."""
-    curves = [zip(*(table[f"curve.{name}"][at].as_py() for name in CURVE), strict=True) for at in (row, other)]
+    curves = [
+        zip(*(table[f"curve.{name}"][at].as_py() for name in CURVE), strict=True)
+        for at in (row, other)
+    ]
     count = 0
     for one, two in zip(*curves, strict=False):
         if one != two:

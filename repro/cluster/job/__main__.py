@@ -45,12 +45,16 @@ def main() -> int:
     where = f"{os.environ.get('SLURMD_NODENAME', socket.gethostname())} · process {rank} · code {_code()}"
     banner = f"── {', '.join(run_ids)} · job {job_id()} · start {_restarts() + 1} · {where} ──"
     say(banner)
-    print(banner, file=sys.stderr, flush=True)  # so that SLURM's messages there can be told from an earlier start's
+    print(
+        banner, file=sys.stderr, flush=True
+    )  # so that SLURM's messages there can be told from an earlier start's
     if not run_ids:
         say("sent again since, with another job; nothing to do")
         return 0
     try:
-        code = train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
+        code = (
+            train(run_ids[0], batch, index, stop) if len(run_ids) == 1 else train_all(run_ids, stop)
+        )
     except UserError as error:
         say(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
         return error.code
@@ -134,12 +138,16 @@ def _defined(run_ids: Iterable[str], here: Places) -> list[Run]:
 def requeue() -> int:
     """Back into the queue; this element alone, for the plain job number can mean the whole array."""
     try:
-        done = subprocess.run(["scontrol", "requeue", job_id()], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["scontrol", "requeue", job_id()], capture_output=True, text=True, timeout=60
+        )
         problem = done.stderr.strip() if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         problem = str(error)
     if problem:
-        say(f"saved, resumable, but not requeued: {problem}\nhint: `repro submit` sends it again, and it carries on")
+        say(
+            f"saved, resumable, but not requeued: {problem}\nhint: `repro submit` sends it again, and it carries on"
+        )
         return RESUMABLE
     say("saved and requeued")
     return 0
@@ -154,7 +162,11 @@ def wait_to_be_killed() -> None:
 def job_id() -> str:
     """This element, as `scontrol` and `squeue` name it."""
     array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ.get("SLURM_JOB_ID", "–")
+    return (
+        f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+        if array
+        else os.environ.get("SLURM_JOB_ID", "–")
+    )
 
 
 def say(text: str) -> None:

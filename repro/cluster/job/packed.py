@@ -17,7 +17,9 @@ from repro.storage.paths import Places
 OVER = {"done", "failed", "superseded"}
 
 
-def train_all(runs: Sequence[Run], here: Places, stop: StopRequest, say: Callable[[str], None]) -> tuple[bool, int]:
+def train_all(
+    runs: Sequence[Run], here: Places, stop: StopRequest, say: Callable[[str], None]
+) -> tuple[bool, int]:
     """Train the runs; answers whether all of them are over, and the exit code of the worst."""
     slots = WorkerPool(here, len(runs), threads(len(runs)))
     states, worst = set[str](), 0
@@ -28,9 +30,15 @@ def train_all(runs: Sequence[Run], here: Places, stop: StopRequest, say: Callabl
 
     for event in slots.train(runs, look):
         problem = f": {event['problem']}" if event.get("problem") else ""
-        say(f"{event['id']} {event['state']}{problem}" + (f"\n\nhint: {event['hint']}" if event.get("hint") else ""))
+        say(
+            f"{event['id']} {event['state']}{problem}"
+            + (f"\n\nhint: {event['hint']}" if event.get("hint") else "")
+        )
         states.add(event["state"])
-        worst = max(worst, 0 if event["state"] in ("done", "superseded", "stopped") else event.get("code") or 1)
+        worst = max(
+            worst,
+            0 if event["state"] in ("done", "superseded", "stopped") else event.get("code") or 1,
+        )
     return not stop.reason or states <= OVER, worst
 
 

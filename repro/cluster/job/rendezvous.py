@@ -41,7 +41,9 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
     on_gpu = torch.cuda.is_available() and os.environ.get("REPRO_DEVICE", "cuda").startswith("cuda")
     if on_gpu:
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
-    distributed.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=processes)
+    distributed.init_process_group(
+        "nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=processes
+    )
     try:
         yield rank
     finally:
@@ -55,7 +57,9 @@ def _who_we_are() -> tuple[int, int, int, str, int]:
     try:
         from submitit.helpers import TorchDistributedEnvironment
     except ImportError:
-        raise EnvironmentProblem("several processes need submitit", "install it where the jobs run") from None
+        raise EnvironmentProblem(
+            "several processes need submitit", "install it where the jobs run"
+        ) from None
     where = TorchDistributedEnvironment()
     return where.rank, where.world_size, where.local_rank, where.master_addr, where.master_port
 
@@ -67,14 +71,25 @@ def _store(meeting: Path, rank: int, processes: int, host: str, port: int) -> St
     if rank == 0:
         for tried in range(port, port + PORTS):
             with contextlib.suppress(RuntimeError):  # the port is taken
-                store = TCPStore("0.0.0.0", tried, processes, is_master=True, wait_for_workers=False, timeout=PATIENCE)
+                store = TCPStore(
+                    "0.0.0.0",
+                    tried,
+                    processes,
+                    is_master=True,
+                    wait_for_workers=False,
+                    timeout=PATIENCE,
+                )
                 write_atomic(meeting, to_json({"host": _reachable(host), "port": tried}))
                 return store
-        raise EnvironmentProblem(f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again")
+        raise EnvironmentProblem(
+            f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again"
+        )
     end = time.monotonic() + PATIENCE.total_seconds()
     while (place := read_json(meeting)) is None:
         if time.monotonic() > end:
-            raise EnvironmentProblem("the first process of this job never came", "see its log: `repro logs RUN --err`")
+            raise EnvironmentProblem(
+                "the first process of this job never came", "see its log: `repro logs RUN --err`"
+            )
         time.sleep(0.2)
     return TCPStore(place["host"], place["port"], processes, is_master=False, timeout=PATIENCE)
 

@@ -18,10 +18,13 @@ def staged_data(places: Places, dataset: str) -> Places:
     scratch = Path(os.path.expandvars(wanted))
     if "$" in str(scratch) or not scratch.is_dir():
         raise EnvironmentProblem(
-            f"the scratch folder {quote(wanted)} is not there", "set `scratch` in the profile to one that is"
+            f"the scratch folder {quote(wanted)} is not there",
+            "set `scratch` in the profile to one that is",
         )
     from repro.data.photos.pack_format import PACK
     from repro.data.staging import copy_to_node
 
     folder = places.data / dataset
-    return replace(places, data=copy_to_node(folder, scratch)) if (folder / PACK).exists() else places
+    return (
+        replace(places, data=copy_to_node(folder, scratch)) if (folder / PACK).exists() else places
+    )

@@ -45,7 +45,11 @@ def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
         lines = [line.split() for line in mounts.read_text().splitlines()]
     except OSError:
         return "unknown"
-    under = [(len(line[1]), line[2]) for line in lines if len(line) > 2 and real.is_relative_to(_unescaped(line[1]))]
+    under = [
+        (len(line[1]), line[2])
+        for line in lines
+        if len(line) > 2 and real.is_relative_to(_unescaped(line[1]))
+    ]
     return max(under)[1] if under else "unknown"
 
 

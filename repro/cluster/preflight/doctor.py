@@ -32,7 +32,9 @@ INODES = 20_000
 SKEW = 5.0  # seconds
 SUBMITIT = "1.5.4"  # the version this was tested with
 
-_ELSEWHERE = "set `REPRO_RESULTS`, in your shell's start-up file, to a folder of yours that every node sees"
+_ELSEWHERE = (
+    "set `REPRO_RESULTS`, in your shell's start-up file, to a folder of yours that every node sees"
+)
 
 
 def examine_environment(places: Places, profile: Profile | None) -> Checks:
@@ -56,14 +58,22 @@ def _python() -> Checks:
         found = metadata.version("submitit")
     except metadata.PackageNotFoundError:
         fix = f"`pip install submitit=={SUBMITIT}` where you submit; to train here it is not needed"
-        yield Check("submitit", "warning", "not installed: runs train here, but cannot be sent", fix)
+        yield Check(
+            "submitit", "warning", "not installed: runs train here, but cannot be sent", fix
+        )
         return
-    fix = "" if found == SUBMITIT else f"`pip install submitit=={SUBMITIT}`, the version this was tested with"
+    fix = (
+        ""
+        if found == SUBMITIT
+        else f"`pip install submitit=={SUBMITIT}`, the version this was tested with"
+    )
     yield Check("submitit", "warning" if fix else "ok", found, fix)
 
 
 def _commands(profile: Profile | None) -> Checks:
-    lacking = [name for name in ("sbatch", "squeue", "scancel", "scontrol") if shutil.which(name) is None]
+    lacking = [
+        name for name in ("sbatch", "squeue", "scancel", "scontrol") if shutil.which(name) is None
+    ]
     if not lacking:
         yield Check("slurm", "ok", "sbatch, squeue, scancel, scontrol found")
     elif profile:
@@ -71,7 +81,9 @@ def _commands(profile: Profile | None) -> Checks:
         yield Check("slurm", "failure", f"not found: {', '.join(lacking)}", fix)
     else:
         fix = "nothing, to train here with `repro run`; to submit, log in to a cluster"
-        yield Check("slurm", "warning", "none here: `repro run` works, `repro submit` does not", fix)
+        yield Check(
+            "slurm", "warning", "none here: `repro run` works, `repro submit` does not", fix
+        )
 
 
 def _scheduler(profile: Profile) -> Checks:
@@ -80,16 +92,24 @@ def _scheduler(profile: Profile) -> Checks:
     except UserError as error:
         yield Check("scheduler", "failure", error.problem, error.hint)
         return
-    yield Check("scheduler", "ok", f"answers; arrays of up to {config.get('MaxArraySize', slurm.MAX_ARRAY_SIZE)} runs")
+    yield Check(
+        "scheduler",
+        "ok",
+        f"answers; arrays of up to {config.get('MaxArraySize', slurm.MAX_ARRAY_SIZE)} runs",
+    )
     on = not config.get("AccountingStorageType", "none").endswith(("none", "(null)"))
-    yield Check("accounting", "ok", "on" if on else "off: `sacct` has no answers, and none are needed")
+    yield Check(
+        "accounting", "ok", "on" if on else "off: `sacct` has no answers, and none are needed"
+    )
     yield from _partition(profile)
 
 
 def _partition(profile: Profile) -> Checks:
     flag = ["--partition", profile.partition] if profile.partition else []
     try:
-        said = slurm.run_slurm_command(["sinfo", "--noheader", *flag, "--format", "%R|%l|%D|%G|%a"], profile.slurm_conf)
+        said = slurm.run_slurm_command(
+            ["sinfo", "--noheader", *flag, "--format", "%R|%l|%D|%G|%a"], profile.slurm_conf
+        )
     except UserError as error:
         yield Check("partition", "failure", error.problem, error.hint)
         return
@@ -98,10 +118,17 @@ def _partition(profile: Profile) -> Checks:
         fix = f"`sinfo --format '%R %a %l %G'` names them: set `partition` in `slurm/{profile.name}.toml` to one"
         yield Check("partition", "failure", f"no partition `{profile.partition or 'at all'}`", fix)
         return
-    words = sorted({f"{name}: {nodes} nodes, limit {limit}, {gres}" for name, limit, nodes, gres, _ in rows})
+    words = sorted(
+        {f"{name}: {nodes} nodes, limit {limit}, {gres}" for name, limit, nodes, gres, _ in rows}
+    )
     yield Check("partition", "ok", "; ".join(words))
     if all(row[4] != "up" for row in rows):
-        yield Check("partition", "warning", "it is down: jobs would wait", "set another, or ask your site until when")
+        yield Check(
+            "partition",
+            "warning",
+            "it is down: jobs would wait",
+            "set another, or ask your site until when",
+        )
     yield from _within(rows, profile)
 
 
@@ -111,7 +138,9 @@ def _within(rows: list[list[str]], profile: Profile) -> Checks:
     longest = max((limit for limit in limits if limit is not None), default=0)
     if None not in limits and profile.time > longest:
         fix = f'set `time = "{format_time(longest)}"`: a run that needs longer saves, queues again and carries on'
-        yield Check("time", "failure", f"{format_time(profile.time)} is above the partition's limit", fix)
+        yield Check(
+            "time", "failure", f"{format_time(profile.time)} is above the partition's limit", fix
+        )
     if profile.gpus and not any("gpu" in row[3] for row in rows):
         fix = "`sinfo --format '%R %G'` shows which partitions have some: set `partition`; or `gpus = 0`, for CPUs"
         yield Check("gpus", "failure", "the partition has none", fix)
@@ -128,19 +157,34 @@ def _results(places: Places, profile: Profile | None) -> Checks:
     folder = nearest(places.results)
     try:
         with tempfile.NamedTemporaryFile(dir=folder):
-            yield Check("results", "ok", f"{places.results} can be written ({file_system(places.results)})")
+            yield Check(
+                "results", "ok", f"{places.results} can be written ({file_system(places.results)})"
+            )
     except OSError as error:
-        yield Check("results", "failure", f"{folder} cannot be written: {error.strerror}", _ELSEWHERE)
+        yield Check(
+            "results", "failure", f"{folder} cannot be written: {error.strerror}", _ELSEWHERE
+        )
         return
     local = is_node_local(places.results)
     if local and profile and not profile.slurm_conf:
-        yield Check("shared", "failure", f"results are on {local}: other nodes lose them", _ELSEWHERE)
+        yield Check(
+            "shared", "failure", f"results are on {local}: other nodes lose them", _ELSEWHERE
+        )
     elif local:
-        yield Check("shared", "warning", f"results are on {local}", f"nothing, on one machine; else {_ELSEWHERE}")
+        yield Check(
+            "shared",
+            "warning",
+            f"results are on {local}",
+            f"nothing, on one machine; else {_ELSEWHERE}",
+        )
     disk = os.statvfs(folder)
     free, inodes = disk.f_bavail * disk.f_frsize, disk.f_favail
     little = free < SPACE or (bool(disk.f_files) and inodes < INODES)
-    fix = f"a full table needs about 20 GiB and 20,000 files: free some, or {_ELSEWHERE}" if little else ""
+    fix = (
+        f"a full table needs about 20 GiB and 20,000 files: free some, or {_ELSEWHERE}"
+        if little
+        else ""
+    )
     words = f"{free / 2**30:.0f} GiB and {inodes:,} files free"
     yield Check("space", "warning" if little else "ok", words, fix)
     if profile:
@@ -154,7 +198,9 @@ def _saving(folder: Path, profile: Profile) -> Checks:
         return
     largest = resnet(152, "B", "imagenet")
     seconds, (notice, whose) = seconds_to_save(largest, speed), _notice(profile)
-    words = f"{speed / 1e6:.0f} MB/s: the largest checkpoint, of {largest.name}, takes {seconds:.0f} s"
+    words = (
+        f"{speed / 1e6:.0f} MB/s: the largest checkpoint, of {largest.name}, takes {seconds:.0f} s"
+    )
     if seconds <= notice / 2:
         yield Check("saving", "ok", words)
         return
@@ -163,7 +209,9 @@ def _saving(folder: Path, profile: Profile) -> Checks:
         fix = f"set `grace` to {10 * math.ceil(seconds / 5)} or more, or use {fix}"
     else:
         fix = f"use {fix}; else a run that is preempted may lose the minute since its last save, and no more"
-    yield Check("saving", "warning", f"{words}, more than half of the {notice} s that `{whose}` leaves", fix)
+    yield Check(
+        "saving", "warning", f"{words}, more than half of the {notice} s that `{whose}` leaves", fix
+    )
 
 
 def _notice(profile: Profile) -> tuple[int, str]:
@@ -184,14 +232,29 @@ def _sharing(results: Path) -> Checks:
     theirs, shared = about.st_uid != os.geteuid(), bool(about.st_mode & stat.S_ISGID)
     if not (theirs or shared):
         return
-    whose = f"results belong to {_owner(results)}" if theirs else "the results folder hands on its group"
+    whose = (
+        f"results belong to {_owner(results)}"
+        if theirs
+        else "the results folder hands on its group"
+    )
     readable, closed = about.st_mode & 0o050 == 0o050, _closed(results)
     if not group_may_read():
         fix = "`export REPRO_GROUP_READABLE=1` in the start-up file of everyone's shell"
-        fix += ", and `REPRO_TRUST_FOLDER=1` if you trust them" if theirs else "; alone, there is nothing to do"
-        yield Check("sharing", "warning", f"{whose}, and what you write there only you can read", fix)
+        fix += (
+            ", and `REPRO_TRUST_FOLDER=1` if you trust them"
+            if theirs
+            else "; alone, there is nothing to do"
+        )
+        yield Check(
+            "sharing", "warning", f"{whose}, and what you write there only you can read", fix
+        )
     elif not readable:
-        yield Check("sharing", "warning", f"{whose}, who cannot read it", f"its owner: `chmod g+rx {results}`")
+        yield Check(
+            "sharing",
+            "warning",
+            f"{whose}, who cannot read it",
+            f"its owner: `chmod g+rx {results}`",
+        )
     if closed:
         fix = f"its owner: `chmod g+rwxs` on {closed} in {results}; or, for results of your own, {_ELSEWHERE}"
         yield Check("sharing", "failure", f"{whose}, and you cannot write to {closed} in it", fix)
@@ -202,7 +265,9 @@ def _sharing(results: Path) -> Checks:
 def _closed(results: Path) -> str:
     """Which of the folders are closed to us in which a submission makes new ones."""
     folders = {name: nearest(results / name) for name in ("runs", "jobs", "code")}
-    return ", ".join(name for name, folder in folders.items() if not os.access(folder, os.W_OK | os.X_OK))
+    return ", ".join(
+        name for name, folder in folders.items() if not os.access(folder, os.W_OK | os.X_OK)
+    )
 
 
 def _owner(path: Path) -> str:
@@ -220,7 +285,11 @@ def _data(places: Places) -> Checks:
             name, places.data, whole=name == "cifar10"
         )  # ImageNet takes minutes: `repro data check`
         if found.state == "ready":
-            whole = "whole" if name == "cifar10" else "its manifest is whole; `repro data check` reads it all"
+            whole = (
+                "whole"
+                if name == "cifar10"
+                else "its manifest is whole; `repro data check` reads it all"
+            )
             yield Check(name, "ok", f"{found.where}: {found.origin}, {whole}")
         elif found.state == "missing":
             yield Check(name, "warning", f"not in {places.data}", found.hint or "")
@@ -236,7 +305,12 @@ def _code() -> Checks:
     elif files:
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
         words = f"{commit[:12]}, without {files[0]}{others} as it is here"
-        yield Check("code", "warning", words, "`git add` and `git commit` before runs that will be published")
+        yield Check(
+            "code",
+            "warning",
+            words,
+            "`git add` and `git commit` before runs that will be published",
+        )
     else:
         yield Check("code", "ok", commit[:12])
 
@@ -249,5 +323,14 @@ def _clock(places: Places) -> Checks:
             skew = abs(os.fstat(file.fileno()).st_mtime - time.time())
     except OSError:
         return
-    fix = "" if skew < SKEW else "only dates in records will be off; your site's support can synchronise it (chrony)"
-    yield Check("clock", "warning" if fix else "ok", f"within {max(skew, 0.1):.1f} s of the file system's", fix)
+    fix = (
+        ""
+        if skew < SKEW
+        else "only dates in records will be off; your site's support can synchronise it (chrony)"
+    )
+    yield Check(
+        "clock",
+        "warning" if fix else "ok",
+        f"within {max(skew, 0.1):.1f} s of the file system's",
+        fix,
+    )

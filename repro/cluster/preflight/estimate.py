@@ -27,7 +27,11 @@ class Estimate:
 
     def __str__(self) -> str:
         basis = [f"{self.measured} from past runs"] * bool(self.measured)
-        how = "computed from the layers" if self.on_gpu else "computed as for a GPU: a CPU takes many times that"
+        how = (
+            "computed from the layers"
+            if self.on_gpu
+            else "computed as for a GPU: a CPU takes many times that"
+        )
         basis += [f"{self.computed} {how}"] * bool(self.computed)
         return f"{self.said} ({', '.join(basis)})"
 

@@ -34,14 +34,20 @@ def memory_in_words(elements: Sequence[Element], profile: Profile) -> str:
     """What the largest of the jobs needs, in words."""
     most = [memory_needed(element, profile) for element in elements]
     gpu, host = max(each.gpu for each in most), max(each.host for each in most)
-    return f"up to {gib(gpu)} of a GPU's memory" if profile.on_gpu else f"up to {gib(host)} of a node's memory"
+    return (
+        f"up to {gib(gpu)} of a GPU's memory"
+        if profile.on_gpu
+        else f"up to {gib(host)} of a node's memory"
+    )
 
 
 def memory_needed(element: Element, profile: Profile) -> Memory:
     """What a job with these runs needs of each node's memory, and of each of its GPUs'."""
     each = [memory(run, profile.on_gpu, profile.nodes * profile.processes) for run in element]
     sharing = math.ceil(profile.processes / max(1, profile.gpus))
-    return Memory(sum(one.host for one in each) * profile.processes, sum(one.gpu for one in each) * sharing)
+    return Memory(
+        sum(one.host for one in each) * profile.processes, sum(one.gpu for one in each) * sharing
+    )
 
 
 def seconds_to_save(net: Net, speed: float) -> float:
@@ -51,13 +57,17 @@ def seconds_to_save(net: Net, speed: float) -> float:
 
 
 def _memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
-    host, hungriest = max((memory_needed(element, profile).host, _named(element)) for element in elements)
+    host, hungriest = max(
+        (memory_needed(element, profile).host, _named(element)) for element in elements
+    )
     if profile.memory_bytes and host > profile.memory_bytes:
         yield (
             f"{hungriest} needs about {gib(host)} of a node's memory, and {profile.memory} are asked for: "
             f"`--memory {math.ceil(1.2 * host / GIB)}GB`"
         )
-    gpu, hungriest = max((memory_needed(element, profile).gpu, _named(element)) for element in elements)
+    gpu, hungriest = max(
+        (memory_needed(element, profile).gpu, _named(element)) for element in elements
+    )
     known = gpu_model(profile.gpu_type or "")
     if known and gpu > known.memory * 1e9:
         yield (
@@ -83,11 +93,18 @@ def _precision(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
 
 def _named(element: Element) -> str:
     """`resnet-20`, or `a job of 4 runs of resnet-20`."""
-    return f"a job of {len(element)} runs of {element[0].net.name}" if len(element) > 1 else element[0].net.name
+    return (
+        f"a job of {len(element)} runs of {element[0].net.name}"
+        if len(element) > 1
+        else element[0].net.name
+    )
 
 
 def _saving(runs: Sequence[Run], places: Places, profile: Profile) -> Iterator[str]:
-    past, speed = recorded_seconds("save_seconds", places, profile.on_gpu), write_speed(places.results)
+    past, speed = (
+        recorded_seconds("save_seconds", places, profile.on_gpu),
+        write_speed(places.results),
+    )
     if speed is None:
         return
     seconds, said = max(_save(run, past(run), speed) for run in runs)

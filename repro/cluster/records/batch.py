@@ -21,7 +21,9 @@ from repro.storage.paths import Places
 
 SCHEMA = 1
 
-_ENDED = re.compile(r"\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+?)(?:, [^*]+)?)? \*\*\*")
+_ENDED = re.compile(
+    r"\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+?)(?:, [^*]+)?)? \*\*\*"
+)
 _WORDS = {
     "": "cancelled",
     "PREEMPTION": "preempted",
@@ -48,7 +50,9 @@ class Batch:
     def elements(self) -> list[list[str]]:
         """The ids of the runs of each element; none where the batch was withdrawn."""
         record = read_json(self.path / "runs.json") or {}
-        single = [[run] for run in record.get("runs", [])]  # how it was written before runs could share a job
+        single = [
+            [run] for run in record.get("runs", [])
+        ]  # how it was written before runs could share a job
         elements = record.get("elements", single)
         return [[check_name(run, "a run") for run in element] for element in elements]
 
@@ -90,7 +94,9 @@ class Batch:
 
     def slurm_says(self, index: int) -> str | None:
         """SLURM's word on how the last start of this element was ended: cancelled, preempted; None if it said none."""
-        text = "".join(path.read_text(errors="replace")[-16_384:] for path in self.logs(index, "err")[:1])
+        text = "".join(
+            path.read_text(errors="replace")[-16_384:] for path in self.logs(index, "err")[:1]
+        )
         found = _ENDED.findall(text.rpartition("── ")[2])
         return _WORDS.get(found[-1], found[-1].lower()) if found else None
 

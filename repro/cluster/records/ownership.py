@@ -43,7 +43,9 @@ class Claim:
     @classmethod
     def ours(cls, batch: str, cluster: str, slurm_conf: str | None) -> Claim:
         pid = os.getpid()
-        return cls(batch, cluster, slurm_conf, 1, _user(), socket.gethostname(), pid, started_at(pid))
+        return cls(
+            batch, cluster, slurm_conf, 1, _user(), socket.gethostname(), pid, started_at(pid)
+        )
 
 
 def newest_claim(folder: Folder) -> Claim | None:
@@ -92,7 +94,9 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
         return "live"
     if batch.array is None:
         return "void" if _sender_is_gone(claim) else "sending"
-    return "unknown" if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf) else "ended"
+    return (
+        "unknown" if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf) else "ended"
+    )
 
 
 def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
@@ -125,7 +129,9 @@ def _read(path: Path) -> Claim | None:
     try:
         return Claim(**values)
     except TypeError:
-        raise UserError(f"`{path}` is not a claim", "it was written by another version; remove it") from None
+        raise UserError(
+            f"`{path}` is not a claim", "it was written by another version; remove it"
+        ) from None
 
 
 def _user() -> str:

@@ -23,7 +23,8 @@ def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
     """The last lines of each log that has any, errors last."""
     own = tail(places.run(run_id).log, lines)
     out, err = (
-        [line for path in _slurm_logs(run_id, places, kind) for line in tail(path, lines)] for kind in ("out", "err")
+        [line for path in _slurm_logs(run_id, places, kind) for line in tail(path, lines)]
+        for kind in ("out", "err")
     )
     return [*own, *(line for line in out if line not in own), *err][-lines:]
 
@@ -36,7 +37,9 @@ def tail(path: Path, lines: int) -> list[str]:
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return []
-    return ["".join(filter(str.isprintable, line)) for line in text.splitlines() if line.strip()][-lines:]
+    return ["".join(filter(str.isprintable, line)) for line in text.splitlines() if line.strip()][
+        -lines:
+    ]
 
 
 def follow(path: Path, every: float = 1.0) -> Iterator[str]:
@@ -65,18 +68,45 @@ def likely_cause(state: State, words: Iterable[str]) -> str:
 
 
 _CAUSES = (
-    (("cuda out of memory", "outofmemoryerror"), "the GPU's memory was too small: ask for a larger GPU"),
-    (("oom-kill", "oom_kill", "out of memory", "memoryerror"), "out of memory: ask for more with `--memory`"),
-    (("due to time limit",), "the time limit: it carries on when sent again; `--time` asks for longer"),
+    (
+        ("cuda out of memory", "outofmemoryerror"),
+        "the GPU's memory was too small: ask for a larger GPU",
+    ),
+    (
+        ("oom-kill", "oom_kill", "out of memory", "memoryerror"),
+        "out of memory: ask for more with `--memory`",
+    ),
+    (
+        ("due to time limit",),
+        "the time limit: it carries on when sent again; `--time` asks for longer",
+    ),
     (("due to preemption",), "preempted: it carries on when sent again"),
-    (("due to node failure", "node_fail", "node failure"), "its node failed: it carries on when sent again"),
-    (("data set", "repro data prepare"), "the data set is missing or damaged: `repro data check` says which"),
-    (("no space left", "disk quota", "disk full"), "the disk is full: free some space and send it again"),
-    (("not finite", "non-finite", "is nan", "became nan"), "training diverged: the loss became NaN or infinite"),
+    (
+        ("due to node failure", "node_fail", "node failure"),
+        "its node failed: it carries on when sent again",
+    ),
+    (
+        ("data set", "repro data prepare"),
+        "the data set is missing or damaged: `repro data check` says which",
+    ),
+    (
+        ("no space left", "disk quota", "disk full"),
+        "the disk is full: free some space and send it again",
+    ),
+    (
+        ("not finite", "non-finite", "is nan", "became nan"),
+        "training diverged: the loss became NaN or infinite",
+    ),
     (("busy or unavailable",), "its GPU admits one process only: `--pack 1`, or CUDA's MPS"),
     (("nccl", "gloo", "first process of this job"), "the processes could not reach each other"),
-    (("modulenotfounderror", "command not found"), "the job's environment lacks something: see `setup` in the profile"),
-    (("nvidia driver", "no kernel image"), "this torch does not fit the GPU or its driver: see `repro doctor`"),
+    (
+        ("modulenotfounderror", "command not found"),
+        "the job's environment lacks something: see `setup` in the profile",
+    ),
+    (
+        ("nvidia driver", "no kernel image"),
+        "this torch does not fit the GPU or its driver: see `repro doctor`",
+    ),
     (("cancelled at",), "it was cancelled"),
     (("killed", "signal 9"), "killed, probably for memory: ask for more with `--memory`"),
 )

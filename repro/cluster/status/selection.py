@@ -29,7 +29,8 @@ def select_folders(
     for pattern in patterns:
         if not _PATTERN.fullmatch(pattern):
             raise UserError(
-                f"{quote(pattern)} is not a pattern", "use an experiment's name, or a run's id with * and ?"
+                f"{quote(pattern)} is not a pattern",
+                "use an experiment's name, or a run's id with * and ?",
             )
     folders = list(run_folders(places.runs))
     wanted = [_matcher(pattern, places) for pattern in patterns if not pattern.startswith("!")]
@@ -43,7 +44,11 @@ def select_folders(
     ]
     if must_match and not found:
         names = [folder.path.name for folder in folders]
-        hint = did_you_mean(patterns[0] if patterns else "", [*names, *catalog.NAMES], "`repro status` lists the runs")
+        hint = did_you_mean(
+            patterns[0] if patterns else "",
+            [*names, *catalog.NAMES],
+            "`repro status` lists the runs",
+        )
         chosen_scale = f" at scale {scale}" if scale else ""
         raise UserError(f"no run matches {quote(' '.join(patterns))}{chosen_scale}", hint)
     return found
@@ -51,9 +56,13 @@ def select_folders(
 
 def beside(folders: Sequence[Folder], places: Places) -> list[Folder]:
     """The folders of other runs that were sent to share a job with one of these."""
-    claims = {folder.path.name: claim.batch for folder in folders if (claim := newest_claim(folder))}
+    claims = {
+        folder.path.name: claim.batch for folder in folders if (claim := newest_claim(folder))
+    }
     batches = {name: Batch(jobs_folder(places) / name) for name in set(claims.values())}
-    names = dict.fromkeys(name for run_id, batch in claims.items() for name in batches[batch].beside(run_id))
+    names = dict.fromkeys(
+        name for run_id, batch in claims.items() for name in batches[batch].beside(run_id)
+    )
     return [places.run(name) for name in names if name not in claims]
 
 
@@ -100,7 +109,14 @@ def _of(name: str) -> Matches:
         parts = run_id.split(".")
         net, recipe, scale = parts[0], ".".join(parts[1:-2]), scale_of(run_id)
         while (net, recipe, scale) not in kinds:
-            shorter = next((recipe.removesuffix(f"-{each}") for each in variants if recipe.endswith(f"-{each}")), None)
+            shorter = next(
+                (
+                    recipe.removesuffix(f"-{each}")
+                    for each in variants
+                    if recipe.endswith(f"-{each}")
+                ),
+                None,
+            )
             if not shorter:
                 return False
             recipe = shorter
@@ -116,5 +132,10 @@ def _of_array(job: str, places: Places) -> set[str]:
         batch = Batch(path.parent)
         if batch.array == array:
             elements = enumerate(batch.elements)
-            return {run for number, element in elements if not index or number == int(index) for run in element}
+            return {
+                run
+                for number, element in elements
+                if not index or number == int(index)
+                for run in element
+            }
     return set()

@@ -12,13 +12,22 @@ from typing import Any, Literal
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, Standing, claim_standing, failed_in, is_alive, newest_claim
+from repro.cluster.records.ownership import (
+    Claim,
+    Standing,
+    claim_standing,
+    failed_in,
+    is_alive,
+    newest_claim,
+)
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places
 
-Word = Literal["done", "running", "queued", "suspended", "interrupted", "lost", "failed", "diverged", "lacking"]
+Word = Literal[
+    "done", "running", "queued", "suspended", "interrupted", "lost", "failed", "diverged", "lacking"
+]
 
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 
@@ -73,7 +82,11 @@ class RunFiles:
     def job(self) -> str | None:
         """Its element of the array in which it was last sent, as far as its number is known."""
         index = self.batch.index(self.id) if self.batch else None
-        return f"{self.batch.array}_{index}" if self.batch and self.batch.array and index is not None else None
+        return (
+            f"{self.batch.array}_{index}"
+            if self.batch and self.batch.array and index is not None
+            else None
+        )
 
 
 def all_states(folders: Iterable[Folder], places: Places) -> list[State]:
@@ -91,7 +104,11 @@ def read_files(folder: Folder, places: Places, batches: dict[str, Batch]) -> Run
         if final is not None:
             return RunFiles(folder, final)
         claim = newest_claim(folder)
-        batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch)) if claim else None
+        batch = (
+            batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
+            if claim
+            else None
+        )
         if batch:
             _ = batch.runs, batch.array  # read now, before the scheduler is asked
         failed = read_json(folder.failed)
@@ -114,23 +131,34 @@ def ask_schedulers(seen: Sequence[RunFiles]) -> dict[str | None, slurm.Live | No
 def state_of(seen: RunFiles, live: slurm.Live | None) -> State:
     """The state that follows from the files and the queue."""
     if seen.damage:
-        return State(seen.id, "failed", seen.damage)  # not retriable: first the file must be put right
+        return State(
+            seen.id, "failed", seen.damage
+        )  # not retriable: first the file must be put right
     if seen.final is not None:
         return _done(seen.id, seen.final)
-    where = claim_standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
+    where = (
+        claim_standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
+    )
     if where == "live":
         assert seen.batch is not None
         assert live is not None
         job = live[seen.batch.name, seen.batch.index(seen.id) or 0]
-        if seen.failed is None or seen.failed_in != job.id:  # else the job goes on with those that share it
+        if (
+            seen.failed is None or seen.failed_in != job.id
+        ):  # else the job goes on with those that share it
             return _in_queue(seen, job)
     word, reason = _out_of_queue(seen, where)
-    retriable = word in ("failed", "diverged", "lost") or (word == "running" and _by_hearsay(seen, where))
+    retriable = word in ("failed", "diverged", "lost") or (
+        word == "running" and _by_hearsay(seen, where)
+    )
     return State(seen.id, word, reason, retriable=retriable, **_facts(seen))
 
 
 def _done(run_id: str, final: dict[str, Any]) -> State:
-    metrics, iterations = final.get("metrics", {}), final.get("run", {}).get("recipe", {}).get("iterations")
+    metrics, iterations = (
+        final.get("metrics", {}),
+        final.get("run", {}).get("recipe", {}).get("iterations"),
+    )
     provenance = final.get("provenance", {})
     return State(
         run_id,
@@ -162,14 +190,23 @@ def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     progress = seen.progress
     if where == "sending":
         assert seen.claim is not None
-        return "queued", f"being sent by {seen.claim.user} on {seen.claim.host}, process {seen.claim.pid}"
+        return (
+            "queued",
+            f"being sent by {seen.claim.user} on {seen.claim.host}, process {seen.claim.pid}",
+        )
     if seen.failed is not None and (where != "unknown" or seen.failed_in == seen.job):
         word: Word = "diverged" if seen.failed.get("state") == "diverged" else "failed"
         return word, str(seen.failed.get("problem", ""))
-    saved = f"saved at iteration {progress.get('iteration')}" if progress and progress.get("state") == "stopped" else ""
+    saved = (
+        f"saved at iteration {progress.get('iteration')}"
+        if progress and progress.get("state") == "stopped"
+        else ""
+    )
     if where == "unknown":
         at_work = progress and not saved and not seen.failed
-        return ("running" if at_work else "queued"), "; ".join(filter(None, (saved, "scheduler unknown")))
+        return ("running" if at_work else "queued"), "; ".join(
+            filter(None, (saved, "scheduler unknown"))
+        )
     if saved:
         return "interrupted", saved
     if progress and not _was_sent(seen):
@@ -180,7 +217,12 @@ def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
 def _ended(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     """The state of a run whose job is gone, and that has not said how it ended."""
     index = seen.batch.index(seen.id) if seen.batch else None
-    if where == "ended" and seen.batch is not None and index is not None and seen.batch.started(index):
+    if (
+        where == "ended"
+        and seen.batch is not None
+        and index is not None
+        and seen.batch.started(index)
+    ):
         said = seen.batch.slurm_says(index)
         if said:
             return "interrupted", said
@@ -212,7 +254,15 @@ def _by_hearsay(seen: RunFiles, where: Standing | None) -> bool:
 
 def _facts(seen: RunFiles) -> dict[str, Any]:
     progress, claim = seen.progress or {}, seen.claim
-    names = ("attempt", "iteration", "iterations", "eta_seconds", "gpu_percent", "train_error", "test_error")
+    names = (
+        "attempt",
+        "iteration",
+        "iterations",
+        "eta_seconds",
+        "gpu_percent",
+        "train_error",
+        "test_error",
+    )
     facts = {name: progress.get(name) for name in (*names, "host", "job")}
     facts["job"] = facts["job"] or seen.job
     facts["checkpoint_iteration"] = seen.checkpoint_iteration

@@ -45,7 +45,8 @@ def freeze_code(places: Places, root: Path = ROOT) -> Path:
             shutil.rmtree(temporary)
     if not target.exists():
         raise EnvironmentProblem(
-            f"the code could not be frozen in `{target}`", "is the results folder writable, with space?"
+            f"the code could not be frozen in `{target}`",
+            "is the results folder writable, with space?",
         )
     return target
 
@@ -54,7 +55,9 @@ def frozen_folder(places: Places, root: Path = ROOT) -> Path:
     """Where the code as it is now is kept, or would be."""
     digest = hashlib.sha256(to_json(code_state(root)))
     for path in _sources(root):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(
+            path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0"
+        )
     return places.results / "code" / digest.hexdigest()[:16]
 
 

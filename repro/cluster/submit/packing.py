@@ -27,7 +27,9 @@ def pack_runs(runs: Sequence[Run], profile: Profile) -> list[Element]:
     alike: dict[Run, list[Run]] = {}
     for run in runs:
         alike.setdefault(replace(run, seed=0), []).append(run)
-    found = [element for some in alike.values() for element in _cut(some, runs_per_job(some[0], profile))]
+    found = [
+        element for some in alike.values() for element in _cut(some, runs_per_job(some[0], profile))
+    ]
     place = {run: number for number, run in enumerate(runs)}
     return sorted(found, key=lambda element: place[element[0]])
 
@@ -37,7 +39,9 @@ def runs_per_job(run: Run, profile: Profile) -> int:
     if profile.pack != "auto":
         return profile.pack
     alone = profile.gpus > 1 or profile.nodes * profile.processes > 1
-    if alone or not profile.on_gpu or run.net.family == "imagenet":  # a run has all the cores, or fills a GPU
+    if (
+        alone or not profile.on_gpu or run.net.family == "imagenet"
+    ):  # a run has all the cores, or fills a GPU
         return 1
     known = gpu_model(profile.gpu_type or "")
     room = int(ROOM * known.memory * 1e9 / memory(run, on_gpu=True).gpu) if known else MOST

@@ -25,7 +25,9 @@ class ArrayText(Protocol):
     def send(self) -> str: ...
 
 
-def array_for(folder: Path, elements: int, places: Places, profile: Profile, code: Path) -> ArrayText:
+def array_for(
+    folder: Path, elements: int, places: Places, profile: Profile, code: Path
+) -> ArrayText:
     """The array of a batch's folder, with everything the profile asks for."""
     for path in (folder, code, places.results, places.data):
         _check_path(path)
@@ -59,7 +61,8 @@ def parameters(profile: Profile, elements: int, places: Places, code: Path) -> d
         "setup": _setup(profile, places, code),
         # srun does not inherit --cpus-per-task from SLURM 22.05 on; one process that fails ends the others.
         "srun_args": [f"--cpus-per-task={profile.cpus}", "--kill-on-bad-exit=1"],
-        "additional_parameters": {"requeue": True, "chdir": str(code)} | _switched_on(profile.sbatch),
+        "additional_parameters": {"requeue": True, "chdir": str(code)}
+        | _switched_on(profile.sbatch),
     }
 
 
@@ -69,19 +72,35 @@ def _switched_on(options: dict[str, Any]) -> dict[str, Any]:
 
 def _setup(profile: Profile, places: Places, code: Path) -> list[str]:
     """The profile's lines, then the variables; the frozen code goes before whatever modules have set."""
-    ours = {"REPRO_RESULTS": places.results, "REPRO_FIGURES": places.figures, "REPRO_DATA": places.data}
+    ours = {
+        "REPRO_RESULTS": places.results,
+        "REPRO_FIGURES": places.figures,
+        "REPRO_DATA": places.data,
+    }
     shared = {"REPRO_GROUP_READABLE": "1"} if group_may_read() else {}
-    exported = KEEPING_MEMORY | profile.environment | shared | {name: str(path) for name, path in ours.items()}
+    exported = (
+        KEEPING_MEMORY
+        | profile.environment
+        | shared
+        | {name: str(path) for name, path in ours.items()}
+    )
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]
     if profile.scratch:
         lines.append(f"export REPRO_SCRATCH={shlex.quote(profile.scratch)}")  # the job expands it
-    return [*profile.setup, *lines, f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}"]
+    return [
+        *profile.setup,
+        *lines,
+        f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}",
+    ]
 
 
 def _check_path(path: Path) -> None:
     """A path becomes part of the sbatch text, where SLURM expands `%` and `\\` even in quotes."""
     if not str(path).isprintable() or set(str(path)) & set("%\\'\"$`"):
-        raise UserError(f"{quote(path)} cannot be told to SLURM", "use a folder without quotes, `%`, `$` and `\\`")
+        raise UserError(
+            f"{quote(path)} cannot be told to SLURM",
+            "use a folder without quotes, `%`, `$` and `\\`",
+        )
 
 
 def _executor(folder: Path, python: str) -> Any:

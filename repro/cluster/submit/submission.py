@@ -30,7 +30,13 @@ from repro.cluster.submit.sbatch import ArrayText, array_for
 from repro.definition.bounds import check_name
 from repro.definition.run import Run, to_definition
 from repro.errors import EnvironmentProblem
-from repro.storage.atomic import allow_group, create_exclusive, make_folder, to_json, write_errors_explained
+from repro.storage.atomic import (
+    allow_group,
+    create_exclusive,
+    make_folder,
+    to_json,
+    write_errors_explained,
+)
 from repro.storage.paths import Places
 
 _LONG = 60  # seconds for SLURM's verdict
@@ -42,7 +48,9 @@ class SubmitOptions:
 
     retry: bool = False  # send again what failed
     again: bool = False  # redo what is done
-    options: tuple[str, ...] = ()  # what else selected these runs on the command line, for the command that retries
+    options: tuple[
+        str, ...
+    ] = ()  # what else selected these runs on the command line, for the command that retries
 
 
 @dataclass(frozen=True)
@@ -70,14 +78,21 @@ class Sent:
 
 
 def make_plan(
-    experiments: Mapping[str, Sequence[Run]], places: Places, profile: Profile, wanted: SubmitOptions, size: int
+    experiments: Mapping[str, Sequence[Run]],
+    places: Places,
+    profile: Profile,
+    wanted: SubmitOptions,
+    size: int,
 ) -> Plan:
     """What is left to send. A run that several experiments share goes with the first; arrays are cut at `size`."""
     unique = list(dict.fromkeys(run for runs in experiments.values() for run in runs))
     batches: dict[str, Batch] = {}
     seen = {run.id: read_files(places.run(run.id), places, batches) for run in unique}
     live = ask_for(list(seen.values()))
-    states = {name: _with_published(state_of(each, live.get(conf_of(each))), places) for name, each in seen.items()}
+    states = {
+        name: _with_published(state_of(each, live.get(conf_of(each))), places)
+        for name, each in seen.items()
+    }
     sendable = {run for run in unique if _sendable(states[run.id], wanted)}
     arrays: list[tuple[str, tuple[Run, ...]]] = []
     for name, runs in experiments.items():
@@ -102,12 +117,18 @@ def slurm_verdicts(planned: Plan, places: Places, profile: Profile) -> Iterator[
     for text in sbatch_texts(planned, places, profile):
         with tempfile.NamedTemporaryFile("w", suffix=".sh") as script:
             # The code is not frozen for a question, so the folder it would run in may not be there yet.
-            script.write("\n".join(line for line in text.splitlines() if not line.startswith("#SBATCH --chdir")))
+            script.write(
+                "\n".join(
+                    line for line in text.splitlines() if not line.startswith("#SBATCH --chdir")
+                )
+            )
             script.flush()
             environment = slurm.environment(profile.slurm_conf)
             command = ["sbatch", "--test-only", script.name]
             try:
-                done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LONG)
+                done = subprocess.run(
+                    command, capture_output=True, text=True, env=environment, timeout=_LONG
+                )
             except subprocess.TimeoutExpired:
                 raise EnvironmentProblem(
                     f"`sbatch` has not answered for {_LONG} s", "try again in some minutes"
@@ -137,7 +158,10 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: SubmitOptions)
                 yield Sent(batch.name, "", (), 0, taken)
                 continue
             elements = pack_runs([run for run in runs if run.id in claimed], profile)
-            batch.declare(([run.id for run in each] for each in elements), _about(experiment, profile, code, wanted))
+            batch.declare(
+                ([run.id for run in each] for each in elements),
+                _about(experiment, profile, code, wanted),
+            )
             sbatch = array_for(batch.path, len(elements), places, profile, code)
             told = True
             array = _submit(sbatch, batch, profile)
@@ -150,7 +174,12 @@ def send(planned: Plan, places: Places, profile: Profile, wanted: SubmitOptions)
 
 
 def _about(experiment: str, profile: Profile, code: Path, wanted: SubmitOptions) -> dict[str, Any]:
-    return {"experiment": experiment, "cluster": profile.name, "code": code.name, "options": wanted.options}
+    return {
+        "experiment": experiment,
+        "cluster": profile.name,
+        "code": code.name,
+        "options": wanted.options,
+    }
 
 
 def _sendable(state: State, wanted: SubmitOptions) -> bool:
@@ -189,7 +218,9 @@ def _claim(
             create_exclusive(folder.definition, to_json(to_definition(run)))
 
 
-def _undo(claimed: Mapping[str, Claim], aside: Mapping[str, Path], places: Places, batch: Batch) -> None:
+def _undo(
+    claimed: Mapping[str, Claim], aside: Mapping[str, Path], places: Places, batch: Batch
+) -> None:
     """Nothing was sent: give the runs back, with the records that were put aside for them."""
     for run_id, claim in claimed.items():
         withdraw_claim(places.run(run_id), claim)
@@ -230,7 +261,12 @@ class Unanswered(EnvironmentProblem):
     """SLURM has not said whether it has the array."""
 
 
-_NO_ANSWER = ("timed out", "zero bytes", "communication", "connection reset")  # it may have heard us nevertheless
+_NO_ANSWER = (
+    "timed out",
+    "zero bytes",
+    "communication",
+    "connection reset",
+)  # it may have heard us nevertheless
 
 
 def _submit(sbatch: ArrayText, batch: Batch, profile: Profile) -> str:
@@ -241,7 +277,11 @@ def _submit(sbatch: ArrayText, batch: Batch, profile: Profile) -> str:
     from submitit.core.utils import FailedJobError, FailedSubmissionError
     from submitit.helpers import clean_env, environment_variables
 
-    conf = {"SLURM_CONF": value} if (value := slurm.environment(profile.slurm_conf).get("SLURM_CONF")) else {}
+    conf = (
+        {"SLURM_CONF": value}
+        if (value := slurm.environment(profile.slurm_conf).get("SLURM_CONF"))
+        else {}
+    )
     try:
         # submitit prints SLURM's words and raises them as well; they are said once, by us.
         with clean_env(), environment_variables(**conf), contextlib.redirect_stderr(io.StringIO()):

@@ -67,7 +67,9 @@ def expected_of(name: str) -> Expected | None:
     return _known(FILE).get(name)
 
 
-def origin_of(images: Sequence[Image], names: Sequence[str], digest: str, container: str, expected: Expected) -> str:
+def origin_of(
+    images: Sequence[Image], names: Sequence[str], digest: str, container: str, expected: Expected
+) -> str:
     """Return the origin of images from an unofficial container; `names`: of the classes."""
     if expected.attestation(digest):
         return "official pixels"

@@ -30,16 +30,25 @@ def draw() -> Iterator[Photo]:
         split: Literal["train", "val"] = "train" if number < TRAIN else "val"
         label = number % CLASSES
         name = f"texture-{label}"
-        yield Photo(split, name, f"{split}/{name}/{number:03d}.JPEG", _jpeg(textures[label], number))
+        yield Photo(
+            split, name, f"{split}/{name}/{number:03d}.JPEG", _jpeg(textures[label], number)
+        )
 
 
 def _jpeg(texture: np.ndarray, number: int) -> bytes:
-    width, height, down, right = (int(drawn) for drawn in random_bits(SEED, RandomDraws.LABELS, number, 4))
+    width, height, down, right = (
+        int(drawn) for drawn in random_bits(SEED, RandomDraws.LABELS, number, 4)
+    )
     sides = SIDES[1] - SIDES[0]
     size = (SIDES[0] + width % sides, SIDES[0] + height % sides)
     moved = np.roll(texture, (down % CELLS, right % CELLS), (0, 1))
-    smooth = np.asarray(Image.fromarray(moved).resize(size, Image.Resampling.BILINEAR)).astype(np.int64)
-    noise = _bytes(number + 1, smooth.size).reshape(smooth.shape).astype(np.int64) * NOISE // 255 - NOISE // 2
+    smooth = np.asarray(Image.fromarray(moved).resize(size, Image.Resampling.BILINEAR)).astype(
+        np.int64
+    )
+    noise = (
+        _bytes(number + 1, smooth.size).reshape(smooth.shape).astype(np.int64) * NOISE // 255
+        - NOISE // 2
+    )
     image = Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8))
     file = BytesIO()
     (image.convert("L") if number % GREY == 0 else image).save(file, "JPEG", quality=90)

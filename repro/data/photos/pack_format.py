@@ -33,7 +33,10 @@ from repro.storage.atomic import read_json
 
 SCHEMA = 1
 PACK, MANIFEST, ABOUT = "photos.pack", "manifest.csv", "dataset.json"
-GIVEN, NO_SPLIT = "as given", "none: "  # what the words about a split are, or begin with, where nobody made one
+GIVEN, NO_SPLIT = (
+    "as given",
+    "none: ",
+)  # what the words about a split are, or begin with, where nobody made one
 
 
 class Row(NamedTuple):
@@ -105,7 +108,9 @@ class Reader:
         try:
             self.descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise EnvironmentProblem(f"cannot read {quote(path)}: {error.strerror}", "make it readable") from None
+            raise EnvironmentProblem(
+                f"cannot read {quote(path)}: {error.strerror}", "make it readable"
+            ) from None
 
     def read(self, offset: int, length: int) -> bytes:
         content = os.pread(self.descriptor, length, offset)
@@ -127,7 +132,9 @@ def open_pack(folder: Path) -> Pack:
     manifest = _read(folder / MANIFEST)
     found = hashlib.sha256(manifest).hexdigest()
     if found != about.manifest:
-        raise damaged(folder / MANIFEST, f"its SHA-256 is {found[:12]}…, not {about.manifest[:12]}…")
+        raise damaged(
+            folder / MANIFEST, f"its SHA-256 is {found[:12]}…, not {about.manifest[:12]}…"
+        )
     size = (folder / PACK).stat().st_size if (folder / PACK).exists() else 0
     if size != about.bytes:
         raise damaged(folder / PACK, f"it has {size:,} bytes, not {about.bytes:,}")
@@ -150,7 +157,9 @@ def check_pack(folder: Path) -> About:
 
 
 def damaged(path: Path, what: str) -> UserError:
-    return EnvironmentProblem(f"{quote(path)} is damaged: {what}", "remove the data set's folder and import it again")
+    return EnvironmentProblem(
+        f"{quote(path)} is damaged: {what}", "remove the data set's folder and import it again"
+    )
 
 
 def read_about(folder: Path) -> About:
@@ -166,7 +175,9 @@ def read_about(folder: Path) -> About:
         or values.get("schema") != SCHEMA
         or set(values) != {field.name for field in fields(About)}
     ):
-        raise UserError(f"{quote(folder / ABOUT)} is of another version", "import the data set again")
+        raise UserError(
+            f"{quote(folder / ABOUT)} is of another version", "import the data set again"
+        )
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return _as_attested(About(**(values | lists)))
 
@@ -193,7 +204,18 @@ def manifest_of(rows: list[Row]) -> bytes:
 
 def rows_of(manifest: bytes) -> Iterator[Row]:
     for split, label, path, width, height, form, mode, length, offset, sha256 in _fields(manifest):
-        yield Row(split, int(label), path, int(width), int(height), form, mode, int(length), int(offset), sha256)
+        yield Row(
+            split,
+            int(label),
+            path,
+            int(width),
+            int(height),
+            form,
+            mode,
+            int(length),
+            int(offset),
+            sha256,
+        )
 
 
 def hash_of(rows: list[Row]) -> str:
@@ -202,7 +224,9 @@ def hash_of(rows: list[Row]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _columns(manifest: bytes) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _columns(
+    manifest: bytes,
+) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Split, class, offset and length of every row, without a million objects."""
     splits, numbers = [], array("q")
     for split, label, _, _, _, _, _, length, offset, _ in _fields(manifest):
@@ -225,4 +249,6 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise damaged(path, "it is missing") from None
     except OSError as error:
-        raise EnvironmentProblem(f"cannot read {quote(path)}: {error.strerror}", "make it readable") from None
+        raise EnvironmentProblem(
+            f"cannot read {quote(path)}: {error.strerror}", "make it readable"
+        ) from None

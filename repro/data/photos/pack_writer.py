@@ -80,13 +80,17 @@ class Examined:
     colour: NDArray[np.float64] | None = None  # 2 × 3
 
 
-def pack(found: FoundPhotos, place: Path, replace: bool = False, expected: Expected | None = None) -> About:
+def pack(
+    found: FoundPhotos, place: Path, replace: bool = False, expected: Expected | None = None
+) -> About:
     """Write the packed set, or keep the one that is there if it is the same.
 
     `expected`: what a whole set of this name has; without it, nobody can say whether images lack.
     """
     if not replace and place.exists() and not (place / ABOUT).exists():
-        raise UserError(f"{quote(place)} is there and is not a data set", "choose another name, or remove it")
+        raise UserError(
+            f"{quote(place)} is there and is not a data set", "choose another name, or remove it"
+        )
     with new_folder(place) as temporary:
         about = _written(found, temporary, place.name, expected)
         while not rename_if_free(temporary, place):
@@ -99,7 +103,9 @@ def pack(found: FoundPhotos, place: Path, replace: bool = False, expected: Expec
 def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | None) -> About:
     named: list[tuple[str, Row]] = []
     colours, problems = [], []
-    with os.fdopen(os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
+    with os.fdopen(
+        os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb"
+    ) as file:
         for examined in map_in_order(_examine, found.photos, ahead=4 * usable_cores()):
             if examined.row is None or examined.colour is None:
                 problems.append(f"{quote(examined.photo.path)} ({examined.problem})")
@@ -115,7 +121,10 @@ def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | N
     label = {name: number for number, name in enumerate(classes)}
     rows, split = _with_splits([row._replace(label=label[name]) for name, row in named], classes)
     mean, std = _statistics(rows, colours)
-    order = sorted(range(len(rows)), key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split))
+    order = sorted(
+        range(len(rows)),
+        key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split),
+    )
     rows = [rows[place] for place in order]
     manifest, digest = manifest_of(rows), hash_of(rows)
     about = About(
@@ -136,7 +145,9 @@ def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | N
     return about
 
 
-def _origin(found: FoundPhotos, rows: list[Row], classes: list[str], digest: str, expected: Expected | None) -> str:
+def _origin(
+    found: FoundPhotos, rows: list[Row], classes: list[str], digest: str, expected: Expected | None
+) -> str:
     origin = found.origin()
     if origin != "imported" or expected is None:
         return origin
@@ -151,10 +162,14 @@ def _examine(photo: Photo) -> Examined:
         image = decode(photo.content)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Examined(photo, str(error).split("<")[0].strip() or "unreadable")
-    counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256) / (image.width * image.height)
+    counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256) / (
+        image.width * image.height
+    )
     values = np.arange(256) / 255
     content = hashlib.sha256(photo.content).hexdigest()
-    row = Row(photo.split or "", 0, photo.path, *image.size, form, mode, len(photo.content), 0, content)
+    row = Row(
+        photo.split or "", 0, photo.path, *image.size, form, mode, len(photo.content), 0, content
+    )
     return Examined(photo, "", row, np.stack([counts @ values, counts @ values**2]))
 
 
@@ -166,7 +181,9 @@ def _refuse(problems: list[str], rows: list[tuple[str, Row]]) -> None:
             "replace the damaged images by good copies, or remove them, and import again",
         )
     if not rows:
-        raise UserError("no images found", "images are .JPEG, .jpg or .png files in one folder for each class")
+        raise UserError(
+            "no images found", "images are .JPEG, .jpg or .png files in one folder for each class"
+        )
 
 
 def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
@@ -176,7 +193,10 @@ def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
         _refuse_strangers(rows, classes)
         return rows, GIVEN
     if given != {""}:
-        raise UserError("some images are in `train` or `val` and some in neither", "put all of them in one of the two")
+        raise UserError(
+            "some images are in `train` or `val` and some in neither",
+            "put all of them in one of the two",
+        )
     contents: dict[int, list[str]] = {}
     for row in rows:
         contents.setdefault(row.label, []).append(row.sha256)
@@ -185,20 +205,29 @@ def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
             f"{NO_SPLIT}some class has one image only, so every image is for training and for validation; "
             "errors on such a set say nothing about images not seen"
         )
-    held_out = {label: set(sorted(own)[: max(1, len(own) // HELD_OUT)]) for label, own in contents.items()}
-    split = [row._replace(split="val" if row.sha256 in held_out[row.label] else "train") for row in rows]
-    return split, f"one image in {HELD_OUT} of each class held out for validation, the lowest SHA-256 first"
+    held_out = {
+        label: set(sorted(own)[: max(1, len(own) // HELD_OUT)]) for label, own in contents.items()
+    }
+    split = [
+        row._replace(split="val" if row.sha256 in held_out[row.label] else "train") for row in rows
+    ]
+    return (
+        split,
+        f"one image in {HELD_OUT} of each class held out for validation, the lowest SHA-256 first",
+    )
 
 
 def _refuse_strangers(rows: list[Row], classes: list[str]) -> None:
     train, val = ({row.label for row in rows if row.split == split} for split in ("train", "val"))
     if not train or not val:
         raise UserError(
-            f"no images in `{'val' if train else 'train'}`", "a data set has training and validation images"
+            f"no images in `{'val' if train else 'train'}`",
+            "a data set has training and validation images",
         )
     if val - train:
         raise UserError(
-            f"`val` has the class {quote(classes[min(val - train)])}, which `train` lacks", "add it to `train`"
+            f"`val` has the class {quote(classes[min(val - train)])}, which `train` lacks",
+            "add it to `train`",
         )
 
 
@@ -206,11 +235,19 @@ def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[Ch
     """Mean and standard deviation of each channel over the training images, each image counting the same."""
     if sum(row.split == "train" for row in rows) == IMAGENET_IMAGES:
         return IMAGENET_MEAN, IMAGENET_STD
-    chosen = [(row.sha256, colour) for row, colour in zip(rows, colours, strict=True) if row.split != "val"]
+    chosen = [
+        (row.sha256, colour)
+        for row, colour in zip(rows, colours, strict=True)
+        if row.split != "val"
+    ]
     chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
     mean, square = np.mean([colour for _, colour in chosen], axis=0)
     std = np.sqrt(np.maximum(square - mean**2, 0))  # of plain colours, rounding may go below 0
-    return (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
+    return (float(mean[0]), float(mean[1]), float(mean[2])), (
+        float(std[0]),
+        float(std[1]),
+        float(std[2]),
+    )
 
 
 def _the_same(place: Path, about: About) -> About:

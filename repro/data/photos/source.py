@@ -39,7 +39,9 @@ def open_photos(recipe: Recipe, folder: Path) -> Photos:
     if recipe.dataset == generated.NAME and not (place / ABOUT).exists():
         pack(FoundPhotos(generated.draw(), lambda: "generated"), place)
     opened = open_pack(place)
-    return Photos(_checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu"))
+    return Photos(
+        _checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu")
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +89,25 @@ class Photos:
     def to(self, device: torch.device | str) -> Self:
         return replace(self, device=torch.device(device))
 
-    def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
+    ) -> Iterator[Batch]:
         batch, mine = self.recipe.batch, shard(self.recipe.batch, rank, processes)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         plans = (
-            list(zip(self.pack.train[order[mine]], transforms.draws(seed, iteration, batch)[mine], strict=True))
+            list(
+                zip(
+                    self.pack.train[order[mine]],
+                    transforms.draws(seed, iteration, batch)[mine],
+                    strict=True,
+                )
+            )
             for iteration, order in zip(range(start, stop), orders, strict=True)
         )
         for plan, pixels in self._decoded(plans, self._training_view):
-            shift = transforms.colour_shift(np.stack([drawn for _, drawn in plan]), self.input.colour or 0.0)
+            shift = transforms.colour_shift(
+                np.stack([drawn for _, drawn in plan]), self.input.colour or 0.0
+            )
             yield self.prepared(pixels, shift), self._labels([row for row, _ in plan])
 
     def test(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
@@ -125,18 +137,24 @@ class Photos:
             images /= self._moved(np.array(self.std, dtype=np.float32))
         return images.permute(0, 3, 1, 2)
 
-    def _plain(self, rows: NDArray[np.int64], batch: int, rank: int, processes: int) -> Iterator[Batch]:
+    def _plain(
+        self, rows: NDArray[np.int64], batch: int, rank: int, processes: int
+    ) -> Iterator[Batch]:
         """Centre crops, as in Figure 4."""
         mine = rows[shard(len(rows), rank, processes)]
         plans = (list(mine[start : start + batch]) for start in range(0, len(mine), batch))
         side, size = self.input.test_side or 0, self.input.size
-        for plan, pixels in self._decoded(plans, lambda row: transforms.centre_crop(self._image(row), side, size)):
+        for plan, pixels in self._decoded(
+            plans, lambda row: transforms.centre_crop(self._image(row), side, size)
+        ):
             yield self.prepared(pixels), self._labels(plan)
 
     def _training_view(self, planned: tuple[int, NDArray[np.uint64]]) -> Pixels:
         row, drawn = planned
         sides = self.input.shorter_side or (0, 0)
-        return transforms.training_view(self._image(row), self.input.size, drawn, sides, self.input.flip)
+        return transforms.training_view(
+            self._image(row), self.input.size, drawn, sides, self.input.flip
+        )
 
     def _decoded(
         self, plans: Iterator[list[View]], work: Callable[[View], Pixels]
@@ -169,7 +187,11 @@ class Photos:
     def _moved(self, array: np.ndarray) -> Tensor:
         """On the device: one copy, which nothing waits for."""
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+        return (
+            tensor.pin_memory().to(self.device, non_blocking=True)
+            if self.device.type == "cuda"
+            else tensor
+        )
 
 
 def _checked(recipe: Recipe) -> Recipe:
@@ -183,7 +205,10 @@ def _checked(recipe: Recipe) -> Recipe:
     for field in ("shorter_side", "test_side", "test_sides"):
         value = getattr(wanted, field)
         if value is None:
-            raise UserError(f"`recipe.input.{field}` is not set", f"photos of data set {quote(recipe.dataset)} need it")
+            raise UserError(
+                f"`recipe.input.{field}` is not set",
+                f"photos of data set {quote(recipe.dataset)} need it",
+            )
         sides = value if isinstance(value, tuple) else (value,)
         if min(sides, default=0) < wanted.size:
             problem = f"`recipe.input.{field}` is {quote(value)}, and crops are {wanted.size}×{wanted.size}"

@@ -20,7 +20,9 @@ Pixels = NDArray[np.uint8]  # … × height × width × 3
 # Krizhevsky et al. 2012, section 4.1: the principal components of the RGB values of ImageNet's training pixels. Their
 # numbers, which that paper does not print, are those that the public reimplementations share; for pixels of 0 to 1.
 EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
-EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
+EIGENVECTORS = np.array(
+    [[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]]
+)
 
 
 def decode(content: bytes) -> Image.Image:
@@ -67,7 +69,13 @@ def ten_crops(image: Image.Image, side: int, size: int) -> Pixels:
     pixels = resize_whole(image, side)
     height, width = pixels.shape[:2]
     bottom, right = height - size, width - size
-    corners = ((0, 0), (0, right), (bottom, 0), (bottom, right), (round(bottom / 2), round(right / 2)))
+    corners = (
+        (0, 0),
+        (0, right),
+        (bottom, 0),
+        (bottom, right),
+        (round(bottom / 2), round(right / 2)),
+    )
     five = np.stack([pixels[top : top + size, left : left + size] for top, left in corners])
     return np.concatenate([five, five[:, :, ::-1]])
 

@@ -98,7 +98,9 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _append(path: Path, answer: IO[bytes], start: int, total: int, progress: Progress) -> str | None:
+def _append(
+    path: Path, answer: IO[bytes], start: int, total: int, progress: Progress
+) -> str | None:
     """Write the answer into the file from that byte on; return what is missing at the end, if any."""
     make_folder(path.parent)
     with path.open("r+b" if path.exists() else "xb") as file:

@@ -38,7 +38,9 @@ def open_pickle(name: str, content: bytes) -> dict[str, Any]:
 class _OnlyArrays(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module not in ARRAY_MODULES or name not in ARRAY_PARTS:
-            raise UserError(f"a pickle wants to call {quote(f'{module}.{name}')}", "do not use these files")
+            raise UserError(
+                f"a pickle wants to call {quote(f'{module}.{name}')}", "do not use these files"
+            )
         return _PickledType if name == "dtype" else _PickledArray
 
 
@@ -56,7 +58,9 @@ class _PickledArray:
         _, shape, kind, columns_first, content = self.state
         if kind.name != "u1" or columns_first:
             raise ValueError("it holds an array that is not of bytes, row by row")
-        data = content.encode("latin1") if isinstance(content, str) else content  # Python 2 wrote text
+        data = (
+            content.encode("latin1") if isinstance(content, str) else content
+        )  # Python 2 wrote text
         if math.prod(shape) != len(data):
             raise ValueError(f"it holds {len(data):,} bytes for an array of {quote(shape)}")
         return np.frombuffer(data, np.uint8).reshape(shape)
@@ -86,4 +90,6 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _damaged(name: str, reason: str) -> UserError:
-    return UserError(f"{quote(name)} is no batch of CIFAR-10's python version: {reason[:120]}", "copy it again")
+    return UserError(
+        f"{quote(name)} is no batch of CIFAR-10's python version: {reason[:120]}", "copy it again"
+    )

@@ -62,10 +62,14 @@ def _arranged(found: dict[str, dict[tuple[str, str], Pixels]], path: Path) -> Ar
     classes, tested = ({label for label, _ in found[part]} for part in PARTS)
     if classes != tested:
         raise UserError(
-            f"{quote(path, 300)} has class {quote(min(classes ^ tested))} in only one of `train` and `test`", LAYOUT
+            f"{quote(path, 300)} has class {quote(min(classes ^ tested))} in only one of `train` and `test`",
+            LAYOUT,
         )
     if len(classes) < 2:
-        raise UserError(f"{quote(path, 300)} has one class, {quote(min(classes))}", "a net tells two or more apart")
+        raise UserError(
+            f"{quote(path, 300)} has one class, {quote(min(classes))}",
+            "a net tells two or more apart",
+        )
     names = tuple(sorted(classes))
     number = {name: place for place, name in enumerate(names)}
     keys = {part: sorted(found[part]) for part in PARTS}

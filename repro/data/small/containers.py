@@ -7,7 +7,12 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from repro.data.archives import member_names
-from repro.data.small.cifar10_batches import is_binary_batch, is_python_batch, read_binary, read_python
+from repro.data.small.cifar10_batches import (
+    is_binary_batch,
+    is_python_batch,
+    read_binary,
+    read_python,
+)
 from repro.data.small.class_folders import is_image, read_class_folders
 from repro.data.small.image_arrays import Arrays
 from repro.data.small.npz import read_npz
@@ -24,7 +29,10 @@ REFUSED = (
     ("cifar-100-*", "CIFAR-100, which is another data set"),
     ("fine_label_names.txt", "CIFAR-100, which is another data set"),
     ("*.mat", "a MATLAB version"),
-    ("*.arrow", "a data set as Hugging Face's `save_to_disk` writes it (write it with `to_parquet`)"),
+    (
+        "*.arrow",
+        "a data set as Hugging Face's `save_to_disk` writes it (write it with `to_parquet`)",
+    ),
     ("*.tfrecord*", "records of TensorFlow"),
     ("*.h5", "an HDF5 file"),
     ("*.hdf5", "an HDF5 file"),
@@ -66,12 +74,18 @@ def _refuse_single_file(path: Path) -> None:
     """Refuse a file that is a part of a set, or no archive at all."""
     name = PurePosixPath(path.name)
     if name.suffix == SUFFIX:
-        raise UserError(f"{quote(path, 300)} is one Parquet file, and a set has a `train` and a `test` split", LAYOUT)
+        raise UserError(
+            f"{quote(path, 300)} is one Parquet file, and a set has a `train` and a `test` split",
+            LAYOUT,
+        )
     if is_binary_batch(name) or is_python_batch(name):
         raise UserError(
-            f"{quote(path, 300)} is one batch of CIFAR-10, which has six", "name the folder that has all of them"
+            f"{quote(path, 300)} is one batch of CIFAR-10, which has six",
+            "name the folder that has all of them",
         )
-    if not path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".zip", ".npz")) and _what_it_is([name]):
+    if not path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".zip", ".npz")) and _what_it_is(
+        [name]
+    ):
         raise _not_accepted(path, [name])
 
 
@@ -103,4 +117,6 @@ def _not_accepted(path: Path, names: list[PurePosixPath]) -> UserError:
         return UserError(f"{quote(path, 300)} is {what}", ACCEPTED)
     if not names:
         return UserError(f"{quote(path, 300)} has no files", ACCEPTED)
-    return UserError(f"{quote(path, 300)} has no images: its first file is {quote(min(names))}", ACCEPTED)
+    return UserError(
+        f"{quote(path, 300)} has no images: its first file is {quote(min(names))}", ACCEPTED
+    )

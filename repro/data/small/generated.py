@@ -27,13 +27,21 @@ def draw(size: int) -> Arrays:
     textures = _textures(size)
     train, train_labels = _images(textures, TRAIN, 1)
     test, test_labels = _images(textures, TEST, 2)
-    return Arrays(train, train_labels, test, test_labels, tuple(f"texture {number}" for number in range(CLASSES)))
+    return Arrays(
+        train,
+        train_labels,
+        test,
+        test_labels,
+        tuple(f"texture {number}" for number in range(CLASSES)),
+    )
 
 
 def _textures(size: int) -> NDArray[np.int64]:
     """A texture a class: noise, smoothed on a torus and stretched to -127 … 127."""
     noise = _integers(RandomDraws.PIXELS, 0, 255, (CLASSES, size, size, 3)) - 127
-    smooth = np.sum([np.roll(noise, (down, right), (1, 2)) for down in (0, 1) for right in (0, 1)], axis=0)
+    smooth = np.sum(
+        [np.roll(noise, (down, right), (1, 2)) for down in (0, 1) for right in (0, 1)], axis=0
+    )
     peak = np.abs(smooth).max(axis=(1, 2, 3), keepdims=True)
     textures: NDArray[np.int64] = smooth * 127 // peak
     return textures
@@ -55,7 +63,9 @@ def _moved(images: NDArray[np.int64], part: int) -> NDArray[np.int64]:
     return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _integers(purpose: RandomDraws, index: int, below: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _integers(
+    purpose: RandomDraws, index: int, below: int, shape: tuple[int, ...]
+) -> NDArray[np.int64]:
     """Integers from 0 to below - 1; that 2⁶⁴ is not a multiple of `below` does not matter."""
     drawn = random_bits(SEED, purpose, index, int(np.prod(shape)))
     return (drawn % np.uint64(below)).astype(np.int64).reshape(shape)

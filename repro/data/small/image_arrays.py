@@ -43,7 +43,9 @@ def content_hash(arrays: Arrays) -> str:
     return digest.hexdigest()
 
 
-def checked_arrays(path: Path, train: Pixels, train_labels: Labels, test: Pixels, test_labels: Labels) -> Arrays:
+def checked_arrays(
+    path: Path, train: Pixels, train_labels: Labels, test: Pixels, test_labels: Labels
+) -> Arrays:
     """Return arrays whose classes have numbers for names, if every image has one label and all have one size."""
     for split, images, labels in (("train", train, train_labels), ("test", test, test_labels)):
         if len(images) != len(labels) or not len(images):
@@ -58,7 +60,9 @@ def checked_arrays(path: Path, train: Pixels, train_labels: Labels, test: Pixels
             )
     if train.shape[1:] != test.shape[1:]:
         sides = f"{train.shape[1]} and {test.shape[1]} pixels a side"
-        raise UserError(f"{quote(path, 300)} has images of {sides}", "the images of a set are all of one size")
+        raise UserError(
+            f"{quote(path, 300)} has images of {sides}", "the images of a set are all of one size"
+        )
     count = 1 + int(max(train_labels.max(), test_labels.max()))
     if count < 2:
         raise UserError(f"{quote(path, 300)} has one class", "a net tells two or more apart")

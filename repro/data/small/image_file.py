@@ -43,8 +43,12 @@ def _pixels(name: object, content: bytes) -> Pixels:
                 )
             return np.asarray(image.convert("RGB"))  # grey gets three equal channels
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        reason = str(error).split("<")[0].strip() or "unreadable"  # Pillow names an object in memory
-        raise UserError(f"{quote(name)} is not a whole image: {reason[:80]}", "copy it again, or remove it") from None
+        reason = (
+            str(error).split("<")[0].strip() or "unreadable"
+        )  # Pillow names an object in memory
+        raise UserError(
+            f"{quote(name)} is not a whole image: {reason[:80]}", "copy it again, or remove it"
+        ) from None
 
 
 def _sides(shape: tuple[int, ...]) -> str:

@@ -35,7 +35,9 @@ class Manifest:
     test_images: int
     made_from: str  # the name of the archive or folder
     schema: int = SCHEMA
-    difference: str = ""  # in words, from the official images of that name; nothing where there are none
+    difference: str = (
+        ""  # in words, from the official images of that name; nothing where there are none
+    )
 
 
 def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
@@ -110,10 +112,13 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise EnvironmentProblem(f"cannot read {quote(path, 300)}: {error}", _remake(name)) from None
+        raise EnvironmentProblem(
+            f"cannot read {quote(path, 300)}: {error}", _remake(name)
+        ) from None
     if manifest.schema > SCHEMA:
         raise EnvironmentProblem(
-            f"{quote(path, 300)} was made by a newer version", "update this one, or prepare the set again"
+            f"{quote(path, 300)} was made by a newer version",
+            "update this one, or prepare the set again",
         )
     return manifest
 
@@ -128,7 +133,11 @@ def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest
 
 def names(folder: Path) -> list[str]:
     """The sets on disk, by name."""
-    return sorted(path.parent.name for path in folder.glob("*/manifest.json") if not path.parent.name.startswith("."))
+    return sorted(
+        path.parent.name
+        for path in folder.glob("*/manifest.json")
+        if not path.parent.name.startswith(".")
+    )
 
 
 def _write_array(path: Path, array: np.ndarray) -> None:

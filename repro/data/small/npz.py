@@ -51,20 +51,28 @@ def _named(
         letters = re.sub("[^a-z]", "", name.lower())
         if split in letters and letters.replace(split, "", 1) in words:
             return name, array
-    raise UserError(f"{quote(path, 300)} has {quote(', '.join(arrays) or 'no array')}, not `{words[0]}_{split}`", KEYS)
+    raise UserError(
+        f"{quote(path, 300)} has {quote(', '.join(arrays) or 'no array')}, not `{words[0]}_{split}`",
+        KEYS,
+    )
 
 
 def _images(path: Path, name: str, array: NDArray[Any]) -> Pixels:
     """Return images × height × width × 3."""
     if array.dtype != np.uint8:
-        raise UserError(f"{quote(name)} of {quote(path, 300)} is {array.dtype}, not bytes from 0 to 255", KEYS)
+        raise UserError(
+            f"{quote(name)} of {quote(path, 300)} is {array.dtype}, not bytes from 0 to 255", KEYS
+        )
     if array.ndim == 2 and array.shape[1] == CIFAR_PLANES:
         array = array.reshape(-1, 3, 32, 32)
     if array.ndim == 4 and array.shape[1] == 3 and array.shape[3] != 3:
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] != 3 or array.shape[1] != array.shape[2]:
         shape = "×".join(map(str, array.shape))
-        raise UserError(f"{quote(name)} of {quote(path, 300)} is {shape}: no square images in three colours", KEYS)
+        raise UserError(
+            f"{quote(name)} of {quote(path, 300)} is {shape}: no square images in three colours",
+            KEYS,
+        )
     return np.ascontiguousarray(array)
 
 
@@ -73,6 +81,7 @@ def _labels(path: Path, name: str, array: NDArray[Any]) -> Labels:
     if not np.issubdtype(array.dtype, np.integer) or array.size != len(array):
         shape = "×".join(map(str, array.shape))
         raise UserError(
-            f"{quote(name)} of {quote(path, 300)} is {array.dtype} of {shape}, not one number an image", KEYS
+            f"{quote(name)} of {quote(path, 300)} is {array.dtype} of {shape}, not one number an image",
+            KEYS,
         )
     return array.reshape(-1).astype(np.int64)

@@ -157,7 +157,9 @@ def _strangers(split: _Split) -> list[int]:
     return strangers
 
 
-def _what_is_wrong(split: _Split, number: int, classes: tuple[str, ...], official: OfficialSet) -> str:
+def _what_is_wrong(
+    split: _Split, number: int, classes: tuple[str, ...], official: OfficialSet
+) -> str:
     """Return in words why an image is not the official split's."""
     row = split.rows[number]
     name = classes[split.labels[number]]

@@ -19,7 +19,9 @@ LABEL_COLUMNS = ("label", "labels")
 SUFFIX = ".parquet"
 ROWS_AT_ONCE = 1000
 
-LAYOUT = "name a folder with train-*.parquet and test-*.parquet, with the columns `image` and `label`"
+LAYOUT = (
+    "name a folder with train-*.parquet and test-*.parquet, with the columns `image` and `label`"
+)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -58,7 +60,8 @@ def _images(paths: list[Path], decoder: SmallImages) -> tuple[Pixels, Labels]:
             content = image.get("bytes") if isinstance(image, dict) else image
             if not isinstance(content, bytes) or not isinstance(label, int):
                 raise UserError(
-                    f"row {number} of {quote(path, 300)} has no image bytes, or no number for a label", LAYOUT
+                    f"row {number} of {quote(path, 300)} has no image bytes, or no number for a label",
+                    LAYOUT,
                 )
             images.append(decoder.decode(f"{path.name}, row {number}", content))
             labels.append(label)
@@ -80,7 +83,9 @@ def _rows(path: Path) -> Iterator[tuple[Any, Any]]:
                 yield from zip(batch[image].to_pylist(), batch[label].to_pylist(), strict=True)
     except (pyarrow.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise EnvironmentProblem(f"cannot read {quote(path, 300)} as Parquet: {reason}", "copy it again") from None
+        raise EnvironmentProblem(
+            f"cannot read {quote(path, 300)} as Parquet: {reason}", "copy it again"
+        ) from None
 
 
 def _column(path: Path, names: list[str], usual: tuple[str, ...]) -> str:
@@ -88,4 +93,7 @@ def _column(path: Path, names: list[str], usual: tuple[str, ...]) -> str:
         if name in names:
             return name
     columns = quote(", ".join(names))
-    raise UserError(f"{quote(path, 300)} has the columns {columns}, and none of them is {quote(usual[0])}", LAYOUT)
+    raise UserError(
+        f"{quote(path, 300)} has the columns {columns}, and none of them is {quote(usual[0])}",
+        LAYOUT,
+    )

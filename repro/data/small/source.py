@@ -96,16 +96,22 @@ class Images:
 
     def to(self, device: torch.device | str) -> Self:
         moved: dict[str, Any] = {
-            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
         }
         return replace(self, **moved)
 
-    def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
+    ) -> Iterator[Batch]:
         batch = self.recipe.batch
         mine = shard(batch, rank, processes)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         for iteration, order in zip(range(start, stop), orders, strict=True):
-            plan = np.stack([order, *augmentation(seed, iteration, batch, self.border, self.recipe.input.flip)])
+            plan = np.stack(
+                [order, *augmentation(seed, iteration, batch, self.border, self.recipe.input.flip)]
+            )
             yield self._augmented(_moved(plan[:, mine], self.pixels.device))
 
     def test(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
@@ -125,9 +131,13 @@ class Images:
         pixels = _gather(self.pixels, order[:, None, None] * side**2 + places)
         return self._normalised(pixels, _gather(self.mean, places)), self.labels[order]
 
-    def _plain(self, pixels: Tensor, labels: Tensor, batch: int, rank: int, processes: int) -> Iterator[Batch]:
+    def _plain(
+        self, pixels: Tensor, labels: Tensor, batch: int, rank: int, processes: int
+    ) -> Iterator[Batch]:
         mine, mean = shard(len(labels), rank, processes), self._centre(self.mean, 0)
-        for images, answers in zip(pixels[mine].split(batch), labels[mine].split(batch), strict=True):
+        for images, answers in zip(
+            pixels[mine].split(batch), labels[mine].split(batch), strict=True
+        ):
             yield self._normalised(images, mean), answers
 
     def _normalised(self, pixels: Tensor, mean: Tensor) -> Tensor:
@@ -139,12 +149,17 @@ class Images:
         return padded.narrow(dimension, self.border, size).narrow(dimension + 1, self.border, size)
 
 
-def augmentation(seed: int, iteration: int, batch: int, border: int, flip: bool) -> tuple[np.ndarray, ...]:
+def augmentation(
+    seed: int, iteration: int, batch: int, border: int, flip: bool
+) -> tuple[np.ndarray, ...]:
     """How far down and right each crop of a batch lies (0 … 2·border), and whether it is flipped."""
-    down, right, flipped = random_bits(seed, RandomDraws.AUGMENTATION, iteration, 3 * batch).reshape(3, batch)
+    down, right, flipped = random_bits(
+        seed, RandomDraws.AUGMENTATION, iteration, 3 * batch
+    ).reshape(3, batch)
     choices = np.uint64(2 * border + 1)
     return tuple(
-        d.astype(np.int64) for d in (down % choices, right % choices, flipped % np.uint64(2) * np.uint64(flip))
+        d.astype(np.int64)
+        for d in (down % choices, right % choices, flipped % np.uint64(2) * np.uint64(flip))
     )
 
 
@@ -161,13 +176,19 @@ def _statistics(train: np.ndarray, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """The mean image and the scale, from sums of integers: exact, so the same on every machine."""
     total = train.sum(axis=0, dtype=np.int64)  # H×W×3
     channel = total.sum(axis=(0, 1)) / (train.size // 3)
-    mean = total / len(train) if recipe.input.mean == "pixel" else np.broadcast_to(channel, total.shape)
+    mean = (
+        total / len(train)
+        if recipe.input.mean == "pixel"
+        else np.broadcast_to(channel, total.shape)
+    )
     std = np.ones(3)
     if recipe.input.std == "channel":
         counts = [np.bincount(train[..., c].reshape(-1), minlength=256) for c in range(3)]
         squares = np.array([count @ np.arange(256) ** 2 for count in counts]) / (train.size // 3)
         std = np.sqrt(squares - channel**2) / 255
-    return torch.tensor(mean, dtype=torch.float32), torch.tensor(1 / (255 * std), dtype=torch.float32)
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(
+        1 / (255 * std), dtype=torch.float32
+    )
 
 
 def _padded(images: np.ndarray, border: int) -> Tensor:

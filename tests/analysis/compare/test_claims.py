@@ -35,7 +35,11 @@ def group(finished):
     """Finished runs of one group: a mean with the same little noise for everybody, plus `extra` of one's own."""
 
     def write(
-        runs: Runs, mean: float, extra: tuple[float, ...] = (0.0,) * 5, seeds: int | None = None, **other
+        runs: Runs,
+        mean: float,
+        extra: tuple[float, ...] = (0.0,) * 5,
+        seeds: int | None = None,
+        **other,
     ) -> None:
         for run, noise, own in zip(list(runs)[:seeds], NOISE, extra, strict=False):
             finished(run, test_error=mean + noise + own, **other)
@@ -49,7 +53,9 @@ def figure(*checks: Check, name: str = "C") -> Figure:
 
 def judge(places, *checks: Check, scale: str = "paper") -> JudgedClaim:
     declared = figure(*checks)
-    (found,) = judge_claims({"f": declared}, {"f": at_scale(declared, SCALES[scale], 3)}, collect(places))
+    (found,) = judge_claims(
+        {"f": declared}, {"f": at_scale(declared, SCALES[scale], 3)}, collect(places)
+    )
     return found
 
 
@@ -145,7 +151,9 @@ def test_runs_on_different_images_are_not_compared(places, group):
     assert found.evidence[0].said == "test_error: runs of different data_hash are not compared"
 
 
-def test_a_claim_about_test_errors_is_undecided_where_the_test_images_were_trained_on(places, group):
+def test_a_claim_about_test_errors_is_undecided_where_the_test_images_were_trained_on(
+    places, group
+):
     group(DEEP, 13.0, data={"tested_on_training_images": True})
     group(SHALLOW, 9.5, data={"tested_on_training_images": True})
     found = judge(places, ABOVE)
@@ -164,11 +172,16 @@ def test_a_claim_about_training_errors_can_be_judged_on_such_images(places, fini
 def test_a_metric_nobody_measured_leaves_it_undecided(places, group):
     group(DEEP, 13.0)
     found = judge(places, Bound("warmup_switch", DEEP, above=200))
-    assert (found.word, found.evidence[0].said) == ("undecided", "warmup_switch: no finished run of plain-56 has it")
+    assert (found.word, found.evidence[0].said) == (
+        "undecided",
+        "warmup_switch: no finished run of plain-56 has it",
+    )
 
 
 def test_every_link_of_a_chain_must_hold(places, group):
-    chain = Ordering("test_error", (PLAIN[56].limited(3), PLAIN[44].limited(3), PLAIN[32].limited(3)))
+    chain = Ordering(
+        "test_error", (PLAIN[56].limited(3), PLAIN[44].limited(3), PLAIN[32].limited(3))
+    )
     for depth, mean in ((56, 13.0), (44, 11.0), (32, 11.0)):
         group(PLAIN[depth].limited(3), mean, (0.02, 0.0, -0.03) if depth == 44 else (0.0,) * 3)
     found = judge(places, chain)
@@ -176,7 +189,9 @@ def test_every_link_of_a_chain_must_hold(places, group):
 
 
 def test_one_broken_link_breaks_the_chain(places, group):
-    chain = Ordering("test_error", (PLAIN[56].limited(3), PLAIN[44].limited(3), PLAIN[32].limited(3)))
+    chain = Ordering(
+        "test_error", (PLAIN[56].limited(3), PLAIN[44].limited(3), PLAIN[32].limited(3))
+    )
     for depth, mean in ((56, 13.0), (44, 9.0), (32, 11.0)):
         group(PLAIN[depth].limited(3), mean, (0.02, 0.0, -0.03) if depth == 44 else (0.0,) * 3)
     assert judge(places, chain).word == "fails"
@@ -205,7 +220,12 @@ def test_a_net_stuck_at_chance_is_above_a_threshold_although_its_seeds_agree(pla
 
 
 def test_a_threshold_says_nothing_at_another_scale(places, finished):
-    for run in at_scale(figure(Bound("test_error", DEEP, above=60.0)), SCALES["quick"], 3).claims[0].checks[0].runs:
+    for run in (
+        at_scale(figure(Bound("test_error", DEEP, above=60.0)), SCALES["quick"], 3)
+        .claims[0]
+        .checks[0]
+        .runs
+    ):
         finished(run, test_error=90.0 + run.seed / 10)
     found = judge(places, Bound("test_error", DEEP, above=60.0), scale="quick")
     assert found.word == "undecided"
@@ -295,7 +315,11 @@ def test_the_stretch_is_rescaled_to_a_shorter_schedule(places, finished):
     late = Ordering("train_error", (DEEP, SHALLOW), throughout=(17_000, 64_000))
     scaled = at_scale(figure(late), SCALES["quick"], 3).claims[0].checks[0]
     falling = FALLING[:16]
-    curves(finished, scaled.higher_to_lower[0], [error + (-5 if at < 4 else 5) for at, error in enumerate(falling)])
+    curves(
+        finished,
+        scaled.higher_to_lower[0],
+        [error + (-5 if at < 4 else 5) for at, error in enumerate(falling)],
+    )
     curves(finished, scaled.higher_to_lower[1], falling)
     found = judge(places, late, scale="quick")
     assert (found.word, "12 points" in found.evidence[0].said) == ("holds", True)
@@ -322,7 +346,10 @@ def test_a_few_loud_layers_do_not_make_a_net_respond_more_in_most(places, finish
     respond(finished, SHALLOW, LAYERS)
     found = judge(places, MOST)
     assert found.word == "fails"
-    assert "plain-56 above plain-20 in most layers (4 of 20, 4 of 20, 4 of 20)" in found.evidence[0].said
+    assert (
+        "plain-56 above plain-20 in most layers (4 of 20, 4 of 20, 4 of 20)"
+        in found.evidence[0].said
+    )
     assert found.evidence[0].effect == pytest.approx(0.2)
 
 
@@ -352,7 +379,11 @@ def test_holm_counts_every_claim_that_is_asked_at_once(places, group):
     group(SHALLOW, 10.0)
     alone = judge(places, ABOVE)
     many = {f"f{number}": figure(ABOVE, name=f"C{number}") for number in range(10)}
-    among = judge_claims(many, {name: at_scale(one, SCALES["paper"], 3) for name, one in many.items()}, collect(places))
+    among = judge_claims(
+        many,
+        {name: at_scale(one, SCALES["paper"], 3) for name, one in many.items()},
+        collect(places),
+    )
     assert alone.word == "holds"
     assert {claim.word for claim in among} == {"undecided"}
     assert among[0].p == pytest.approx(min(1, 10 * alone.p))

@@ -19,7 +19,9 @@ def as_in_the_paper(label: str, off: float = 0.0) -> list[dict[str, float]]:
     """A curve through every point that was read off, shifted; straight between them."""
     ours = [{"iteration": 1000 * (at + 1)} for at in range(64)]
     for split in ("train", "test"):
-        theirs = PAPER[(PAPER["panel"] == "left") & (PAPER["label"] == label) & (PAPER["split"] == split)]
+        theirs = PAPER[
+            (PAPER["panel"] == "left") & (PAPER["label"] == label) & (PAPER["split"] == split)
+        ]
         known = dict(zip(theirs["iteration"], theirs["error"] + off, strict=True))
         last = next(iter(known.values()))
         for row in ours:

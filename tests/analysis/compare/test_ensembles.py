@@ -46,7 +46,9 @@ def fact(places, scale=PAPER, seeds=None) -> pd.Series:
 
 
 def text(places) -> str:
-    return " ".join(render(tables.sheet("table5", table5.experiment, collect(places), PAPER), "table").split())
+    return " ".join(
+        render(tables.sheet("table5", table5.experiment, collect(places), PAPER), "table").split()
+    )
 
 
 def test_six_nets_are_one_number_that_is_compared_with_nothing(places, finish):

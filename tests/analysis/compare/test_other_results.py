@@ -28,7 +28,9 @@ def ours(finished):
         finished(run, test_error=8.3 + SPREAD[run.seed])
 
 
-def diff_of(places: Places, against: Path, experiment=table6.experiment, scale: str = "paper") -> Diff:
+def diff_of(
+    places: Places, against: Path, experiment=table6.experiment, scale: str = "paper"
+) -> Diff:
     declared = {"table6": experiment}
     scaled = {"table6": at_scale(experiment, SCALES[scale])}
     return compare(declared, scaled, collect(places), scale, against=against)
@@ -60,7 +62,10 @@ def test_a_mean_with_its_spread_is_met_by_welch(places, ours, tmp_path):
 def test_sources_are_kept_apart(places, ours, tmp_path):
     text = "source,experiment,row,metric,value\nA,table6,ResNet-20,test_error,8.3\nB,table6,ResNet-20,test_error,9.9\n"
     rows = diff_of(places, a_file(tmp_path, text)).rows
-    assert {row.row: row.verdict.word for row in rows} == {"ResNet-20 [A]": "reproduced", "ResNet-20 [B]": "better"}
+    assert {row.row: row.verdict.word for row in rows} == {
+        "ResNet-20 [A]": "reproduced",
+        "ResNet-20 [B]": "better",
+    }
 
 
 def test_the_public_reproductions_that_come_with_the_project_can_be_compared_with(places, ours):

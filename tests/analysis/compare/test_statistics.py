@@ -45,7 +45,9 @@ def test_welch_is_scipys():
 
 def test_the_paired_test_is_scipys():
     a, b = [6.4, 6.6, 6.8], [7.0, 7.4, 6.9]
-    assert paired_difference(a, b).p_below(0) == pytest.approx(stats.ttest_rel(a, b, alternative="less").pvalue)
+    assert paired_difference(a, b).p_below(0) == pytest.approx(
+        stats.ttest_rel(a, b, alternative="less").pvalue
+    )
 
 
 def test_the_interval_of_the_mean_is_scipys():
@@ -83,7 +85,9 @@ def test_the_interval_of_the_mean_holds_a_single_run_only_two_times_in_three(n, 
     assert (np.abs(single - ours.mean(1)) <= reach).mean() == pytest.approx(coverage, abs=ROOM)
 
 
-def words(paper: Paper, n: int, std: float, at: float, margin: float = 0.5, trials: int = 1000) -> dict[str, float]:
+def words(
+    paper: Paper, n: int, std: float, at: float, margin: float = 0.5, trials: int = 1000
+) -> dict[str, float]:
     """How often each word comes out, over simulated rows of n seeds; a number of the paper's is drawn as ours are."""
     rng = np.random.default_rng(110)
     counts: dict[str, int] = {}
@@ -119,7 +123,9 @@ def test_five_runs_of_resnet_110_are_reproduced_as_often_as_the_power_says(margi
 
 
 @pytest.mark.parametrize(("margin", "certified"), [(0.3, 0.61), (0.4, 0.905)])
-def test_with_a_spread_of_seventeen_hundredths_they_are_so_61_and_90_times_in_a_hundred(margin, certified):
+def test_with_a_spread_of_seventeen_hundredths_they_are_so_61_and_90_times_in_a_hundred(
+    margin, certified
+):
     rates = words(mean(6.61, std=0.17, n=5), n=5, std=0.17, at=0.0, margin=margin)
     assert rates["reproduced"] == pytest.approx(certified, abs=0.04)
 
@@ -127,7 +133,10 @@ def test_with_a_spread_of_seventeen_hundredths_they_are_so_61_and_90_times_in_a_
 def test_resnet_110_as_published_is_reproduced_or_consistent_nineteen_times_in_twenty():
     rng = np.random.default_rng(0)
     published = mean(6.61, std=0.16, n=5, best=6.43)
-    found = [judge(OurValues(tuple(rng.normal(6.61, 0.16, 5))), published, 0.5, 0.35).word for _ in range(1000)]
+    found = [
+        judge(OurValues(tuple(rng.normal(6.61, 0.16, 5))), published, 0.5, 0.35).word
+        for _ in range(1000)
+    ]
     assert (found.count("reproduced") + found.count("consistent")) / 1000 >= 0.97
     assert found.count("reproduced") / 1000 == pytest.approx(
         equivalence_power(5, 0.16, 0.5, Sample(5, 6.61, 0.16)), abs=0.03
@@ -140,7 +149,9 @@ def test_the_printed_power_against_a_published_mean_is_the_simulated_one(n, marg
     a, b = ours.var(1, ddof=1) / n, 0.16**2 / 5
     freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / 4)
     shown = np.abs(ours.mean(1) - theirs) + special.stdtrit(freedom, 0.95) * np.sqrt(a + b) < margin
-    assert equivalence_power(n, 0.16, margin, Sample(5, 0.0, 0.16)) == pytest.approx(shown.mean(), abs=ROOM)
+    assert equivalence_power(n, 0.16, margin, Sample(5, 0.0, 0.16)) == pytest.approx(
+        shown.mean(), abs=ROOM
+    )
 
 
 @pytest.mark.parametrize(("n", "margin"), [(3, 0.5), (5, 0.5), (5, 1.0)])
@@ -155,7 +166,11 @@ def test_the_seeds_that_would_decide_are_the_fewest_with_that_power():
     theirs = Sample(5, 6.61, 0.16)
     needed = seeds_to_decide(0.16, 0.3, theirs)
     assert needed == 7
-    assert equivalence_power(needed, 0.16, 0.3, theirs) >= 0.8 > equivalence_power(needed - 1, 0.16, 0.3, theirs)
+    assert (
+        equivalence_power(needed, 0.16, 0.3, theirs)
+        >= 0.8
+        > equivalence_power(needed - 1, 0.16, 0.3, theirs)
+    )
 
 
 def test_no_number_of_seeds_can_make_up_for_a_single_noisy_run_of_the_papers():

@@ -93,13 +93,17 @@ def test_the_word(values, planned, paper, word):
 @pytest.mark.parametrize("values", [TIGHT, WIDE, TIGHT[:1], (NAN, NAN)])
 @pytest.mark.parametrize("paper", [SINGLE, RESNET_110, READ_OFF])
 def test_the_gate_comes_first_and_names_its_fields(values, paper):
-    said = judge(OurValues(values), paper, 0.5, 0.35, ("scale: quick", "iterations: 4,000, not 64,000"))
+    said = judge(
+        OurValues(values), paper, 0.5, 0.35, ("scale: quick", "iterations: 4,000, not 64,000")
+    )
     assert said.word == "not comparable"
     assert said.reasons[:2] == ("scale: quick", "iterations: 4,000, not 64,000")
 
 
 def test_a_diverged_run_is_named_even_where_nothing_is_compared():
-    said = judge(OurValues(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35, ("scale: smoke",))
+    said = judge(
+        OurValues(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35, ("scale: smoke",)
+    )
     assert said.reasons == ("scale: smoke", "1 of 5 runs diverged (seed 4 at iteration 100)")
 
 
@@ -110,7 +114,10 @@ def test_nothing_is_missing_whatever_the_gate_says():
 def test_a_run_that_diverged_counts_as_finished_and_is_worse_and_the_others_are_told():
     said = judge(OurValues(TIGHT[:4], 5, ("seed 4 at iteration 100",)), SINGLE, 0.5, 0.35)
     assert said.word == "worse"
-    assert said.reasons[:2] == ("1 of 5 runs diverged (seed 4 at iteration 100)", "the other 4 alone: reproduced")
+    assert said.reasons[:2] == (
+        "1 of 5 runs diverged (seed 4 at iteration 100)",
+        "the other 4 alone: reproduced",
+    )
 
 
 def test_an_incomplete_row_says_how_far_it_is_and_what_it_would_be():
@@ -146,7 +153,10 @@ def test_seeds_that_agree_to_the_digit_count_as_one():
 
 
 def test_the_best_is_compared_only_with_the_best_of_as_many():
-    assert "best of 5: 6.45 (theirs: 6.43)" in judge(OurValues(LIKE_110), RESNET_110, 0.5, 0.35).reasons
+    assert (
+        "best of 5: 6.45 (theirs: 6.43)"
+        in judge(OurValues(LIKE_110), RESNET_110, 0.5, 0.35).reasons
+    )
     assert (
         "best of 3: 6.45 (theirs: 6.43, of 5: not judged)"
         in judge(OurValues(LIKE_110[:3]), RESNET_110, 0.5, 0.35).reasons
@@ -169,16 +179,25 @@ def test_a_smaller_margin_takes_reproduced_away():
     assert judge(OurValues(LIKE_110), RESNET_110, 0.1, 0.35).word == "consistent"
 
 
-@given(some.lists(some.floats(5, 12), min_size=1, max_size=7), some.randoms(), some.sampled_from([SINGLE, RESNET_110]))
+@given(
+    some.lists(some.floats(5, 12), min_size=1, max_size=7),
+    some.randoms(),
+    some.sampled_from([SINGLE, RESNET_110]),
+)
 def test_the_order_of_the_seeds_changes_nothing(values, random, paper):
     shuffled = tuple(random.sample(values, len(values)))
-    assert judge(OurValues(shuffled), paper, 0.5, 0.35) == judge(OurValues(tuple(values)), paper, 0.5, 0.35)
+    assert judge(OurValues(shuffled), paper, 0.5, 0.35) == judge(
+        OurValues(tuple(values)), paper, 0.5, 0.35
+    )
 
 
 @given(some.lists(some.floats(5, 12), min_size=2, max_size=7), some.floats(0.1, 50))
 def test_more_error_is_never_better(values, more):
     order = ["better", "reproduced", "consistent", "worse"]
-    words = [judge(OurValues(tuple(v + up for v in values)), SINGLE, 0.5, 0.35).word for up in (0.0, more)]
+    words = [
+        judge(OurValues(tuple(v + up for v in values)), SINGLE, 0.5, 0.35).word
+        for up in (0.0, more)
+    ]
     if "worse" in words[:1] or words[1] == "better":
         assert words[0] == words[1] or order.index(words[0]) < order.index(words[1])
 

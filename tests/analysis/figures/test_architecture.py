@@ -35,15 +35,30 @@ def blocks():
 def test_every_layer_and_every_pooling_is_a_box(nets):
     assert len(patches(nets, FancyBboxPatch)) == (19 + 5) + 2 * (34 + 2)
     said = texts(nets)
-    assert (said["3×3 conv, 64"], said["7×7 conv, 64, /2"], said["3×3 conv, 512, /2"]) == (2 + 6 + 6, 2, 2)
-    assert (said["pool, /2"], said["avg pool"], said["fc 4096"], said["fc 1000"]) == (5 + 1 + 1, 2, 2, 3)
+    assert (said["3×3 conv, 64"], said["7×7 conv, 64, /2"], said["3×3 conv, 512, /2"]) == (
+        2 + 6 + 6,
+        2,
+        2,
+    )
+    assert (said["pool, /2"], said["avg pool"], said["fc 4096"], said["fc 1000"]) == (
+        5 + 1 + 1,
+        2,
+        2,
+        3,
+    )
 
 
 def test_the_sizes_of_the_maps_stand_at_left(nets):
-    sizes = [text for text in nets.axes[0].texts if text.get_text() in ("224", "112", "56", "28", "14", "7", "1")]
+    sizes = [
+        text
+        for text in nets.axes[0].texts
+        if text.get_text() in ("224", "112", "56", "28", "14", "7", "1")
+    ]
     assert len(sizes) == 7
     assert {text.get_position()[0] for text in sizes} == {0.02}
-    levels = [text.get_position()[1] for text in sorted(sizes, key=lambda text: -int(text.get_text()))]
+    levels = [
+        text.get_position()[1] for text in sorted(sizes, key=lambda text: -int(text.get_text()))
+    ]
     assert levels == sorted(levels, reverse=True)
 
 
@@ -80,7 +95,10 @@ def test_a_box_is_wider_than_its_text(nets):
     renderer = nets.canvas.get_renderer()
     [box, *_] = patches(nets, FancyBboxPatch)
     said = [text for text in nets.axes[0].texts if "conv" in text.get_text()]
-    assert max(text.get_window_extent(renderer).width for text in said) < box.get_window_extent(renderer).width
+    assert (
+        max(text.get_window_extent(renderer).width for text in said)
+        < box.get_window_extent(renderer).width
+    )
 
 
 def test_the_two_blocks_of_figure_5_with_what_they_cost(blocks):
@@ -98,7 +116,9 @@ def test_an_arrow_leads_into_every_box_and_out_of_every_sum(nets, blocks):
 
 
 def test_any_net_can_be_drawn():
-    figure = architecture.draw(Drawing("two more", (("a", resnet(20)), ("b", resnet(50, "B", "imagenet"))), 1))
+    figure = architecture.draw(
+        Drawing("two more", (("a", resnet(20)), ("b", resnet(50, "B", "imagenet"))), 1)
+    )
     assert len(patches(figure, PathPatch)) == 9 + 16
     assert texts(figure)["1×1 conv, 2048"] == 3
 
@@ -112,7 +132,9 @@ def test_projections_are_no_boxes_but_dotted_shortcuts():
 
 def test_drawings_can_be_read_aloud():
     said = architecture.described(figure3.experiment)
-    assert said.startswith("VGG-19, 19 weighted layers: 3×3 conv 64, 2 times; pool /2; 3×3 conv 128, 2 times")
+    assert said.startswith(
+        "VGG-19, 19 weighted layers: 3×3 conv 64, 2 times; pool /2; 3×3 conv 128, 2 times"
+    )
     assert said.endswith("avg pool; fc 1000. 16 shortcuts, 3 of which increase dimensions.")
 
 

@@ -27,7 +27,9 @@ PAPER, QUICK = catalog.load_scale("paper"), catalog.load_scale("quick")
 
 
 def lines_of(axes) -> dict[str, object]:
-    return {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
+    return {
+        line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")
+    }
 
 
 def said_under(drawing) -> str:
@@ -41,7 +43,10 @@ def names_at_right(axes) -> dict[str, float]:
 def curve(run: Run, test: float, train: float = 1.0, points: int = 4) -> list[dict[str, float]]:
     every = run.recipe.iterations // 4
     rows = [{"iteration": every * (at_scale + 1), "train_loss": 0.1} for at_scale in range(points)]
-    return [row | {"train_error": train, "test_error": test + 3 - at_scale} for at_scale, row in enumerate(rows)]
+    return [
+        row | {"train_error": train, "test_error": test + 3 - at_scale}
+        for at_scale, row in enumerate(rows)
+    ]
 
 
 def finish(finished, figure: Figure, test: dict[str, float], seeds: int = 2) -> None:
@@ -132,7 +137,9 @@ def test_a_running_seed_does_not_bend_the_mean_of_the_finished_ones(places, fini
 
 def test_a_diverged_run_is_named_and_its_nan_not_drawn(places, diverged):
     run = next(iter(ONE.panels[0].rows[0].runs))
-    diverged(run, 32_000, [*curve(run, 9.0, points=1), {"iteration": 32_000, "test_error": float("nan")}])
+    diverged(
+        run, 32_000, [*curve(run, 9.0, points=1), {"iteration": 32_000, "test_error": float("nan")}]
+    )
     drawing = curve_figures.draw(ONE, collect(places), PAPER)
     assert list(lines_of(drawing.axes[0])["plain-20 test"].get_xdata()) == [16_000]
     assert "plain-20: 0 of 5 seeds, 1 diverged" in said_under(drawing)
@@ -147,7 +154,9 @@ def test_a_net_above_the_paper_s_limits_is_named_with_its_level(places, finished
     assert "plain-20\n↑ 72.0" in names_at_right(axes)
 
 
-def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_curves(places, finished):
+def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_curves(
+    places, finished
+):
     finish(finished, at_scale(ONE, QUICK), {"plain-20": 30.0, "plain-56": 41.0}, seeds=1)
     drawing = curve_figures.draw(ONE, collect(places), QUICK)
     axes = drawing.axes[0]
@@ -165,19 +174,25 @@ def test_axes_with_nothing_on_them_say_so(places, finished):
         text.get_text() for text in curve_figures.draw(ONE, collect(places), QUICK).axes[0].texts
     ]
     drawing = curve_figures.draw(figure6.experiment, collect(places), QUICK)
-    assert [("no run yet" in [text.get_text() for text in axes.texts]) for axes in drawing.axes] == [False, True, True]
+    assert [
+        ("no run yet" in [text.get_text() for text in axes.texts]) for axes in drawing.axes
+    ] == [False, True, True]
 
 
 def test_a_data_set_that_is_not_the_paper_s_is_named(places, finished):
     run = next(iter(ONE.panels[0].rows[0].runs))
     finished(run, curve(run, 9.0), data={"origin": "imported"}, test_error=9.0)
-    assert "Data: cifar10 (imported)." in said_under(curve_figures.draw(ONE, collect(places), PAPER))
+    assert "Data: cifar10 (imported)." in said_under(
+        curve_figures.draw(ONE, collect(places), PAPER)
+    )
 
 
 def test_a_figure_of_errors_says_that_the_test_images_were_trained_on(places, finished):
     run = next(iter(ONE.panels[0].rows[0].runs))
     finished(run, curve(run, 0.8), [1.0], data={"tested_on_training_images": True}, test_error=0.8)
-    note = "The test images are the training images: their errors say nothing about images not seen."
+    note = (
+        "The test images are the training images: their errors say nothing about images not seen."
+    )
     assert note in said_under(curve_figures.draw(ONE, collect(places), PAPER))
     assert note not in said_under(curve_figures.draw(figure7.experiment, collect(places), PAPER))
 
@@ -195,16 +210,24 @@ def test_responses_are_drawn_in_the_net_s_order_and_by_magnitude(places, finishe
 def test_at_another_scale_no_curve_ends_below_the_axes(places, finished):
     scaled = at_scale(figure4.experiment, QUICK)
     finish(finished, scaled, {"plain-18": 93.0, "ResNet-18": 1.0}, seeds=1)
-    assert curve_figures.draw(figure4.experiment, collect(places), QUICK).axes[0].get_ylim() == (0, 100)
+    assert curve_figures.draw(figure4.experiment, collect(places), QUICK).axes[0].get_ylim() == (
+        0,
+        100,
+    )
 
 
-def test_the_axes_of_responses_are_the_paper_s_and_at_another_scale_wide_enough_for_what_was_found(places, finished):
+def test_the_axes_of_responses_are_the_paper_s_and_at_another_scale_wide_enough_for_what_was_found(
+    places, finished
+):
     run = next(iter(figure7.experiment.panels[0].rows[0].runs))
     for scale in (PAPER, QUICK):
         finished(scale(run), responses=[17.0, 3.0, 0.2], test_error=9.0)
         axes = curve_figures.draw(figure7.experiment, collect(places), scale).axes[0]
         limits = {PAPER: (0.5, 3.5), QUICK: (0.2, 18)}[scale]
-        assert (axes.get_ylim(), axes.get_yscale()) == (limits, "linear" if scale is PAPER else "log")
+        assert (axes.get_ylim(), axes.get_yscale()) == (
+            limits,
+            "linear" if scale is PAPER else "log",
+        )
 
 
 @pytest.mark.parametrize("label", [r"$\input{x}$", "lone $", "under_score", "nul\0", "<b>&amp;"])
@@ -217,7 +240,9 @@ def test_a_hostile_label_is_only_text(places, finished, label):
     assert all(style.rendered(drawing, form) for form in style.FORMATS)
 
 
-def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(places, finished, tmp_path):
+def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
+    places, finished, tmp_path
+):
     finish(finished, figure1.experiment, {"plain-20": 9.0, "plain-56": 13.0})
     code = (
         "import locale, sys; locale.setlocale(locale.LC_ALL, '')\n"
@@ -234,12 +259,20 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(place
     written = []
     for number, locale in enumerate(("C", "C.UTF-8")):
         out = tmp_path / f"process {number}"
-        environment = os.environ | {"PYTHONHASHSEED": str(number), "LC_ALL": locale, "MPLBACKEND": "svg"}
+        environment = os.environ | {
+            "PYTHONHASHSEED": str(number),
+            "LC_ALL": locale,
+            "MPLBACKEND": "svg",
+        }
         environment |= {"REPRO_RESULTS": str(places.results), "SOURCE_DATE_EPOCH": str(number)}
-        subprocess.run([sys.executable, "-c", code, str(out)], check=True, env=environment, timeout=120)
+        subprocess.run(
+            [sys.executable, "-c", code, str(out)], check=True, env=environment, timeout=120
+        )
         written.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
     assert written[0] == written[1]
-    assert list(written[0]) == [f"{name}.{form}" for name in ("figure1", "figure3") for form in ("pdf", "png", "svg")]
+    assert list(written[0]) == [
+        f"{name}.{form}" for name in ("figure1", "figure3") for form in ("pdf", "png", "svg")
+    ]
 
 
 def test_files_carry_no_date_and_embed_their_fonts(drawn):
@@ -266,4 +299,6 @@ def test_a_panel_shows_the_splits_it_declares(places, finished):
 def test_the_figure_can_be_read_aloud(places, finished):
     finish(finished, ONE, {"plain-20": 9.0}, seeds=1)
     said = curve_figures.described(ONE, collect(places), PAPER)
-    assert said.startswith("plain-20 ends at training error 1.0 % and test error 9.0 %. One seed each.")
+    assert said.startswith(
+        "plain-20 ends at training error 1.0 % and test error 9.0 %. One seed each."
+    )

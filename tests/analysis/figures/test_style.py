@@ -30,7 +30,9 @@ def test_control_characters_become_visible():
     assert style.printable("a\0b\tc") == "a\ufffdb\ufffdc"
 
 
-@pytest.mark.parametrize("wanted", [[], [5.0], [5.0, 5.1, 5.2], [0.0, 0.1, 19.9, 20.0], [19.0, 19.5, 20.0]])
+@pytest.mark.parametrize(
+    "wanted", [[], [5.0], [5.0, 5.1, 5.2], [0.0, 0.1, 19.9, 20.0], [19.0, 19.5, 20.0]]
+)
 def test_labels_keep_their_order_their_distance_and_the_limits(wanted):
     placed = spread_apart(wanted, 1.0, 0.0, 20.0)
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in pairwise(placed))

@@ -26,9 +26,13 @@ SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)
 PRINTED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61, 1202: 7.93}
 
 
-def diff_of(places, *experiments: Experiment, scale: str = "paper", seeds: int | None = None, **other) -> Diff:
+def diff_of(
+    places, *experiments: Experiment, scale: str = "paper", seeds: int | None = None, **other
+) -> Diff:
     declared = {f"e{number}": experiment for number, experiment in enumerate(experiments)}
-    scaled = {name: at_scale(experiment, SCALES[scale], seeds) for name, experiment in declared.items()}
+    scaled = {
+        name: at_scale(experiment, SCALES[scale], seeds) for name, experiment in declared.items()
+    }
     return compare(declared, scaled, collect(places), scale, **other)
 
 
@@ -43,7 +47,9 @@ def as_printed(finished):
     def write(off: float = 0.0, seeds: int = 5, **other) -> None:
         for depth, printed in PRINTED.items():
             for run in list(RESNET[depth])[:seeds]:
-                finished(run, test_error=printed + off + SPREAD[run.seed], train_error=0.05, **other)
+                finished(
+                    run, test_error=printed + off + SPREAD[run.seed], train_error=0.05, **other
+                )
 
     return write
 
@@ -68,7 +74,9 @@ def test_counts_need_no_runs(places):
 def test_quoted_rows_are_kept_apart(places):
     diff = diff_of(places, table5.experiment, table6.experiment)
     assert "Maxout" not in {row.row for row in diff.rows}
-    assert ("e1", "Maxout", "test_error", 9.38) in [(*number[:3], number[3].value) for number in diff.quoted]
+    assert ("e1", "Maxout", "test_error", 9.38) in [
+        (*number[:3], number[3].value) for number in diff.quoted
+    ]
 
 
 def test_read_off_levels_are_judged_for_test_and_training(places, finished):
@@ -76,13 +84,18 @@ def test_read_off_levels_are_judged_for_test_and_training(places, finished):
         finished(run, test_error=9.69 + SPREAD[run.seed], train_error=1.4 + SPREAD[run.seed])
     found = words(diff_of(places, figure1.experiment))
     assert found["plain-20", "test_error"] == "reproduced"
-    assert found["plain-20", "train_error"] == "consistent"  # the reading error of 0.3 leaves a margin of 0.2
+    assert (
+        found["plain-20", "train_error"] == "consistent"
+    )  # the reading error of 0.3 leaves a margin of 0.2
 
 
 def test_some_seeds_are_incomplete_and_fewer_may_be_asked_for(places, as_printed):
     as_printed(seeds=3)
     assert words(diff_of(places, table6.experiment))["ResNet-20", "test_error"] == "incomplete"
-    assert words(diff_of(places, table6.experiment, seeds=3))["ResNet-20", "test_error"] == "reproduced"
+    assert (
+        words(diff_of(places, table6.experiment, seeds=3))["ResNet-20", "test_error"]
+        == "reproduced"
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +110,9 @@ def test_some_seeds_are_incomplete_and_fewer_may_be_asked_for(places, as_printed
 )
 def test_other_images_are_not_comparable(places, as_printed, data, field):
     as_printed(data=data)
-    (row, *_) = [row for row in diff_of(places, table6.experiment).rows if row.metric == "test_error"]
+    (row, *_) = [
+        row for row in diff_of(places, table6.experiment).rows if row.metric == "test_error"
+    ]
     assert (row.verdict.word, row.verdict.reasons) == ("not comparable", (field,))
     assert row.mean == pytest.approx(8.75)
 
@@ -105,7 +120,9 @@ def test_other_images_are_not_comparable(places, as_printed, data, field):
 @pytest.mark.parametrize("origin", ["official pixels", "official archive"])
 def test_official_images_are_comparable_under_their_old_and_new_name(places, as_printed, origin):
     as_printed(data={"origin": origin})
-    (row, *_) = [row for row in diff_of(places, table6.experiment).rows if row.metric == "test_error"]
+    (row, *_) = [
+        row for row in diff_of(places, table6.experiment).rows if row.metric == "test_error"
+    ]
     assert row.verdict.word == "reproduced"
 
 
@@ -137,14 +154,22 @@ def test_other_crops_are_not_comparable(places, finished):
 def test_the_best_over_training_is_not_comparable(places, finished):
     finished(RESNET[20].run, best_test_error=8.5)
     rows = (replace(table6.experiment.rows[6], paper=(table6.experiment.rows[6].paper[1],)),)
-    diff = diff_of(places, replace(table6.experiment, rows=rows, metrics=("best_test_error",), claims=()), seeds=1)
+    diff = diff_of(
+        places,
+        replace(table6.experiment, rows=rows, metrics=("best_test_error",), claims=()),
+        seeds=1,
+    )
     assert diff.rows[0].verdict.reasons == ("selection: the best on the test set, not the last",)
 
 
 def test_another_scale_is_not_comparable(places, finished):
     for run in SCALES["smoke"](RESNET[20].run).repeated(2):
         finished(run, test_error=40.0 + run.seed)
-    (row, *_) = [row for row in diff_of(places, table6.experiment, scale="smoke").rows if row.metric == "test_error"]
+    (row, *_) = [
+        row
+        for row in diff_of(places, table6.experiment, scale="smoke").rows
+        if row.metric == "test_error"
+    ]
     assert row.verdict.word == "not comparable"
     assert row.verdict.reasons[0] == "scale: smoke"
 
@@ -170,8 +195,9 @@ def test_a_complete_set_is_compared_and_printed_as_a_departure(places, finished)
     diff, word, reasons = imagenet_row(places, finished, origin=COMPLETE)
     assert word == "consistent"
     assert not [reason for reason in reasons if "data" in reason]
-    assert f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its" in _joined(
-        render_text(diff)
+    assert (
+        f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its"
+        in _joined(render_text(diff))
     )
 
 
@@ -243,16 +269,25 @@ def test_a_diverged_run_makes_a_row_worse_and_is_named(places, finished, diverge
 
 def test_a_run_that_finished_without_the_metric_is_mentioned(places, finished):
     for run in RESNET[20]:
-        finished(run, **({"test_error": 8.75 + SPREAD[run.seed]} if run.seed else {"train_error": 0.5}))
+        finished(
+            run, **({"test_error": 8.75 + SPREAD[run.seed]} if run.seed else {"train_error": 0.5})
+        )
     row = diff_of(places, table6.experiment).rows[1]
-    assert (row.verdict.word, row.verdict.reasons[-1]) == ("incomplete", "1 finished without test_error")
+    assert (row.verdict.word, row.verdict.reasons[-1]) == (
+        "incomplete",
+        "1 finished without test_error",
+    )
 
 
 def test_the_document_validates_against_the_published_schema(places, as_printed, diverged):
     as_printed(seeds=3)
     diverged(PLAIN[20].run)
     (places.runs / "holiday").mkdir()
-    every = [one for name in catalog.NAMES[:10] if not isinstance(one := catalog.load_experiment(name), Skipped)]
+    every = [
+        one
+        for name in catalog.NAMES[:10]
+        if not isinstance(one := catalog.load_experiment(name), Skipped)
+    ]
     for scale in ("paper", "smoke"):
         whole = {"schema": 1} | diff_document(diff_of(places, *every, scale=scale))
         jsonschema.validate(json.loads(json.dumps(whole, allow_nan=False)), SCHEMA)
@@ -265,8 +300,15 @@ def test_the_schema_itself_is_one():
 def test_the_document_has_the_fields_of_the_contract(places, as_printed):
     as_printed()
     whole = diff_document(diff_of(places, table6.experiment))
-    row = next(row for row in whole["rows"] if row["metric"] == "test_error" and row["row"] == "ResNet-110")
-    assert (row["paper"], row["paper_kind"], row["n"], row["verdict"]) == (6.61, "mean", 5, "reproduced")
+    row = next(
+        row for row in whole["rows"] if row["metric"] == "test_error" and row["row"] == "ResNet-110"
+    )
+    assert (row["paper"], row["paper_kind"], row["n"], row["verdict"]) == (
+        6.61,
+        "mean",
+        5,
+        "reproduced",
+    )
     assert row["low"] < row["ours_mean"] < row["high"]
     assert row["runs"] == [run.id for run in RESNET[110]]
     claim = next(claim for claim in whole["claims"] if claim["id"] == "K-2")
@@ -277,7 +319,11 @@ def test_an_unrelated_run_changes_nothing(places, as_printed, finished):
     as_printed()
     before = diff_document(diff_of(places, table6.experiment))
     finished(
-        PLAIN[56].run, [{"test_error": 13.0}], test_error=13.0, data={"hash": "other"}, provenance={"torch": "1.0"}
+        PLAIN[56].run,
+        [{"test_error": 13.0}],
+        test_error=13.0,
+        data={"hash": "other"},
+        provenance={"torch": "1.0"},
     )
     assert diff_document(diff_of(places, table6.experiment)) == before
 
@@ -294,7 +340,11 @@ def test_permuting_the_seeds_changes_only_whose_number_is_whose(places, as_print
     as_printed()
     before = diff_document(diff_of(places, table6.experiment))["rows"]
     there = replace(places, results=tmp_path / "permuted")
-    from tests.run_folders import PROVENANCE, to_definition, to_json  # the same numbers, given to other seeds
+    from tests.run_folders import (
+        PROVENANCE,
+        to_definition,
+        to_json,
+    )  # the same numbers, given to other seeds
 
     for depth, printed in PRINTED.items():
         for run in RESNET[depth]:
@@ -303,14 +353,21 @@ def test_permuting_the_seeds_changes_only_whose_number_is_whose(places, as_print
             folder.definition.write_bytes(to_json(to_definition(run)))
             final = json.loads(places.run(run.id).final.read_bytes())
             final["metrics"]["test_error"] = printed + SPREAD[(run.seed + 2) % 5]
-            folder.final.write_bytes(to_json(final | {"provenance": final["provenance"] or PROVENANCE}))
-    for one, other in zip(before, diff_document(diff_of(there, table6.experiment))["rows"], strict=True):
+            folder.final.write_bytes(
+                to_json(final | {"provenance": final["provenance"] or PROVENANCE})
+            )
+    for one, other in zip(
+        before, diff_document(diff_of(there, table6.experiment))["rows"], strict=True
+    ):
         assert one["verdict"] == other["verdict"]
         assert one["ours_mean"] == pytest.approx(other["ours_mean"])
 
 
 def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
-    found = {d["field"]: d["nets"] for d in diff_document(diff_of(places, figure6.experiment))["departures"]}
+    found = {
+        d["field"]: d["nets"]
+        for d in diff_document(diff_of(places, figure6.experiment))["departures"]
+    }
     assert found["recipe.warmup"] == ["resnet-110 cifar10-warmup-cold"]
     assert "plain-20" in found["recipe.batch_norm_group"]
 
@@ -333,9 +390,15 @@ def test_the_text_fits_in_eighty_columns_and_each_verdict_can_be_grepped(places,
     as_printed()
     text = render_text(diff_of(places, table6.experiment, figure6.experiment))
     assert max(map(len, text.splitlines())) <= 80
-    assert "e0 ResNet-110 test_error: reproduced\n  paper 6.61 ± 0.16 (n = 5) · ours 6.61 ± 0.08 (n = 5)" in text
+    assert (
+        "e0 ResNet-110 test_error: reproduced\n  paper 6.61 ± 0.16 (n = 5) · ours 6.61 ± 0.08 (n = 5)"
+        in text
+    )
     assert "claim K-2: holds (p = " in text
-    assert "Departures from the paper's protocol\n  recipe.batch_norm_group: the whole batch, not 64" in text
+    assert (
+        "Departures from the paper's protocol\n  recipe.batch_norm_group: the whole batch, not 64"
+        in text
+    )
     assert "\r" not in text
 
 
@@ -345,7 +408,10 @@ def test_the_text_fits_in_eighty_columns_and_each_verdict_can_be_grepped(places,
         ("md", "**Ours and the paper's**"),
         ("latex", "\\begin{table}"),
         ("html", "<table>"),
-        ("csv", "experiment,row,metric,paper,paper_kind,ours_mean,ours_std,n,low,high,verdict,reasons,runs\n"),
+        (
+            "csv",
+            "experiment,row,metric,paper,paper_kind,ours_mean,ours_std,n,low,high,verdict,reasons,runs\n",
+        ),
     ],
 )
 def test_every_format_starts_as_it_should_and_has_every_number(places, as_printed, form, start):

@@ -17,7 +17,9 @@ HOSTILE = r"""=1+1 <script>alert("x")</script> a|b & 5% $\input{x}$ _~^#{}"""
 def sheet(cell: str = "8.61 ± 0.12", number: float = 8.61) -> Sheet:
     cells = pd.DataFrame({"net": [cell, "plain"], "error (%)": ["8.61 ± 0.12 (5)", None]})
     facts = pd.DataFrame({"row": [cell, "plain"], "ours_mean": [number, float("nan")], "n": [5, 0]})
-    return Sheet("Errors", cells, facts, ("a: one note",), right=("error (%)",), about={"scale": "paper"})
+    return Sheet(
+        "Errors", cells, facts, ("a: one note",), right=("error (%)",), about={"scale": "paper"}
+    )
 
 
 @pytest.mark.parametrize("form", SUFFIXES)
@@ -70,8 +72,11 @@ def test_latex_is_booktabs_and_runs_nothing():
 
 
 def test_latex_escapes_every_special_character():
-    assert latex_text(r"\{}$&#%_~^") == (
-        r"\textbackslash{}\{\}\$\&\#\%\_\textasciitilde{}\textasciicircum{}"  # each once, none twice
+    assert (
+        latex_text(r"\{}$&#%_~^")
+        == (
+            r"\textbackslash{}\{\}\$\&\#\%\_\textasciitilde{}\textasciicircum{}"  # each once, none twice
+        )
     )
     assert latex_text("[5pt]") == "{[}5pt{]}"
 
@@ -96,7 +101,11 @@ def test_negative_numbers_stay_numbers_in_csv():
 def test_json_has_null_for_what_is_not_finite(value):
     document = json.loads(render(sheet(number=value), "json"))
     assert document["rows"][0]["ours_mean"] is None
-    assert (document["schema"], document["scale"], document["notes"]) == (1, "paper", ["a: one note"])
+    assert (document["schema"], document["scale"], document["notes"]) == (
+        1,
+        "paper",
+        ["a: one note"],
+    )
 
 
 @pytest.mark.parametrize("form", SUFFIXES)

@@ -55,9 +55,17 @@ def one_run(tmp_path_factory) -> Places:
     about = {"name": "cifar10", "hash": "da7a", "origin": "official archive"}
     where = {"device": HOSTILE, "commit": "abc1234", "seconds": 3600.0, "data": about}
     metrics = {"test_error": 9.5, "train_error": 1.4}
-    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": metrics, "provenance": where}
+    final = {
+        "schema": 1,
+        "id": run.id,
+        "run": to_definition(run),
+        "metrics": metrics,
+        "provenance": where,
+    }
     final["responses"] = [1.0] * 19
-    rows = [{"iteration": 1000 * at, "train_error": 21.0 - at, "test_error": 22.0 - at} for at in curve]
+    rows = [
+        {"iteration": 1000 * at, "train_error": 21.0 - at, "test_error": 22.0 - at} for at in curve
+    ]
     write_atomic(folder.definition, to_json(to_definition(run)))
     write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
     write_atomic(folder.final, to_json(final))
@@ -99,7 +107,13 @@ def test_a_number_is_linked_to_its_runs_with_seed_commit_data_device_and_time(pa
     anchor = f"of-{next(iter(PLAIN[20])).id}"
     assert f"#{anchor}" in page.values("href")
     assert anchor in page.values("id")
-    for said in ("abc1234", "da7a", "official archive", "1.00", "recipe.batch_norm_group: the whole batch, not 64"):
+    for said in (
+        "abc1234",
+        "da7a",
+        "official archive",
+        "1.00",
+        "recipe.batch_norm_group: the whole batch, not 64",
+    ):
         assert said in page.text
 
 
@@ -148,7 +162,9 @@ def test_tables_that_are_not_reproduced_are_named_with_the_reason(page):
 def test_it_is_small_and_the_same_from_another_process(one_run, html):
     code = "import sys; from repro.cli import main; main(['report', '--scale', 'paper'])"
     environment = os.environ | {"PYTHONHASHSEED": "7", "REPRO_RESULTS": str(one_run.results)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environment, capture_output=True, timeout=120
+    )
     assert one_run.report.read_text() == html
     assert len(html) < 2_000_000
 

@@ -50,14 +50,32 @@ def test_the_rows_are_the_paper_s_in_the_paper_s_order(places):
     assert list(frame["metric"].unique()) == ["parameters_millions", "test_error"]
 
 
-def test_ours_is_the_mean_and_spread_of_the_finished_seeds_with_the_best_beside_it(places, finished):
+def test_ours_is_the_mean_and_spread_of_the_finished_seeds_with_the_best_beside_it(
+    places, finished
+):
     finish(finished, "ResNet-110", [6.5, 6.7, 6.6, 6.4, 6.8])
     fact = facts(places, "ResNet-110")
-    assert (fact["ours_mean"], fact["n"], fact["best"], fact["best_seed"]) == (pytest.approx(6.6), 5, 6.4, 3)
+    assert (fact["ours_mean"], fact["n"], fact["best"], fact["best_seed"]) == (
+        pytest.approx(6.6),
+        5,
+        6.4,
+        3,
+    )
     assert fact["ours_std"] == pytest.approx(0.158, abs=1e-3)
     assert fact["selected_on_test"] == pytest.approx(6.4)
     assert line(text(places), "ResNet-110").split() == (
-        ["ResNet-110", "6.43", "(6.61±0.16)", "6.60", "±", "0.16", "(5)", "6.40", "6.40", "reproduced"]
+        [
+            "ResNet-110",
+            "6.43",
+            "(6.61±0.16)",
+            "6.60",
+            "±",
+            "0.16",
+            "(5)",
+            "6.40",
+            "6.40",
+            "reproduced",
+        ]
     )
 
 
@@ -119,7 +137,9 @@ def test_images_that_only_counts_show_to_be_the_papers_are_named_under_the_table
 
 
 def test_errors_of_images_trained_on_are_said_to_be_none_of_images_not_seen(places, finished):
-    note = "The test images are the training images: their errors say nothing about images not seen."
+    note = (
+        "The test images are the training images: their errors say nothing about images not seen."
+    )
     finish(finished, "ResNet-20", [0.8, 0.9], QUICK, data={"tested_on_training_images": False})
     assert note not in " ".join(text(places, QUICK).split())
     finish(finished, "ResNet-32", [0.8, 0.9], QUICK, data={"tested_on_training_images": True})
@@ -147,7 +167,9 @@ def test_seeds_on_different_images_are_not_averaged(places, finished):
 
 
 def test_departures_stand_under_the_table(places):
-    assert "Departs from the paper. recipe.batch_norm_group: the whole batch, not 64" in " ".join(text(places).split())
+    assert "Departs from the paper. recipe.batch_norm_group: the whole batch, not 64" in " ".join(
+        text(places).split()
+    )
 
 
 def test_rows_that_depart_differently_carry_letters(places):
@@ -157,7 +179,10 @@ def test_rows_that_depart_differently_carry_letters(places):
     mixed = Table("mixed", TABLE6.metrics, (plain, changed), 7)
     sheet = tables.sheet("table6", mixed, collect(places), PAPER)
     assert list(sheet.cells["net"]) == ["ResNet-20 [a]", "ResNet-32"]
-    assert any(note.startswith("[a] departs from the paper. recipe.batch_norm_group") for note in sheet.notes)
+    assert any(
+        note.startswith("[a] departs from the paper. recipe.batch_norm_group")
+        for note in sheet.notes
+    )
 
 
 def test_every_line_for_a_terminal_has_80_columns_or_fewer(places, finished):
@@ -170,7 +195,9 @@ def test_latex_spans_each_metric_over_its_columns(places):
     latex = text(places, form="latex")
     assert r"\multicolumn{3}{c}{parameters (10\textsuperscript{6})}" in latex
     assert r"\cmidrule(lr){2-4} \cmidrule(lr){5-7}" in latex
-    assert r"ResNet-110 & 1.7 & 1.728 & reproduced & 6.43 (6.61$\pm$0.16) & -- & missing \\" in latex
+    assert (
+        r"ResNet-110 & 1.7 & 1.728 & reproduced & 6.43 (6.61$\pm$0.16) & -- & missing \\" in latex
+    )
 
 
 def test_csv_and_json_have_every_number_with_its_scale_and_runs(places, finished):
@@ -197,7 +224,9 @@ def test_every_format_is_written_whole_and_the_same_twice(places, finished):
 @pytest.mark.parametrize("scale", ["tenth", "quick"])
 def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
     sheet = tables.sheet("table1", table1.experiment, collect(places), catalog.load_scale(scale))
-    assert tables.write("table1", sheet, places, scale, ["csv"]) == [places.results / scale / "table1.csv"]
+    assert tables.write("table1", sheet, places, scale, ["csv"]) == [
+        places.results / scale / "table1.csv"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,11 @@ def test_a_curve_has_a_row_for_each_point(places, finished):
 
 def test_responses_have_a_row_for_each_layer(places, finished):
     finished(RUN, responses=[2.0, 1.5, 1.0])
-    assert collect(places).responses[["layer", "response"]].values.tolist() == [[1, 2.0], [2, 1.5], [3, 1.0]]
+    assert collect(places).responses[["layer", "response"]].values.tolist() == [
+        [1, 2.0],
+        [2, 1.5],
+        [3, 1.0],
+    ]
 
 
 def test_a_run_that_has_not_finished_has_a_curve_and_no_final(places, write_run):
@@ -74,7 +78,9 @@ def test_a_run_that_diverged_says_when(places, diverged):
 
 
 def test_a_number_that_is_not_finite_is_named_and_not_lost(places, finished):
-    folder = finished(RUN, [{"train_loss": math.inf, "test_error": math.nan}], test_error=None, train_error=1.0)
+    folder = finished(
+        RUN, [{"train_loss": math.inf, "test_error": math.nan}], test_error=None, train_error=1.0
+    )
     found = collect(places)
     assert found.runs["not_finite"].tolist() == ["test_error"]
     assert found.points["train_loss"].tolist() == [math.inf]
@@ -93,7 +99,10 @@ def test_a_curve_cut_at_any_byte_is_read_up_to_there(places, finished, at):
     folder = finished(RUN, [30.0, 20.0, 10.0, 9.0, 8.0], test_error=8.0)
     whole = folder.metrics.read_bytes()
     folder.metrics.write_bytes(whole[:at])
-    assert collect(places).points["test_error"].tolist() == [30.0, 20.0, 10.0, 9.0, 8.0][: whole[:at].count(b"\n")]
+    assert (
+        collect(places).points["test_error"].tolist()
+        == [30.0, 20.0, 10.0, 9.0, 8.0][: whole[:at].count(b"\n")]
+    )
 
 
 def test_a_damaged_line_in_the_middle_is_reported_and_not_believed(places, finished):
@@ -117,7 +126,9 @@ def test_a_damaged_definition_is_named(places, finished):
 
 def test_a_definition_of_a_newer_version_is_named(places, finished):
     folder = finished(RUN)
-    folder.definition.write_bytes(to_json(json.loads(folder.definition.read_bytes()) | {"sharpness": 2}))
+    folder.definition.write_bytes(
+        to_json(json.loads(folder.definition.read_bytes()) | {"sharpness": 2})
+    )
     assert "unknown `sharpness`" in problems(places)[RUN.id]
     assert "newer version" in problems(places)[RUN.id]
 
@@ -125,7 +136,10 @@ def test_a_definition_of_a_newer_version_is_named(places, finished):
 def test_a_final_record_of_a_newer_version_is_named(places, finished):
     folder = finished(RUN)
     folder.final.write_bytes(to_json(json.loads(folder.final.read_bytes()) | {"schema": 2}))
-    assert problems(places)[RUN.id] == "final.json was written by a newer version (schema 2); update this one"
+    assert (
+        problems(places)[RUN.id]
+        == "final.json was written by a newer version (schema 2); update this one"
+    )
 
 
 def test_a_final_record_of_another_run_is_named(places, finished):
@@ -151,14 +165,19 @@ def test_a_published_copy_that_is_equal_is_not_mentioned(places, finished):
     assert (len(found.runs), len(found.points), found.problems) == (1, 1, ())
 
 
-def test_what_is_kept_has_one_row_for_a_run_that_is_published_too_the_one_that_tables_show(places, finished):
+def test_what_is_kept_has_one_row_for_a_run_that_is_published_too_the_one_that_tables_show(
+    places, finished
+):
     finished(RUN, [9.0], test_error=9.0)
     finished(RUN, [9.0], published=True, test_error=9.1)
     finished(OTHER, published=True, test_error=8.0)
     (places.runs / "holiday").mkdir()
     found = [(collect(places), pd.read_parquet(places.frame)) for _ in range(2)]
     for collected, kept in found:
-        assert dict(zip(kept["id"], kept["metric.test_error"], strict=True)) == {RUN.id: 9.0, OTHER.id: 8.0}
+        assert dict(zip(kept["id"], kept["metric.test_error"], strict=True)) == {
+            RUN.id: 9.0,
+            OTHER.id: 8.0,
+        }
         assert kept["place"].tolist() == collected.runs["place"].tolist()
         assert len(collected.problems) == 2
     assert [collected.opened for collected, _ in found] == [4, 0]
@@ -287,7 +306,9 @@ def test_reading_what_did_not_change_takes_a_tenth_of_reading_it(places, finishe
         "t = time.process_time(); save(gather(places()), places()); cold = time.process_time() - t\n"
         "t = time.process_time(); save(gather(places()), places()); print((time.process_time() - t) / cold)"
     )
-    ratios = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)]
+    ratios = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+    ]
     assert min(ratios) < 0.25
 
 
@@ -301,7 +322,9 @@ def test_gathering_what_did_not_change_imports_no_pandas(places, finished):
         "gathered = gather(places()); save(gathered, places())\n"
         "print(gathered.opened, gathered.table.num_rows, 'pandas' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert said == "0 2 False\n"
 
 

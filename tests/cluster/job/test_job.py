@@ -48,7 +48,9 @@ def scontrol(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_requeueing_means_this_element_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requeueing_means_this_element_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scontrol(tmp_path, f'echo "$@" > {tmp_path}/said', monkeypatch)
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
@@ -59,7 +61,10 @@ def test_requeueing_means_this_element_alone(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("script", ["echo Requeue of this job is disabled >&2; exit 1", None])
 def test_where_requeueing_fails_the_run_is_resumable_and_says_so(
-    script: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    script: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     if script:
@@ -86,6 +91,10 @@ def test_handlers_are_there_before_torch_is(tmp_path: Path) -> None:
     script = "import sys; import repro.cluster.job; "
     script += "print('torch' in sys.modules, 'submitit' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.split() == ["False", "False"]

@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[3]
 def one_step() -> Run:
     """One iteration; batch norm over groups of 16, so that two processes of 16 images normalise as one of 32 does."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10))
-    recipe = replace(run.recipe, name="one-step", iterations=1, drops=(), evaluate_every=1, batch_norm_group=16)
+    recipe = replace(
+        run.recipe, name="one-step", iterations=1, drops=(), evaluate_every=1, batch_norm_group=16
+    )
     return replace(run, recipe=recipe)
 
 
@@ -34,7 +36,9 @@ def eventful() -> Run:
     """A run whose rate drops where its error plateaus, and whose error goes below 90 %."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10))
     rule = Plateau(patience=1, threshold=50.0)  # every point after the first is a plateau
-    recipe = replace(run.recipe, name="eventful", drops=(), plateau=rule, evaluate_every=40, batch_norm_group=16)
+    recipe = replace(
+        run.recipe, name="eventful", drops=(), plateau=rule, evaluate_every=40, batch_norm_group=16
+    )
     return replace(run, recipe=recipe)
 
 
@@ -55,7 +59,11 @@ with join_group(places().results / "jobs", 0) as rank:
     train({make.__name__}(), places())
 """
     slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": str(processes), "SLURM_JOB_NUM_NODES": "1"}
-    slurm |= {"SLURM_JOB_NODELIST": socket.gethostname(), "SUBMITIT_EXECUTOR": "slurm", "GLOO_SOCKET_IFNAME": "lo"}
+    slurm |= {
+        "SLURM_JOB_NODELIST": socket.gethostname(),
+        "SUBMITIT_EXECUTOR": "slurm",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
     slurm |= {"REPRO_RESULTS": str(here.results), "REPRO_DEVICE": "cpu", "PYTHONPATH": str(ROOT)}
     started = [
         subprocess.Popen(
@@ -86,8 +94,14 @@ def test_one_process_and_two_agree_in_the_gradients_of_a_step(here: Places, tmp_
     train_in(two, 2)
     folders = [place.run(one_step().id) for place in (here, two)]
     states = [load(folder) for folder in folders]
-    momenta = [[s["momentum_buffer"] for s in state["optimizer"]["state"].values()] for state in states if state]
-    for one, other in zip(*momenta, strict=True):  # after one step the momentum is the gradient and the decay
+    momenta = [
+        [s["momentum_buffer"] for s in state["optimizer"]["state"].values()]
+        for state in states
+        if state
+    ]
+    for one, other in zip(
+        *momenta, strict=True
+    ):  # after one step the momentum is the gradient and the decay
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
     assert len(folders[1].attempts()) == 1
     assert not list((two.results / "jobs").glob("*.meeting-*"))

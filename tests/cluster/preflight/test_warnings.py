@@ -9,7 +9,12 @@ import pytest
 from experiments.recipes import CIFAR10, IMAGENET
 from repro.cluster.preflight.disk import write_speed
 from repro.cluster.preflight.estimate import estimate
-from repro.cluster.preflight.warnings import memory_in_words, memory_needed, seconds_to_save, warnings_for
+from repro.cluster.preflight.warnings import (
+    memory_in_words,
+    memory_needed,
+    seconds_to_save,
+    warnings_for,
+)
 from repro.cluster.profile import Profile
 from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
@@ -37,23 +42,36 @@ def test_where_all_is_well_nothing_is_said(here: Places) -> None:
 
 def test_memory_that_is_too_little_is_named_with_what_to_ask_for(here: Places) -> None:
     words = said(here, replace(HERE, gpus=0, memory="1GB"), SMALL)
-    assert words == "resnet-20 needs about 1.6 GiB of a node's memory, and 1GB are asked for: `--memory 2GB`"
+    assert (
+        words
+        == "resnet-20 needs about 1.6 GiB of a node's memory, and 1GB are asked for: `--memory 2GB`"
+    )
 
 
 def test_processes_share_a_batch_and_a_nodes_memory(here: Places) -> None:
-    one, two = (memory_needed((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2))
+    one, two = (
+        memory_needed((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2)
+    )
     assert one < two < 2 * one
 
 
 def test_a_card_that_is_too_small_is_named(here: Places) -> None:
     words = said(here, replace(HERE, gpu_type="a100"), SMALL, LARGE)
-    assert words.startswith("resnet-152-b needs about 44.1 GiB of a GPU's memory, and a100 may have only 40 GB: ask")
+    assert words.startswith(
+        "resnet-152-b needs about 44.1 GiB of a GPU's memory, and a100 may have only 40 GB: ask"
+    )
     assert "GPU's" not in said(here, replace(HERE, gpu_type="a100", gpus=4, processes=4), LARGE)
 
 
 @pytest.mark.parametrize(
     ("gres", "memory"),
-    [("a100", 40), ("nvidia_a100_80gb_pcie", 80), ("a100_1g.5gb", 5), ("NVIDIA-H100", 80), ("geforce", None)],
+    [
+        ("a100", 40),
+        ("nvidia_a100_80gb_pcie", 80),
+        ("a100_1g.5gb", 5),
+        ("NVIDIA-H100", 80),
+        ("geforce", None),
+    ],
 )
 def test_a_card_is_known_by_its_gres(gres: str, memory: int | None) -> None:
     found = gpu_model(gres)
@@ -86,20 +104,24 @@ def test_results_on_one_machines_disk_are_warned_of_on_a_cluster(here: Places) -
 
 def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
     past(here, SMALL, "cpu", seconds=7200.0)
-    assert str(estimate([SMALL], here, Profile("mine", gpus=0))) == "about 2.0 GPU-hours (1 from past runs)"
+    assert (
+        str(estimate([SMALL], here, Profile("mine", gpus=0)))
+        == "about 2.0 GPU-hours (1 from past runs)"
+    )
     assert "computed from the layers" in str(estimate([SMALL], here, Profile("mine")))
     assert "a CPU takes many times that" in str(estimate([LARGE], here, Profile("mine", gpus=0)))
 
 
 def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
     assert memory_in_words([(SMALL,), (LARGE,)], Profile("mine")).endswith("GiB of a GPU's memory")
-    assert memory_in_words([(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})).endswith(
-        "of a node's memory"
-    )
+    assert memory_in_words(
+        [(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})
+    ).endswith("of a node's memory")
 
 
 @pytest.mark.parametrize(
-    ("memory", "size"), [("500MB", 500 * 2**20), ("16GB", 16 * GIB), ("1.5T", 1536 * GIB), (None, None)]
+    ("memory", "size"),
+    [("500MB", 500 * 2**20), ("16GB", 16 * GIB), ("1.5T", 1536 * GIB), (None, None)],
 )
 def test_memory_is_read_as_slurm_reads_it(memory: str | None, size: float | None) -> None:
     assert Profile("mine", memory=memory).memory_bytes == size

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from repro.cluster.records.batch import Batch
-from repro.cluster.records.ownership import Claim, claim_standing, newest_claim, take_claim, withdraw_claim
+from repro.cluster.records.ownership import (
+    Claim,
+    claim_standing,
+    newest_claim,
+    take_claim,
+    withdraw_claim,
+)
 from repro.cluster.slurm import Job
 from repro.errors import UserError
 from repro.storage.atomic import to_json, write_atomic
@@ -86,7 +92,10 @@ def test_what_became_of_a_claim(batch: Batch) -> None:
     job = Job("7", 0, "RUNNING", "1:00", "30:00", "gpu1", "one", "")
     assert claim_standing(ours(), RUN, fresh(batch), {}) == "sending"
     assert claim_standing(replace(ours(), born="0"), RUN, fresh(batch), {}) == "void"
-    assert claim_standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {}) == "sending"
+    assert (
+        claim_standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {})
+        == "sending"
+    )
     batch.sent("7")
     assert claim_standing(ours(), RUN, fresh(batch), {("one", 0): job}) == "live"
     assert claim_standing(ours(), RUN, fresh(batch), {}) == "ended"

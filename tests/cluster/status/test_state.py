@@ -35,7 +35,9 @@ def state(here: Places) -> State:
     return found
 
 
-def submitted(here: Places, slurm: FakeSlurm | None = None, state: str = "PENDING", started: bool = False) -> Batch:
+def submitted(
+    here: Places, slurm: FakeSlurm | None = None, state: str = "PENDING", started: bool = False
+) -> Batch:
     """The run in a batch of one, known to SLURM as 100_0."""
     batch = Batch(jobs_folder(here) / "one")
     batch.declare([[RUN]], {"experiment": "table6"})
@@ -54,7 +56,11 @@ def progress(here: Places, **facts: Any) -> None:
 
 
 def test_a_run_with_a_final_record_is_done(here: Places) -> None:
-    final = {"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "provenance": {"attempts": 3}}
+    final = {
+        "metrics": {"test_error": 8.75},
+        "run": {"recipe": {"iterations": 200}},
+        "provenance": {"attempts": 3},
+    }
     write_atomic(here.run(RUN).final, to_json(final))
     found = state(here)
     assert (found.word, found.test_error, found.iteration, found.attempt) == ("done", 8.75, 200, 3)
@@ -63,14 +69,24 @@ def test_a_run_with_a_final_record_is_done(here: Places) -> None:
 def test_a_pending_job_is_queued_and_says_why(here: Places, slurm: FakeSlurm) -> None:
     submitted(here, slurm)
     found = state(here)
-    assert (found.word, found.reason, found.job, found.cluster) == ("queued", "Priority", "100_0", "mine")
+    assert (found.word, found.reason, found.job, found.cluster) == (
+        "queued",
+        "Priority",
+        "100_0",
+        "mine",
+    )
 
 
 def test_a_running_job_says_where_it_is(here: Places, slurm: FakeSlurm) -> None:
     submitted(here, slurm, "RUNNING")
     progress(here, eta_seconds=12.0, test_error=50.0)
     found = state(here)
-    assert (found.word, found.iteration, found.iterations, found.eta_seconds) == ("running", 40, 200, 12.0)
+    assert (found.word, found.iteration, found.iterations, found.eta_seconds) == (
+        "running",
+        40,
+        200,
+        12.0,
+    )
     assert (found.host, found.elapsed, found.limit, found.attempt) == ("gpu1", "1:00", "30:00", 2)
 
 
@@ -104,7 +120,9 @@ def test_a_stopped_run_without_a_job_is_interrupted(here: Places) -> None:
 def test_a_job_that_slurm_ended_is_interrupted(here: Places, said: str, reason: str) -> None:
     batch = submitted(here, started=True)
     progress(here)
-    (batch.path / "100_0_0_log.err").write_text(f"── start 1\nslurmstepd-gpu1: error: *** JOB 3 ON gpu1 {said} ***\n")
+    (batch.path / "100_0_0_log.err").write_text(
+        f"── start 1\nslurmstepd-gpu1: error: *** JOB 3 ON gpu1 {said} ***\n"
+    )
     assert (state(here).word, state(here).reason) == ("interrupted", reason)
 
 
@@ -158,24 +176,35 @@ def test_a_run_in_a_job_that_somebody_made_himself_is_known_by_its_process(here:
     assert (state(here).word, state(here).retriable) == ("running", False)
 
 
-def test_what_a_machine_that_cannot_be_asked_once_said_is_sent_again_only_if_asked_to(here: Places) -> None:
+def test_what_a_machine_that_cannot_be_asked_once_said_is_sent_again_only_if_asked_to(
+    here: Places,
+) -> None:
     progress(here, job=None, host="gone")
     assert (state(here).word, state(here).retriable) == ("running", True)
 
 
-def test_a_run_that_gave_up_has_failed_while_its_job_goes_on_with_others(here: Places, slurm: FakeSlurm) -> None:
+def test_a_run_that_gave_up_has_failed_while_its_job_goes_on_with_others(
+    here: Places, slurm: FakeSlurm
+) -> None:
     submitted(here, slurm, "RUNNING")
     progress(here)
-    write_atomic(here.run(RUN).failed, to_json({"state": "diverged", "problem": "NaN", "attempt": 2}))
+    write_atomic(
+        here.run(RUN).failed, to_json({"state": "diverged", "problem": "NaN", "attempt": 2})
+    )
     write_atomic(here.run(RUN).attempt(2), to_json({"job": "99_0"}))
     assert state(here).word == "running"  # the failure is of an earlier job
     write_atomic(here.run(RUN).attempt(2), to_json({"job": "100_0"}))
     assert (state(here).word, state(here).retriable) == ("diverged", True)
 
 
-def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(here: Places, slurm: FakeSlurm) -> None:
+def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(
+    here: Places, slurm: FakeSlurm
+) -> None:
     batch = submitted(here, started=True)
-    write_atomic(here.run(RUN).submitted, to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))))
+    write_atomic(
+        here.run(RUN).submitted,
+        to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))),
+    )
     slurm_queue.jobs_are_private.cache_clear()
     assert state(here).word == "lost"
     (slurm.folder / "config").write_text("PrivateData = accounts,jobs")
@@ -213,7 +242,13 @@ def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> Non
 
 
 def test_ten_thousand_runs_take_about_the_time_of_reading_them_once(here: Places) -> None:
-    final = to_json({"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "responses": [0.5] * 19})
+    final = to_json(
+        {
+            "metrics": {"test_error": 8.75},
+            "run": {"recipe": {"iterations": 200}},
+            "responses": [0.5] * 19,
+        }
+    )
     folders = [here.run(RUN.replace("s0", f"s{number}")) for number in range(10_000)]
     for folder in folders:
         folder.path.mkdir(parents=True)
@@ -225,4 +260,6 @@ def test_ten_thousand_runs_take_about_the_time_of_reading_them_once(here: Places
     began = time.perf_counter()
     assert len(all_states(folders, here)) == 10_000
     looking = time.perf_counter() - began
-    assert looking < 0.5 + 10 * reading, f"{looking:.2f} s, where reading alone takes {reading:.2f} s"
+    assert looking < 0.5 + 10 * reading, (
+        f"{looking:.2f} s, where reading alone takes {reading:.2f} s"
+    )

@@ -27,14 +27,20 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def git(root: Path, *words: str) -> str:
-    return subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(root), *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_what_is_edited_after_submission_does_not_run(here: Places, checkout: Path) -> None:
     code = freeze_code(here, checkout)
     (checkout / "repro" / "__init__.py").write_text("WORD = 'edited'\n")
     said = subprocess.run(
-        [sys.executable, "-c", "import repro; print(repro.WORD)"], cwd=code, capture_output=True, text=True, check=True
+        [sys.executable, "-c", "import repro; print(repro.WORD)"],
+        cwd=code,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert said.stdout == "submitted\n"
 
@@ -44,7 +50,9 @@ def test_the_commit_is_recorded(here: Places, checkout: Path) -> None:
     assert found == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
 
 
-def test_what_was_not_committed_is_part_of_it_and_kept_as_a_diff(here: Places, checkout: Path) -> None:
+def test_what_was_not_committed_is_part_of_it_and_kept_as_a_diff(
+    here: Places, checkout: Path
+) -> None:
     clean = frozen_folder(here, checkout)
     (checkout / "repro" / "__init__.py").write_text("WORD = 'changed'\n")
     (checkout / "repro" / "new.py").write_text("NEW = 1\n")
@@ -64,7 +72,9 @@ def test_caches_and_hidden_files_stay_behind(here: Places, checkout: Path) -> No
     (checkout / "repro" / "__pycache__").mkdir()
     (checkout / "repro" / "__pycache__" / "x.pyc").touch()
     (checkout / "repro" / ".secret").touch()
-    assert [path.name for path in (freeze_code(here, checkout) / "repro").iterdir()] == ["__init__.py"]
+    assert [path.name for path in (freeze_code(here, checkout) / "repro").iterdir()] == [
+        "__init__.py"
+    ]
 
 
 def test_without_git_the_code_is_copied_and_no_commit_named(here: Places, checkout: Path) -> None:

@@ -26,13 +26,18 @@ from repro.stop_request import StopRequest
 from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Places, places
 
-FIVE, OTHER = tuple(Run(resnet(20), CIFAR10).repeated(5)), tuple(Run(plain(20), CIFAR10).repeated(2))
+FIVE, OTHER = (
+    tuple(Run(resnet(20), CIFAR10).repeated(5)),
+    tuple(Run(plain(20), CIFAR10).repeated(2)),
+)
 MIXED = (FIVE[0], OTHER[0], FIVE[1], OTHER[1], *FIVE[2:])  # seed by seed, as an experiment has them
 
 
 def short(seed: int, iterations: int = 20) -> Run:
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
-    return replace(run, recipe=replace(run.recipe, iterations=iterations, drops=(), evaluate_every=10))
+    return replace(
+        run, recipe=replace(run.recipe, iterations=iterations, drops=(), evaluate_every=10)
+    )
 
 
 def sizes(profile: Profile, *runs: Run) -> list[int]:
@@ -57,9 +62,15 @@ def test_auto_fills_a_gpu_with_small_nets_as_far_as_cores_and_memory_go() -> Non
     many = tuple(Run(resnet(20), CIFAR10).repeated(20))
     assert sizes(Profile("mine", pack="auto", cpus=32), *many)[0] == MOST
     assert sizes(Profile("mine", pack="auto", cpus=3), *many)[0] == 3
-    assert sizes(Profile("mine", pack="auto", cpus=32, gpu_type="a100_1g.5gb"), *many)[0] in range(2, MOST)
+    assert sizes(Profile("mine", pack="auto", cpus=32, gpu_type="a100_1g.5gb"), *many)[0] in range(
+        2, MOST
+    )
     assert set(sizes(Profile("mine", pack="auto", cpus=32, gpus=0), *many)) == {1}
-    for several in ({"gpus": 4}, {"processes": 2}, {"nodes": 2}):  # these belong to one run together
+    for several in (
+        {"gpus": 4},
+        {"processes": 2},
+        {"nodes": 2},
+    ):  # these belong to one run together
         assert set(sizes(Profile("mine", pack="auto", cpus=32, **several), *many)) == {1}
     large = Run(resnet(50, "B", "imagenet"), IMAGENET).repeated(2)
     assert sizes(Profile("mine", pack="auto", cpus=32), *large) == [1, 1]
@@ -69,7 +80,9 @@ def test_a_job_needs_the_memory_of_all_its_runs() -> None:
     profile = Profile("mine")
     alone, both = (memory_needed(FIVE[:count], profile) for count in (1, 2))
     assert (both.host, both.gpu) == (2 * alone.host, 2 * alone.gpu)
-    assert memory_in_words([FIVE[:2], FIVE[2:3]], profile).startswith(f"up to {both.gpu / 2**30:.1f} GiB")
+    assert memory_in_words([FIVE[:2], FIVE[2:3]], profile).startswith(
+        f"up to {both.gpu / 2**30:.1f} GiB"
+    )
 
 
 @pytest.mark.parametrize("pack", [0, 65, "many", "-1", "1.5", True, ""])
@@ -152,11 +165,17 @@ def test_a_process_that_is_told_to_stop_leaves_the_other_runs_to_a_new_one(here:
     long, brief = short(0, 100_000), short(1)
 
     def stop_the_first(_: list[str]) -> None:
-        if here.run(long.id).metrics.exists() and read_json(here.run(long.id).progress)["state"] != "stopped":
+        if (
+            here.run(long.id).metrics.exists()
+            and read_json(here.run(long.id).progress)["state"] != "stopped"
+        ):
             os.kill(read_json(here.run(long.id).progress)["pid"], signal.SIGTERM)
 
     events = list(WorkerPool(here, 1, 1).train([long, brief], stop_the_first))
-    assert [(event["id"], event["state"]) for event in events] == [(long.id, "stopped"), (brief.id, "done")]
+    assert [(event["id"], event["state"]) for event in events] == [
+        (long.id, "stopped"),
+        (brief.id, "done"),
+    ]
 
 
 def test_what_a_library_prints_is_not_taken_for_an_answer(here: Places, monkeypatch) -> None:
@@ -180,7 +199,9 @@ def in_a_job(monkeypatch: pytest.MonkeyPatch, here: Places) -> Batch:
 
 def run_job(batch: Batch) -> str:
     command = [sys.executable, "-m", "repro.cluster.job", str(batch.path)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
     return done.stdout
 
 
@@ -189,14 +210,18 @@ def test_a_job_that_starts_again_leaves_out_what_failed_in_it_and_not_what_faile
 ) -> None:
     for seed, job in ((0, "99_0"), (1, "100_0")):
         folder = here.run(short(seed).id)
-        write_atomic(folder.failed, to_json({"state": "failed", "problem": "a bad day", "attempt": 1}))
+        write_atomic(
+            folder.failed, to_json({"state": "failed", "problem": "a bad day", "attempt": 1})
+        )
         write_atomic(folder.attempt(1), to_json({"job": job}))
     said = run_job(in_a_job)
     assert f"{short(0).id} done" in said
     assert not here.run(short(1).id).final.exists()
 
 
-def test_a_run_that_was_sent_again_since_is_left_to_the_newer_job(here: Places, in_a_job: Batch) -> None:
+def test_a_run_that_was_sent_again_since_is_left_to_the_newer_job(
+    here: Places, in_a_job: Batch
+) -> None:
     for seed in (0, 1):
         folder = here.run(short(seed).id)
         take_claim(folder, Claim.ours("two", "mine", None), newest_claim(folder))
@@ -205,6 +230,8 @@ def test_a_run_that_was_sent_again_since_is_left_to_the_newer_job(here: Places, 
 
 
 @pytest.mark.parametrize(("asked", "each"), [("3", 3), ("", None), ("0", None), ("x", None)])
-def test_a_jobs_cores_are_shared_unless_the_profile_says_how_many_threads(monkeypatch, asked, each) -> None:
+def test_a_jobs_cores_are_shared_unless_the_profile_says_how_many_threads(
+    monkeypatch, asked, each
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     assert threads(2) == (each or max(1, len(os.sched_getaffinity(0)) // 2))

@@ -58,7 +58,9 @@ AS_USUAL = SubmitOptions()
 MINE = Profile("mine")
 
 
-def planned(here: Places, wanted: SubmitOptions = AS_USUAL, size: int = 1001, runs: tuple[Run, ...] = RUNS) -> Plan:
+def planned(
+    here: Places, wanted: SubmitOptions = AS_USUAL, size: int = 1001, runs: tuple[Run, ...] = RUNS
+) -> Plan:
     return make_plan({"table6": runs}, here, Profile("mine"), wanted, size)
 
 
@@ -67,11 +69,21 @@ def sent(here: Places, wanted: SubmitOptions = AS_USUAL, profile: Profile = MINE
 
 
 @pytest.mark.usefixtures("no_slurm")
-def test_the_sbatch_text_is_the_golden_one_and_needs_no_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "frozen_folder", lambda places: places.results / "code" / "0123456789abcdef")
+def test_the_sbatch_text_is_the_golden_one_and_needs_no_slurm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        submission, "frozen_folder", lambda places: places.results / "code" / "0123456789abcdef"
+    )
     small = replace(Profile("small"), python="python", gpus=0)
-    found = [text for profile in (EVERYTHING, small) for text in sbatch_texts(planned(PLACES), PLACES, profile)]
-    text = re.sub("repro-table6-[0-9a-f]{8}", "repro-table6-01234567", "\n\n".join(found))  # the runs' own ids
+    found = [
+        text
+        for profile in (EVERYTHING, small)
+        for text in sbatch_texts(planned(PLACES), PLACES, profile)
+    ]
+    text = re.sub(
+        "repro-table6-[0-9a-f]{8}", "repro-table6-01234567", "\n\n".join(found)
+    )  # the runs' own ids
     assert text + "\n" == GOLDEN.read_text()
 
 
@@ -81,10 +93,14 @@ def test_what_is_not_given_is_not_asked_for(here: Places) -> None:
         assert f"--{flag}" not in text
 
 
-def test_a_job_shares_with_the_group_what_its_submitter_shares(here: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_shares_with_the_group_what_its_submitter_shares(
+    here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "REPRO_GROUP_READABLE" not in next(sbatch_texts(planned(here), here, Profile("mine")))
     monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
-    assert "export REPRO_GROUP_READABLE=1\n" in next(sbatch_texts(planned(here), here, Profile("mine")))
+    assert "export REPRO_GROUP_READABLE=1\n" in next(
+        sbatch_texts(planned(here), here, Profile("mine"))
+    )
 
 
 def test_a_profiles_own_environment_goes_before_what_every_job_gets(here: Places) -> None:
@@ -118,20 +134,30 @@ def test_asking_twice_sends_once(here: Places, slurm: FakeSlurm) -> None:
     assert slurm.calls().count("squeue") == 1
 
 
-def test_the_same_runs_sent_from_another_folder_are_other_jobs(here: Places, slurm: FakeSlurm, tmp_path: Path) -> None:
+def test_the_same_runs_sent_from_another_folder_are_other_jobs(
+    here: Places, slurm: FakeSlurm, tmp_path: Path
+) -> None:
     elsewhere = replace(here, results=tmp_path / "elsewhere")
     ours, theirs = (sent(places)[0] for places in (here, elsewhere))
     assert ours.batch != theirs.batch
     for places, array in ((here, ours), (elsewhere, theirs)):
-        assert [state.job for state in planned(places).left] == [f"{array.array}_{index}" for index in range(3)]
+        assert [state.job for state in planned(places).left] == [
+            f"{array.array}_{index}" for index in range(3)
+        ]
     assert len(slurm.arrays()) == 2
 
 
 def test_a_job_of_the_same_name_is_not_taken_for_ours(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
-    another = (slurm.folder / f"array-{array.array}.json").read_text().replace(f'"{array.array}"', '"999"')
+    another = (
+        (slurm.folder / f"array-{array.array}.json")
+        .read_text()
+        .replace(f'"{array.array}"', '"999"')
+    )
     (slurm.folder / "array-999.json").write_text(another)
-    assert {state.job for state in planned(here).left} == {f"{array.array}_{index}" for index in range(3)}
+    assert {state.job for state in planned(here).left} == {
+        f"{array.array}_{index}" for index in range(3)
+    }
 
 
 def test_running_runs_are_left_alone_and_done_ones_skipped(here: Places, slurm: FakeSlurm) -> None:
@@ -150,16 +176,22 @@ def test_a_published_run_is_not_sent(here: Places) -> None:
 
 
 def test_a_run_of_two_experiments_goes_with_the_first(here: Places) -> None:
-    found = make_plan({"table6": RUNS[:2], "figure6": RUNS}, here, Profile("mine"), SubmitOptions(), 1001)
+    found = make_plan(
+        {"table6": RUNS[:2], "figure6": RUNS}, here, Profile("mine"), SubmitOptions(), 1001
+    )
     assert found.arrays == (("table6", RUNS[:2]), ("figure6", RUNS[2:]))
 
 
-def test_runs_that_differ_in_their_seed_alone_can_share_a_job(here: Places, slurm: FakeSlurm) -> None:
+def test_runs_that_differ_in_their_seed_alone_can_share_a_job(
+    here: Places, slurm: FakeSlurm
+) -> None:
     (array,) = sent(here, profile=Profile("mine", pack=2))
     assert (len(array.runs), array.jobs) == (3, 2)
     assert [len(jobs) for jobs in slurm.arrays()] == [2]
     assert [state.job for state in planned(here).left] == ["100_0", "100_0", "100_1"]
-    assert {folder.path.name for folder in select_folders(["100_0"], here)} == {run.id for run in RUNS[:2]}
+    assert {folder.path.name for folder in select_folders(["100_0"], here)} == {
+        run.id for run in RUNS[:2]
+    }
 
 
 def test_an_array_is_cut_at_the_schedulers_limit(here: Places) -> None:
@@ -169,7 +201,9 @@ def test_an_array_is_cut_at_the_schedulers_limit(here: Places) -> None:
 def test_a_failed_run_needs_retry(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
     slurm.end(array.array)
-    write_atomic(here.run(RUNS[0].id).failed, to_json({"state": "failed", "problem": "the loss is NaN"}))
+    write_atomic(
+        here.run(RUNS[0].id).failed, to_json({"state": "failed", "problem": "the loss is NaN"})
+    )
     assert RUNS[0] not in planned(here).runs
     assert RUNS[0] in planned(here, SubmitOptions(retry=True)).runs
 
@@ -193,8 +227,12 @@ def test_again_puts_the_old_record_aside(here: Places, slurm: FakeSlurm) -> None
     assert (here.runs / f".{RUNS[0].id}.replaced-1" / "final.json").exists()
 
 
-def test_slurms_refusal_is_told_in_its_own_words_and_leaves_nothing(here: Places, slurm: FakeSlurm) -> None:
-    with pytest.raises(UserError, match="SLURM refuses it: invalid partition specified: nowhere") as error:
+def test_slurms_refusal_is_told_in_its_own_words_and_leaves_nothing(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    with pytest.raises(
+        UserError, match="SLURM refuses it: invalid partition specified: nowhere"
+    ) as error:
         sent(here, profile=Profile("mine", partition="nowhere"))
     assert error.value.code == 4
     assert list(here.runs.iterdir()) == list((here.results / "jobs").iterdir()) == []
@@ -222,7 +260,9 @@ def test_a_job_inherits_nothing_of_the_job_it_is_sent_from(
     keep = f"import os; open('{slurm.folder}/env', 'w').write(' '.join(os.environ))\nimport json"
     program.write_text(program.read_text().replace("import json", keep, 1))
     sent(here)
-    assert not {"SBATCH_PARTITION", "SLURM_JOB_ID"} & set((slurm.folder / "env").read_text().split())
+    assert not {"SBATCH_PARTITION", "SLURM_JOB_ID"} & set(
+        (slurm.folder / "env").read_text().split()
+    )
     assert os.environ["SLURM_JOB_ID"] == "1"
 
 
@@ -236,7 +276,10 @@ def test_of_many_submitters_at_once_each_run_is_sent_by_one(here: Places, slurm:
     """)
     submitters = [
         subprocess.Popen(
-            [sys.executable, "-c", script], stdin=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+            [sys.executable, "-c", script],
+            stdin=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
         )
         for _ in range(8)
     ]
@@ -244,22 +287,31 @@ def test_of_many_submitters_at_once_each_run_is_sent_by_one(here: Places, slurm:
         submitter.communicate("go\n", timeout=120)
     assert [submitter.returncode for submitter in submitters] == [0] * 8
     jobs = [job for jobs in slurm.arrays() for job in jobs]
-    names = [read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0] for job in jobs]
+    names = [
+        read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0]
+        for job in jobs
+    ]
     assert sorted(names) == sorted(run.id for run in RUNS)
 
 
-def test_a_submitter_killed_before_sbatch_leaves_runs_that_can_be_sent(here: Places, slurm: FakeSlurm) -> None:
+def test_a_submitter_killed_before_sbatch_leaves_runs_that_can_be_sent(
+    here: Places, slurm: FakeSlurm
+) -> None:
     _killed_in("_submit", here)
     assert slurm.arrays() == []
     (array,) = sent(here)
     assert len(array.runs) == 3
 
 
-def test_a_submitter_killed_after_sbatch_leaves_jobs_that_are_found(here: Places, slurm: FakeSlurm) -> None:
+def test_a_submitter_killed_after_sbatch_leaves_jobs_that_are_found(
+    here: Places, slurm: FakeSlurm
+) -> None:
     _killed_in("Batch.sent", here)
     assert [len(jobs) for jobs in slurm.arrays()] == [3]
     assert planned(here).runs == ()
-    assert {(state.word, state.job) for state in planned(here).left} == {("queued", f"100_{n}") for n in range(3)}
+    assert {(state.word, state.job) for state in planned(here).left} == {
+        ("queued", f"100_{n}") for n in range(3)
+    }
 
 
 def _killed_in(function: str, here: Places) -> None:
@@ -272,7 +324,9 @@ from tests.cluster.test_submission import sent
 submission.{function} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 sent(places())
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[3], check=False
+    )
     assert done.returncode == -9
 
 
@@ -280,7 +334,9 @@ def _interrupted(*_: object) -> str:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_takes_back_what_was_not_sent(here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_takes_back_what_was_not_sent(
+    here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(submission, "array_for", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         sent(here)
@@ -300,7 +356,9 @@ def test_ctrl_c_while_slurm_is_told_leaves_what_it_may_have_to_be_found(
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
 
 
-def test_an_array_that_slurm_has_but_does_not_confirm_is_found_in_the_queue(here: Places, slurm: FakeSlurm) -> None:
+def test_an_array_that_slurm_has_but_does_not_confirm_is_found_in_the_queue(
+    here: Places, slurm: FakeSlurm
+) -> None:
     slurm.fails("sbatch", TIMED_OUT)
     (array,) = sent(here)
     assert (array.array, len(slurm.arrays())) == ("100", 1)
@@ -312,7 +370,9 @@ def test_an_array_of_which_nobody_knows_whether_slurm_has_it_is_known_when_it_an
 ) -> None:
     slurm.fails("sbatch", TIMED_OUT)
     slurm.fails("squeue", "squeue: error: Unable to contact slurm controller")
-    with pytest.raises(UserError, match=r"SLURM does not say whether it has the jobs: .*timed out") as caught:
+    with pytest.raises(
+        UserError, match=r"SLURM does not say whether it has the jobs: .*timed out"
+    ) as caught:
         sent(here)
     assert "`squeue --name repro-table6-" in caught.value.hint
     slurm.works()
@@ -321,7 +381,9 @@ def test_an_array_of_which_nobody_knows_whether_slurm_has_it_is_known_when_it_an
     assert len(slurm.arrays()) == 1
 
 
-def test_what_was_put_aside_to_be_done_again_is_put_back_when_slurm_refuses(here: Places, slurm: FakeSlurm) -> None:
+def test_what_was_put_aside_to_be_done_again_is_put_back_when_slurm_refuses(
+    here: Places, slurm: FakeSlurm
+) -> None:
     for run in RUNS:
         write_atomic(here.run(run.id).final, to_json({"metrics": {"test_error": 8.75}}))
     with pytest.raises(UserError, match="SLURM refuses it"):
@@ -338,14 +400,24 @@ def test_what_waits_to_go_on_is_not_sent_again_because_the_queue_does_not_answer
 ) -> None:
     sent(here)
     for number, run in enumerate(RUNS):
-        said = {"state": "stopped", "attempt": 1, "iteration": 40, "job": f"100_{number}", "host": "gpu1"}
+        said = {
+            "state": "stopped",
+            "attempt": 1,
+            "iteration": 40,
+            "job": f"100_{number}",
+            "host": "gpu1",
+        }
         write_atomic(here.run(run.id).progress, to_json(said))
     slurm.fails("squeue", "squeue: error: Socket timed out on send/recv operation")
     left = planned(here, SubmitOptions(retry=True)).left
-    assert {(state.word, state.reason) for state in left} == {("queued", "saved at iteration 40; scheduler unknown")}
+    assert {(state.word, state.reason) for state in left} == {
+        ("queued", "saved at iteration 40; scheduler unknown")
+    }
 
 
-def test_a_damaged_record_of_failure_is_not_sent_again_before_it_is_put_right(here: Places, slurm: FakeSlurm) -> None:
+def test_a_damaged_record_of_failure_is_not_sent_again_before_it_is_put_right(
+    here: Places, slurm: FakeSlurm
+) -> None:
     write_atomic(here.run(RUNS[0].id).failed, b"{")
     found = planned(here, SubmitOptions(retry=True))
     assert found.runs == RUNS[1:]
@@ -382,6 +454,8 @@ def test_the_records_are_json_and_name_no_secret(
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "swordfish")
     sent(here)
-    written = [path for path in here.results.rglob("*") if path.is_file() and "code" not in path.parts]
+    written = [
+        path for path in here.results.rglob("*") if path.is_file() and "code" not in path.parts
+    ]
     assert not any(b"swordfish" in path.read_bytes() for path in written)
     assert all(json.loads(path.read_bytes()) for path in written if path.suffix == ".json")

@@ -122,7 +122,9 @@ def kaggle(pieces: list[Piece], root: Path) -> Path:
     # Its test images have no class, and one of its other lists is called val.txt and has numbers.
     _write(root / KAGGLE / "test/ILSVRC2012_test_00000001.JPEG", photo(999))
     _write(root / "ILSVRC/ImageSets/CLS-LOC/val.txt", b"ILSVRC2012_val_00000001 1\n")
-    boxes = [f"{piece.name[:-5]},{piece.label} 1 2 3 4 {piece.label} 5 6 7 8 \n" for piece in pieces]
+    boxes = [
+        f"{piece.name[:-5]},{piece.label} 1 2 3 4 {piece.label} 5 6 7 8 \n" for piece in pieces
+    ]
     (root / labels.KAGGLE).write_text("ImageId,PredictionString\n" + "".join(boxes[12:]))
     return root
 
@@ -204,7 +206,9 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, BytesIO(content))
 
 
-def write_table(path: Path, rows: Iterable[tuple[Any, Any]], names: list[str] | None = None) -> Path:
+def write_table(
+    path: Path, rows: Iterable[tuple[Any, Any]], names: list[str] | None = None
+) -> Path:
     """A parquet file of images and labels; `names`: the classes, as Hugging Face notes them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -223,18 +227,25 @@ def write_table(path: Path, rows: Iterable[tuple[Any, Any]], names: list[str] | 
     return path
 
 
-def _parquet(pieces: list[Piece], folder: Path, label: Callable[[Piece], int], names: list[str]) -> Path:
+def _parquet(
+    pieces: list[Piece], folder: Path, label: Callable[[Piece], int], names: list[str]
+) -> Path:
     for split, called, shards in (("train", "train", 2), ("val", "validation", 1)):
         # Shuffled, as published sets are.
         mixed = sorted((piece for piece in pieces if piece.split == split), key=lambda p: p.content)
         for shard in range(shards):
-            rows = [({"bytes": piece.content, "path": piece.name}, label(piece)) for piece in mixed[shard::shards]]
+            rows = [
+                ({"bytes": piece.content, "path": piece.name}, label(piece))
+                for piece in mixed[shard::shards]
+            ]
             write_table(folder / f"{called}-{shard:05d}-of-{shards:05d}.parquet", rows, names)
     write_table(folder / "test-00000-of-00001.parquet", [({"bytes": photo(999), "path": "x"}, -1)])
     return folder
 
 
-def _webdataset(pieces: list[Piece], root: Path, about: Callable[[Piece], dict[str, bytes]]) -> Path:
+def _webdataset(
+    pieces: list[Piece], root: Path, about: Callable[[Piece], dict[str, bytes]]
+) -> Path:
     for split, called in (("train", "train"), ("val", "validation")):
         with tarfile.open(_made(root / f"imagenet1k-{called}-0000.tar"), "w") as archive:
             for number, piece in enumerate(p for p in pieces if p.split == split):

@@ -12,7 +12,14 @@ from PIL import Image
 from experiments.recipes import IMAGENET
 from repro.definition.recipe import Input, Recipe
 
-INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
+INPUT = Input(
+    size=32,
+    mean="channel",
+    shorter_side=(36, 68),
+    colour=0.1,
+    test_side=36,
+    test_sides=(32, 36, 54),
+)
 
 
 def recipe(dataset: str = "imagenet", **changes: object) -> Recipe:
@@ -26,7 +33,9 @@ def pixels(seed: int, width: int = 60, height: int = 48) -> np.ndarray:
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def photo(seed: int, mode: str = "RGB", form: str = "JPEG", size: tuple[int, int] = (60, 48)) -> bytes:
+def photo(
+    seed: int, mode: str = "RGB", form: str = "JPEG", size: tuple[int, int] = (60, 48)
+) -> bytes:
     file = BytesIO()
     Image.fromarray(pixels(seed, *size)).convert(mode).save(file, form, quality=95)
     return file.getvalue()
@@ -40,5 +49,7 @@ def folders(root: Path, train: int = 4, val: int = 2, classes: int = 3) -> Path:
             place.mkdir(parents=True)
             for number in range(count):
                 seed = 100 * label + number + (50 if split == "val" else 0)
-                (place / f"{number}.JPEG").write_bytes(photo(seed, size=(40 + 7 * number, 56 - 3 * label)))
+                (place / f"{number}.JPEG").write_bytes(
+                    photo(seed, size=(40 + 7 * number, 56 - 3 * label))
+                )
     return root

@@ -17,7 +17,15 @@ from repro.data.photos.attested import Attested, Expected, expected_of
 from repro.data.photos.imagenet import import_photos, labels
 from repro.data.photos.pack_format import check_pack, open_pack, read_about
 from repro.errors import UserError
-from tests.data.photos.containers import CONTAINERS, Piece, add, flat, flat_with_list, small_set, write_table
+from tests.data.photos.containers import (
+    CONTAINERS,
+    Piece,
+    add,
+    flat,
+    flat_with_list,
+    small_set,
+    write_table,
+)
 from tests.data.photos.containers import folders as class_folders
 from tests.data.photos.photo_files import photo
 
@@ -111,7 +119,9 @@ def one_image_twice(pieces: list[Piece]) -> list[Piece]:
 
 
 @pytest.mark.parametrize(
-    "forge", [changed_byte, swapped_labels, swapped_splits, one_image_twice], ids=lambda f: f.__name__
+    "forge",
+    [changed_byte, swapped_labels, swapped_splits, one_image_twice],
+    ids=lambda f: f.__name__,
 )
 def test_a_forged_set_with_all_counts_right_never_has_the_attested_digest(
     tmp_path: Path, digest: str, forge: Callable[[list[Piece]], list[Piece]]
@@ -152,7 +162,9 @@ def written_anew() -> list[Piece]:
         (written_anew(), "written anew: 0 CMYK training images, not 1"),
     ],
 )
-def test_a_set_that_is_not_complete_says_what_it_lacks(tmp_path: Path, pieces: list[Piece], gap: str) -> None:
+def test_a_set_that_is_not_complete_says_what_it_lacks(
+    tmp_path: Path, pieces: list[Piece], gap: str
+) -> None:
     root = class_folders(pieces, tmp_path / "in")
     about = import_photos("imagenet", root, tmp_path / "data", expected=WHOLE)
     assert about.origin == f"imported, {gap}"
@@ -272,12 +284,24 @@ def _kaggle_without(root: Path, line: str) -> Path:
 @pytest.mark.parametrize(
     ("make", "problem", "hint"),
     [
-        (lambda root: _one(root, "train-00000-of-01024"), "TFRecord file, which is not", "accepted"),
-        (lambda root: _one(root, "data.mdb"), "is an LMDB data base, which is not read", "accepted"),
+        (
+            lambda root: _one(root, "train-00000-of-01024"),
+            "TFRecord file, which is not",
+            "accepted",
+        ),
+        (
+            lambda root: _one(root, "data.mdb"),
+            "is an LMDB data base, which is not read",
+            "accepted",
+        ),
         (lambda root: _one(root, "a.rec") / "a.rec", "is a RecordIO file of MXNet", "accepted are"),
         (lambda root: _one(root, "a.txt") / "a.txt", "is no tar, zip or parquet file", "accepted"),
         (lambda root: _one(root, "a.txt"), "which has 1 entries, such as `a.txt`", "accepted are"),
-        (lambda root: _one(root, "a.JPEG"), "which has 1 entries, such as `a.JPEG`", "accepted are"),
+        (
+            lambda root: _one(root, "a.JPEG"),
+            "which has 1 entries, such as `a.JPEG`",
+            "accepted are",
+        ),
         (lambda root: _one(root, "train-0.parquet"), "is not a whole table", "copy or download"),
         (lambda root: _one(root, "train-0.tar"), "is not a whole archive", "copy or download"),
         (lambda root: flat(SET, root), "classes of the validation images are not in", "devkit_t12"),
@@ -300,7 +324,11 @@ def _kaggle_without(root: Path, line: str) -> Path:
             "has the label `[1]`",
             "a number or a name",
         ),
-        (lambda root: _table(root, {"bytes": None, "path": "a.jpg"}, 1), "no bytes", "embed_storage"),
+        (
+            lambda root: _table(root, {"bytes": None, "path": "a.jpg"}, 1),
+            "no bytes",
+            "embed_storage",
+        ),
         (lambda root: _table(root, {"bytes": photo(1), "path": ""}, -1), "label -1", "from 0"),
         (lambda root: _table(root, {"bytes": photo(1), "path": ""}, None), "without a", "`label`"),
     ],

@@ -51,7 +51,9 @@ def test_a_tar_of_the_same_images_in_another_order_is_the_same_set(tmp_path: Pat
     one = import_photos("imagenet", root, tmp_path / "one")
     other = import_photos("imagenet", tmp_path / "all.tar", tmp_path / "other")
     assert one.hash == other.hash
-    labels = [open_pack(tmp_path / place / "imagenet").labels.tolist() for place in ("one", "other")]
+    labels = [
+        open_pack(tmp_path / place / "imagenet").labels.tolist() for place in ("one", "other")
+    ]
     assert labels[0] == labels[1]
 
 
@@ -59,14 +61,20 @@ def test_names_do_not_enter_the_hash_and_classes_do(tmp_path: Path) -> None:
     one, renamed, moved = (folders(tmp_path / name) for name in ("one", "renamed", "moved"))
     (renamed / "train/n00/0.JPEG").rename(renamed / "train/n00/zebra.jpg")
     (moved / "train/n00/0.JPEG").rename(moved / "train/n01/zebra.jpg")
-    hashes = [import_photos("x", root, tmp_path / root.name / "data").hash for root in (one, renamed, moved)]
+    hashes = [
+        import_photos("x", root, tmp_path / root.name / "data").hash
+        for root in (one, renamed, moved)
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_one_image_in_five_is_held_out_where_there_is_no_split(tmp_path: Path) -> None:
     about = import_photos("sample", folders(tmp_path / "in", train=10) / "train", tmp_path / "data")
     assert (about.train_images, about.val_images) == (24, 6)
-    assert about.split == "one image in 5 of each class held out for validation, the lowest SHA-256 first"
+    assert (
+        about.split
+        == "one image in 5 of each class held out for validation, the lowest SHA-256 first"
+    )
 
 
 def test_with_one_image_a_class_all_are_for_both_and_the_manifest_says_so(tmp_path: Path) -> None:
@@ -75,7 +83,8 @@ def test_with_one_image_a_class_all_are_for_both_and_the_manifest_says_so(tmp_pa
     assert about.split.startswith("none: some class has one image only")
     seen = replace(IMAGENET.input, size=32, shorter_side=(36, 68), test_side=36, test_sides=(36,))
     source = open_source(
-        replace(IMAGENET, dataset="sample", input=seen, batch=2, batch_norm_group=None), tmp_path / "data"
+        replace(IMAGENET, dataset="sample", input=seen, batch=2, batch_norm_group=None),
+        tmp_path / "data",
     )
     assert source.tested_on_training_images
 
@@ -88,7 +97,11 @@ def test_grey_and_cmyk_and_misnamed_images_become_rgb(tmp_path: Path) -> None:
     import_photos("imagenet", root, tmp_path / "data")
     rows = list(rows_of((tmp_path / "data/imagenet/manifest.csv").read_bytes()))
     found = {Path(row.path).stem: (row.format, row.mode) for row in rows}
-    assert (found["L"], found["CMYK"], found["PNG"]) == (("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"))
+    assert (found["L"], found["CMYK"], found["PNG"]) == (
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGB"),
+    )
     assert np.array_equal(np.asarray(decode(odd["PNG"])), pixels(7))
     assert np.abs(np.asarray(decode(odd["CMYK"])).astype(int) - pixels(7)).max() < 16
     assert np.asarray(decode(odd["L"])).shape == (48, 60, 3)
@@ -100,7 +113,10 @@ def test_every_corrupt_image_is_named_and_nothing_is_imported(tmp_path: Path) ->
     (root / "train/n01/1.JPEG").write_bytes(b"not an image")
     with pytest.raises(UserError) as raised:
         import_photos("imagenet", root, tmp_path / "data")
-    assert "`train/n01/1.JPEG` (cannot identify image file), `val/n02/0.JPEG` (image file is trunc" in str(raised.value)
+    assert (
+        "`train/n01/1.JPEG` (cannot identify image file), `val/n02/0.JPEG` (image file is trunc"
+        in str(raised.value)
+    )
     assert "remove them, and import again" in raised.value.hint
     assert not (tmp_path / "data").exists()
 
@@ -129,7 +145,10 @@ def official_archives(root: Path) -> Path:
         for number in (3, 1, 2):
             _add(tar, f"ILSVRC2012_val_{number:08d}.JPEG", photo(100 + number))
     kind = [("ILSVRC2012_ID", "i4"), ("WNID", "U9"), ("words", "U9"), ("num_children", "i4")]
-    synsets = np.array([(1, "n02", "c", 0), (2, "n01", "b", 0), (3, "n00", "a", 0), (4, "n99", "inner", 3)], dtype=kind)
+    synsets = np.array(
+        [(1, "n02", "c", 0), (2, "n01", "b", 0), (3, "n00", "a", 0), (4, "n99", "inner", 3)],
+        dtype=kind,
+    )
     savemat(_made(root / labels.KIT / "data/meta.mat"), {"synsets": synsets})
     (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n1\n1\n")
     return root
@@ -168,8 +187,13 @@ def test_archives_are_official_only_if_their_md5_is_the_published_one(
     import hashlib
 
     root = official_archives(tmp_path / "in")
-    assert import_photos("imagenet", root, tmp_path / "one").origin.startswith("imported, incomplete")
-    real = {name: hashlib.md5((root / name).read_bytes()).hexdigest() for name in (official.TRAIN, official.VAL)}
+    assert import_photos("imagenet", root, tmp_path / "one").origin.startswith(
+        "imported, incomplete"
+    )
+    real = {
+        name: hashlib.md5((root / name).read_bytes()).hexdigest()
+        for name in (official.TRAIN, official.VAL)
+    }
     monkeypatch.setattr(official, "MD5", real)
     assert import_photos("imagenet", root, tmp_path / "two").origin == "official archive"
 
@@ -178,14 +202,21 @@ def test_archives_are_official_only_if_their_md5_is_the_published_one(
     ("spoil", "problem"),
     [
         (lambda root: (root / official.VAL).unlink(), "`ILSVRC2012_img_val.tar` is not in"),
-        (lambda root: shutil.rmtree(root / labels.KIT), "the classes of the validation images are not in"),
+        (
+            lambda root: shutil.rmtree(root / labels.KIT),
+            "the classes of the validation images are not in",
+        ),
         (lambda root: os.truncate(root / official.TRAIN, 3000), "is not a whole archive"),
         (
-            lambda root: (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("3\n"),
+            lambda root: (
+                root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt"
+            ).write_text("3\n"),
             "is not one of the 1 validation images",
         ),
         (
-            lambda root: (root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt").write_text("7\n"),
+            lambda root: (
+                root / labels.KIT / "data/ILSVRC2012_validation_ground_truth.txt"
+            ).write_text("7\n"),
             "names a class 7 it does not define",
         ),
     ],
@@ -203,10 +234,22 @@ def test_incomplete_official_archives_are_refused(tmp_path: Path, spoil, problem
         (lambda root: shutil.rmtree(root), "there is nothing at"),
         (lambda root: shutil.rmtree(root / "val"), "there is no folder"),
         (lambda root: [file.unlink() for file in root.rglob("*.JPEG")], "no images found"),
-        (lambda root: [file.unlink() for file in (root / "val").rglob("*.JPEG")], "no images in `val`"),
-        (lambda root: (root / "val/n02").rename(root / "val/n77"), "`val` has the class `n77`, which `train` lacks"),
-        (lambda root: _in_place(root / "val/n02/1.JPEG", Path.mkdir), "is a folder, no file of images"),
-        (lambda root: _in_place(root / "val/n02/1.JPEG", os.mkfifo), "is a pipe, no file of images"),
+        (
+            lambda root: [file.unlink() for file in (root / "val").rglob("*.JPEG")],
+            "no images in `val`",
+        ),
+        (
+            lambda root: (root / "val/n02").rename(root / "val/n77"),
+            "`val` has the class `n77`, which `train` lacks",
+        ),
+        (
+            lambda root: _in_place(root / "val/n02/1.JPEG", Path.mkdir),
+            "is a folder, no file of images",
+        ),
+        (
+            lambda root: _in_place(root / "val/n02/1.JPEG", os.mkfifo),
+            "is a pipe, no file of images",
+        ),
     ],
 )
 def test_folders_that_are_no_data_set_are_refused(tmp_path: Path, spoil, problem: str) -> None:
@@ -228,7 +271,9 @@ def test_an_archive_half_with_a_split_is_refused(tmp_path: Path) -> None:
         import_photos("imagenet", tmp_path / "odd.tar", tmp_path / "data")
 
 
-def test_importing_the_same_again_keeps_it_and_another_set_needs_to_be_asked_for(tmp_path: Path) -> None:
+def test_importing_the_same_again_keeps_it_and_another_set_needs_to_be_asked_for(
+    tmp_path: Path,
+) -> None:
     one, other = folders(tmp_path / "one"), folders(tmp_path / "other", train=2)
     first = import_photos("imagenet", one, tmp_path / "data")
     assert import_photos("imagenet", one, tmp_path / "data") == first
@@ -251,9 +296,12 @@ def test_a_missing_set_is_an_error_that_says_how_to_import(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("file", "problem"), [("manifest.csv", "is damaged: its SHA-256"), ("photos.pack", "it has [0-9,]+ bytes")]
+    ("file", "problem"),
+    [("manifest.csv", "is damaged: its SHA-256"), ("photos.pack", "it has [0-9,]+ bytes")],
 )
-def test_a_changed_manifest_and_a_short_pack_are_found_on_opening(tmp_path: Path, file: str, problem: str) -> None:
+def test_a_changed_manifest_and_a_short_pack_are_found_on_opening(
+    tmp_path: Path, file: str, problem: str
+) -> None:
     import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     os.truncate(tmp_path / "data/imagenet" / file, 100)
     with pytest.raises(EnvironmentProblem, match=problem):
@@ -299,7 +347,11 @@ def test_many_processes_of_a_node_stage_one_copy(tmp_path: Path) -> None:
     about = import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
     places: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: places.append(copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")))
+        threading.Thread(
+            target=lambda: places.append(
+                copy_to_node(tmp_path / "data/imagenet", tmp_path / "scratch")
+            )
+        )
         for _ in range(6)
     ]
     for thread in threads:

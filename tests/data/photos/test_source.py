@@ -68,7 +68,9 @@ def test_the_order_is_that_of_every_other_data_set(photos: Photos) -> None:
     assert labels.tolist() == photos.pack.labels[photos.pack.train[order]].tolist()
 
 
-def test_the_number_of_threads_changes_nothing(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_changes_nothing(
+    photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
     many = next(photos.batches(seed=0, start=0, stop=1))[0]
     monkeypatch.setattr("repro.data.photos.ordered_pool.processors", lambda: 1)
     assert torch.equal(next(photos.batches(seed=0, start=0, stop=1))[0], many)
@@ -86,7 +88,9 @@ def test_threads_work_ahead_so_far_and_no_further_and_in_order() -> None:
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     assert len(started) <= 8
     results.close()
-    assert list(map_in_order(lambda number: -number, range(50), ahead=7)) == [-number for number in range(50)]
+    assert list(map_in_order(lambda number: -number, range(50), ahead=7)) == [
+        -number for number in range(50)
+    ]
 
 
 def test_cropping_while_resizing_is_cropping_after_resizing() -> None:
@@ -127,7 +131,9 @@ def test_the_drawn_sides_places_and_flips_are_uniform_and_reach_both_ends() -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transforms, "crop", crop)
         for row in drawn:
-            seen["flip"].append(transforms.training_view(image, 32, row, (36, 68), flip=True)[0, 0, 0])
+            seen["flip"].append(
+                transforms.training_view(image, 32, row, (36, 68), flip=True)[0, 0, 0]
+            )
     assert (min(seen["side"]), max(seen["side"])) == (36, 68)
     assert abs(np.mean(seen["side"]) - 52) < 0.6
     assert (min(seen["left"]), max(seen["left"])) == (0, 1)
@@ -140,11 +146,15 @@ def test_without_flips_nothing_is_flipped() -> None:
     row = np.array([0, 0, 0, 1, 0, 0, 0, 0], np.uint64)
     plain = transforms.training_view(image, 36, row, (36, 36), flip=False)
     assert np.array_equal(plain, np.asarray(image))
-    assert np.array_equal(transforms.training_view(image, 36, row, (36, 36), flip=True), np.asarray(image)[:, ::-1])
+    assert np.array_equal(
+        transforms.training_view(image, 36, row, (36, 36), flip=True), np.asarray(image)[:, ::-1]
+    )
 
 
 def test_the_colours_move_along_the_principal_components() -> None:
-    shifts = transforms.colour_shift(transforms.draws(seed=0, iteration=0, batch=20_000), sigma=0.1).astype(np.float64)
+    shifts = transforms.colour_shift(
+        transforms.draws(seed=0, iteration=0, batch=20_000), sigma=0.1
+    ).astype(np.float64)
     assert np.abs(shifts.mean(0)).max() < 1e-3
     along = shifts @ transforms.EIGENVECTORS  # the vectors are orthogonal
     assert np.allclose(along.std(0), 0.1 * transforms.EIGENVALUES, rtol=0.02)
@@ -154,10 +164,14 @@ def test_the_colours_move_along_the_principal_components() -> None:
 def test_a_view_is_pixels_of_0_to_1_plus_a_shift_less_the_mean(photos: Photos) -> None:
     raw = np.full((1, 32, 32, 3), 51, np.uint8)
     found = photos.prepared(raw, np.array([[0.1, 0.0, -0.1]], np.float32))[0, :, 0, 0]
-    assert torch.allclose(found, 0.2 + torch.tensor([0.1, 0.0, -0.1]) - torch.tensor(photos.mean), atol=1e-6)
+    assert torch.allclose(
+        found, 0.2 + torch.tensor([0.1, 0.0, -0.1]) - torch.tensor(photos.mean), atol=1e-6
+    )
 
 
-def test_nothing_is_divided_by_the_deviation_unless_the_recipe_says_so(photos: Photos, tmp_path: Path) -> None:
+def test_nothing_is_divided_by_the_deviation_unless_the_recipe_says_so(
+    photos: Photos, tmp_path: Path
+) -> None:
     divided = open_photos(recipe(input=replace(INPUT, std="channel")), tmp_path / "data")
     images, plain = next(divided.test())[0], next(photos.test())[0]
     assert torch.allclose(images, plain / torch.tensor(photos.std)[:, None, None], atol=1e-6)
@@ -171,7 +185,9 @@ def test_the_mean_is_that_of_the_training_images(photos: Photos, tmp_path: Path)
 
 def test_the_tests_see_every_image_once_however_many_share_them(photos: Photos) -> None:
     whole = torch.cat([images for images, _ in photos.test(batch=4)])
-    parts = [images for rank in range(4) for images, _ in photos.test(batch=4, rank=rank, processes=4)]
+    parts = [
+        images for rank in range(4) for images, _ in photos.test(batch=4, rank=rank, processes=4)
+    ]
     assert whole.shape == (6, 3, 32, 32)
     assert torch.equal(torch.cat(parts), whole)
     assert sum(len(labels) for _, labels in photos.train_clean()) == 12
@@ -186,14 +202,21 @@ def test_generated_photos_are_made_at_first_use_and_are_varied(tmp_path: Path) -
     assert source.origin == "generated"
     images = [source._image(row) for row in range(200)]
     assert len({image.size for image in images}) > 100
-    assert 48 <= min(min(image.size) for image in images) <= max(max(image.size) for image in images) <= 96
+    assert (
+        48
+        <= min(min(image.size) for image in images)
+        <= max(max(image.size) for image in images)
+        <= 96
+    )
     assert torch.equal(next(source.batches(0, 0, 1))[0], next(again.batches(0, 0, 1))[0])
 
 
 def test_an_image_that_went_bad_is_named(photos: Photos, tmp_path: Path) -> None:
     with (tmp_path / "data/imagenet/photos.pack").open("r+b") as file:
         file.write(b"\0" * 400)
-    with pytest.raises(RunFailed, match=r"cannot decode `train/n00/0\.JPEG` of data set `imagenet`"):
+    with pytest.raises(
+        RunFailed, match=r"cannot decode `train/n00/0\.JPEG` of data set `imagenet`"
+    ):
         list(photos.train_clean())
 
 
@@ -210,9 +233,14 @@ def test_a_pack_cut_while_it_is_read_is_named(photos: Photos, tmp_path: Path) ->
         ({"test_side": None}, "`recipe.input.test_side` is not set"),
         ({"test_side": 31}, "`recipe.input.test_side` is `31`, and crops are 32×32"),
         ({"test_sides": ()}, "`recipe.input.test_sides` is"),
-        ({"test_sides": (16, 32)}, "`recipe.input.test_sides` is `\\(16, 32\\)`, and crops are 32×32"),
+        (
+            {"test_sides": (16, 32)},
+            "`recipe.input.test_sides` is `\\(16, 32\\)`, and crops are 32×32",
+        ),
     ],
 )
-def test_inputs_that_photos_cannot_have_are_refused(tmp_path: Path, change: dict, problem: str) -> None:
+def test_inputs_that_photos_cannot_have_are_refused(
+    tmp_path: Path, change: dict, problem: str
+) -> None:
     with pytest.raises(UserError, match=problem):
         open_photos(recipe("generated-photos", input=replace(INPUT, **change)), tmp_path)

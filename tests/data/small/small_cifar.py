@@ -47,9 +47,15 @@ def python_version(folder: Path, arrays: Arrays, protocol: int = 3) -> Path:
     """Write the set as the python version is laid out."""
     folder.mkdir()
     for name, rows in rows_of_batches(arrays).items():
-        batch = {"data": np.ascontiguousarray(rows[:, 1:]), "labels": rows[:, 0].tolist(), "batch_label": name}
+        batch = {
+            "data": np.ascontiguousarray(rows[:, 1:]),
+            "labels": rows[:, 0].tolist(),
+            "batch_label": name,
+        }
         (folder / name).write_bytes(pickle.dumps(batch, protocol=protocol))
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(arrays.classes)}, protocol=protocol))
+    (folder / "batches.meta").write_bytes(
+        pickle.dumps({"label_names": list(arrays.classes)}, protocol=protocol)
+    )
     return folder
 
 
@@ -60,7 +66,9 @@ def png(pixels: NDArray[np.uint8], form: str = "PNG") -> bytes:
     return content.getvalue()
 
 
-def class_folders(folder: Path, arrays: Arrays, names: tuple[str, ...] = CLASSES, form: str = "PNG") -> Path:
+def class_folders(
+    folder: Path, arrays: Arrays, names: tuple[str, ...] = CLASSES, form: str = "PNG"
+) -> Path:
     """Write the set as one image file each, in train/<class>/ and test/<class>/."""
     for split, pixels, labels in splits(arrays):
         for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
@@ -71,11 +79,16 @@ def class_folders(folder: Path, arrays: Arrays, names: tuple[str, ...] = CLASSES
 
 
 def parquet_version(
-    folder: Path, arrays: Arrays, columns: tuple[str, str] = ("image", "label"), name: str = "{}-00000-of-00001.parquet"
+    folder: Path,
+    arrays: Arrays,
+    columns: tuple[str, str] = ("image", "label"),
+    name: str = "{}-00000-of-00001.parquet",
 ) -> Path:
     """Write the set as Hugging Face does."""
     for split, pixels, labels in splits(arrays):
-        images = [{"bytes": png(image), "path": f"{number}.png"} for number, image in enumerate(pixels)]
+        images = [
+            {"bytes": png(image), "path": f"{number}.png"} for number, image in enumerate(pixels)
+        ]
         path = folder / name.format(split)
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table({columns[0]: images, columns[1]: labels}), path)

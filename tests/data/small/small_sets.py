@@ -19,19 +19,29 @@ from repro.definition.recipe import Recipe
 def tiny(train: int = 12, test: int = 5, size: int = 8, seed: int = 0) -> Arrays:
     """Random images of two classes."""
     draws = np.random.default_rng(seed)
-    images = [draws.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for count in (train, test)]
+    images = [
+        draws.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for count in (train, test)
+    ]
     labels = [np.arange(count) % 2 for count in (train, test)]
     return Arrays(images[0], labels[0], images[1], labels[1], ("cat", "dog"))
 
 
-def recipe(batch: int = 4, size: int = 8, pad: int | None = 2, dataset: str = "tiny", **changes: object) -> Recipe:
+def recipe(
+    batch: int = 4, size: int = 8, pad: int | None = 2, dataset: str = "tiny", **changes: object
+) -> Recipe:
     seen = {key: changes.pop(key) for key in ("flip", "mean", "std") if key in changes}
     return replace(
-        CIFAR10, dataset=dataset, batch=batch, input=replace(CIFAR10.input, size=size, pad=pad, **seen), **changes
+        CIFAR10,
+        dataset=dataset,
+        batch=batch,
+        input=replace(CIFAR10.input, size=size, pad=pad, **seen),
+        **changes,
     )
 
 
-def picture(colour: object = (255, 0, 0), side: int = 4, mode: str = "RGB", form: str = "PNG") -> bytes:
+def picture(
+    colour: object = (255, 0, 0), side: int = 4, mode: str = "RGB", form: str = "PNG"
+) -> bytes:
     """An image file of one colour."""
     content = io.BytesIO()
     Image.new(mode, (side, side), colour).save(content, form)

@@ -17,7 +17,9 @@ from tests.data.small.small_cifar import binary_version, cifar, python_version
 from tests.data.small.small_sets import tar
 
 
-def test_the_binary_version_is_read_in_its_order_from_a_folder_and_an_archive(tmp_path: Path) -> None:
+def test_the_binary_version_is_read_in_its_order_from_a_folder_and_an_archive(
+    tmp_path: Path,
+) -> None:
     arrays = cifar()
     folder = binary_version(tmp_path / "cifar-10-batches-bin", arrays)
     files = {f"cifar-10-batches-bin/{path.name}": path.read_bytes() for path in folder.iterdir()}
@@ -42,11 +44,16 @@ def test_a_record_is_a_label_and_then_a_red_a_green_and_a_blue_plane(tmp_path: P
             "has 30,729 bytes, which is no whole number of records",
         ),
         (lambda path: path.write_bytes(b""), "has 0 bytes, which is no whole number of records"),
-        (lambda path: path.write_bytes(b"\x0a" + path.read_bytes()[1:]), "has the label 10, and CIFAR-10 has 0 to 9"),
+        (
+            lambda path: path.write_bytes(b"\x0a" + path.read_bytes()[1:]),
+            "has the label 10, and CIFAR-10 has 0 to 9",
+        ),
     ],
     ids=["missing", "cut", "empty", "another label"],
 )
-def test_a_damaged_batch_is_named(tmp_path: Path, damage: Callable[[Path], object], problem: str) -> None:
+def test_a_damaged_batch_is_named(
+    tmp_path: Path, damage: Callable[[Path], object], problem: str
+) -> None:
     folder = binary_version(tmp_path / "bin", cifar())
     damage(folder / "data_batch_3.bin")
     with pytest.raises(UserError, match=problem) as error:
@@ -55,7 +62,9 @@ def test_a_damaged_batch_is_named(tmp_path: Path, damage: Callable[[Path], objec
 
 
 @pytest.mark.parametrize("protocol", [3, 4])
-def test_the_python_version_is_read_in_its_order_from_a_folder_and_an_archive(tmp_path: Path, protocol: int) -> None:
+def test_the_python_version_is_read_in_its_order_from_a_folder_and_an_archive(
+    tmp_path: Path, protocol: int
+) -> None:
     arrays = replace(cifar(), classes=tuple(f"class {number}" for number in range(10)))
     folder = python_version(tmp_path / "cifar-10-batches-py", arrays, protocol)
     files = {f"cifar-10-batches-py/{path.name}": path.read_bytes() for path in folder.iterdir()}
@@ -76,14 +85,22 @@ def test_an_archive_beside_the_batches_does_not_matter(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("batch", "problem"),
     [
-        ({"data": np.zeros((2, 3072), np.uint8), "fine_labels": [0, 1]}, "has `data, fine_labels`, not `data` and"),
+        (
+            {"data": np.zeros((2, 3072), np.uint8), "fine_labels": [0, 1]},
+            "has `data, fine_labels`, not `data` and",
+        ),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "has 2×3072 bytes for 1 labels"),
-        ({"data": np.zeros((2, 1024), np.uint8), "labels": [0, 1]}, "has 2×1024 bytes for 2 labels"),
+        (
+            {"data": np.zeros((2, 1024), np.uint8), "labels": [0, 1]},
+            "has 2×1024 bytes for 2 labels",
+        ),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}, "has the label 10"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [1.5]}, "has a label that is no class"),
     ],
 )
-def test_a_python_batch_that_is_none_is_named(tmp_path: Path, batch: dict[str, object], problem: str) -> None:
+def test_a_python_batch_that_is_none_is_named(
+    tmp_path: Path, batch: dict[str, object], problem: str
+) -> None:
     folder = python_version(tmp_path / "py", cifar())
     (folder / "data_batch_3").write_bytes(pickle.dumps(batch, protocol=3))
     with pytest.raises(UserError, match=problem) as error:

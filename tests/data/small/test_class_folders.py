@@ -39,7 +39,12 @@ def test_order_container_and_folders_above_do_not_matter(tmp_path: Path) -> None
 
 
 def test_other_files_are_passed_over(tmp_path: Path) -> None:
-    others = {"README": b"hello", "train/cat/Thumbs.db": b"", "train/cat/._0.png": b"", "val/cat/0.png": b""}
+    others = {
+        "README": b"hello",
+        "train/cat/Thumbs.db": b"",
+        "train/cat/._0.png": b"",
+        "val/cat/0.png": b"",
+    }
     assert len(read_class_folders(tar(tmp_path / "set.tar", pictures() | others)).train) == 6
 
 
@@ -60,12 +65,17 @@ def test_a_corrupt_image_is_named(tmp_path: Path, form: str) -> None:
 
 def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, pictures() | {"test/dog/9.png": picture(side=5)})
-    assert said == "`test/dog/9.png` is 5×5, but the images before it are 4×4 (the images of a set are all of one size)"
+    assert (
+        said
+        == "`test/dog/9.png` is 5×5, but the images before it are 4×4 (the images of a set are all of one size)"
+    )
 
 
 def test_a_large_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     said = refused(tmp_path, {"train/cat/0.png": picture(side=1000)})
-    assert said == "`train/cat/0.png` is 1000×1000 (images are square, with at most 128 pixels a side)"
+    assert (
+        said == "`train/cat/0.png` is 1000×1000 (images are square, with at most 128 pixels a side)"
+    )
 
 
 def test_a_set_without_test_images_is_refused(tmp_path: Path) -> None:
@@ -86,4 +96,6 @@ def test_one_class_is_too_few(tmp_path: Path) -> None:
 
 def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
     twice = pictures() | {"again/train/cat/0.png": picture()}
-    assert "there are two images `again/train/cat/0.png` (keep one of them)" in refused(tmp_path, twice)
+    assert "there are two images `again/train/cat/0.png` (keep one of them)" in refused(
+        tmp_path, twice
+    )

@@ -83,13 +83,24 @@ def partial(folder: Path, server: Server) -> Path:
 
 def test_official_pixels_from_any_address_are_kept(server: Server, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    known = prepare("cifar10", tmp_path / "data", progress=lambda done, of: steps.append((done, of)), url=server.url)
-    assert (known.state, known.origin, known.hash) == ("ready", "official pixels", content_hash(OFFICIAL))
+    known = prepare(
+        "cifar10",
+        tmp_path / "data",
+        progress=lambda done, of: steps.append((done, of)),
+        url=server.url,
+    )
+    assert (known.state, known.origin, known.hash) == (
+        "ready",
+        "official pixels",
+        content_hash(OFFICIAL),
+    )
     assert steps[-1] == (len(server.content), len(server.content))
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["cifar10"]
 
 
-def test_a_download_that_breaks_off_goes_on_at_once_as_long_as_bytes_come(server: Server, tmp_path: Path) -> None:
+def test_a_download_that_breaks_off_goes_on_at_once_as_long_as_bytes_come(
+    server: Server, tmp_path: Path
+) -> None:
     server.most = 100_000
     assert prepare("cifar10", tmp_path / "data", url=server.url).origin == "official pixels"
     whole = range(0, len(server.content), server.most)
@@ -135,7 +146,9 @@ def test_a_part_of_another_file_costs_one_more_try(server: Server, tmp_path: Pat
     assert prepare("cifar10", tmp_path / "data", url=server.url).origin == "official pixels"
 
 
-def test_a_download_that_gets_no_further_says_how_far_it_is_and_what_to_do(server: Server, tmp_path: Path) -> None:
+def test_a_download_that_gets_no_further_says_how_far_it_is_and_what_to_do(
+    server: Server, tmp_path: Path
+) -> None:
     server.most, server.knows_ranges = 100_000, False
     problem = re.escape(f"it broke off after 100,000 of {len(server.content):,} bytes")
     with pytest.raises(EnvironmentProblem, match=problem) as error:
@@ -144,9 +157,13 @@ def test_a_download_that_gets_no_further_says_how_far_it_is_and_what_to_do(serve
     assert partial(tmp_path / "data", server).stat().st_size == 100_000
 
 
-def test_what_is_not_official_is_not_kept(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_official_is_not_kept(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(registry, "official_cifar10", lambda: describe(cifar(seed=1)))
-    with pytest.raises(EnvironmentProblem, match="is not the official CIFAR-10: 0 of 70 images are official"):
+    with pytest.raises(
+        EnvironmentProblem, match="is not the official CIFAR-10: 0 of 70 images are official"
+    ):
         prepare("cifar10", tmp_path / "data", url=server.url)
     assert not list((tmp_path / "data").iterdir())
 
@@ -160,7 +177,9 @@ def test_a_web_page_instead_of_the_images_is_not_kept(server: Server, tmp_path: 
 
 
 def test_without_a_network_the_download_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentProblem, match=r"cannot download `http://127.0.0.1:9/.*`: .*refused") as error:
+    with pytest.raises(
+        EnvironmentProblem, match=r"cannot download `http://127.0.0.1:9/.*`: .*refused"
+    ) as error:
         prepare("cifar10", tmp_path / "data", url="http://127.0.0.1:9/cifar.tar.gz")
     assert error.value.hint.endswith("then `repro data import cifar10 cifar-10-python.tar.gz`")
     assert not (tmp_path / "data").exists()

@@ -17,7 +17,10 @@ from repro.storage.paths import Places
 
 
 def test_its_bytes_are_known() -> None:
-    assert content_hash(generated.draw(8)) == "bb06b894a7a01e39bfce703cae9043843241f0bdfa3cf637ffa818ae80d44039"
+    assert (
+        content_hash(generated.draw(8))
+        == "bb06b894a7a01e39bfce703cae9043843241f0bdfa3cf637ffa818ae80d44039"
+    )
 
 
 @pytest.mark.parametrize("size", [4, 8, 32])
@@ -53,5 +56,8 @@ def test_variants_have_a_smoke_scale_too() -> None:
 
 def test_a_batch_larger_than_the_set_is_refused(here: Places) -> None:
     recipe = replace(SCALES["smoke"](Run(resnet(20), CIFAR10)).recipe, batch=2001)
-    with pytest.raises(UserError, match=r"`recipe.batch` `2001` is more than the 2,000 training images of `generated`"):
+    with pytest.raises(
+        UserError,
+        match=r"`recipe.batch` `2001` is more than the 2,000 training images of `generated`",
+    ):
         open_source(recipe, here.data)

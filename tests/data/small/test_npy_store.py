@@ -17,7 +17,9 @@ from repro.errors import EnvironmentProblem, UserError
 from tests.data.small.small_sets import recipe, tiny
 
 
-def saved(folder: Path, arrays: Arrays | None = None, name: str = "tiny", **how: bool) -> npy_store.Manifest:
+def saved(
+    folder: Path, arrays: Arrays | None = None, name: str = "tiny", **how: bool
+) -> npy_store.Manifest:
     return npy_store.save(name, arrays or tiny(), "imported", "pets.zip", folder, **how)
 
 
@@ -26,7 +28,11 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     arrays, same = npy_store.load("tiny", tmp_path)
     assert same == manifest
     assert content_hash(arrays) == content_hash(tiny()) == manifest.hash
-    assert (manifest.origin, manifest.made_from, manifest.classes) == ("imported", "pets.zip", ("cat", "dog"))
+    assert (manifest.origin, manifest.made_from, manifest.classes) == (
+        "imported",
+        "pets.zip",
+        ("cat", "dog"),
+    )
 
 
 def test_a_recipe_opens_a_saved_set(tmp_path: Path) -> None:
@@ -54,7 +60,8 @@ def test_one_changed_byte_is_noticed_and_both_hashes_named(tmp_path: Path) -> No
     pixels[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "tiny/test.npy", pixels)
     with pytest.raises(
-        EnvironmentProblem, match=f"has changed: expected SHA-256 {manifest.hash}, found (?!{manifest.hash})"
+        EnvironmentProblem,
+        match=f"has changed: expected SHA-256 {manifest.hash}, found (?!{manifest.hash})",
     ) as error:
         npy_store.load("tiny", tmp_path)
     assert error.value.hint == "`repro data import tiny PATH --replace` makes it again"
@@ -74,7 +81,9 @@ def test_a_cut_or_lost_array_is_an_error_that_names_the_set(tmp_path: Path, file
 
 def test_an_array_that_is_a_pickle_is_not_opened(tmp_path: Path) -> None:
     saved(tmp_path)
-    np.save(tmp_path / "tiny/train.npy", np.array([{"not": "pixels"}], dtype=object), allow_pickle=True)
+    np.save(
+        tmp_path / "tiny/train.npy", np.array([{"not": "pixels"}], dtype=object), allow_pickle=True
+    )
     with pytest.raises(EnvironmentProblem, match="cannot read data set `tiny`"):
         npy_store.load("tiny", tmp_path)
 

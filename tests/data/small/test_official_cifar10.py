@@ -39,13 +39,17 @@ def test_the_table_in_the_package_is_of_the_official_cifar10() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_official_images_in_any_order_come_back_in_the_official_one(seed: int) -> None:
-    ordered = in_official_order(replace(shuffled(OFFICIAL, seed), classes=tuple("0123456789")), describe(OFFICIAL))
+    ordered = in_official_order(
+        replace(shuffled(OFFICIAL, seed), classes=tuple("0123456789")), describe(OFFICIAL)
+    )
     assert ordered is not None
     assert content_hash(ordered) == content_hash(OFFICIAL)
     assert ordered.classes == OFFICIAL.classes
 
 
-def test_an_import_of_official_pixels_has_their_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_of_official_pixels_has_their_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(registry, "official_cifar10", lambda: describe(OFFICIAL))
     imported = import_set("cifar10", binary_version(tmp_path / "bin", OFFICIAL), tmp_path / "data")
     assert (imported.origin, imported.hash) == ("official pixels", content_hash(OFFICIAL))
@@ -101,7 +105,10 @@ def swapped_labels(arrays: Arrays, draws: np.random.Generator) -> None:
 
 def image_twice(arrays: Arrays, draws: np.random.Generator) -> None:
     first, second = draws.choice(len(arrays.train), 2, replace=False)
-    arrays.train[first], arrays.train_labels[first] = arrays.train[second], arrays.train_labels[second]
+    arrays.train[first], arrays.train_labels[first] = (
+        arrays.train[second],
+        arrays.train_labels[second],
+    )
 
 
 def image_of_the_other_split(arrays: Arrays, draws: np.random.Generator) -> None:
@@ -153,7 +160,10 @@ def test_an_image_too_many_or_too_few_is_not_official() -> None:
     )
     assert in_official_order(fewer, official) is None
     assert in_official_order(more, official) is None
-    assert first_difference(fewer, official) == "69 of 70 images are official, and the others are missing"
+    assert (
+        first_difference(fewer, official)
+        == "69 of 70 images are official, and the others are missing"
+    )
     assert "test image 20" in first_difference(more, official)
 
 
@@ -164,7 +174,10 @@ def test_images_that_share_their_keys_with_official_ones_are_not_official() -> N
     keys = describe(forged).train.keys
     official = replace(describe(OFFICIAL), train=replace(describe(OFFICIAL).train, keys=keys))
     assert in_official_order(forged, official) is None
-    assert first_difference(forged, official) == "its images look official, but the SHA-256 of them all is another"
+    assert (
+        first_difference(forged, official)
+        == "its images look official, but the SHA-256 of them all is another"
+    )
 
 
 def test_labels_that_no_byte_holds_and_images_of_another_size_are_not_official() -> None:
@@ -200,13 +213,27 @@ TWIN = OFFICIAL.classes[OFFICIAL.train_labels[2]]
 @pytest.mark.parametrize(
     ("change", "count", "first"),
     [
-        (another_pixel, 68, f"train image 17 (`{NAME}`, counted from 0), whose pixels are no official image's"),
-        (another_label, 69, f"train image 17 (`{NEXT}`, counted from 0), which the official set calls `{NAME}`"),
+        (
+            another_pixel,
+            68,
+            f"train image 17 (`{NAME}`, counted from 0), whose pixels are no official image's",
+        ),
+        (
+            another_label,
+            69,
+            f"train image 17 (`{NEXT}`, counted from 0), which the official set calls `{NAME}`",
+        ),
         (the_same_again, 69, f"train image 17 (`{TWIN}`, counted from 0), which is there twice"),
-        (of_the_other_split, 69, f"test image 4 (`{TWIN}`, counted from 0), which belongs to the other split"),
+        (
+            of_the_other_split,
+            69,
+            f"test image 4 (`{TWIN}`, counted from 0), which belongs to the other split",
+        ),
     ],
 )
-def test_the_first_difference_is_named(change: Callable[[Arrays], None], count: int, first: str) -> None:
+def test_the_first_difference_is_named(
+    change: Callable[[Arrays], None], count: int, first: str
+) -> None:
     changed = copied(OFFICIAL)
     change(changed)
     words = first_difference(changed, describe(OFFICIAL))
@@ -217,12 +244,19 @@ def test_the_first_difference_is_named(change: Callable[[Arrays], None], count: 
 BINARY_VERSION = os.environ.get("REPRO_OFFICIAL_CIFAR10")
 
 
-@pytest.mark.skipif(not BINARY_VERSION, reason="REPRO_OFFICIAL_CIFAR10 names no folder of the binary version")
-def test_the_official_images_themselves_are_official_in_any_order_and_one_pixel_less_is_not() -> None:
+@pytest.mark.skipif(
+    not BINARY_VERSION, reason="REPRO_OFFICIAL_CIFAR10 names no folder of the binary version"
+)
+def test_the_official_images_themselves_are_official_in_any_order_and_one_pixel_less_is_not() -> (
+    None
+):
     assert BINARY_VERSION
     arrays, official = read_images(Path(BINARY_VERSION)), official_cifar10()
     described = describe(arrays)
-    assert (described.train.sha256, described.test.sha256) == (official.train.sha256, official.test.sha256)
+    assert (described.train.sha256, described.test.sha256) == (
+        official.train.sha256,
+        official.test.sha256,
+    )
     assert np.array_equal(described.train.keys, official.train.keys)
     assert np.array_equal(described.test.keys, official.test.keys)
     ordered = in_official_order(shuffled(arrays, 1), official)
@@ -231,4 +265,6 @@ def test_the_official_images_themselves_are_official_in_any_order_and_one_pixel_
     changed = copied(arrays)
     changed.test[9_999, 31, 31, 2] ^= 1
     assert in_official_order(changed, official) is None
-    assert first_difference(changed, official).startswith("59,999 of 60,000 images are official; the first that is not")
+    assert first_difference(changed, official).startswith(
+        "59,999 of 60,000 images are official; the first that is not"
+    )

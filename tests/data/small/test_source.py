@@ -26,8 +26,12 @@ def slow(iteration: int, seed: int = 3, batch: int = 4, border: int = 2) -> np.n
     """The batch as the paper's sentence has it: subtract the mean image, pad with zeros, crop, flip."""
     order = next(batch_indices(seed, 12, batch, iteration, iteration + 1))
     mean, images = (ARRAYS.train / 255).mean(axis=0), []
-    for image, down, right, flipped in zip(order, *augmentation(seed, iteration, batch, border, True), strict=True):
-        padded = np.pad(ARRAYS.train[image] / 255 - mean, ((border, border), (border, border), (0, 0)))
+    for image, down, right, flipped in zip(
+        order, *augmentation(seed, iteration, batch, border, True), strict=True
+    ):
+        padded = np.pad(
+            ARRAYS.train[image] / 255 - mean, ((border, border), (border, border), (0, 0))
+        )
         crop = padded[down : down + 8, right : right + 8]
         images.append((crop[:, ::-1] if flipped else crop).transpose(2, 0, 1))
     return np.stack(images)
@@ -40,14 +44,19 @@ def test_a_batch_is_what_the_obvious_loop_makes(iteration: int) -> None:
 
 
 def test_labels_go_with_their_images() -> None:
-    for order, (_, labels) in zip(batch_indices(0, 12, 4, 0, 6), source().batches(0, 0, 6), strict=True):
+    for order, (_, labels) in zip(
+        batch_indices(0, 12, 4, 0, 6), source().batches(0, 0, 6), strict=True
+    ):
         assert labels.tolist() == ARRAYS.train_labels[order].tolist()
 
 
 @settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 30), st.integers(1, 3))
 def test_a_batch_is_a_function_of_seed_and_iteration(seed: int, start: int, more: int) -> None:
-    resumed, unbroken = source().batches(seed, start, start + more), list(source().batches(seed, 0, start + more))
+    resumed, unbroken = (
+        source().batches(seed, start, start + more),
+        list(source().batches(seed, 0, start + more)),
+    )
     for (images, labels), (same_images, same_labels) in zip(resumed, unbroken[start:], strict=True):
         assert torch.equal(images, same_images)
         assert torch.equal(labels, same_labels)
@@ -64,7 +73,10 @@ def test_an_epoch_has_each_image_once() -> None:
 @settings(max_examples=6, deadline=None)
 def test_the_slices_of_all_processes_are_the_batch(processes: int) -> None:
     whole, _ = next(source(recipe(batch=7)).batches(1, 5, 6))
-    slices = [next(source(recipe(batch=7)).batches(1, 5, 6, rank, processes))[0] for rank in range(processes)]
+    slices = [
+        next(source(recipe(batch=7)).batches(1, 5, 6, rank, processes))[0]
+        for rank in range(processes)
+    ]
     assert torch.equal(torch.cat(slices), whole)
 
 
@@ -116,7 +128,9 @@ def test_images_come_as_floats_with_channels_last() -> None:
 
 
 def test_channel_mean_and_std_leave_each_channel_standardised() -> None:
-    images = torch.cat([images for images, _ in source(recipe(mean="channel", std="channel")).train_clean()])
+    images = torch.cat(
+        [images for images, _ in source(recipe(mean="channel", std="channel")).train_clean()]
+    )
     np.testing.assert_allclose(images.mean((0, 2, 3)), np.zeros(3), atol=1e-6)
     np.testing.assert_allclose(images.std((0, 2, 3), correction=0), np.ones(3), atol=1e-6)
 
@@ -136,7 +150,9 @@ def test_the_mean_of_the_45k_split_is_of_the_45k() -> None:
 
 
 def test_a_wrong_size_of_input_is_an_error_that_gives_the_right_one() -> None:
-    with pytest.raises(UserError, match=r"`recipe.input.size` is `32`, but the images of `tiny` are 8×8") as error:
+    with pytest.raises(
+        UserError, match=r"`recipe.input.size` is `32`, but the images of `tiny` are 8×8"
+    ) as error:
         source(recipe(size=32))
     assert error.value.hint == "set `recipe.input.size` to 8"
 

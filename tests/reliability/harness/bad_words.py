@@ -21,7 +21,10 @@ def hostile(folder: Path) -> Figures:
     with _nowhere(folder) as empty:
         answers = [_answer(given(entrance, name)) for entrance in ENTRANCES for name in NAMES]
     refused = sum(code in (2, 4) and not out and _plain(err) for code, out, err in answers)
-    return _escapes(len(answers), len(answers) - refused, empty) | {"names": len(NAMES), "entrances": len(ENTRANCES)}
+    return _escapes(len(answers), len(answers) - refused, empty) | {
+        "names": len(NAMES),
+        "entrances": len(ENTRANCES),
+    }
 
 
 def words(folder: Path, count: int = 1000, seed: int = 0) -> Figures:

@@ -30,7 +30,9 @@ def flips(folder: Path, count: int = 500, seed: int = 0) -> Figures:
             tally[kind] += 1
             after = checkpoint.find_checkpoint(found)
             tally["detected"] += after is not None and bool(after.damaged)
-            tally["previous_used"] += after is not None and after.state["iteration"] == before.state["iteration"] - 1
+            tally["previous_used"] += (
+                after is not None and after.state["iteration"] == before.state["iteration"] - 1
+            )
     found.checkpoint.write_bytes(whole)
     return tally
 
@@ -42,7 +44,9 @@ def rows(folder: Path) -> Figures:
     right = [str(row) for row in metrics_file.read_valid_prefix(whole)[0]]
     cuts = [whole[:size] for size in range(len(whole) + 1)]
     flipped = [
-        whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] for at in range(len(whole)) for bit in range(8)
+        whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
+        for at in range(len(whole))
+        for bit in range(8)
     ]
     wrong = 0
     for content in cuts + flipped:
@@ -51,7 +55,8 @@ def rows(folder: Path) -> Figures:
         record = run_record.read_run(found)
         columns = zip(*(record[f"curve.{name}"] for name in run_record.CURVE), strict=True)
         wrong += sum(
-            str(dict(zip(sorted(run_record.CURVE), row, strict=True))) not in right for row in ordered(columns)
+            str(dict(zip(sorted(run_record.CURVE), row, strict=True))) not in right
+            for row in ordered(columns)
         )
     found.metrics.write_bytes(whole)
     return {"bytes_cut_at": len(cuts), "bits_flipped": len(flipped), "wrong_rows": wrong}

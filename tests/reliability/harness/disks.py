@@ -23,7 +23,14 @@ from tests.reliability.harness.forks import attempt
 from tests.reliability.harness.power_cuts import Disk
 from tests.reliability.harness.small_run import differing_bytes, places
 from tests.reliability.harness.system_calls import failing_at, killed_at, watched
-from tests.reliability.harness.trial import Figures, expect, folder_of, number_of_calls, some, untouched
+from tests.reliability.harness.trial import (
+    Figures,
+    expect,
+    folder_of,
+    number_of_calls,
+    some,
+    untouched,
+)
 
 ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.ESTALE)
 DONE = 10**9  # more than any iteration
@@ -39,7 +46,10 @@ def errors(folder: Path, stride: int = 1, errnos: int = len(ERRNOS)) -> Figures:
             found = folder_of(here)
             fault = failing_at(number, code, lasting=bool(number % 2))
             ended = attempt(here, around=partial(watched, here.results, fault)).ended()
-            named = os.strerror(code) in ended.get("problem", "") and str(here.results) in ended["problem"]
+            named = (
+                os.strerror(code) in ended.get("problem", "")
+                and str(here.results) in ended["problem"]
+            )
             refused += ended["code"] == ENVIRONMENT and named
             ignored += ended["code"] == 0
             unclear += ended["code"] not in (0, ENVIRONMENT) or not (named or ended["code"] == 0)
@@ -64,7 +74,9 @@ def power(folder: Path, stride: int = 1) -> Figures:
     """Cut the power after every file operation; go on from every state that the disk may then be in."""
     unbroken = untouched(folder)
     begun = places(folder, "begun")
-    attempt(begun, around=partial(watched, begun.results, killed_at(number_of_calls(folder) // 3))).ended()
+    attempt(
+        begun, around=partial(watched, begun.results, killed_at(number_of_calls(folder) // 3))
+    ).ended()
     states = {**disks(folder, places(folder, "fresh")), **disks(folder, begun)}
     broken = differing = 0
     for index, (state, promised) in enumerate(states.values()):
@@ -78,7 +90,11 @@ def power(folder: Path, stride: int = 1) -> Figures:
         expect(attempt(here).ended(), 0)
         differing += differing_bytes(here, unbroken)
         shutil.rmtree(here.results)
-    return {"states": -(-len(states) // stride), "promises_broken": broken, "differing_bytes": differing}
+    return {
+        "states": -(-len(states) // stride),
+        "promises_broken": broken,
+        "differing_bytes": differing,
+    }
 
 
 def full_disk(folder: Path) -> Figures:
@@ -114,7 +130,9 @@ def disks(folder: Path, here: Places) -> dict[str, tuple[dict[str, str], int]]:
             disk.saw(name, arguments, result)
             for state in disk.states() if name != "close" else ():
                 kept = {name: blob(folder, content) for name, content in state.items()}
-                key = json.dumps({n: d for n, d in sorted(kept.items()) if not n.endswith((".tmp", "log.txt"))})
+                key = json.dumps(
+                    {n: d for n, d in sorted(kept.items()) if not n.endswith((".tmp", "log.txt"))}
+                )
                 if key not in seen or seen[key][1] < disk.promised:
                     seen[key] = (kept, disk.promised)
 

@@ -42,14 +42,83 @@ LONGEST = 200  # letters of a problem, whatever was typed
 EXIT_CODES = {0, 1, 2, 3, 4, 130}
 
 # Verbs that could begin long work get a name that cannot exist.
-_BEGINS_WORK = {"run", "submit", "reproduce", "table", "figure", "diff", "report", "collect", "doctor"}
+_BEGINS_WORK = {
+    "run",
+    "submit",
+    "reproduce",
+    "table",
+    "figure",
+    "diff",
+    "report",
+    "collect",
+    "doctor",
+}
 _BEGINS_WORK |= {"evaluate", "bench"}
 _TYPED = [name for name in NAMES if "\0" not in name]  # no process can be given a NUL
-_WORDS = ["table6", "figure6", "figure1", "table7", "cifar10", "all", "resnet-20*", "!*110*", "1_0", "zzz", *_TYPED]
-_VALUES = ["0", "1", "-1", "1.5", "nan", "1e9", "١٢", "smoke", "paper", "x=y", "rate=0.1", "cpu", "json", *_TYPED]
-_OPTIONS = ["--scale", "--seeds", "--set", "--variant", "--only", "--skip", "--jobs", "--device", "--run", "--format"]
-_OPTIONS += ["--on", "--time", "--memory", "--gpus", "--sbatch", "--max-parallel", "--lines", "--rank", "--fail-on"]
-_FLAGS = ["--json", "--debug", "--help", "-h", "--yes", "--failed", "--err", "--dry-run", "--test-only", "--version"]
+_WORDS = [
+    "table6",
+    "figure6",
+    "figure1",
+    "table7",
+    "cifar10",
+    "all",
+    "resnet-20*",
+    "!*110*",
+    "1_0",
+    "zzz",
+    *_TYPED,
+]
+_VALUES = [
+    "0",
+    "1",
+    "-1",
+    "1.5",
+    "nan",
+    "1e9",
+    "١٢",
+    "smoke",
+    "paper",
+    "x=y",
+    "rate=0.1",
+    "cpu",
+    "json",
+    *_TYPED,
+]
+_OPTIONS = [
+    "--scale",
+    "--seeds",
+    "--set",
+    "--variant",
+    "--only",
+    "--skip",
+    "--jobs",
+    "--device",
+    "--run",
+    "--format",
+]
+_OPTIONS += [
+    "--on",
+    "--time",
+    "--memory",
+    "--gpus",
+    "--sbatch",
+    "--max-parallel",
+    "--lines",
+    "--rank",
+    "--fail-on",
+]
+_FLAGS = [
+    "--json",
+    "--debug",
+    "--help",
+    "-h",
+    "--yes",
+    "--failed",
+    "--err",
+    "--dry-run",
+    "--test-only",
+    "--version",
+]
 _FLAGS += ["--", "-x"]
 
 
@@ -73,7 +142,9 @@ def argument_list(chance: random.Random) -> list[str]:
         if kind < 0.4:
             words.append(chance.choice(_WORDS))
         elif kind < 0.8:
-            words += [chance.choice(_OPTIONS), chance.choice(_VALUES)][: chance.choice((1, 2, 2, 2))]
+            words += [chance.choice(_OPTIONS), chance.choice(_VALUES)][
+                : chance.choice((1, 2, 2, 2))
+            ]
         else:
             words.append(chance.choice(_FLAGS))
     return words

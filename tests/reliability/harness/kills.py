@@ -18,7 +18,15 @@ from repro.storage.paths import Folder
 from tests.reliability.harness.forks import attempt
 from tests.reliability.harness.small_run import differing_bytes, places
 from tests.reliability.harness.system_calls import killed_at, watched
-from tests.reliability.harness.trial import Figures, expect, folder_of, number_of_calls, seconds, some, untouched
+from tests.reliability.harness.trial import (
+    Figures,
+    expect,
+    folder_of,
+    number_of_calls,
+    seconds,
+    some,
+    untouched,
+)
 
 
 def kills(folder: Path, count: int = 200, seed: int = 0) -> Figures:
@@ -60,12 +68,19 @@ def calls(folder: Path, stride: int = 1) -> Figures:
     total = number_of_calls(folder)
     for number in some(total, stride):
         here = places(folder, f"call-{number}")
-        killed += attempt(here, around=partial(watched, here.results, killed_at(number))).ended() == {"signal": 9}
+        killed += attempt(
+            here, around=partial(watched, here.results, killed_at(number))
+        ).ended() == {"signal": 9}
         expect(attempt(here).ended(), 0)
         left += len(folder_of(here).temporaries())
         differing += differing_bytes(here, unbroken)
         shutil.rmtree(here.results)
-    return {"file_operations": total, "kills": killed, "differing_bytes": differing, "temporaries_left": left}
+    return {
+        "file_operations": total,
+        "kills": killed,
+        "differing_bytes": differing,
+        "temporaries_left": left,
+    }
 
 
 def nowhere(folder: Path) -> Figures:
@@ -76,13 +91,19 @@ def nowhere(folder: Path) -> Figures:
         if name == "open" and Path(arguments[0]).name.startswith(".checkpoint.pt"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    while "signal" in (ended := attempt(here, around=partial(watched, here.results, at_its_first_save)).ended()):
+    while "signal" in (
+        ended := attempt(here, around=partial(watched, here.results, at_its_first_save)).ended()
+    ):
         attempts += 1
         assert not folder_of(here).checkpoint.exists()
         assert attempts < 20
     again = attempt(here).ended()["code"]
     same = differing_bytes(here, untouched(folder))
-    return ended | {"attempts_before_it_stops": attempts, "asked_again": again, "differing_bytes": same}
+    return ended | {
+        "attempts_before_it_stops": attempts,
+        "asked_again": again,
+        "differing_bytes": same,
+    }
 
 
 def slow_but_sure(folder: Path) -> Figures:
@@ -93,14 +114,19 @@ def slow_but_sure(folder: Path) -> Figures:
         found = folder_of(here)
         before = mark(found.checkpoint)
 
-        def after_a_save(count: int, name: str, arguments: Any, before: Any = before, found: Folder = found) -> None:
+        def after_a_save(
+            count: int, name: str, arguments: Any, before: Any = before, found: Folder = found
+        ) -> None:
             if mark(found.checkpoint) != before:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         ended = attempt(here, around=partial(watched, here.results, after_a_save)).ended()
         if "signal" not in ended:
             expect(ended, 0)
-            return {"attempts": attempts, "differing_bytes": differing_bytes(here, untouched(folder))}
+            return {
+                "attempts": attempts,
+                "differing_bytes": differing_bytes(here, untouched(folder)),
+            }
 
 
 def phase(found: Folder) -> str:

@@ -32,7 +32,9 @@ class Disk:
     folder: Path
     names: dict[str, File] = field(default_factory=dict)
     safe: dict[str, File] = field(default_factory=dict)
-    pending: list[tuple[tuple[str, File | None], ...]] = field(default_factory=list)  # changes of names, not synced
+    pending: list[tuple[tuple[str, File | None], ...]] = field(
+        default_factory=list
+    )  # changes of names, not synced
     handles: dict[int, File | None] = field(default_factory=dict)  # None is the folder itself
     calls: list[str] = field(default_factory=list)
     _above: int | None = None
@@ -40,7 +42,9 @@ class Disk:
 
     def __post_init__(self) -> None:
         for path in self.folder.iterdir() if self.folder.exists() else ():
-            self.names[path.name] = self.safe[path.name] = File(path.read_bytes(), path.read_bytes())
+            self.names[path.name] = self.safe[path.name] = File(
+                path.read_bytes(), path.read_bytes()
+            )
 
     def saw(self, name: str, arguments: tuple[Any, ...], result: Any) -> None:
         """Follow a call that was made."""
@@ -60,7 +64,9 @@ class Disk:
         many, changes = len(self.pending), self.pending
         if many <= ALL_SUBSETS:
             choices = itertools.product((False, True), repeat=many)
-            yield from ([c for c, kept in zip(changes, chosen, strict=True) if kept] for chosen in choices)
+            yield from (
+                [c for c, kept in zip(changes, chosen, strict=True) if kept] for chosen in choices
+            )
             return
         yield from ([], changes)
         for index in range(many):
@@ -125,7 +131,9 @@ class Disk:
 
     def _say(self, what: str, where: Any) -> None:
         if isinstance(where, int):
-            where = next((name for name, file in self.names.items() if file is self.handles[where]), "?")
+            where = next(
+                (name for name, file in self.names.items() if file is self.handles[where]), "?"
+            )
         name = Path(where).name
         if name != "log.txt":
             self.calls.append(f"{what} {'folder' if where == self.folder else _plain(name)}")
@@ -145,4 +153,6 @@ def _plain(name: str) -> str:
         return name
     stem = name[1:-4]
     kept = stem.endswith(".old")
-    return f"{stem.removesuffix('.old').rpartition('.')[0]}'s {'second name' if kept else 'temporary'}"
+    return (
+        f"{stem.removesuffix('.old').rpartition('.')[0]}'s {'second name' if kept else 'temporary'}"
+    )

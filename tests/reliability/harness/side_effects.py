@@ -26,14 +26,25 @@ from tests.reliability.harness.forks import attempt
 from tests.reliability.harness.small_run import differing_bytes, places, small_run
 from tests.reliability.harness.trial import Figures, expect, untouched
 
-SECRETS = ("WANDB_API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "REPRO_PASSWORD", "SSH_AUTH_SOCK", "https_proxy")
+SECRETS = (
+    "WANDB_API_KEY",
+    "GITHUB_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "REPRO_PASSWORD",
+    "SSH_AUTH_SOCK",
+    "https_proxy",
+)
 SHARE = machine.SAVE_SHARE  # as the product has it; `prepared` lifts it
 
 
 def cost(folder: Path, iterations: int = 1500) -> Figures:
     """The share of a training that goes into saving, recording and saying where it is, when saving all it may."""
     recipe = SCALES["smoke"](Run(resnet(20), CIFAR10)).recipe
-    run = Run(resnet(20), replace(recipe, iterations=iterations, evaluate_every=100, drops=()), scale="smoke")
+    run = Run(
+        resnet(20),
+        replace(recipe, iterations=iterations, evaluate_every=100, drops=()),
+        scale="smoke",
+    )
     spent, out = [0.0], folder / "spent"
 
     def timed(do: Callable[..., Any]) -> Callable[..., Any]:

@@ -45,7 +45,12 @@ def signals(folder: Path, count: int = 60, seed: int = 0) -> Figures:
         again += counted.stat().st_size - ITERATIONS
         differing += differing_bytes(here, unbroken)
         shutil.rmtree(here.results)
-    return {"asked": asked, "runs": runs, "iterations_trained_again": again, "differing_bytes": differing}
+    return {
+        "asked": asked,
+        "runs": runs,
+        "iterations_trained_again": again,
+        "differing_bytes": differing,
+    }
 
 
 def _listening(counted: Path, here: Places) -> None:

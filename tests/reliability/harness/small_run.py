@@ -24,7 +24,13 @@ ITERATIONS = 8
 def small_run() -> Run:
     recipe = SCALES["smoke"](Run(resnet(8), CIFAR10)).recipe
     warmup = Warmup(rate=0.01, below=99.0, window=2)
-    size = {"batch": 8, "iterations": ITERATIONS, "drops": (4, 6), "evaluate_every": 2, "warmup": warmup}
+    size = {
+        "batch": 8,
+        "iterations": ITERATIONS,
+        "drops": (4, 6),
+        "evaluate_every": 2,
+        "warmup": warmup,
+    }
     return Run(resnet(8), replace(recipe, dataset="small", **size), scale="smoke")
 
 
@@ -72,4 +78,8 @@ def traced(here: Places) -> dict[str, bytes]:
 
 
 def _differing(one: bytes, two: bytes) -> int:
-    return abs(len(one) - len(two)) + sum(a != b for a, b in zip(one, two, strict=False)) if one != two else 0
+    return (
+        abs(len(one) - len(two)) + sum(a != b for a, b in zip(one, two, strict=False))
+        if one != two
+        else 0
+    )

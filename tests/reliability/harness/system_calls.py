@@ -13,7 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHANGING = ("open", "write", "fsync", "close", "replace", "link", "unlink", "mkdir", "chmod", "fchmod")
+CHANGING = (
+    "open",
+    "write",
+    "fsync",
+    "close",
+    "replace",
+    "link",
+    "unlink",
+    "mkdir",
+    "chmod",
+    "fchmod",
+)
 READING = ("listdir",)
 
 Before = Callable[[int, str, tuple[Any, ...]], None]
@@ -21,7 +32,9 @@ After = Callable[[str, tuple[Any, ...], Any], None]
 
 
 @contextmanager
-def watched(root: Path, before: Before, after: After = lambda *_: None, reads: bool = True) -> Iterator[None]:
+def watched(
+    root: Path, before: Before, after: After = lambda *_: None, reads: bool = True
+) -> Iterator[None]:
     """Call `before(number, name, arguments)` ahead of each call that concerns what is under `root`."""
     originals = {name: getattr(os, name) for name in CHANGING + (READING if reads else ())}
     originals_io = io.open
@@ -90,7 +103,9 @@ def failing_at(number: int, code: int, lasting: bool = False) -> Before:
     """Make the n-th call fail; a lasting fault makes every later one fail that needs room on the disk."""
 
     def before(count: int, name: str, arguments: tuple[Any, ...]) -> None:
-        if count == number or (lasting and count > number and name in ("open", "write", "fsync", "mkdir", "link")):
+        if count == number or (
+            lasting and count > number and name in ("open", "write", "fsync", "mkdir", "link")
+        ):
             raise OSError(code, os.strerror(code), str(arguments[0]))
 
     return before

@@ -48,7 +48,9 @@ def some(total: int, stride: int) -> list[int]:
 
 def contents(found: Folder) -> dict[str, bytes]:
     """Everything that means something; the log is a diary, and a late claim is one more attempt on record."""
-    paths = [path for path in found.path.iterdir() if not path.name.startswith((".", "log", "attempt"))]
+    paths = [
+        path for path in found.path.iterdir() if not path.name.startswith((".", "log", "attempt"))
+    ]
     return {path.name: path.read_bytes() for path in paths}
 
 

@@ -41,7 +41,12 @@ def fences(folder: Path, stride: int = 1) -> Figures:
         mixed += contents(folder_of(here)) != before
         differing += differing_bytes(here, unbroken)
         shutil.rmtree(here.results)
-    return {"rounds": rounds, "superseded": superseded, "files_changed": mixed, "differing_bytes": differing}
+    return {
+        "rounds": rounds,
+        "superseded": superseded,
+        "files_changed": mixed,
+        "differing_bytes": differing,
+    }
 
 
 def races(folder: Path, count: int = 20, seed: int = 0) -> Figures:

@@ -20,7 +20,14 @@ from repro.storage.paths import Places
 MOODS = {
     "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
     "bad": ("worse", "deviates", "fails", "failed", "diverged"),
-    "odd": ("better", "not comparable", "undecided", "incomplete", "unfinished", "beyond reading error"),
+    "odd": (
+        "better",
+        "not comparable",
+        "undecided",
+        "incomplete",
+        "unfinished",
+        "beyond reading error",
+    ),
 }
 
 
@@ -30,9 +37,15 @@ def report(collected: Collected, scale: Scale) -> str:
     from markupsafe import Markup
 
     css, script = _text("style.css"), _text("script.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
     return environment.from_string(_text("page.html")).render(
-        page=page(collected, scale), css=Markup(css), script=Markup(script), policy=_policy(css, script), mood=_mood
+        page=page(collected, scale),
+        css=Markup(css),
+        script=Markup(script),
+        policy=_policy(css, script),
+        mood=_mood,
     )
 
 

@@ -24,7 +24,10 @@ from repro.definition.run import Run
 from repro.protocol import catalog
 
 WORDS = (
-    ("reproduced", "Equal within the margin declared before any run, shown by two one-sided tests; or an equal count."),
+    (
+        "reproduced",
+        "Equal within the margin declared before any run, shown by two one-sided tests; or an equal count.",
+    ),
     ("consistent", "Neither a difference nor its absence could be shown with these seeds."),
     ("better", "A difference is shown; our error is the lower one."),
     (
@@ -32,7 +35,10 @@ WORDS = (
         "A difference is shown; our error is the higher one. A run that diverged counts as worse than any number.",
     ),
     ("deviates", "A count that is not the paper's."),
-    ("not comparable", "Another data set, schedule, crop or scale: orderings can be judged, numbers cannot."),
+    (
+        "not comparable",
+        "Another data set, schedule, crop or scale: orderings can be judged, numbers cannot.",
+    ),
     ("incomplete", "Some seeds have not finished."),
     ("missing", "Nothing has finished."),
     ("holds", "The claim is shown, at 5 % over all claims together."),
@@ -106,9 +112,12 @@ def page(collected: Collected, scale: Scale) -> Page:
         facts=tuple(_facts(runs, collected, scale)),
         tallies=tuple(_tallies(diff)),
         judged=tuple(_judged(diff)),
-        experiments=tuple(_section(name, experiment, material) for name, experiment in shown.items()),
+        experiments=tuple(
+            _section(name, experiment, material) for name, experiment in shown.items()
+        ),
         skipped=tuple(
-            {"heading": tables.heading(name), "title": one.title, "reason": one.reason} for name, one in skipped.items()
+            {"heading": tables.heading(name), "title": one.title, "reason": one.reason}
+            for name, one in skipped.items()
         ),
         groups=tuple(groups_of_runs(groups, collected)),
         departure_text=tuple(departure_text(diff)),
@@ -122,7 +131,13 @@ def _judged(diff: Diff) -> Iterator[dict[str, str]]:
     known = [one for one in diff.claims if one.checked and one.word in order]
     for one in sorted(known, key=lambda one: order.index(one.word)):
         p = "" if one.p is None else f"p = {p_value(one.p)}"
-        yield {"word": one.word, "text": one.claim.text, "p": p, "id": one.claim.id, "href": one.experiment}
+        yield {
+            "word": one.word,
+            "text": one.claim.text,
+            "p": p,
+            "id": one.claim.id,
+            "href": one.experiment,
+        }
 
 
 def _section(name: str, experiment: Table | Figure | Drawing, material: Material) -> Section:
@@ -132,7 +147,9 @@ def _section(name: str, experiment: Table | Figure | Drawing, material: Material
         title=experiment.title,
         page=experiment.page,
         note=experiment.note,
-        claims=tuple(_claim(one, material.linked) for one in material.claims if one.experiment == name),
+        claims=tuple(
+            _claim(one, material.linked) for one in material.claims if one.experiment == name
+        ),
         **_parts(name, experiment, material),
     )
 
@@ -159,9 +176,15 @@ def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
     levels = level_grid(name, scaled, collected, material.linked)
     gaps = gap_grid(name, scaled, collected, material.linked)
     return {
-        "svg": Markup(inline_svg(drawing, name, figure.title, said)),  # escaped by its writer; all else is escaped here
+        "svg": Markup(
+            inline_svg(drawing, name, figure.title, said)
+        ),  # escaped by its writer; all else is escaped here
         "wide": drawing.get_figwidth() > 5,
-        "toggle": any({"train", "test"} <= {*panel.splits} for panel in figure.panels if panel.shows == "curves"),
+        "toggle": any(
+            {"train", "test"} <= {*panel.splits}
+            for panel in figure.panels
+            if panel.shows == "curves"
+        ),
         "tables": (levels,) if levels.rows else (),
         "more": (gaps,) if gaps.rows else (),
     }
@@ -182,7 +205,9 @@ def _claim(one: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
         "where": one.claim.where,
         "verdict": one.word if one.checked else "not checked",
         "evidence": said + p,
-        "runs": tuple({linked[run]: run.rpartition(".s")[0] for run in behind if run in linked}.items()),
+        "runs": tuple(
+            {linked[run]: run.rpartition(".s")[0] for run in behind if run in linked}.items()
+        ),
     }
 
 
@@ -191,14 +216,21 @@ def _p(value: float) -> str:
 
 
 def _facts(runs: list[Run], collected: Collected, scale: Scale) -> Iterable[dict[str, str]]:
-    states = Counter(collected.runs.loc[collected.runs["id"].isin([run.id for run in runs]), "state"])
+    states = Counter(
+        collected.runs.loc[collected.runs["id"].isin([run.id for run in runs]), "state"]
+    )
     finals = collected.finals[collected.finals["id"].isin([run.id for run in runs])]
     yield {"what": "Scale", "value": f"{scale.name} ({scale.about})"}
     yield {"what": "Runs finished", "value": f"{states['done']} of {len(runs)}"}
     for state in ("unfinished", "failed", "diverged"):
         if states[state]:
             yield {"what": f"Runs {state}", "value": str(states[state])}
-    for what, column in (("Code", "code"), ("PyTorch", "torch"), ("Device", "device"), ("Data", "data_hash")):
+    for what, column in (
+        ("Code", "code"),
+        ("PyTorch", "torch"),
+        ("Device", "device"),
+        ("Data", "data_hash"),
+    ):
         known = sorted(map(str, finals[column].dropna().unique()))
         if known:
             yield {"what": what, "value": ", ".join(value[:24] for value in known)}
@@ -211,7 +243,10 @@ def _tallies(diff: Diff) -> Iterable[dict[str, Any]]:
     order = [word for word, _ in WORDS]
     for title, words in (
         ("Errors", Counter(one.verdict.word for one in diff.rows if one.metric not in COUNTS)),
-        ("Counts, without training", Counter(one.verdict.word for one in diff.rows if one.metric in COUNTS)),
+        (
+            "Counts, without training",
+            Counter(one.verdict.word for one in diff.rows if one.metric in COUNTS),
+        ),
         ("Claims", Counter(one.word for one in diff.claims if one.checked)),
     ):
         known = sorted(words, key=order.index)

@@ -55,7 +55,9 @@ def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterable[Gro
         if len(rows):
             recipe = f"{group.run.net.name}, {group.run.recipe.name}, {len(group)} seed{'s' * (len(group) > 1)}"
             said = "; ".join(map(str, departures(group.run)))
-            yield Group(anchor(group), recipe, said, tuple(_row(row) for row in rows.to_dict("records")))
+            yield Group(
+                anchor(group), recipe, said, tuple(_row(row) for row in rows.to_dict("records"))
+            )
 
 
 def _wide(groups: Iterable[Runs]) -> Iterable[Runs]:

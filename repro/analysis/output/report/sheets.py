@@ -42,7 +42,9 @@ class Grid:
 
 def table_grids(sheet: Sheet, linked: dict[str, str]) -> tuple[Grid, ...]:
     """A table of the paper, metric by metric, our numbers linked to their runs."""
-    runs = sheet.facts.groupby("row", sort=False)["runs"].agg(lambda found: next((one for one in found if one), ()))
+    runs = sheet.facts.groupby("row", sort=False)["runs"].agg(
+        lambda found: next((one for one in found if one), ())
+    )
     links = {label: _link(found, linked) for label, found in runs.items()}
     return tuple(_grid(name, cells, links, sheet.right) for name, cells in sheet.blocks.items())
 
@@ -51,7 +53,10 @@ def _grid(caption: str, cells: pd.DataFrame, links: dict[Any, str], right: tuple
     names = list(cells.columns)
     columns = tuple(Column(" ".join(name.split()), name in right) for name in names)
     rows = [
-        tuple(_cell(name, text, name in right, links[label]) for name, text in zip(names, record, strict=True))
+        tuple(
+            _cell(name, text, name in right, links[label])
+            for name, text in zip(names, record, strict=True)
+        )
         for label, record in zip(cells.index, cells.to_numpy(), strict=True)
     ]
     return Grid(caption, columns, tuple(rows))
@@ -67,7 +72,9 @@ def level_grid(name: str, figure: Figure, collected: Collected, linked: dict[str
         Column("ours (n)", True),
         Column("verdict"),
     )
-    return Grid("Where the curves end, in % of error", columns, tuple(_level(one, linked) for one in found))
+    return Grid(
+        "Where the curves end, in % of error", columns, tuple(_level(one, linked) for one in found)
+    )
 
 
 def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, str]) -> Grid:
@@ -87,11 +94,19 @@ def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, 
             Cell(gap.phase, gap.phase, True),
             Cell(f"{gap.gap:.2f}", f"{gap.gap:.6f}", True, _link(gap.runs, linked)),
             Cell(f"{gap.reading_error:.2f}", f"{gap.reading_error:.6f}", True),
-            Cell(said := "within reading error" if gap.within else "beyond reading error", said, word=True),
+            Cell(
+                said := "within reading error" if gap.within else "beyond reading error",
+                said,
+                word=True,
+            ),
         )
         for gap in curve_gaps(name, figure, collected)
     )
-    return Grid("Mean distance from the paper's curve in each phase of the learning rate, in points", columns, rows)
+    return Grid(
+        "Mean distance from the paper's curve in each phase of the learning rate, in points",
+        columns,
+        rows,
+    )
 
 
 def _level(one: JudgedNumber, linked: dict[str, str]) -> tuple[Cell, ...]:
@@ -119,7 +134,9 @@ def _cell(name: str, text: Any, right: bool, href: str) -> Cell:
     text = MISSING if pd.isna(text) else str(text)
     known = text != MISSING
     link = href if known and name in (tables.OURS, tables.BEST, tables.SELECTED_NAME) else ""
-    return Cell(text, _value(text, right) if known else "", right, link, known and name == tables.VERDICT)
+    return Cell(
+        text, _value(text, right) if known else "", right, link, known and name == tables.VERDICT
+    )
 
 
 def _value(text: str, number: bool) -> str:

@@ -27,7 +27,12 @@ from repro.data.archives import neither
 from repro.data.photos.attested import Expected, expected_of
 from repro.data.photos.imagenet import archives, folders, official, parquet, shards
 from repro.data.photos.imagenet.images import with_splits
-from repro.data.photos.imagenet.unreadable import ACCEPTED, contents_of, refuse_other_files, refuse_other_formats
+from repro.data.photos.imagenet.unreadable import (
+    ACCEPTED,
+    contents_of,
+    refuse_other_files,
+    refuse_other_formats,
+)
 from repro.data.photos.pack_format import About
 from repro.data.photos.pack_writer import FoundPhotos, Photo, pack
 from repro.definition.bounds import check_name

@@ -69,7 +69,9 @@ def _flat(files: list[Path], base: Path, root: Path) -> Iterator[Photo]:
 
 def _content(file: Path) -> bytes:
     try:
-        return check_input_file(file, "images", "remove it, and import the rest", LARGEST).read_bytes()
+        return check_input_file(
+            file, "images", "remove it, and import the rest", LARGEST
+        ).read_bytes()
     except OSError as error:
         hint = "make it readable, or remove it"
         raise UserError(f"cannot read {quote(file)}: {error.strerror}", hint) from None

@@ -48,7 +48,9 @@ def needed(where: Path, places: Iterable[Read]) -> Classes:
             classes = look(read)
             if classes is not None:
                 return classes
-    raise EnvironmentProblem(f"the classes of the validation images are not in {quote(where, 300)}", HINT)
+    raise EnvironmentProblem(
+        f"the classes of the validation images are not in {quote(where, 300)}", HINT
+    )
 
 
 def in_folder(folder: Path) -> Read:
@@ -132,7 +134,9 @@ def _synsets(read: Read, folder: str) -> dict[int, str]:
     lines = read(folder + MAP)
     if lines is not None:
         return _mapped(_text(lines, MAP))
-    raise EnvironmentProblem(f"{TRUTH} is there, and `{META}` is not", f"put {META} or {MAP} beside it")
+    raise EnvironmentProblem(
+        f"{TRUTH} is there, and `{META}` is not", f"put {META} or {MAP} beside it"
+    )
 
 
 def _names_by_number(meta: bytes) -> dict[int, str]:

@@ -12,7 +12,15 @@ from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
 from repro.data.archives import Member, in_stream
-from repro.data.photos.imagenet.images import IMAGES, LARGEST, Piece, Split, class_name, is_image, pieces_in
+from repro.data.photos.imagenet.images import (
+    IMAGES,
+    LARGEST,
+    Piece,
+    Split,
+    class_name,
+    is_image,
+    pieces_in,
+)
 from repro.data.photos.pack_writer import FoundPhotos, Photo
 from repro.errors import UserError, quote
 
