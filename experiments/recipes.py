@@ -134,6 +134,10 @@ def _stride_in_3x3(run: Run) -> Run:
     return replace(run, net=replace(run.net, stride_in="3x3")) if run.net.bottleneck else run
 
 
+def _unpadded_pool(run: Run) -> Run:
+    return replace(run, net=replace(run.net, pool="unpadded")) if run.net.family == "imagenet" else run
+
+
 VARIANTS = {
     variant.name: variant
     for variant in (
@@ -168,6 +172,11 @@ VARIANTS = {
         ),
         Variant("fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")),
         Variant("zeros-both", "option A pads channels on both sides, as Lasagne and akamaster do", _both_sides),
+        Variant(
+            "unpadded-pool",
+            "the max pooling pads nothing and rounds up, as the authors' prototxt does",
+            _unpadded_pool,
+        ),
         Variant("stride-3x3", "bottlenecks stride in the 3×3, as torchvision and fb.resnet.torch do", _stride_in_3x3),
         Variant(
             "plateau",
