@@ -5,7 +5,7 @@ levels beside them: the last points of its curves, read off the figure, test fir
 """
 
 from experiments.cifar10 import PLAIN
-from repro.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 ROWS = (
     Row("plain-20", PLAIN[20], (digitised(9.69, 0.05), digitised(1.38, 0.3))),
@@ -34,7 +34,11 @@ experiment = Figure(
             "F1-2",
             "The curves of Figure 1 end at the levels given beside its rows.",
             "Figure 1",
-            (Unchecked("read off the figure, not a sentence of the paper: judged as numbers, row by row"),),
+            (
+                Unchecked(
+                    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+                ),
+            ),
         ),
         Claim(
             "S1-1",

@@ -4,8 +4,8 @@ Left: the VGG-19 model as a reference. Middle: a plain network with 34 parameter
 34 parameter layers. The dotted shortcuts increase dimensions. Nothing is trained: the figure is drawn from the nets.
 """
 
-from repro.experiment import Drawing
-from repro.net import plain, resnet
+from repro.definition.experiment import Drawing
+from repro.definition.net import plain, resnet
 
 experiment = Drawing(
     title="Example network architectures for ImageNet",

@@ -6,7 +6,7 @@ counterparts. The numbers beside the runs are read off the plateaus of the figur
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 VALIDATION, TRAINING = 0.3, 0.6  # reading errors, in points
 WHOLE = (5_000, 550_000)
@@ -20,8 +20,12 @@ experiment = Figure(
         Panel(
             title="plain",
             rows=(
-                Row("plain-18", PLAIN[18], (digitised(31.4, VALIDATION), digitised(30.9, TRAINING))),
-                Row("plain-34", PLAIN[34], (digitised(32.5, VALIDATION), digitised(32.9, TRAINING))),
+                Row(
+                    "plain-18", PLAIN[18], (digitised(31.4, VALIDATION), digitised(30.9, TRAINING))
+                ),
+                Row(
+                    "plain-34", PLAIN[34], (digitised(32.5, VALIDATION), digitised(32.9, TRAINING))
+                ),
             ),
             x=(0, 55),
             y=(20, 60),
@@ -30,8 +34,16 @@ experiment = Figure(
         Panel(
             title="ResNet",
             rows=(
-                Row("ResNet-18", RESNET[18, "A"], (digitised(31.2, VALIDATION), digitised(29.9, TRAINING))),
-                Row("ResNet-34", RESNET[34, "A"], (digitised(28.2, VALIDATION), digitised(25.1, TRAINING))),
+                Row(
+                    "ResNet-18",
+                    RESNET[18, "A"],
+                    (digitised(31.2, VALIDATION), digitised(29.9, TRAINING)),
+                ),
+                Row(
+                    "ResNet-34",
+                    RESNET[34, "A"],
+                    (digitised(28.2, VALIDATION), digitised(25.1, TRAINING)),
+                ),
             ),
             x=(0, 55),
             y=(20, 60),
@@ -49,13 +61,21 @@ experiment = Figure(
             "F4-2",
             "The curves of Figure 4 end at the levels given beside its rows.",
             "Figure 4",
-            (Unchecked("read off the figure, not a sentence of the paper: judged as numbers, row by row"),),
+            (
+                Unchecked(
+                    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+                ),
+            ),
         ),
         Claim(
             "F4-3",
             "The rate drops at 15×10⁴ and 30×10⁴ iterations, and training stops at 55×10⁴.",
             "Figure 4",
-            (Unchecked("read off the figure, and made the schedule of the recipe: an input, not an outcome"),),
+            (
+                Unchecked(
+                    "read off the figure, and made the schedule of the recipe: an input, not an outcome"
+                ),
+            ),
         ),
         Claim(
             "F4-4",

@@ -4,7 +4,7 @@ Left: a building block (on 56×56 feature maps) as in Figure 3 for ResNet-34. Ri
 ResNet-50/101/152. Nothing is trained: the figure is drawn from the nets, and the costs under it are counted.
 """
 
-from repro.experiment import Drawing
+from repro.definition.experiment import Drawing
 
 experiment = Drawing(
     title="A deeper residual function for ImageNet",

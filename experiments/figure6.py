@@ -6,17 +6,47 @@ are read off the ends of the curves, test first; a training level is the mean of
 """
 
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
-from repro.experiment import Bound, Claim, Close, Figure, Ordering, Panel, Row, Unchecked, digitised
+from repro.definition.experiment import (
+    Bound,
+    Claim,
+    Close,
+    Figure,
+    Ordering,
+    Panel,
+    Row,
+    Unchecked,
+    digitised,
+)
 
-PLAIN_ENDS = ((20, 9.69, 1.38), (32, 10.10, 1.43), (44, 11.45, 2.57), (56, 13.25, 5.58))  # depth, test, training
-RESNET_ENDS = ((20, 8.78, 0.63), (32, 7.50, 0.28), (44, 7.17, 0.20), (56, 6.99, 0.13), (110, 6.55, 0.09))
+PLAIN_ENDS = (
+    (20, 9.69, 1.38),
+    (32, 10.10, 1.43),
+    (44, 11.45, 2.57),
+    (56, 13.25, 5.58),
+)  # depth, test, training
+RESNET_ENDS = (
+    (20, 8.78, 0.63),
+    (32, 7.50, 0.28),
+    (44, 7.17, 0.20),
+    (56, 6.99, 0.13),
+    (110, 6.55, 0.09),
+)
 
-LEFT = tuple(Row(f"plain-{n}", PLAIN[n], (digitised(t, 0.05), digitised(e, 0.3))) for n, t, e in PLAIN_ENDS)
-LEFT += (Row("plain-110", PLAIN[110]),)  # not displayed by the paper; named with its level where it is off the axes
-MIDDLE = tuple(Row(f"ResNet-{n}", RESNET[n], (digitised(t, 0.05), digitised(e, 0.1))) for n, t, e in RESNET_ENDS)
+LEFT = tuple(
+    Row(f"plain-{n}", PLAIN[n], (digitised(t, 0.05), digitised(e, 0.3))) for n, t, e in PLAIN_ENDS
+)
+LEFT += (
+    Row("plain-110", PLAIN[110]),
+)  # not displayed by the paper; named with its level where it is off the axes
+MIDDLE = tuple(
+    Row(f"ResNet-{n}", RESNET[n], (digitised(t, 0.05), digitised(e, 0.1)))
+    for n, t, e in RESNET_ENDS
+)
 RIGHT = tuple(Row(f"ResNet-{n}", RESNET[n]) for n in (110, 1202))  # too coarse to read a level off
 
-READ_OFF = Unchecked("read off the figure, not a sentence of the paper: judged as numbers, row by row")
+READ_OFF = Unchecked(
+    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+)
 
 experiment = Figure(
     title="Training on CIFAR-10",
@@ -34,7 +64,12 @@ experiment = Figure(
             "section 4.2; Figure 6, left",  # from 32 layers on: 20 and 32 end in a tie
             (Ordering("train_error", tuple(PLAIN[depth] for depth in (56, 44, 32))),),
         ),
-        Claim("F6-1b", "The curves on the left end at the levels given beside the rows.", "Figure 6", (READ_OFF,)),
+        Claim(
+            "F6-1b",
+            "The curves on the left end at the levels given beside the rows.",
+            "Figure 6",
+            (READ_OFF,),
+        ),
         Claim(
             "F6-2",
             "The error of plain-110 is higher than 60 %.",
@@ -50,7 +85,12 @@ experiment = Figure(
                 Ordering("train_error", (RESNET[20], RESNET[110])),
             ),
         ),
-        Claim("F6-3b", "The curves in the middle end at the levels given beside the rows.", "Figure 6", (READ_OFF,)),
+        Claim(
+            "F6-3b",
+            "The curves in the middle end at the levels given beside the rows.",
+            "Figure 6",
+            (READ_OFF,),
+        ),
         Claim(
             "W-1",
             "At 0.01, the training error of ResNet-110 is below 80 % after about 400 iterations (here: 200 to 800).",

@@ -7,7 +7,16 @@ mean over the layers, which the loudest decide; results/LOG.md says when that ch
 """
 
 from experiments.cifar10 import PLAIN, RESNET
-from repro.experiment import Bound, Claim, Figure, InMostLayers, Ordering, Panel, Row, Unchecked
+from repro.definition.experiment import (
+    Bound,
+    Claim,
+    Figure,
+    InMostLayers,
+    Ordering,
+    Panel,
+    Row,
+    Unchecked,
+)
 
 ROWS = (
     Row("plain-20", PLAIN[20]),
@@ -23,7 +32,9 @@ experiment = Figure(
     digitised="figure7.csv",
     panels=(
         Panel("original order", ROWS, x=(0, 110), y=(0.5, 3.5), shows="responses"),
-        Panel("ranked", ROWS, x=(0, 110), y=(0.5, 3.5), digitised="bottom", shows="sorted responses"),
+        Panel(
+            "ranked", ROWS, x=(0, 110), y=(0.5, 3.5), digitised="bottom", shows="sorted responses"
+        ),
     ),
     claims=(
         Claim(
@@ -52,7 +63,10 @@ experiment = Figure(
             "Plain nets with BN have forward signals of non-zero variance and backward gradients of healthy norm. "
             "(No number is given; here, on plain-56: a mean response above 0.1, first-layer gradients above 10⁻⁴.)",
             "section 4.1",
-            (Bound("response_mean", PLAIN[56], above=0.1), Bound("gradient_first", PLAIN[56], above=1e-4)),
+            (
+                Bound("response_mean", PLAIN[56], above=0.1),
+                Bound("gradient_first", PLAIN[56], above=1e-4),
+            ),
         ),
     ),
 )

@@ -5,15 +5,24 @@ the published spread between seeds and never called reproduced. `--seeds` raises
 """
 
 from experiments.recipes import IMAGENET
-from repro.net import Shortcut, plain, resnet
-from repro.spec import Run, Runs
+from repro.definition.net import Shortcut, plain, resnet
+from repro.definition.run import Run, Runs
 
 SEEDS = 1
 
 PLAIN = {depth: Run(plain(depth, "imagenet"), IMAGENET).repeated(SEEDS) for depth in (18, 34)}
 
-NETS: tuple[tuple[int, Shortcut], ...] = ((18, "A"), (34, "A"), (34, "B"), (34, "C"), (50, "B"), (101, "B"), (152, "B"))
+NETS: tuple[tuple[int, Shortcut], ...] = (
+    (18, "A"),
+    (34, "A"),
+    (34, "B"),
+    (34, "C"),
+    (50, "B"),
+    (101, "B"),
+    (152, "B"),
+)
 
 RESNET: dict[tuple[int, str], Runs] = {
-    (depth, shortcut): Run(resnet(depth, shortcut, "imagenet"), IMAGENET).repeated(SEEDS) for depth, shortcut in NETS
+    (depth, shortcut): Run(resnet(depth, shortcut, "imagenet"), IMAGENET).repeated(SEEDS)
+    for depth, shortcut in NETS
 }

@@ -20,9 +20,9 @@ sampled from the padded image or its horizontal flip. For testing, we only evalu
 from dataclasses import replace
 from typing import Any
 
-from repro.experiment import Reading, Scale, Variant
-from repro.recipe import Input, Plateau, Recipe, Warmup
-from repro.spec import Run
+from repro.definition.experiment import Reading, Scale, Variant
+from repro.definition.recipe import Input, Plateau, Recipe, Warmup
+from repro.definition.run import Run
 
 # The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
 
@@ -59,7 +59,9 @@ IMAGENET_AS_PRINTED = Recipe(
 
 CIFAR10 = replace(CIFAR10_AS_PRINTED, name="cifar10", batch_norm_group=None)
 
-MEASURED_WARMUP = Warmup(rate=0.01, below=80.0, window=100)  # "until the training error is below 80%"
+MEASURED_WARMUP = Warmup(
+    rate=0.01, below=80.0, window=100
+)  # "until the training error is below 80%"
 
 CIFAR10_WARMUP = replace(CIFAR10, name="cifar10-warmup", warmup=MEASURED_WARMUP)
 
@@ -80,31 +82,85 @@ WHY = {
 }
 
 READINGS = (
-    Reading("initialisation", "He normal, fan-in", "equation 10 of [13], and the default of the authors' framework"),
-    Reading("initialisation of the last layer", "He normal, fan-in, no bias at first", "[13] as for a 1×1 convolution"),
-    Reading("batch norm's ε and momentum", "1e-5 and 0.1", "the framework's; the paper gives neither"),
-    Reading("option A", "zero channels appended at the end", "the paper says only that they are zero"),
+    Reading(
+        "initialisation",
+        "He normal, fan-in",
+        "equation 10 of [13], and the default of the authors' framework",
+    ),
+    Reading(
+        "initialisation of the last layer",
+        "He normal, fan-in, no bias at first",
+        "[13] as for a 1×1 convolution",
+    ),
+    Reading(
+        "batch norm's ε and momentum", "1e-5 and 0.1", "the framework's; the paper gives neither"
+    ),
+    Reading(
+        "option A", "zero channels appended at the end", "the paper says only that they are zero"
+    ),
     Reading("stride of a bottleneck", "in its first 1×1", "as in the authors' published nets"),
-    Reading("input scale", "pixels from 0 to 1", "not stated; the first batch norm cancels it but for its ε"),
-    Reading("45k/5k", "trains on a fixed 45,000 and tests on the test set", "the test error stays the same quantity"),
-    Reading("pad value", "zeros, after the mean is subtracted", "as in the cited augmentation's public code"),
+    Reading(
+        "input scale",
+        "pixels from 0 to 1",
+        "not stated; the first batch norm cancels it but for its ε",
+    ),
+    Reading(
+        "45k/5k",
+        "trains on a fixed 45,000 and tests on the test set",
+        "the test error stays the same quantity",
+    ),
+    Reading(
+        "pad value",
+        "zeros, after the mean is subtracted",
+        "as in the cited augmentation's public code",
+    ),
     Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
     Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
     Reading("warm-up of ResNet-1202", "as ResNet-110", "“trained as described above”"),
-    Reading("CIFAR training set", "all 50,000 images", "the 45k/5k split was used to choose the schedule"),
+    Reading(
+        "CIFAR training set",
+        "all 50,000 images",
+        "the 45k/5k split was used to choose the schedule",
+    ),
     Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
-    Reading("training error", "running, with augmentation, over the window", "as the noisy curves of Figure 6 suggest"),
-    Reading("below 90 % (footnote 5)", "running training error of the last 100 iterations", "as for the warm-up"),
+    Reading(
+        "training error",
+        "running, with augmentation, over the window",
+        "as the noisy curves of Figure 6 suggest",
+    ),
+    Reading(
+        "below 90 % (footnote 5)",
+        "running training error of the last 100 iterations",
+        "as for the warm-up",
+    ),
     Reading(
         "“when the error plateaus” (variant `plateau`)",
         "running training error; 5 points of the curve without 0.1 points of gain; two drops",
         "drops chosen by the test error would be selected on the test set",
     ),
-    Reading("layer responses", "over the whole test set, all positions and channels", "the paper does not say"),
-    Reading("resizing", "bilinear, antialiased, only the region the crop needs", "the paper does not name a filter"),
-    Reading("fully convolutional test", "softmax at each position; positions, flips, then scales averaged", "unsaid"),
-    Reading("batch-norm averages", "over 51,200 training images", "the authors say a sufficiently large batch"),
-    Reading("reported error", "of the last iteration", "Table 6 equals the last points of Figure 6"),
+    Reading(
+        "layer responses",
+        "over the whole test set, all positions and channels",
+        "the paper does not say",
+    ),
+    Reading(
+        "resizing",
+        "bilinear, antialiased, only the region the crop needs",
+        "the paper does not name a filter",
+    ),
+    Reading(
+        "fully convolutional test",
+        "softmax at each position; positions, flips, then scales averaged",
+        "unsaid",
+    ),
+    Reading(
+        "batch-norm averages",
+        "over 51,200 training images",
+        "the authors say a sufficiently large batch",
+    ),
+    Reading(
+        "reported error", "of the last iteration", "Table 6 equals the last points of Figure 6"
+    ),
 )
 
 
@@ -114,7 +170,9 @@ def _recipe(**changes: Any) -> Any:
 
 
 def _input(**changes: Any) -> Any:
-    return lambda run: replace(run, recipe=replace(run.recipe, input=replace(run.recipe.input, **changes)))
+    return lambda run: replace(
+        run, recipe=replace(run.recipe, input=replace(run.recipe.input, **changes))
+    )
 
 
 def _net(**changes: Any) -> Any:
@@ -123,7 +181,10 @@ def _net(**changes: Any) -> Any:
 
 def _ghost(run: Run) -> Run:
     """ImageNet nets take them as the paper did, over 32 images, without being asked."""
-    return replace(run, recipe=replace(run.recipe, batch_norm_group=AS_PRINTED[run.net.family].batch_norm_group))
+    return replace(
+        run,
+        recipe=replace(run.recipe, batch_norm_group=AS_PRINTED[run.net.family].batch_norm_group),
+    )
 
 
 def _both_sides(run: Run) -> Run:
@@ -135,24 +196,40 @@ def _stride_in_3x3(run: Run) -> Run:
 
 
 def _unpadded_pool(run: Run) -> Run:
-    return replace(run, net=replace(run.net, pool="unpadded")) if run.net.family == "imagenet" else run
+    return (
+        replace(run, net=replace(run.net, pool="unpadded")) if run.net.family == "imagenet" else run
+    )
 
 
 VARIANTS = {
     variant.name: variant
     for variant in (
-        Variant("ghost", "CIFAR nets take batch statistics over 64 images, as on each of the paper's GPUs", _ghost),
-        Variant("45k", "train on 45k images, the split on which the paper chose its schedule", _recipe(split="45k/5k")),
+        Variant(
+            "ghost",
+            "CIFAR nets take batch statistics over 64 images, as on each of the paper's GPUs",
+            _ghost,
+        ),
+        Variant(
+            "45k",
+            "train on 45k images, the split on which the paper chose its schedule",
+            _recipe(split="45k/5k"),
+        ),
         Variant(
             "warm400",
             "0.01 for exactly 400 iterations, as the authors' next paper does",
             _recipe(warmup=Warmup(rate=0.01, iterations=400)),
         ),
         Variant(
-            "warm", "the measured warm-up of section 4.2, for nets that have none", _recipe(warmup=MEASURED_WARMUP)
+            "warm",
+            "the measured warm-up of section 4.2, for nets that have none",
+            _recipe(warmup=MEASURED_WARMUP),
         ),
         Variant("cold", "no warm-up: footnote 5 starts at 0.1 directly", _recipe(warmup=None)),
-        Variant("decay-weights", "no decay of batch norm and biases, as matresnet does", _recipe(decay_on="weights")),
+        Variant(
+            "decay-weights",
+            "no decay of batch norm and biases, as matresnet does",
+            _recipe(decay_on="weights"),
+        ),
         Variant(
             "std",
             "channel mean and standard deviation, as most public code does",
@@ -163,21 +240,35 @@ VARIANTS = {
             "drops after 81 and 122 epochs, stop after 164, as many ports count",
             _recipe(iterations=64_124, drops=(31_671, 47_702)),
         ),
-        Variant("bf16", "bfloat16 autocast; weights and batch norm stay in fp32", _recipe(precision="bf16")),
+        Variant(
+            "bf16",
+            "bfloat16 autocast; weights and batch norm stay in fp32",
+            _recipe(precision="bf16"),
+        ),
         Variant(
             "tf32",
             "TensorFloat-32 products on GPUs that have them",
             _recipe(precision="tf32"),
             no_change_because="only NVIDIA GPUs from 2020 on have TensorFloat-32; elsewhere the numbers are fp32's",
         ),
-        Variant("fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")),
-        Variant("zeros-both", "option A pads channels on both sides, as Lasagne and akamaster do", _both_sides),
+        Variant(
+            "fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")
+        ),
+        Variant(
+            "zeros-both",
+            "option A pads channels on both sides, as Lasagne and akamaster do",
+            _both_sides,
+        ),
         Variant(
             "unpadded-pool",
             "the max pooling pads nothing and rounds up, as the authors' prototxt does",
             _unpadded_pool,
         ),
-        Variant("stride-3x3", "bottlenecks stride in the 3×3, as torchvision and fb.resnet.torch do", _stride_in_3x3),
+        Variant(
+            "stride-3x3",
+            "bottlenecks stride in the 3×3, as torchvision and fb.resnet.torch do",
+            _stride_in_3x3,
+        ),
         Variant(
             "plateau",
             "the rate drops when the training error plateaus, at most twice: the words of section 3.4",
@@ -206,7 +297,9 @@ def _dropping(run: Run, drops: tuple[int, ...], patience: int) -> Run:
     """The run with these drops; one that drops at plateaus waits for so many points of a curve that has few."""
     recipe = run.recipe
     if recipe.plateau:
-        return replace(run, recipe=replace(recipe, plateau=replace(recipe.plateau, patience=patience)))
+        return replace(
+            run, recipe=replace(recipe, plateau=replace(recipe.plateau, patience=patience))
+        )
     return replace(run, recipe=replace(recipe, drops=drops))
 
 
@@ -228,7 +321,14 @@ def _quick(run: Run) -> Run:
         run = _stretched(run, 1, 40)
         run = _dropping(run, run.recipe.drops, patience=2)
         return replace(run, recipe=replace(run.recipe, evaluate_every=100, precision="bf16"))
-    small = Input(size=64, mean="channel", shorter_side=(74, 137), colour=0.1, test_side=74, test_sides=(64, 74, 110))
+    small = Input(
+        size=64,
+        mean="channel",
+        shorter_side=(74, 137),
+        colour=0.1,
+        test_side=74,
+        test_sides=(64, 74, 110),
+    )
     run = _dropping(run, (300, 450), patience=2)
     recipe = replace(run.recipe, input=small, batch=32, batch_norm_group=None, iterations=600)
     return replace(run, recipe=replace(recipe, evaluate_every=50, precision="bf16"))
@@ -239,9 +339,18 @@ def _smoke(run: Run) -> Run:
     if run.net.family == "cifar":
         run = _stretched(run, 3, 1600)
         return _smoke_cifar(_dropping(run, run.recipe.drops, patience=1))
-    tiny = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
+    tiny = Input(
+        size=32,
+        mean="channel",
+        shorter_side=(36, 68),
+        colour=0.1,
+        test_side=36,
+        test_sides=(32, 36, 54),
+    )
     run = _dropping(run, (6, 9), patience=1)
-    recipe = replace(run.recipe, dataset="generated-photos", input=tiny, batch=8, batch_norm_group=None)
+    recipe = replace(
+        run.recipe, dataset="generated-photos", input=tiny, batch=8, batch_norm_group=None
+    )
     recipe = replace(recipe, iterations=12, evaluate_every=4)
     return replace(run, recipe=recipe, net=replace(run.net, classes=10))
 
@@ -251,7 +360,9 @@ def _smoke_cifar(run: Run) -> Run:
     recipe, warmup = run.recipe, run.recipe.warmup
     if warmup:
         warmup = replace(warmup, rate=warmup.rate / 10, iterations=warmup.iterations and 20)
-        if warmup.window:  # 20 small batches say less than 100 large ones: ask for more before the rate rises
+        if (
+            warmup.window
+        ):  # 20 small batches say less than 100 large ones: ask for more before the rate rises
             warmup = replace(warmup, window=20, below=60.0)
     group = 16 if recipe.batch_norm_group else None
     seen = replace(recipe.input, size=8, pad=1)
@@ -264,8 +375,18 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("paper", "the paper's own data, nets and schedule", None, lambda run: run),
-        Scale("tenth", "real images, a tenth of the schedule, fp32: orderings can be judged, numbers not", 3, _tenth),
-        Scale("quick", "real images, a shortened schedule, bfloat16: orderings can be judged, numbers not", 3, _quick),
+        Scale(
+            "tenth",
+            "real images, a tenth of the schedule, fp32: orderings can be judged, numbers not",
+            3,
+            _tenth,
+        ),
+        Scale(
+            "quick",
+            "real images, a shortened schedule, bfloat16: orderings can be judged, numbers not",
+            3,
+            _quick,
+        ),
         Scale("smoke", "generated images and seconds: proves that everything works", 2, _smoke),
     )
 }

@@ -5,7 +5,7 @@ a file's name carries how its SHA-256 begins. akamaster's and a-martyn's are fro
 the best test epoch.
 """
 
-from repro.released import Number, Released
+from repro.definition.released import Number, Released
 
 AUTHORS_README = "README of the authors' release, 1-crop and 10-crop validation error"
 TORCHVISION_PAGE = "torchvision's table of classification weights"

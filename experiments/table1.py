@@ -4,8 +4,8 @@ Nothing is trained: the table is about counting. The paper prints one number a n
 ("FLOPs"); plain and residual nets share a column, and so they share a number.
 """
 
-from repro.experiment import Claim, Counted, Row, Table, Unchecked, exact
-from repro.net import plain, resnet
+from repro.definition.experiment import Claim, Counted, Row, Table, Unchecked, exact
+from repro.definition.net import plain, resnet
 
 NETS = (  # net, multiply-adds in 10⁹ as printed
     ("18-layer", resnet(18, "A", "imagenet"), exact(1.8, 1)),
@@ -22,7 +22,11 @@ PAIRS = (
     *((plain(depth), resnet(depth)) for depth in (20, 32, 44, 56, 110)),
 )
 
-FIFTY = {"A": resnet(50, "A", "imagenet"), "B": resnet(50, "B", "imagenet"), "C": resnet(50, "C", "imagenet")}
+FIFTY = {
+    "A": resnet(50, "A", "imagenet"),
+    "B": resnet(50, "B", "imagenet"),
+    "C": resnet(50, "C", "imagenet"),
+}
 
 experiment = Table(
     title="Architectures for ImageNet: multiply-adds (10⁹)",
@@ -50,9 +54,13 @@ experiment = Table(
             "S32-2",
             "Identity shortcuts add neither parameters nor computation.",
             "sections 3.2 and 4.2",
-            tuple(Counted("parameters", residual, over=counterpart, low=1, high=1) for counterpart, residual in PAIRS)
+            tuple(
+                Counted("parameters", residual, over=counterpart, low=1, high=1)
+                for counterpart, residual in PAIRS
+            )
             + tuple(
-                Counted("multiply_adds", residual, over=counterpart, low=1, high=1) for counterpart, residual in PAIRS
+                Counted("multiply_adds", residual, over=counterpart, low=1, high=1)
+                for counterpart, residual in PAIRS
             ),
         ),
         Claim(

@@ -1,6 +1,6 @@
 """Table 10. Detection results on the PASCAL VOC 2007 test set."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Detection results on the PASCAL VOC 2007 test set",

@@ -1,6 +1,6 @@
 """Table 11. Detection results on the PASCAL VOC 2012 test set."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Detection results on the PASCAL VOC 2012 test set",

@@ -1,6 +1,6 @@
 """Table 12. Our results (mAP, %) on the ImageNet detection dataset."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Our results (mAP, %) on the ImageNet detection dataset",

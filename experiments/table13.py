@@ -1,6 +1,6 @@
 """Table 13. Localization error (%) on the ImageNet validation."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Localization error (%) on the ImageNet validation",

@@ -1,6 +1,6 @@
 """Table 14. Comparisons of localization error (%) on the ImageNet dataset with state-of-the-art methods."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Comparisons of localization error (%) on the ImageNet dataset with state-of-the-art methods",

@@ -5,7 +5,7 @@ procedures of the same four runs.
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Close, Ordering, Paper, Row, Table, Unchecked
+from repro.definition.experiment import Claim, Close, Ordering, Paper, Row, Table, Unchecked
 
 TOP1 = "ten_crop_top1"
 
@@ -50,7 +50,11 @@ experiment = Table(
             "S41-3",
             "Three times more iterations do not remove the degradation.",
             "footnote 3",
-            (Unchecked("no number is given; the variant `3x` trains so, and costs three times as much"),),
+            (
+                Unchecked(
+                    "no number is given; the variant `3x` trains so, and costs three times as much"
+                ),
+            ),
         ),
         Claim(
             "S41-4",

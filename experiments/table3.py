@@ -5,7 +5,16 @@ increasing dimensions.
 """
 
 from experiments.imagenet import PLAIN, RESNET
-from repro.experiment import Claim, Counted, Ordering, Paper, Row, Table, Unchecked, quoted
+from repro.definition.experiment import (
+    Claim,
+    Counted,
+    Ordering,
+    Paper,
+    Row,
+    Table,
+    Unchecked,
+    quoted,
+)
 
 TOP1, TOP5 = "ten_crop_top1", "ten_crop_top5"
 A, B, C = (RESNET[34, shortcut] for shortcut in "ABC")
@@ -35,13 +44,21 @@ experiment = Table(
             "section 4.1; Table 3",
             tuple(Ordering(TOP1, (PLAIN[34], option)) for option in (A, B, C)),
         ),
-        Claim("T3-2", "B is slightly better than A.", "section 4.1; Table 3", (Ordering(TOP1, (A, B)),)),
+        Claim(
+            "T3-2",
+            "B is slightly better than A.",
+            "section 4.1; Table 3",
+            (Ordering(TOP1, (A, B)),),
+        ),
         Claim(
             "T3-3",
             "C is marginally better than B, which the paper attributes to the parameters of thirteen more projections "
             "(4 % more in all).",
             "section 4.1; Table 3",
-            (Ordering(TOP1, (B, C)), Counted("parameters", C.run.net, over=B.run.net, low=1.03, high=1.05)),
+            (
+                Ordering(TOP1, (B, C)),
+                Counted("parameters", C.run.net, over=B.run.net, low=1.03, high=1.05),
+            ),
         ),
         Claim(
             "T3-4",

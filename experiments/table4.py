@@ -5,7 +5,7 @@ VGG's 8.43 is reported on the test set.
 """
 
 from experiments.imagenet import RESNET
-from repro.experiment import Bound, Claim, Paper, Row, Table, quoted
+from repro.definition.experiment import Bound, Claim, Paper, Row, Table, quoted
 
 TOP1, TOP5 = "multi_scale_top1", "multi_scale_top5"
 

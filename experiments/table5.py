@@ -6,9 +6,15 @@ ensemble of six that fit the description, on the validation images.
 """
 
 from experiments.imagenet import RESNET
-from repro.experiment import Claim, Row, Table, Unchecked, quoted
+from repro.definition.experiment import Claim, Row, Table, Unchecked, quoted
 
-SIX = (RESNET[34, "B"], RESNET[34, "C"], RESNET[50, "B"], RESNET[101, "B"], RESNET[152, "B"].run.repeated(2))
+SIX = (
+    RESNET[34, "B"],
+    RESNET[34, "C"],
+    RESNET[50, "B"],
+    RESNET[101, "B"],
+    RESNET[152, "B"].run.repeated(2),
+)
 
 NOT_HERE = Unchecked("the test labels are secret, and four of the six nets are not named")
 
@@ -24,7 +30,11 @@ experiment = Table(
         Row("VGG (v5)", paper=(quoted(6.8, 1),)),
         Row("PReLU-net", paper=(quoted(4.94),)),
         Row("BN-inception", paper=(quoted(4.82),)),
-        Row("ResNet (ILSVRC'15)", paper=(quoted(3.57),), note="six nets, two of 152 layers; on the test server"),
+        Row(
+            "ResNet (ILSVRC'15)",
+            paper=(quoted(3.57),),
+            note="six nets, two of 152 layers; on the test server",
+        ),
         Row(
             "six nets here, on val",
             paper=(None,),

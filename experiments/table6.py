@@ -5,7 +5,20 @@ with its mean. Every other row of the paper is a single run, as far as it says.
 """
 
 from experiments.cifar10 import RESNET
-from repro.experiment import Bound, Claim, Close, Counted, Ordering, Paper, Row, Table, Unchecked, exact, mean, quoted
+from repro.definition.experiment import (
+    Bound,
+    Claim,
+    Close,
+    Counted,
+    Ordering,
+    Paper,
+    Row,
+    Table,
+    Unchecked,
+    exact,
+    mean,
+    quoted,
+)
 
 OTHERS = (  # parameters in millions, error: quoted by the paper from others
     ("Maxout", None, quoted(9.38)),
@@ -31,20 +44,30 @@ experiment = Table(
     metrics=("parameters_millions", "test_error"),
     rows=(
         *(Row(method, paper=(parameters, error)) for method, parameters, error in OTHERS),
-        *(Row(f"ResNet-{depth}", RESNET[depth], (parameters, error)) for depth, parameters, error in OURS),
+        *(
+            Row(f"ResNet-{depth}", RESNET[depth], (parameters, error))
+            for depth, parameters, error in OURS
+        ),
     ),
     claims=(
         Claim(
             "S1-2",
             "Nets of over 100 and of over 1000 layers can be trained on CIFAR-10 (here: training error below 1 %).",
             "abstract; section 1",
-            (Bound("train_error", RESNET[110], below=1.0), Bound("train_error", RESNET[1202], below=1.0)),
+            (
+                Bound("train_error", RESNET[110], below=1.0),
+                Bound("train_error", RESNET[1202], below=1.0),
+            ),
         ),
         Claim(
             "T6-0",
             "Table 6 gives the error of the last iteration, not the best over training.",
             "Table 6 and Figure 6",
-            (Unchecked("a finding about the paper's own numbers: the curves of Figure 6 end within 0.03 of them"),),
+            (
+                Unchecked(
+                    "a finding about the paper's own numbers: the curves of Figure 6 end within 0.03 of them"
+                ),
+            ),
         ),
         Claim(
             "T6-1",

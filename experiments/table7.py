@@ -1,6 +1,6 @@
 """Table 7. Object detection mAP (%) on the PASCAL VOC 2007/2012 test sets using baseline Faster R-CNN."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Object detection mAP (%) on the PASCAL VOC 2007/2012 test sets using baseline Faster R-CNN",

@@ -1,6 +1,6 @@
 """Table 8. Object detection mAP (%) on the COCO validation set using baseline Faster R-CNN."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Object detection mAP (%) on the COCO validation set using baseline Faster R-CNN",

@@ -1,6 +1,6 @@
 """Table 9. Object detection improvements on MS COCO using Faster R-CNN and ResNet-101."""
 
-from repro.experiment import Skipped
+from repro.definition.experiment import Skipped
 
 experiment = Skipped(
     title="Object detection improvements on MS COCO using Faster R-CNN and ResNet-101",

@@ -38,13 +38,13 @@ class Incomplete(UserError):
     code = INCOMPLETE
 
 
-class Lacking(UserError):
+class EnvironmentProblem(UserError):
     """The environment lacks something: a data set, a scheduler, disk space."""
 
     code = ENVIRONMENT
 
 
-def shown(value: object, width: int = 80) -> str:
+def quote(value: object, width: int = 80) -> str:
     """A value as an error message may print it: escaped, in backticks, cut at its end; of a path the end is kept."""
     text = str(value).encode("unicode_escape").decode("ascii")
     if len(text) <= width:

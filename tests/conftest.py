@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from repro.folders import Places, places
+from repro.storage.paths import Places, places
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in every process that a test starts
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # before torch is imported, here and in every process that a test starts
+)
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from repro import lines
-from repro.folders import Folder, Places
-from repro.spec import Run, definition
-from repro.whole import to_json
+from repro.definition.run import Run, to_definition
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json
+from repro.storage.paths import Folder, Places
 
 PROVENANCE = {
     "started": "2026-01-01T00:00:00+00:00",
@@ -30,7 +30,12 @@ PROVENANCE = {
 }
 DATA = {
     "cifar": {"name": "cifar10", "hash": "da7a", "train_images": 50_000, "test_images": 10_000},
-    "imagenet": {"name": "imagenet", "hash": "1a9e", "train_images": 1_281_167, "test_images": 50_000},
+    "imagenet": {
+        "name": "imagenet",
+        "hash": "1a9e",
+        "train_images": 1_281_167,
+        "test_images": 50_000,
+    },
 }
 
 
@@ -44,15 +49,17 @@ def places(tmp_path) -> Places:
 def write_run(places) -> Callable[..., Folder]:
     """A run's folder with its definition, and its curve if one is given (rows, or test errors one by one)."""
 
-    def write(run: Run, curve: Iterable[Any] = (), published: bool = False, name: str | None = None) -> Folder:
+    def write(
+        run: Run, curve: Iterable[Any] = (), published: bool = False, name: str | None = None
+    ) -> Folder:
         folder = Folder((places.published if published else places.runs) / (name or run.id))
         folder.path.mkdir(parents=True)
-        folder.definition.write_bytes(to_json(definition(run)))
+        folder.definition.write_bytes(to_json(to_definition(run)))
         rows = [row if isinstance(row, dict) else {"test_error": row} for row in curve]
         if rows:
             every = run.recipe.evaluate_every
             rows = [{"iteration": every * count} | row for count, row in enumerate(rows, start=1)]
-            folder.metrics.write_bytes(b"".join(map(lines.encode, rows)))
+            folder.metrics.write_bytes(b"".join(map(metrics_file.encode, rows)))
         return folder
 
     return write
@@ -73,10 +80,18 @@ def finished(write_run) -> Callable[..., Folder]:
         **metrics: float | None,
     ) -> Folder:
         folder = write_run(run, curve, published, name)
-        origin = "official archive" if run.recipe.dataset in ("cifar10", "imagenet") else "generated"
+        origin = (
+            "official archive" if run.recipe.dataset in ("cifar10", "imagenet") else "generated"
+        )
         about = DATA[run.net.family] | {"origin": origin} | (data or {})
         where = PROVENANCE | {"data": about} | (provenance or {})
-        final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": metrics, "provenance": where}
+        final = {
+            "schema": 1,
+            "id": run.id,
+            "run": to_definition(run),
+            "metrics": metrics,
+            "provenance": where,
+        }
         folder.final.write_bytes(to_json(final | ({"responses": responses} if responses else {})))
         return folder
 

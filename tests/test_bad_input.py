@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from repro.cli import main, mistakes
-from repro.folders import ROOT
+from repro.cli import click_errors, main
+from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import laptop
-from tests.hostile import DRY, ENTRANCES, EXIT_CODES, LONGEST, NAMES, argument_list, given
+from tests.reliability.harness.hostile import (
+    DRY,
+    ENTRANCES,
+    EXIT_CODES,
+    LONGEST,
+    NAMES,
+    argument_list,
+    given,
+)
 
 NOT_NAMED = "`repro list` names them all"
 WHOLE = "it is a whole number from 1 to 1000"
@@ -23,7 +31,10 @@ EVALUATE = ["evaluate", "--net", "resnet-50"]
 TO_NULL = "predictions cannot replace `/dev/null`, which is a device"
 NO_FILES = [
     (words, kind, path, what)
-    for words, kind in (([*EVALUATE, "--weights"], "weights"), (["evaluate", "--ensemble"], "predictions"))
+    for words, kind in (
+        ([*EVALUATE, "--weights"], "weights"),
+        (["evaluate", "--ensemble"], "predictions"),
+    )
     for path, what in (("/dev/zero", "a device"), ("/proc", "a folder"))
 ]
 
@@ -72,44 +83,98 @@ def on(*options: str) -> list[str]:
         (["run", "resnet11"], "no experiment named `resnet11`", "did you mean `imagenet`?"),
         (["run", ""], "no experiment named ``", NOT_NAMED),
         (["run", "a\x1b[31m\n"], "no experiment named `a\\x1b[31m\\n`", NOT_NAMED),
-        (["show", "cifar10"], "`cifar10` is a group", "show one of figure1, table6, figure6, figure7"),
-        (["table", "all"], "`all` is a group", "print one of table1, table2, table3, table4, table5, table6"),
+        (
+            ["show", "cifar10"],
+            "`cifar10` is a group",
+            "show one of figure1, table6, figure6, figure7",
+        ),
+        (
+            ["table", "all"],
+            "`all` is a group",
+            "print one of table1, table2, table3, table4, table5, table6",
+        ),
         (["figure", "cifar10"], "`cifar10` is a group", "draw one of figure1, figure6, figure7"),
-        (["run", "-rf"], "no option `-r`", "for example `repro run figure6 --scale smoke --seeds 2`"),
+        (
+            ["run", "-rf"],
+            "no option `-r`",
+            "for example `repro run figure6 --scale smoke --seeds 2`",
+        ),
         (["run", "figure6", "--sclae", "smoke"], "no option `--sclae`", "did you mean `--scale`?"),
-        *(([*on(), word], f"no option `{word}`", CARRIES_ON) for word in ("--resume", "--continue", "--restart")),
+        *(
+            ([*on(), word], f"no option `{word}`", CARRIES_ON)
+            for word in ("--resume", "--continue", "--restart")
+        ),
         (["run", "figure6", "--scale"], "`--scale` needs a value", "`--help` says what there is"),
-        (["run", "figure6", "--only=-rf"], "no run's id contains `-rf`", "`repro show EXPERIMENT` lists the ids"),
-        (["run"], "`EXPERIMENT…` is missing", "for example `repro run figure6 --scale smoke --seeds 2`"),
+        (
+            ["run", "figure6", "--only=-rf"],
+            "no run's id contains `-rf`",
+            "`repro show EXPERIMENT` lists the ids",
+        ),
+        (
+            ["run"],
+            "`EXPERIMENT…` is missing",
+            "for example `repro run figure6 --scale smoke --seeds 2`",
+        ),
         (["table"], "`TABLE` is missing", "for example `repro table table6 --format latex`"),
         (["show", "table6", "x"], "too many arguments: `x`", "for example `repro show table6`"),
         (["run", "figure6", "--scale", "smok"], "no scale named `smok`", "did you mean `smoke`?"),
-        (["list", "--scale", "huge"], "no scale named `huge`", "scales: paper, tenth, quick, smoke"),
+        (
+            ["list", "--scale", "huge"],
+            "no scale named `huge`",
+            "scales: paper, tenth, quick, smoke",
+        ),
         (on("--variant", "gost"), "no variant named `gost`", "did you mean `ghost`?"),
         *(
             (on("--device", d), f"`--device` cannot be `{d}`", "it is cpu, cuda, cuda:1 …")
             for d in ("gpu", "", "cuda:x")
         ),
         *((["table", "table6", "--scale", s], f"no scale named `{s}`", None) for s in ("", "smok")),
-        *((["figure", "figure6", "--scale", s], f"no scale named `{s}`", None) for s in ("", "smok")),
-        *(([verb, "--scale", ""], "no scale named ``", None) for verb in ("diff", "report", "list")),
+        *(
+            (["figure", "figure6", "--scale", s], f"no scale named `{s}`", None)
+            for s in ("", "smok")
+        ),
+        *(
+            ([verb, "--scale", ""], "no scale named ``", None)
+            for verb in ("diff", "report", "list")
+        ),
         (on("--skip", "resnet"), "no run's id contains `resnet-20` and is without `resnet`", None),
         # B15, B33: numbers
-        *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("-1", "0", "1.5")),
-        *((["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("abc", "0x10")),
-        *((["diff", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE) for text in ("1e3", "1_0", str(2**64))),
+        *(
+            (["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE)
+            for text in ("-1", "0", "1.5")
+        ),
+        *(
+            (["run", "figure6", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE)
+            for text in ("abc", "0x10")
+        ),
+        *(
+            (["diff", "--seeds", text], f"`--seeds` cannot be `{text}`", WHOLE)
+            for text in ("1e3", "1_0", str(2**64))
+        ),
         (["run", "figure6", "--seeds", "١٢"], "`--seeds` cannot be `\\u0661\\u0662`", WHOLE),
         *(
             ([*words, "--seeds", "١"], "`--seeds` cannot be `\\u0661`", WHOLE)
-            for words in (["table", "table6"], ["figure", "figure6"], ["diff"], ["reproduce", "figure6"])
+            for words in (
+                ["table", "table6"],
+                ["figure", "figure6"],
+                ["diff"],
+                ["reproduce", "figure6"],
+            )
         ),
         (on("--jobs", "0"), "`--jobs` cannot be `0`", "it is a whole number from 1 to 64"),
         (["status", "--every", "1"], "`--every` cannot be `1`", "it is a whole number, 10 or more"),
         # B17-B23: the recipe
         (on("--set", "iterations=0"), "`recipe.iterations` is `0`", "it must be 1 or more"),
         (on("--set", "iterations=-3"), "`recipe.iterations` is `-3`", "it must be 1 or more"),
-        *((on("--set", f"iterations={n}"), f"`recipe.iterations` cannot be `{n}`", None) for n in ("nan", "1e9")),
-        (on("--set", "iterations=999999999"), "`recipe.iterations` is `999999999`", "it may be 10,000,000 at most"),
+        *(
+            (on("--set", f"iterations={n}"), f"`recipe.iterations` cannot be `{n}`", None)
+            for n in ("nan", "1e9")
+        ),
+        (
+            on("--set", "iterations=999999999"),
+            "`recipe.iterations` is `999999999`",
+            "it may be 10,000,000 at most",
+        ),
         (on("--set", "lr=0.1"), "there is no setting `lr`", "did you mean `rate`?"),
         (
             on("--set", "warmup=None"),
@@ -118,8 +183,14 @@ def on(*options: str) -> list[str]:
         ),
         (on("--set", "rate=0"), "`recipe.rate` is `0.0`", "it must be finite and positive"),
         (on("--set", "rate=-0.1"), "`recipe.rate` is `-0.1`", "it must be finite and positive"),
-        *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("nan", "inf", "0,1")),
-        *((on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None) for text in ("", "high", "[0.1]")),
+        *(
+            (on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None)
+            for text in ("nan", "inf", "0,1")
+        ),
+        *(
+            (on("--set", f"rate={text}"), f"`recipe.rate` cannot be `{text}`", None)
+            for text in ("", "high", "[0.1]")
+        ),
         (on("--set", "rate=1e999"), "`recipe.rate` is `inf`", "it must be finite and positive"),
         (on("--set", "batch=0"), "`recipe.batch` is `0`", "it must be 1 or more"),
         (on("--set", "batch=1000000"), "`recipe.batch` is `1000000`", "it may be 65,536 at most"),
@@ -140,20 +211,44 @@ def on(*options: str) -> list[str]:
         ),
         (on("--set", "rat=0.1"), "there is no setting `rat`", "did you mean `rate`?"),
         (on("--set", "net=null"), "there is no setting `net`", None),
-        (on("--set", "rate"), "`rate` is not a setting", "write KEY=VALUE, for example `rate=0.05`"),
+        (
+            on("--set", "rate"),
+            "`rate` is not a setting",
+            "write KEY=VALUE, for example `rate=0.05`",
+        ),
         (on("--set", "=1"), "`=1` is not a setting", "write KEY=VALUE, for example `rate=0.05`"),
         (on("--set", "rate=0.1", "--set", "rate=0.2"), "`recipe.rate` is set twice", "set it once"),
         (on("--set", "seed=3"), "`seed` cannot be set", "use `--seeds`"),
         # B5, B31-B33: what reaches sbatch
         (["submit", "figure6"], "`--on` is missing: which cluster?", None),
-        (["submit", "figure6", "--on", "exmaple"], "no cluster named `exmaple`", "did you mean `example`?"),
-        *((["submit", "figure6", "--on", n], f"`{n}` is not a name for a cluster", None) for n in ("..", "%j", "/x")),
-        *(([*DRY, "--time", t], f"`{t}` is not a time{EXAMPLE}", None) for t in ("-5", "10d", "1:99:00", "infinite")),
-        ([*DRY, "--time", "0"], f"`0` is not a time limit{EXAMPLE}", "it is one minute to 365 days"),
-        *(([*DRY, "--memory", m], f"`memory` is `{m}`{EXAMPLE}", None) for m in ("0", "12XB", "-1G", "1e9G")),
+        (
+            ["submit", "figure6", "--on", "exmaple"],
+            "no cluster named `exmaple`",
+            "did you mean `example`?",
+        ),
+        *(
+            (["submit", "figure6", "--on", n], f"`{n}` is not a name for a cluster", None)
+            for n in ("..", "%j", "/x")
+        ),
+        *(
+            ([*DRY, "--time", t], f"`{t}` is not a time{EXAMPLE}", None)
+            for t in ("-5", "10d", "1:99:00", "infinite")
+        ),
+        (
+            [*DRY, "--time", "0"],
+            f"`0` is not a time limit{EXAMPLE}",
+            "it is one minute to 365 days",
+        ),
+        *(
+            ([*DRY, "--memory", m], f"`memory` is `{m}`{EXAMPLE}", None)
+            for m in ("0", "12XB", "-1G", "1e9G")
+        ),
         ([*DRY, "--gpus", "-1"], "`--gpus` cannot be `-1`", "it is a whole number, 0 or more"),
         ([*DRY, "--gpus", "9999"], f"`gpus` is `9999`{EXAMPLE}", "it is 0 to 64"),
-        *(([*DRY, "--pack", p], f"`pack` is `{p}`{EXAMPLE}", "it is 1 to 64, or auto") for p in ("0", "x", "1.5", "")),
+        *(
+            ([*DRY, "--pack", p], f"`pack` is `{p}`{EXAMPLE}", "it is 1 to 64, or auto")
+            for p in ("0", "x", "1.5", "")
+        ),
         ([*DRY, "--max-parallel", "0"], f"`max_parallel` is `0`{EXAMPLE}", None),
         ([*DRY, "--partition", "a\nb"], f"`partition` is `a\\nb`{EXAMPLE}", WORDS),
         ([*DRY, "--account", "$(id)"], f"`account` is `$(id)`{EXAMPLE}", WORDS),
@@ -164,31 +259,74 @@ def on(*options: str) -> list[str]:
         # B24, B28, B38-B40: files, tables, figures
         (["diff", "--against", "nowhere.csv"], "no numbers at `nowhere.csv`", None),
         (["diff", "--against", "/dev/zero"], "`/dev/zero` is a device, no file of numbers", None),
-        (["diff", "--strict", "--allow-mixed"], "`--strict` and `--allow-mixed` exclude each other", None),
-        ([*EVALUATE, "--weights", "nowhere.pt"], "no weights at `nowhere.pt`", "name a file that `torch.save` wrote"),
-        ([*EVALUATE, "--weights", "x" * 300], f"cannot look at `{'x' * 300}`: File name too long", None),
-        ([*EVALUATE, "--weights", "x", "--device", "gpu"], "`--device` cannot be `gpu`", "it is cpu, cuda, cuda:1 …"),
+        (
+            ["diff", "--strict", "--allow-mixed"],
+            "`--strict` and `--allow-mixed` exclude each other",
+            None,
+        ),
+        (
+            [*EVALUATE, "--weights", "nowhere.pt"],
+            "no weights at `nowhere.pt`",
+            "name a file that `torch.save` wrote",
+        ),
+        (
+            [*EVALUATE, "--weights", "x" * 300],
+            f"cannot look at `{'x' * 300}`: File name too long",
+            None,
+        ),
+        (
+            [*EVALUATE, "--weights", "x", "--device", "gpu"],
+            "`--device` cannot be `gpu`",
+            "it is cpu, cuda, cuda:1 …",
+        ),
         ([*EVALUATE, "--weights", "x", "--save", "/dev/null"], TO_NULL, "name a file"),
         (["evaluate", "--ensemble", "nowhere.npz"], "no predictions at `nowhere.npz`", None),
-        *(([*words, path], f"`{path}` is {what}, no file of {kind}", None) for words, kind, path, what in NO_FILES),
+        *(
+            ([*words, path], f"`{path}` is {what}, no file of {kind}", None)
+            for words, kind, path, what in NO_FILES
+        ),
         (["diff", "table66"], "no experiment named `table66`", "did you mean `table6`?"),
         (["diff", "table7"], None, "`repro list` shows what is"),
         (["diff", "--fail-on", "bad"], "no verdict is called `bad`", None),
-        (["diff", "--format", "exe"], "`--format` cannot be `exe`", "it is one of table, md, latex, csv, json, html"),
+        (
+            ["diff", "--format", "exe"],
+            "`--format` cannot be `exe`",
+            "it is one of table, md, latex, csv, json, html",
+        ),
         (["table", "figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
         (["figure", "table6"], "`table6` is not a figure", "print it with `repro table table6`"),
-        (["figure", "figure6", "--format", "exe"], "no figure format `exe`", "formats: svg, pdf, png"),
+        (
+            ["figure", "figure6", "--format", "exe"],
+            "no figure format `exe`",
+            "formats: svg, pdf, png",
+        ),
         (["completion", "tcsh"], "`SHELL` cannot be `tcsh`", "it is one of bash, zsh, fish"),
         (["data", "import", "../x", "."], "`../x` is not a name for a data set", None),
-        (["data", "import", "pets", "/dev/zero"], "`/dev/zero` is neither a folder nor a file", None),
-        (["data", "import", "imagenet", "/dev/zero"], "`/dev/zero` is neither a folder nor a file", None),
+        (
+            ["data", "import", "pets", "/dev/zero"],
+            "`/dev/zero` is neither a folder nor a file",
+            None,
+        ),
+        (
+            ["data", "import", "imagenet", "/dev/zero"],
+            "`/dev/zero` is neither a folder nor a file",
+            None,
+        ),
         (["data", "prepare", "cifar"], "no data set `cifar` to prepare", "did you mean `cifar10`?"),
         # B36: runs that are not there
         (["logs", "x"], "no run matches `x`", "`repro status` lists the runs"),
         (["cancel", "x"], "no run matches `x`", "`repro status` lists the runs"),
         (["status", "figure66"], "no run matches `figure66`", "did you mean `figure6`?"),
-        (["cancel", "a b"], "`a b` is not a pattern", "use an experiment's name, or a run's id with * and ?"),
-        (["show", "table6", "--run", "x"], "table6 has no run `x` at scale paper", "`repro show table6` lists them"),
+        (
+            ["cancel", "a b"],
+            "`a b` is not a pattern",
+            "use an experiment's name, or a run's id with * and ?",
+        ),
+        (
+            ["show", "table6", "--run", "x"],
+            "table6 has no run `x` at scale paper",
+            "`repro show table6` lists them",
+        ),
     ],
 )
 def test_a_mistake_gets_one_answer_and_creates_nothing(words, problem, hint, repro, tmp_path):
@@ -221,7 +359,10 @@ def test_no_arguments_are_answered_with_help(repro, tmp_path):
 def test_a_data_set_that_is_not_there_is_said_before_anything_begins(repro, tmp_path, here):
     code, _, err = repro("run", "table6", "--only", "resnet-20", "--seeds", "1")
     assert (code, created(tmp_path)) == (4, [])
-    assert f"Error: no data set `cifar10` in `{here.data}`\n\nhint: `repro data prepare cifar10`" in err
+    assert (
+        f"Error: no data set `cifar10` in `{here.data}`\n\nhint: `repro data prepare cifar10`"
+        in err
+    )
 
 
 def test_without_slurm_nothing_is_sent_or_left(repro, tmp_path):
@@ -230,8 +371,12 @@ def test_without_slurm_nothing_is_sent_or_left(repro, tmp_path):
     assert "no `sbatch` here" in err
 
 
-@pytest.mark.parametrize("verb", [["status"], ["collect"], ["list"], ["run", "figure6"], ["report"]], ids=" ".join)
-def test_a_results_folder_that_is_none_is_refused_by_every_command(verb, repro, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "verb", [["status"], ["collect"], ["list"], ["run", "figure6"], ["report"]], ids=" ".join
+)
+def test_a_results_folder_that_is_none_is_refused_by_every_command(
+    verb, repro, tmp_path, monkeypatch
+):
     (tmp_path / "file").write_text("")
     for path, ends, why in (
         (tmp_path / "file", 2, "which is not a folder"),
@@ -243,7 +388,9 @@ def test_a_results_folder_that_is_none_is_refused_by_every_command(verb, repro, 
     assert created(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("files", [("manifest.json", "train.npy"), ("dataset.json", "photos.pack")], ids=lambda f: f[0])
+@pytest.mark.parametrize(
+    "files", [("manifest.json", "train.npy"), ("dataset.json", "photos.pack")], ids=lambda f: f[0]
+)
 def test_results_do_not_go_into_a_data_set(files, repro, here, monkeypatch):
     (here.data / "cifar10").mkdir(parents=True)
     for name in files:
@@ -259,7 +406,10 @@ def test_a_folder_that_everybody_may_write_to_takes_a_word_of_trust(repro, here)
     here.results.chmod(0o777)
     code, _, err = repro("table", "table1")
     assert (code, told(err)[0]) == (4, f"everybody may write in `{here.results}`")
-    assert told(err)[1] == "`chmod o-w` it, or say `--trust-folder` if you trust whoever may write there"
+    assert (
+        told(err)[1]
+        == "`chmod o-w` it, or say `--trust-folder` if you trust whoever may write there"
+    )
     assert list(here.results.iterdir()) == []
     assert repro("list")[0] == 0  # which only reads
     assert repro("table", "table1", "--trust-folder")[0] == 0
@@ -275,7 +425,9 @@ def test_a_folder_of_somebody_else_takes_a_word_of_trust(repro, here, monkeypatc
     assert repro("collect")[0] == 3
 
 
-def test_where_pytorch_is_missing_or_too_old_the_command_that_helps_is_named(repro, tmp_path, monkeypatch):
+def test_where_pytorch_is_missing_or_too_old_the_command_that_helps_is_named(
+    repro, tmp_path, monkeypatch
+):
     old = tmp_path / "old" / "torch-2.10.0.dist-info"
     old.mkdir(parents=True)
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.10.0\n")
@@ -286,7 +438,10 @@ def test_where_pytorch_is_missing_or_too_old_the_command_that_helps_is_named(rep
         ("PyTorch 2.10.0 is too old: it must be 2.11 or newer", "`pip install 'torch>=2.11'`"),
     )
     monkeypatch.setitem(sys.modules, "torch", None)
-    said = ("`torch` is not installed, and this command needs it", f"`make install`, or {mistakes.TORCH}")
+    said = (
+        "`torch` is not installed, and this command needs it",
+        f"`make install`, or {click_errors.TORCH}",
+    )
     (tmp_path / "weights.pt").touch()
     for words in (on(), [*EVALUATE, "--weights", "weights.pt", "--device", "cpu"]):
         code, _, err = repro(*words)
@@ -311,7 +466,11 @@ def test_a_working_directory_that_is_gone_is_named(repro, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path / "gone")
     monkeypatch.setenv("REPRO_RESULTS", "results")
     (tmp_path / "gone").rmdir()
-    assert repro("status") == (4, "", "Error: the working directory is gone\n\nhint: `cd` to a folder that exists\n")
+    assert repro("status") == (
+        4,
+        "",
+        "Error: the working directory is gone\n\nhint: `cd` to a folder that exists\n",
+    )
 
 
 def test_what_the_system_refuses_is_no_traceback(repro, monkeypatch):
@@ -338,11 +497,17 @@ def test_a_pipe_is_refused_without_waiting_for_somebody_to_write(words, repro, t
     os.mkfifo(tmp_path / "class/pipe.png")
     code, _, err = repro(*("class/pipe.png" if word == "PIPE" else word for word in words))
     assert code == 2
-    assert "pipe.png` is a pipe" in err or "is neither a folder nor a file" in err or "which is a pipe" in err
+    assert (
+        "pipe.png` is a pipe" in err
+        or "is neither a folder nor a file" in err
+        or "which is a pipe" in err
+    )
     assert created(tmp_path) == ["class", "class/pipe.png"]
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, Path.mkdir], ids=["pipe", "empty", "folder"])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.touch, Path.mkdir], ids=["pipe", "empty", "folder"]
+)
 def test_a_strange_file_of_numbers_is_refused_without_waiting_for_it(make, repro, tmp_path, here):
     make(tmp_path / "numbers.csv")
     code, _, err = repro("diff", "table6", "--against", "numbers.csv")

@@ -8,13 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from repro.catalog import NAMES
 from repro.cli import VERBS
-from repro.folders import ROOT
+from repro.protocol.catalog import NAMES
+from repro.storage.paths import ROOT
 
 RUNNING = ("nets", "data", "training", "evaluation", "cluster")
-READING = ("reading",)
-HEAVY = {"torch", "torchvision", "pandas", "pyarrow", "matplotlib", "seaborn", "scipy", "submitit", "jinja2"}
+READING = ("analysis",)
+HEAVY = {
+    "torch",
+    "torchvision",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "seaborn",
+    "scipy",
+    "submitit",
+    "jinja2",
+}
 PLOTTING = {"pandas", "matplotlib", "seaborn"}
 TABLES = {"pyarrow"}  # data sets come as parquet files, too; loaded only to read one
 
@@ -32,7 +42,9 @@ def imports(path: Path) -> set[str]:
 
 def at_the_top(path: Path) -> set[str]:
     """The packages a file imports when it is imported itself."""
-    nodes = [n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    nodes = [
+        n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
     names = [name.name for n in nodes if isinstance(n, ast.Import) for name in n.names]
     names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
     return {name.split(".")[0] for name in names}
@@ -44,13 +56,15 @@ def pages(*folders: str) -> list[Path]:
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT
+    )
 
 
 @pytest.mark.parametrize("path", pages(*RUNNING), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_running_wing_never_imports_the_reading_wing_or_its_tools(path):
     names = imports(path)
-    assert not [name for name in names if name.startswith("repro.reading")]
+    assert not [name for name in names if name.startswith("repro.analysis")]
     assert not {name.split(".")[0] for name in names} & PLOTTING
     assert not at_the_top(path) & TABLES
 
@@ -58,13 +72,17 @@ def test_the_running_wing_never_imports_the_reading_wing_or_its_tools(path):
 @pytest.mark.parametrize("path", pages(*READING), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_reading_wing_never_imports_the_running_wing_or_torch(path):
     names = imports(path)
-    assert not [name for name in names if name.startswith(tuple(f"repro.{wing}" for wing in RUNNING))]
+    assert not [
+        name for name in names if name.startswith(tuple(f"repro.{wing}" for wing in RUNNING))
+    ]
     assert not {name.split(".")[0] for name in names} & {"torch", "torchvision", "submitit"}
 
 
-@pytest.mark.parametrize("path", [*(ROOT / "repro").glob("*.py"), *pages("cli")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "repro").glob("*.py"), *pages("cli")], ids=lambda path: path.name
+)
 def test_the_ground_floor_and_the_command_line_import_nothing_heavy(path):
-    if path.name == "processes.py":
+    if path.name == "distributed.py":
         pytest.skip("belongs to the running wing")
     assert not at_the_top(path) & HEAVY
 
@@ -74,7 +92,9 @@ def test_an_experiment_page_loads_nothing_heavy():
     assert not HEAVY & {name.split(".")[0] for name in loaded}
 
 
-@pytest.mark.parametrize("words", ["--help", "list", "show table6", "completion bash", "run --help", "diff --help"])
+@pytest.mark.parametrize(
+    "words", ["--help", "list", "show table6", "completion bash", "run --help", "diff --help"]
+)
 def test_words_that_should_feel_instant_load_nothing_heavy(words):
     code = f"import sys; from repro.cli import cli; cli({words.split()}, standalone_mode=False); "
     code += "print(*sys.modules, file=sys.stderr)"
@@ -102,7 +122,9 @@ def test_the_reading_wing_works_where_torch_is_not_installed(here):
 
 
 def test_the_running_wing_works_where_the_reading_tools_are_not_installed(here):
-    code = WITHOUT.format(names=["pandas", "pyarrow", "matplotlib", "seaborn", "submitit", "jinja2"])
+    code = WITHOUT.format(
+        names=["pandas", "pyarrow", "matplotlib", "seaborn", "submitit", "jinja2"]
+    )
     code += "from repro.cli import main; "
     code += "main(['run', 'table6', '--scale', 'smoke', '--only', 'resnet-20', '--seeds', '1', '--set', 'iterations=4',"
     code += " '--set', 'drops=[2]'])"

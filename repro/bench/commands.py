@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from repro import lines
-from repro.catalog import load
-from repro.experiment import Table
-from repro.folders import Places
-from repro.spec import Run, definition
-from repro.whole import to_json
+from repro.definition.experiment import Table
+from repro.definition.run import Run, to_definition
+from repro.protocol.catalog import load_experiment
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json
+from repro.storage.paths import Places
 
 POINTS = 64  # of a curve: the paper's
 REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
@@ -26,7 +26,11 @@ REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
 def command(words: list[str], results: str, cold: bool = False) -> Callable[[], float]:
     """Seconds of `repro WORDS` on these results; `cold` forgets first what was gathered before."""
     place = Places(Path(results), Path(results) / "figures", Path(results) / "data")
-    folders = {"REPRO_RESULTS": results, "REPRO_FIGURES": str(place.figures), "REPRO_DATA": str(place.data)}
+    folders = {
+        "REPRO_RESULTS": results,
+        "REPRO_FIGURES": str(place.figures),
+        "REPRO_DATA": str(place.data),
+    }
 
     def once() -> float:
         if cold:
@@ -52,7 +56,7 @@ def constructed(count: int) -> Iterator[str]:
 
 
 def _runs(count: int) -> Iterator[tuple[Run, float]]:
-    table = load("table6")
+    table = load_experiment("table6")
     assert isinstance(table, Table)
     nets = [row.runs.run for row in table.rows if row.runs]
     for number in range(count):
@@ -62,10 +66,17 @@ def _runs(count: int) -> Iterator[tuple[Run, float]]:
 def _write(run: Run, error: float, places: Places) -> None:
     folder = places.run(run.id)
     folder.path.mkdir(parents=True)
-    folder.definition.write_bytes(to_json(definition(run)))
+    folder.definition.write_bytes(to_json(to_definition(run)))
     own = error + run.seed / 1e6  # no two seeds have the same curve
-    folder.metrics.write_bytes(b"".join(lines.encode(_row(point, own)) for point in range(1, POINTS + 1)))
-    measured = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1, "response_mean": 0.4}
+    folder.metrics.write_bytes(
+        b"".join(metrics_file.encode(_row(point, own)) for point in range(1, POINTS + 1))
+    )
+    measured = {
+        "test_error": error,
+        "best_test_error": error - 0.1,
+        "train_error": 0.1,
+        "response_mean": 0.4,
+    }
     data = {
         "name": "cifar10",
         "hash": "da7a",
@@ -73,16 +84,50 @@ def _write(run: Run, error: float, places: Places) -> None:
         "train_images": 50_000,
         "test_images": 10_000,
     }
-    where = {"started": "2026-01-01T00:00:00+00:00", "ended": "2026-01-01T01:00:00+00:00", "seconds": 3600.0}
-    where |= {"host": "node", "device": "cpu", "threads": 1, "python": "3.11.7", "torch": "2.11.0", "precision": "fp32"}
-    where |= {"commit": "abc1234", "dirty": False, "code": "c0de", "attempts": 1, "job": None, "data": data}
-    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": measured, "provenance": where}
+    where = {
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T01:00:00+00:00",
+        "seconds": 3600.0,
+    }
+    where |= {
+        "host": "node",
+        "device": "cpu",
+        "threads": 1,
+        "python": "3.11.7",
+        "torch": "2.11.0",
+        "precision": "fp32",
+    }
+    where |= {
+        "commit": "abc1234",
+        "dirty": False,
+        "code": "c0de",
+        "attempts": 1,
+        "job": None,
+        "data": data,
+    }
+    final = {
+        "schema": 1,
+        "id": run.id,
+        "run": to_definition(run),
+        "metrics": measured,
+        "provenance": where,
+    }
     folder.final.write_bytes(to_json(final))
 
 
 def _row(point: int, error: float) -> dict[str, float]:
-    row = {"iteration": 1_000 * point, "rate": 0.1, "train_error": 90.0 / point, "train_loss": error / point}
-    return row | {"test_error": error + 80 / point, "test_loss": 0.3, "gradient_first": 0.1, "gradient_last": 0.2}
+    row = {
+        "iteration": 1_000 * point,
+        "rate": 0.1,
+        "train_error": 90.0 / point,
+        "train_loss": error / point,
+    }
+    return row | {
+        "test_error": error + 80 / point,
+        "test_loss": 0.3,
+        "gradient_first": 0.1,
+        "gradient_last": 0.2,
+    }
 
 
 def _seconds(words: list[str], environment: dict[str, str]) -> float:
@@ -90,5 +135,7 @@ def _seconds(words: list[str], environment: dict[str, str]) -> float:
     done = subprocess.run(words, env=os.environ | environment, capture_output=True, text=True)
     took = time.perf_counter() - began
     if done.returncode not in (0, 1, 3):  # 1 and 3: done, and a verdict or a gap to tell
-        raise RuntimeError(f"{' '.join(words[3:])} ended with {done.returncode}: {done.stderr[-300:]}")
+        raise RuntimeError(
+            f"{' '.join(words[3:])} ended with {done.returncode}: {done.stderr[-300:]}"
+        )
     return took

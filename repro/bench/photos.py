@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from experiments.recipes import IMAGENET
-from repro.data import views
-from repro.data.photos import Photos
+from repro.data.photos import transforms as photo_transforms
+from repro.data.photos.source import Photos
+from repro.definition.net import resnet
 from repro.evaluation.crops import ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
-from repro.net import resnet
 from repro.nets import ConvNet, build
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,7 +32,9 @@ def jpegs(count: int, width: int = 500, height: int = 375) -> list[bytes]:
     drawn = np.random.default_rng(0)
     found = []
     for _ in range(count):
-        coarse = Image.fromarray(drawn.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize((width, height))
+        coarse = Image.fromarray(drawn.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize(
+            (width, height)
+        )
         noisy = np.asarray(coarse, dtype=np.int16) + drawn.integers(-14, 15, (height, width, 3))
         file = io.BytesIO()
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
@@ -43,11 +45,20 @@ def jpegs(count: int, width: int = 500, height: int = 375) -> list[bytes]:
 def photos(count: int, batch: int) -> Photos:
     """Our own source of photos, over a pack that is in memory."""
     contents, rows = jpegs(count), np.arange(count)
-    about = SimpleNamespace(mean=MEAN, std=STD, name="jpegs", hash="", origin="generated", classes=range(1000))
-    pack: Any = SimpleNamespace(
-        about=about, train=rows, val=rows, labels=rows % 1000, content=contents.__getitem__, path_of=str
+    about = SimpleNamespace(
+        mean=MEAN, std=STD, name="jpegs", hash="", origin="generated", classes=range(1000)
     )
-    return Photos(replace(IMAGENET, batch=batch, batch_norm_group=None), pack, MEAN, STD, torch.device("cpu"))
+    pack: Any = SimpleNamespace(
+        about=about,
+        train=rows,
+        val=rows,
+        labels=rows % 1000,
+        content=contents.__getitem__,
+        path_of=str,
+    )
+    return Photos(
+        replace(IMAGENET, batch=batch, batch_norm_group=None), pack, MEAN, STD, torch.device("cpu")
+    )
 
 
 def our_input(count: int) -> Callable[[], float]:
@@ -55,7 +66,9 @@ def our_input(count: int) -> Callable[[], float]:
     _one_core()
     batch = 32
     source = photos(count, batch)
-    return lambda: _pace(source.batches(0, 0, count // batch), count // batch, batch)  # nothing was decoded before
+    return lambda: _pace(
+        source.batches(0, 0, count // batch), count // batch, batch
+    )  # nothing was decoded before
 
 
 def usual_input(count: int) -> Callable[[], float]:
@@ -78,7 +91,9 @@ def usual_input(count: int) -> Callable[[], float]:
         while True:
             for content in contents:
                 image = Image.open(io.BytesIO(content)).convert("RGB")
-                images.append(finish(transforms.functional.resize(image, int(drawn.integers(256, 481)))))
+                images.append(
+                    finish(transforms.functional.resize(image, int(drawn.integers(256, 481))))
+                )
                 if len(images) == batch:
                     yield torch.stack(images), None
                     images = []
@@ -102,21 +117,23 @@ def obvious_test(depth: int, way: str, count: int) -> Callable[[], float]:
     @torch.inference_mode()
     def all_images() -> None:
         for place in range(count):
-            test(net, source, views.decoded(source.pack.content(place)))
+            test(net, source, photo_transforms.decode(source.pack.content(place)))
 
     return lambda: _seconds(all_images, count)
 
 
 def _crop_by_crop(net: ConvNet, source: Photos, image: Image.Image) -> Tensor:
-    crops = source.prepared(views.ten(image, 256, 224)).contiguous()
+    crops = source.prepared(photo_transforms.ten_crops(image, 256, 224)).contiguous()
     return torch.stack([torch.softmax(net(crop[None]), 1) for crop in crops]).mean(0)
 
 
 def _scale_by_scale(net: ConvNet, source: Photos, image: Image.Image) -> Tensor:
     found = []
     for side in source.input.test_sides or ():
-        pixels = source.prepared(views.whole(image, side)[None]).contiguous()
-        found += [torch.softmax(net.scores(each), 1).mean((2, 3)) for each in (pixels, pixels.flip(3))]
+        pixels = source.prepared(photo_transforms.resize_whole(image, side)[None]).contiguous()
+        found += [
+            torch.softmax(net.scores(each), 1).mean((2, 3)) for each in (pixels, pixels.flip(3))
+        ]
     return torch.stack(found).mean(0)
 
 

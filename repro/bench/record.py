@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from repro.bench.contest import Line, Table
-from repro.checkout import code_state
-from repro.data.threads import processors
-from repro.processor import processor_name
+from repro.bench.harness import ContestLine, Table
+from repro.data.photos.ordered_pool import usable_cores
+from repro.provenance.checkout import code_state
+from repro.provenance.processor import processor_name
 
 SCHEMA = 1
 
@@ -30,21 +30,33 @@ def load() -> float:
 
 def markdown(tables: Sequence[Table], machine: dict[str, Any]) -> str:
     """All tables as Markdown, the machine last."""
-    about = f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
+    about = (
+        f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
+    )
     about += f"load {machine['load_before']:g} before, {machine['load_after']:g} after"
     return "\n\n".join([*map(_markdown, tables), about]) + "\n"
 
 
 def _markdown(table: Table) -> str:
     facts = sorted({name for line in table.lines for name in line.facts} - {"peak_mib"})
-    head = [f"{table.title}", table.unit, "ratio", "quartiles", "rounds", *(name.replace("_", " ") for name in facts)]
+    head = [
+        f"{table.title}",
+        table.unit,
+        "ratio",
+        "quartiles",
+        "rounds",
+        *(name.replace("_", " ") for name in facts),
+    ]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    rows += [[*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)] for line in table.lines]
+    rows += [
+        [*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)]
+        for line in table.lines
+    ]
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"{text}\n\n{table.note}" if table.note else text
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: ContestLine) -> list[str]:
     if math.isnan(line.ratio):
         return [line.way, f"{line.median:.4g}", "–", "–", str(line.rounds)]
     quartiles = f"{line.low:.2f}–{line.high:.2f}"
@@ -54,7 +66,7 @@ def _cells(line: Line) -> list[str]:
 def _machine(load_before: float) -> dict[str, Any]:
     return {
         "processor": processor_name(),
-        "processors": processors(),
+        "processors": usable_cores(),
         "python": platform.python_version(),
         "torch": version("torch"),
         **code_state(),

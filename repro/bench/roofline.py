@@ -37,7 +37,9 @@ def copy(device: str = "cpu", mebibytes: int = 256) -> Callable[[], float]:
     return _rate(lambda: target.copy_(source), 2e-9 * source.nbytes, device)
 
 
-def _rate(work: Callable[[], object], amount: float, device: str, precision: str = "fp32") -> Callable[[], float]:
+def _rate(
+    work: Callable[[], object], amount: float, device: str, precision: str = "fp32"
+) -> Callable[[], float]:
     """The best of as many repetitions as fit: a limit is what can be reached, not what is usual."""
 
     @torch.inference_mode()

@@ -19,29 +19,36 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.recipes import CIFAR10
-from repro.data import generated
-from repro.data.images import as_source
-from repro.folders import Folder
-from repro.net import resnet
+from repro.data.small import generated
+from repro.data.small.source import as_source
+from repro.definition.net import resnet
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
 from repro.nets import build
 from repro.nets.blocks import ZeroPadded
-from repro.recipe import Recipe
-from repro.spec import Run
+from repro.storage.paths import Folder
 from repro.training.checkpoint import save
 from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
 from repro.training.state import State
-from repro.training.step import stepper
+from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
 
 def recipe_of(precision: str = "fp32", batch: int = 128) -> Recipe:
     """The paper's recipe on generated images."""
-    return replace(CIFAR10, dataset=generated.NAME, precision=precision, batch=batch, iterations=FOREVER)
+    return replace(
+        CIFAR10, dataset=generated.NAME, precision=precision, batch=batch, iterations=FOREVER
+    )
 
 
 def ours(
-    depth: int, steps: int, precision: str = "fp32", batch: int = 128, device: str = "cpu", capture: bool = True
+    depth: int,
+    steps: int,
+    precision: str = "fp32",
+    batch: int = 128,
+    device: str = "cpu",
+    capture: bool = True,
 ) -> Callable[[], float]:
     """Images a second of the loop's own parts: state, batches, step, sums."""
     os.environ["REPRO_CAPTURE"] = str(int(capture))
@@ -49,7 +56,7 @@ def ours(
     place = prepare(recipe, torch.device(device))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated").to(place)
     state = State(Run(resnet(depth), recipe), source, place)
-    step = stepper(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe)
     batches = source.batches(0, 0, FOREVER)
 
     def some_steps() -> float:
@@ -63,7 +70,9 @@ def ours(
     return some_steps
 
 
-def usual(depth: int, steps: int, batch: int = 128, workers: int = 2, device: str = "cpu") -> Callable[[], float]:
+def usual(
+    depth: int, steps: int, batch: int = 128, workers: int = 2, device: str = "cpu"
+) -> Callable[[], float]:
     """Images a second of the usual loop: DataLoader with workers, PIL crop and flip, fp32, N×C×H×W, `.item()`."""
     place = torch.device(device)
     net = _with_usual_shortcuts(build(resnet(depth))).to(place).train()
@@ -73,7 +82,10 @@ def usual(depth: int, steps: int, batch: int = 128, workers: int = 2, device: st
     def some_steps() -> float:
         began, total, right = time.perf_counter(), 0.0, 0.0
         for images, labels in islice(batches, steps):
-            images, labels = images.to(place, non_blocking=True), labels.to(place, non_blocking=True)
+            images, labels = (
+                images.to(place, non_blocking=True),
+                labels.to(place, non_blocking=True),
+            )
             scores = net(images)
             loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
@@ -91,7 +103,11 @@ def at_depth(n: int, batch: int) -> Callable[[], dict[str, float]]:
     recipe, layers = recipe_of(batch=batch), 6 * n + 2
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     state = State(Run(resnet(layers), recipe), source, torch.device("cpu"))
-    step, batches, before = stepper(state.net, state.optimizer, recipe), source.batches(0, 0, FOREVER), _most_memory()
+    step, batches, before = (
+        make_step(state.net, state.optimizer, recipe),
+        source.batches(0, 0, FOREVER),
+        _most_memory(),
+    )
 
     def one_step() -> dict[str, float]:
         images, labels = next(batches)
@@ -191,9 +207,15 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
     net.zero_grad()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         scores = net(images)
-    functional.cross_entropy(scores if scores.dtype == torch.float64 else scores.float(), labels).backward()
+    functional.cross_entropy(
+        scores if scores.dtype == torch.float64 else scores.float(), labels
+    ).backward()
     return torch.cat(
-        [parameter.grad.double().flatten() for parameter in net.parameters() if parameter.grad is not None]
+        [
+            parameter.grad.double().flatten()
+            for parameter in net.parameters()
+            if parameter.grad is not None
+        ]
     )
 
 
@@ -206,7 +228,9 @@ def far_from_fp64(depth: int, precision: str, layout: str, batch: int = 128) -> 
     def one_step() -> float:
         seed = next(seeds)
         images, labels = next(iter(source.batches(seed, 0, 1)))
-        exact = gradients(build(resnet(depth), seed=seed).double(), images.double().contiguous(), labels)
+        exact = gradients(
+            build(resnet(depth), seed=seed).double(), images.double().contiguous(), labels
+        )
         net = build(resnet(depth), seed=seed).to(memory_format=memory)
         near = gradients(net, images.contiguous(memory_format=memory), labels, precision == "bf16")
         return float((near - exact).norm() / exact.norm())

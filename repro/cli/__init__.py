@@ -13,10 +13,10 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli.mistakes import of_click, of_import, of_system
-from repro.cli.surroundings import check_folders, check_owners, colours, print_every_letter
-from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, shown
-from repro.whole import keep_private
+from repro.cli.click_errors import of_click, of_import, of_system
+from repro.cli.environment_checks import check_folders, check_owners, colours, make_output_tolerant
+from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, quote
+from repro.storage.atomic import set_private_umask
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
@@ -40,7 +40,18 @@ VERBS = {
     "completion": "The script that completes commands and names in your shell.",
 }
 
-WRITING = ("run", "submit", "collect", "table", "figure", "diff", "report", "reproduce", "publish", "bench")
+WRITING = (
+    "run",
+    "submit",
+    "collect",
+    "table",
+    "figure",
+    "diff",
+    "report",
+    "reproduce",
+    "publish",
+    "bench",
+)
 EVERYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
 
@@ -61,7 +72,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             hint = did_you_mean(args[0], VERBS, "`repro --help` lists the commands")
-            raise UserError(f"no command named {shown(args[0])}", hint)
+            raise UserError(f"no command named {quote(args[0])}", hint)
         return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,12 +88,24 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         context.exit()
 
 
-@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option(
-    "--trust-folder", is_flag=True, envvar="REPRO_TRUST_FOLDER", help="Write even where others may write too."
+    "--trust-folder",
+    is_flag=True,
+    envvar="REPRO_TRUST_FOLDER",
+    help="Write even where others may write too.",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show versions.",
+)
 @click.pass_context
 def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
     """Reproduce Deep Residual Learning for Image Recognition.
@@ -101,9 +124,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     debug = "--debug" in words
-    words = [word for word in EVERYWHERE if word in words] + [word for word in words if word not in EVERYWHERE]
-    print_every_letter()
-    keep_private()
+    words = [word for word in EVERYWHERE if word in words] + [
+        word for word in words if word not in EVERYWHERE
+    ]
+    make_output_tolerant()
+    set_private_umask()
     code = 0
     try:
         code = cli.main(words, prog_name="repro", standalone_mode=False, color=colours())
@@ -129,7 +154,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _say(error: UserError, debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True)
+    click.echo(
+        f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True
+    )
     return error.code
 
 

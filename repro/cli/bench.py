@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import json_option, near, print_json
-from repro.errors import FINE, Lacking, UserError, shown
-from repro.folders import places
-from repro.whole import to_json, write_whole
+from repro.cli.options import did_you_mean_one_of, json_option, print_json
+from repro.errors import FINE, EnvironmentProblem, UserError, quote
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import places
 
 PARTS = {
     "cpu": "training on processors against the usual loop; the machine's limits; faithfulness",
@@ -24,7 +24,9 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [name for name in PARTS if name.startswith(incomplete)]
 
 
-@click.command(epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + ".")
+@click.command(
+    epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + "."
+)
 @click.argument("part", metavar="PART", shell_complete=_names)
 @click.option("--quick", is_flag=True, help="Fewer nets and rounds: a first look, in minutes.")
 @click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
@@ -35,11 +37,11 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
     For example:  repro bench cpu --quick
     """
     if part not in PARTS:
-        raise UserError(f"no benchmark named {shown(part)}", near(part, list(PARTS)))
+        raise UserError(f"no benchmark named {quote(part)}", did_you_mean_one_of(part, list(PARTS)))
     if part == "gpu":
         _need_a_gpu()
     from repro.bench import record
-    from repro.bench.parts import PARTS as MEASURED
+    from repro.bench.suites import PARTS as MEASURED
 
     before = record.load()
     tables = MEASURED[part](quick, lambda line: click.echo(line, err=True))
@@ -49,8 +51,8 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
         folder = places().results / "bench"
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{part}-quick" if quick else part
-        write_whole(folder / f"{name}.json", to_json(found))
-        write_whole(folder / f"{name}.md", text.encode())
+        write_atomic(folder / f"{name}.json", to_json(found))
+        write_atomic(folder / f"{name}.md", text.encode())
     if as_json:
         print_json(found)
     else:
@@ -62,4 +64,6 @@ def _need_a_gpu() -> None:
     import torch
 
     if not torch.cuda.is_available():
-        raise Lacking("no GPU here to measure", "`repro bench cpu` measures the processors")
+        raise EnvironmentProblem(
+            "no GPU here to measure", "`repro bench cpu` measures the processors"
+        )

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import json_option, one_scale_option, print_json
+from repro.cli.text_table import counted
 from repro.errors import UserError
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()
@@ -27,17 +27,23 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
 
     For example:  repro cancel figure6 '!*110*'
     """
-    from repro.cluster import queue
-    from repro.cluster.choice import beside, chosen
-    from repro.cluster.claims import newest
-    from repro.cluster.state import states
+    from repro.cluster import slurm
+    from repro.cluster.records.ownership import newest_claim
+    from repro.cluster.status.selection import beside, select_folders
+    from repro.cluster.status.state import all_states
 
     here = places()
-    folders = chosen(patterns, here, True, scale)
-    found = [state for state in states(folders, here) if state.live and state.job]
+    folders = select_folders(patterns, here, True, scale)
+    found = [state for state in all_states(folders, here) if state.live and state.job]
     jobs = {state.job for state in found}
-    sharing = [state for state in states(beside(folders, here), here) if state.live and state.job in jobs]
-    said = counted(len(found), "run") + (f", and {len(sharing)} that share their jobs" if sharing else "")
+    sharing = [
+        state
+        for state in all_states(beside(folders, here), here)
+        if state.live and state.job in jobs
+    ]
+    said = counted(len(found), "run") + (
+        f", and {len(sharing)} that share their jobs" if sharing else ""
+    )
     if found and not yes:
         if not sys.stdin.isatty():
             raise UserError(f"{said} would be cancelled", "say `--yes`")
@@ -45,10 +51,10 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
     found += sharing
     by_cluster: dict[str | None, list[str]] = defaultdict(list)
     for state in found:
-        claim = newest(here.run(state.id))
+        claim = newest_claim(here.run(state.id))
         by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
     for conf, names in by_cluster.items():
-        queue.ask(["scancel", *dict.fromkeys(names)], conf)
+        slurm.run_slurm_command(["scancel", *dict.fromkeys(names)], conf)
     if as_json:
         print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
         return

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import json_option, print_json
-from repro.errors import FAILED, FINE, INCOMPLETE, UserError, shown
-from repro.folders import places
+from repro.cli.text_table import counted
+from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
+from repro.storage.paths import places
 
-OURS = re.compile(r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+")
+OURS = re.compile(
+    r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
+)
 
 
 @click.command()
@@ -26,23 +28,37 @@ def command(as_json: bool, strict: bool) -> int:
 
     For example:  repro collect --json
     """
-    from repro.reading.gathered import gather, save
+    from repro.analysis.runs.cache import read_runs, save
 
     where = places()
     _check_ours(where.results)
-    gathered = gather(where)
+    gathered = read_runs(where)
     save(gathered, where)
     states = Counter(gathered.table["state"].to_pylist())
     for problem in gathered.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if as_json:
-        problems = [{"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems]
-        counts = {"folders": gathered.folders, "opened": gathered.opened, "runs": gathered.table.num_rows}
+        problems = [
+            {"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems
+        ]
+        counts = {
+            "folders": gathered.folders,
+            "opened": gathered.opened,
+            "runs": gathered.table.num_rows,
+        }
         print_json(
-            {"file": str(where.frame), "changed": gathered.changed, **counts, "states": states, "problems": problems}
+            {
+                "file": str(where.frame),
+                "changed": gathered.changed,
+                **counts,
+                "states": states,
+                "problems": problems,
+            }
         )
     else:
-        done = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
+        done = (
+            ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
+        )
         click.echo(
             f"{counted(gathered.table.num_rows, 'run')} ({done}); {gathered.opened} of {gathered.folders} folders read"
         )
@@ -58,6 +74,6 @@ def _check_ours(results: Path) -> None:
     strange = sorted(name for name in names if not name.startswith("."))
     if strange and not any(map(OURS.fullmatch, strange)):
         raise UserError(
-            f"{shown(results, 300)} is a folder of something else: it has {shown(strange[0])}, and no `runs`",
+            f"{quote(results, 300)} is a folder of something else: it has {quote(strange[0])}, and no `runs`",
             "name a folder of results with `REPRO_RESULTS`; it need not exist yet",
         )

@@ -23,4 +23,6 @@ def command(shell: str) -> None:
     try:
         click.echo(kind(cli, {}, "repro", "_REPRO_COMPLETE").source())
     except RuntimeError as error:
-        raise UserError(f"cannot make the completion script: {error}", "bash must be 4.4 or newer") from None
+        raise UserError(
+            f"cannot make the completion script: {error}", "bash must be 4.4 or newer"
+        ) from None

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json
+from repro.cli.text_table import print_rows
+from repro.definition.bounds import check_name
 from repro.errors import ENVIRONMENT
-from repro.folders import places
-from repro.limits import checked_name
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.data.sets import Known
+    from repro.data.registry import DatasetInfo
 
 COLUMNS = ("name", "state", "origin", "training", "test", "split", "hash", "where")
 HASH_DIGITS = 12  # shown; --json has all
@@ -31,24 +31,30 @@ def command() -> None:
 @json_option
 def list_sets(as_json: bool) -> None:
     """Every data set, its state and where it is. For example:  repro data list"""
-    from repro.data import sets
+    from repro.data import registry
 
-    _print(sets.known(places().data), as_json)
+    _print(registry.all_datasets(places().data), as_json)
 
 
 @command.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
-@click.option("--url", metavar="URL", help="Download CIFAR-10 from this mirror; only official pixels are kept.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Download CIFAR-10 from this mirror; only official pixels are kept.",
+)
 @json_option
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
     """Have sets ready before a run needs them. For example:  repro data prepare cifar10
 
     Jobs never download anything: do this where there is a network. A download that broke off goes on where it stopped.
     """
-    from repro.data import sets
+    from repro.data import registry
 
-    _print([sets.prepare(name, places().data, replace, _percent(), url) for name in names], as_json)
+    _print(
+        [registry.prepare(name, places().data, replace, _percent(), url) for name in names], as_json
+    )
 
 
 @command.command("import")
@@ -69,12 +75,12 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     and labels, in whatever container and order they come. For imagenet PATH is a folder of the official archives,
     class folders, Kaggle's layout, or parquet or webdataset files.
     """
-    from repro.data import sets
+    from repro.data import registry
 
-    checked_name(name, "a data set")
+    check_name(name, "a data set")
     if path.is_file() or path.is_dir():
         click.echo(f"reading {path}", err=True)
-    _print([sets.import_set(name, path, places().data, replace)], as_json)
+    _print([registry.import_set(name, path, places().data, replace)], as_json)
 
 
 @command.command(short_help="Read sets whole and compare hashes.")
@@ -83,19 +89,24 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
 @click.pass_context
 def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Read sets whole and compare hashes; without a name, every set there is. For example:  repro data check"""
-    from repro.data import sets
+    from repro.data import registry
 
     folder = places().data
-    there = [found.name for found in sets.known(folder) if found.state in ("ready", "damaged")]
-    checked = [sets.look(name, folder, whole=True) for name in names or there]
+    there = [
+        found.name for found in registry.all_datasets(folder) if found.state in ("ready", "damaged")
+    ]
+    checked = [registry.dataset_info(name, folder, whole=True) for name in names or there]
     _print(checked, as_json)
-    for digest, advice in () if as_json else map(sets.attestation, checked):
+    for digest, advice in () if as_json else map(registry.attestation, checked):
         if digest:
             click.echo(f"\n{digest}")
         if advice:
             click.echo(f"\nhint: {advice}", err=True)
     if not checked:
-        click.echo(f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`", err=True)
+        click.echo(
+            f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`",
+            err=True,
+        )
     for one in checked:
         if one.state == "missing":
             click.echo(f"\n{one.name} is not in {folder}\n\nhint: {one.hint}", err=True)
@@ -103,7 +114,7 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
         context.exit(ENVIRONMENT)
 
 
-def _print(found: list[Known], as_json: bool) -> None:
+def _print(found: list[DatasetInfo], as_json: bool) -> None:
     """The facts on stdout; what is wrong with a set, and what to do, on stderr."""
     if as_json:
         print_json({"sets": [asdict(one) for one in found]})
@@ -119,8 +130,10 @@ def _print(found: list[Known], as_json: bool) -> None:
             click.echo(f"\n{one.name}: {one.problem}\n\nhint: {one.hint}", err=True)
 
 
-def _row(one: Known) -> tuple[str, ...]:
-    counts = ("–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images))
+def _row(one: DatasetInfo) -> tuple[str, ...]:
+    counts = (
+        "–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images)
+    )
     return (
         one.name,
         one.state,

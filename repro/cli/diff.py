@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro import catalog
-from repro.cli.columns import text_width
 from repro.cli.options import (
     change_options,
     experiments_argument,
     json_option,
-    not_skipped,
     print_json,
+    refuse_skipped,
     scale_of_results,
     scale_option,
     scales_with,
     seeds_option,
     strict_option,
 )
+from repro.cli.text_table import text_width
+from repro.definition.experiment import at_scale
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
-from repro.experiment import at
-from repro.folders import places
-from repro.given import checked_file
-from repro.whole import write_whole
+from repro.protocol import catalog
+from repro.storage.atomic import write_atomic
+from repro.storage.input_files import check_input_file
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.reading.diff import Diff
+    from repro.analysis.compare.diff import Diff
 
 LARGEST = 50_000_000  # bytes of a CSV of numbers
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
@@ -43,8 +43,19 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
 @scale_option(default=None)
 @seeds_option("How many seeds of each run are asked for.")
 @change_options
-@click.option("--fail-on", default="worse,fails", metavar="WORDS", help="Exit 1 on these verdicts (worse,fails).")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
+@click.option(
+    "--fail-on",
+    default="worse,fails",
+    metavar="WORDS",
+    help="Exit 1 on these verdicts (worse,fails).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    help="What is printed (default: table).",
+)
 @json_option
 @click.option(
     "--against",
@@ -53,7 +64,9 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
     help="Compare with these numbers, not the paper's.",
 )
 @strict_option
-@click.option("--allow-mixed", is_flag=True, help="Average even runs on different images, and say so.")
+@click.option(
+    "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
+)
 def command(
     experiments: Sequence[str],
     scale: str | None,
@@ -73,26 +86,33 @@ def command(
 
     For example:  repro diff table6 figure6
     """
-    declared = not_skipped({name: catalog.load(name) for name in catalog.expand(experiments or ("all",))})
+    declared = refuse_skipped(
+        {
+            name: catalog.load_experiment(name)
+            for name in catalog.expand_groups(experiments or ("all",))
+        }
+    )
     scales = scales_with(variants, settings)
-    asked = scales[catalog.scale(scale).name] if scale is not None else None
+    asked = scales[catalog.load_scale(scale).name] if scale is not None else None
     _check_file(against)
     if strict and allow_mixed:
-        raise UserError("`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither")
+        raise UserError(
+            "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
+        )
 
-    from repro.reading.diff import compared, words_of
-    from repro.reading.document import formatted
-    from repro.reading.frame import collect
+    from repro.analysis.compare.diff import compare, parse_verdicts
+    from repro.analysis.output.diff_json import render_diff
+    from repro.analysis.runs.frames import collect
 
-    failures = words_of(fail_on)
+    failures = parse_verdicts(fail_on)
     collected = replace(collect(places()), strict=strict)
     chosen = asked or scale_of_results(declared.values(), collected, scales)
-    scaled = {name: at(experiment, chosen, seeds) for name, experiment in declared.items()}
-    diff = compared(declared, scaled, collected, chosen.name, allow_mixed, against, chosen.note)
+    scaled = {name: at_scale(experiment, chosen, seeds) for name, experiment in declared.items()}
+    diff = compare(declared, scaled, collected, chosen.name, allow_mixed, against, chosen.note)
     _print(diff, "json" if as_json else form)
     if not (experiments or against or seeds or chosen.chosen or allow_mixed or strict):
         path = places().tables_at(chosen.name) / "diff.md"
-        write_whole(path, formatted(diff, "md").encode())
+        write_atomic(path, render_diff(diff, "md").encode())
         click.echo(f"written: {path}", err=True)
     refused = strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
@@ -101,27 +121,27 @@ def command(
 
 
 def _print(diff: Diff, form: str) -> None:
-    from repro.reading.document import document, formatted
-    from repro.reading.telling import told
+    from repro.analysis.output.diff_json import diff_document, render_diff
+    from repro.analysis.output.diff_text import render_text
 
     if form == "json":
-        print_json(document(diff))
+        print_json(diff_document(diff))
     elif form == "table":
-        click.echo(told(diff, text_width(), _painted), nl=False)
+        click.echo(render_text(diff, text_width(), _painted), nl=False)
     else:
-        click.echo(formatted(diff, form), nl=False)  # type: ignore[arg-type]
+        click.echo(render_diff(diff, form), nl=False)  # type: ignore[arg-type]
 
 
 def _check_file(path: Path | None) -> None:
     """A CSV of numbers is a file, and small: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
-    checked_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST)
+    check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST)
 
 
 def _painted(text: str, word: str) -> str:
     """In colour on a terminal that wants it."""
-    from repro.reading.telling import COLOURS
+    from repro.analysis.output.diff_text import COLOURS
 
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text

@@ -8,7 +8,7 @@ import click
 
 from repro.cli.options import json_option, print_json
 from repro.errors import ENVIRONMENT, FINE
-from repro.folders import places
+from repro.storage.paths import places
 
 _SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
@@ -23,11 +23,13 @@ def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
     For example:  repro doctor --on mycluster
     """
     from repro.cluster import profile as profiles
-    from repro.cluster.doctor import examine
+    from repro.cluster.preflight.doctor import examine_environment
 
     here = places()
     checks = []
-    for check in examine(here, profiles.load(cluster, here.slurm) if cluster else None):
+    for check in examine_environment(
+        here, profiles.load_profile(cluster, here.slurm) if cluster else None
+    ):
         checks.append(check)
         if not as_json:
             verdict = click.style(f"{check.verdict:<8}", fg=_SIGNS[check.verdict])

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro import catalog
 from repro.cli.counter import Counter
 from repro.cli.options import (
     change_options,
     checked_device,
-    chosen_with,
     device_option,
     json_option,
     print_json,
     scale_option,
+    scale_with,
 )
-from repro.errors import UserError, shown
-from repro.experiment import Scale
-from repro.folders import places
-from repro.given import checked_file, checked_target
-from repro.net import Net, named
-from repro.spec import Run
+from repro.definition.experiment import Scale
+from repro.definition.net import Net, net_named
+from repro.definition.run import Run
+from repro.errors import UserError, quote
+from repro.protocol import catalog
+from repro.storage.input_files import check_input_file, check_output_file
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
+    from repro.definition.preprocessing import Preprocessing
     from repro.evaluation.of_weights import Subject
     from repro.evaluation.readings import Reading
-    from repro.evaluations import Evaluation
     from repro.nets.weights import Weights
-    from repro.preprocessing import Preprocessing
+    from repro.storage.evaluations import Evaluation
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
@@ -41,15 +41,33 @@ WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemo
 
 
 @click.command()
-@click.option("--net", metavar="NET", help="resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).")
 @click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE", help="Anybody's; docs/measuring-weights.md."
+    "--net",
+    metavar="NET",
+    help="resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).",
 )
 @click.option(
-    "--crops", type=click.Choice(list(WAYS)), help="Views to average (default: ten; of small images, the one there is)."
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Anybody's; docs/measuring-weights.md.",
 )
-@click.option("--preprocess", metavar="NAME", help="paper, authors, torchvision-v1, torchvision-v2, timm:NAME …")
-@click.option("--mean", type=click.Path(path_type=Path), metavar="FILE", help="The mean.binaryproto of `authors`.")
+@click.option(
+    "--crops",
+    type=click.Choice(list(WAYS)),
+    help="Views to average (default: ten; of small images, the one there is).",
+)
+@click.option(
+    "--preprocess",
+    metavar="NAME",
+    help="paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
+)
+@click.option(
+    "--mean",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The mean.binaryproto of `authors`.",
+)
 @click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
 @device_option
 @click.option(
@@ -59,8 +77,18 @@ WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemo
     metavar="[FILE]",
     help="Keep a record in results/evaluations; with FILE only the predictions.",
 )
-@click.option("--ensemble", multiple=True, metavar="RECORD", help="Kept predictions: a record's name, or a file.")
-@click.option("--mcnemar", nargs=2, metavar="RECORD RECORD", help="Whether two records differ, by McNemar's test.")
+@click.option(
+    "--ensemble",
+    multiple=True,
+    metavar="RECORD",
+    help="Kept predictions: a record's name, or a file.",
+)
+@click.option(
+    "--mcnemar",
+    nargs=2,
+    metavar="RECORD RECORD",
+    help="Whether two records differ, by McNemar's test.",
+)
 @click.option("--list", "listed", is_flag=True, help="Name the records that are kept.")
 @scale_option()
 @change_options
@@ -98,7 +126,8 @@ def command(
     asked = [bool(net or weights), bool(ensemble), bool(mcnemar), listed]
     if sum(asked) != 1 or (net and not weights):
         raise UserError(
-            "nothing to evaluate", "give `--weights`, or `--ensemble`, or two records to `--mcnemar`, or `--list`"
+            "nothing to evaluate",
+            "give `--weights`, or `--ensemble`, or two records to `--mcnemar`, or `--list`",
         )
     if listed:
         facts = _listed()
@@ -108,9 +137,9 @@ def command(
         facts = _of_ensemble(ensemble)
     else:
         assert weights is not None
-        target = None if save in (None, RECORD) else checked_target(Path(save), "predictions")
-        checked_file(weights, "weights", WEIGHTS_HINT)
-        changed = chosen_with(catalog.scale(scale), variants, settings)
+        target = None if save in (None, RECORD) else check_output_file(Path(save), "predictions")
+        check_input_file(weights, "weights", WEIGHTS_HINT)
+        changed = scale_with(catalog.load_scale(scale), variants, settings)
         of, asked_for, warnings = opened(weights, net, data, changed, device, preprocess)
         facts = _of_weights(of, asked_for, warnings, crops, mean, target, save == RECORD)
     if as_json:
@@ -120,7 +149,12 @@ def command(
 
 
 def opened(
-    weights: Path, net: str | None, data: str | None, scale: Scale, device: str | None, preprocess: str | None
+    weights: Path,
+    net: str | None,
+    data: str | None,
+    scale: Scale,
+    device: str | None,
+    preprocess: str | None,
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
     """Return the net with these weights on its images, its preprocessing, and what is to be said of the choice."""
     import torch
@@ -151,7 +185,9 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))
-        click.echo(f"these weights are of {net.name}; of a plain net only if `--net` says so", err=True)
+        click.echo(
+            f"these weights are of {net.name}; of a plain net only if `--net` says so", err=True
+        )
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
 
 
@@ -159,7 +195,7 @@ def _net(name: str, data: str | None) -> Net:
     """The net of that name; on small images, a net of CIFAR whatever its depth."""
     from repro.data import is_photos
 
-    return named(name, "cifar" if data and not is_photos(data, places().data) else None)
+    return net_named(name, "cifar" if data and not is_photos(data, places().data) else None)
 
 
 def _variant(net: Net) -> str:
@@ -173,9 +209,11 @@ def _variant(net: Net) -> str:
     return ", ".join(parts) or "the paper's own layers"
 
 
-def _preprocessing(of: Subject, weights: Weights, name: str | None) -> tuple[Preprocessing, tuple[str, ...]]:
+def _preprocessing(
+    of: Subject, weights: Weights, name: str | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
     """Return what was asked for, or what belongs to the weights; and a word where the two differ."""
-    from repro.preprocessing import named as preprocessing_named
+    from repro.definition.preprocessing import named as preprocessing_named
 
     layout = weights.layout
     proposed = layout.preprocess if of.photos else layout.preprocess_small
@@ -187,12 +225,18 @@ def _preprocessing(of: Subject, weights: Weights, name: str | None) -> tuple[Pre
     wanted = preprocessing_named(name, small=not of.photos)
     if layout.name == "ours" or _same_family(name, proposed):
         return wanted, ()
-    return wanted, (f"weights of {layout.name} were trained for preprocessing {proposed}, not {name}",)
+    return wanted, (
+        f"weights of {layout.name} were trained for preprocessing {proposed}, not {name}",
+    )
 
 
 def _same_family(name: str, proposed: str) -> bool:
     """Whether two preprocessings subtract and divide alike: torchvision's two and timm's differ in sizes only."""
-    families = {"torchvision-v1": "torchvision", "torchvision-v2": "torchvision", "authors-mean-colour": "authors"}
+    families = {
+        "torchvision-v1": "torchvision",
+        "torchvision-v2": "torchvision",
+        "authors-mean-colour": "authors",
+    }
     family = "torchvision" if name.startswith("timm:") else families.get(name, name)
     return family == families.get(proposed, proposed)
 
@@ -207,15 +251,20 @@ def _of_weights(
     record: bool,
 ) -> dict[str, Any]:
     from repro.evaluation import of_weights
-    from repro.evaluations import compressed
-    from repro.whole import write_whole
+    from repro.storage.atomic import write_atomic
+    from repro.storage.evaluations import compressed
 
     reading = _reading(of, preprocessing, crops)
     image = of_weights.mean_image(mean)
     folder = of_weights.folder_for(places().results, of, [reading], image, reading.views)
     with Counter("images") as counter:
         result = of_weights.measure(
-            of, [reading], image, folder if record else None, with_scores=[reading], progress=counter.at
+            of,
+            [reading],
+            image,
+            folder if record else None,
+            with_scores=[reading],
+            progress=counter.at,
         )
     made = of_weights.evaluation(of, reading, result, folder.path.name, warnings)
     for warning in made.warnings[len(warnings) :]:
@@ -225,7 +274,7 @@ def _of_weights(
         folder.finish(made, arrays)
         click.echo(f"kept as {made.id}", err=True)
     if target is not None:
-        write_whole(target, compressed(arrays))
+        write_atomic(target, compressed(arrays))
     return _facts(of, made, result.errors(reading), reading)
 
 
@@ -234,13 +283,17 @@ def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Re
 
     if not of.photos and crops not in (None, "center"):
         hint = "the paper tests them by the single view: leave `--crops` out"
-        raise UserError(f"{shown(of.source.name)} holds small images, which have no {shown(crops)} views", hint)
+        raise UserError(
+            f"{quote(of.source.name)} holds small images, which have no {quote(crops)} views", hint
+        )
     views = crops or ("ten" if of.photos else "center")
     pool = "unpadded" if of.run.net.pool else "padded"
     return plain_reading(preprocessing, views, pool)  # type: ignore[arg-type]
 
 
-def _facts(of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading) -> dict[str, Any]:
+def _facts(
+    of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading
+) -> dict[str, Any]:
     return {
         "what": f"{made.net.name}, {made.views}, {made.data.name}, {made.data.test_images:,} images",
         "net": made.net.name,
@@ -263,44 +316,49 @@ def _facts(of: Subject, made: Evaluation, errors: tuple[float, float], reading: 
 
 
 def _of_ensemble(names: tuple[str, ...]) -> dict[str, Any]:
-    from repro.predictions import ensemble
+    from repro.storage.predictions import ensemble
 
     top1, top5 = ensemble([_predictions(name) for name in names])
     return {"what": f"ensemble of {len(names)}", "top1": top1, "top5": top5}
 
 
 def _mcnemar(one: str, other: str) -> dict[str, Any]:
-    from repro.predictions import load
-    from repro.reading.mcnemar import mcnemar
+    from repro.analysis.compare.mcnemar import mcnemar
+    from repro.storage.predictions import load
 
     compared = mcnemar(load(_predictions(one)), load(_predictions(other)))
     return {"what": f"{one} and {other}", "mcnemar": compared}
 
 
 def _listed() -> dict[str, Any]:
-    from repro.evaluations import evaluations
+    from repro.storage.evaluations import evaluations
 
     known, problems = evaluations(places().results)
     for folder, problem in problems:
         click.echo(f"{folder}: {problem}", err=True)
-    return {"evaluations": [{"id": one.id, "metrics": one.metrics, "data": one.data.name} for one in known]}
+    return {
+        "evaluations": [
+            {"id": one.id, "metrics": one.metrics, "data": one.data.name} for one in known
+        ]
+    }
 
 
 def _predictions(name: str) -> Path:
     """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
-    from repro.evaluations import found
+    from repro.storage.evaluations import found
 
     path = Path(name)
     if path.suffix == ".npz" or path.exists():
         inside = path / "predictions.npz" if path.is_dir() else path
-        return checked_file(inside, "predictions", "name a record, or a run's predictions.npz")
+        return check_input_file(inside, "predictions", "name a record, or a run's predictions.npz")
     return found(places().results, name).predictions
 
 
 def _in_words(facts: dict[str, Any]) -> str:
     if "evaluations" in facts:
         return "\n".join(
-            f"{one['id']}: " + ", ".join(f"{name} {value:.2f} %" for name, value in one["metrics"].items())
+            f"{one['id']}: "
+            + ", ".join(f"{name} {value:.2f} %" for name, value in one["metrics"].items())
             for one in facts["evaluations"]
         )
     if "mcnemar" in facts:

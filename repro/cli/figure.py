@@ -6,28 +6,30 @@ from textwrap import fill
 
 import click
 
-from repro import catalog
-from repro.cli.columns import text_width
 from repro.cli.options import (
     change_options,
-    code_of,
+    exit_code_of,
     json_option,
-    not_a_group,
     print_json,
+    refuse_group,
     scale_of_results,
     scale_option,
     scales_with,
     seeds_option,
 )
-from repro.errors import UserError, did_you_mean, shown
-from repro.experiment import Drawing, Figure, Skipped, at, runs_of
-from repro.folders import places
+from repro.cli.text_table import text_width
+from repro.definition.experiment import Drawing, Figure, Skipped, at_scale, runs_of
+from repro.errors import UserError, did_you_mean, quote
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 FORMATS = ("svg", "pdf", "png")
 
 
 def _figures(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in catalog.NAMES if name.startswith("figure") and name.startswith(incomplete)]
+    return [
+        name for name in catalog.NAMES if name.startswith("figure") and name.startswith(incomplete)
+    ]
 
 
 @click.command("figure")
@@ -35,7 +37,13 @@ def _figures(context: click.Context, parameter: click.Parameter, incomplete: str
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
 @change_options
-@click.option("--format", "form", default=",".join(FORMATS), metavar="LIST", help="Of svg, pdf and png (default: all).")
+@click.option(
+    "--format",
+    "form",
+    default=",".join(FORMATS),
+    metavar="LIST",
+    help="Of svg, pdf and png (default: all).",
+)
 @json_option
 def command(
     name: str,
@@ -54,37 +62,52 @@ def command(
     """
     figure, forms = _figure(name), _formats(form)
     scales = scales_with(variants, settings)
-    chosen = scales[catalog.scale(scale).name] if scale is not None else None
+    chosen = scales[catalog.load_scale(scale).name] if scale is not None else None
 
-    from repro.reading import drawings, figures
-    from repro.reading.frame import collect, rows_of
+    from repro.analysis.figures import architecture, curve_figures
+    from repro.analysis.runs.frames import collect, rows_of
 
     here = places()
     collected = collect(here)
-    at_scale = chosen or scale_of_results([figure], collected, scales)
+    chosen_scale = chosen or scale_of_results([figure], collected, scales)
     if isinstance(figure, Drawing):
-        drawing, said = drawings.draw(figure), drawings.described(figure)
+        drawing, said = architecture.draw(figure), architecture.described(figure)
     else:
-        drawing = figures.draw(figure, collected, at_scale, seeds)
-        said = figures.described(figure, collected, at_scale, seeds)
-    files = [str(path) for path in figures.write(at_scale.named(name), drawing, here, at_scale.name, forms)]
+        drawing = curve_figures.draw(figure, collected, chosen_scale, seeds)
+        said = curve_figures.described(figure, collected, chosen_scale, seeds)
+    files = [
+        str(path)
+        for path in curve_figures.write(
+            chosen_scale.named(name), drawing, here, chosen_scale.name, forms
+        )
+    ]
     if as_json:
-        print_json({"experiment": name, "scale": at_scale.name, "files": files, "description": said})
+        print_json(
+            {"experiment": name, "scale": chosen_scale.name, "files": files, "description": said}
+        )
     else:
         click.echo("\n".join(files))
         click.echo(fill(said, text_width(), break_on_hyphens=False), err=True)
-    wanted = runs_of(at(figure, at_scale, seeds))
-    points, responses = (rows_of(frame, wanted) for frame in (collected.points, collected.responses))
-    drawn = points[["train_error", "test_error"]].notna().any(axis=None) or responses["response"].notna().any()
-    return code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))
+    wanted = runs_of(at_scale(figure, chosen_scale, seeds))
+    points, responses = (
+        rows_of(frame, wanted) for frame in (collected.points, collected.responses)
+    )
+    drawn = (
+        points[["train_error", "test_error"]].notna().any(axis=None)
+        or responses["response"].notna().any()
+    )
+    return exit_code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))
 
 
 def _figure(name: str) -> Figure | Drawing:
-    experiment = catalog.load(not_a_group(name, "draw", Figure, Drawing))
+    experiment = catalog.load_experiment(refuse_group(name, "draw", Figure, Drawing))
     if isinstance(experiment, Skipped):
-        raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+        raise UserError(
+            f"{quote(name)} is not reproduced here: {experiment.reason}",
+            "`repro list` shows what is",
+        )
     if not isinstance(experiment, Figure | Drawing):
-        raise UserError(f"{shown(name)} is not a figure", f"print it with `repro table {name}`")
+        raise UserError(f"{quote(name)} is not a figure", f"print it with `repro table {name}`")
     return experiment
 
 
@@ -93,7 +116,10 @@ def _formats(text: str) -> list[str]:
     forms = list(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for form in forms:
         if form not in FORMATS:
-            raise UserError(f"no figure format {shown(form)}", did_you_mean(form, FORMATS, "formats: svg, pdf, png"))
+            raise UserError(
+                f"no figure format {quote(form)}",
+                did_you_mean(form, FORMATS, "formats: svg, pdf, png"),
+            )
     if not forms:
         raise UserError("`--format` names no format", "formats: svg, pdf, png")
     return forms

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from repro import catalog
-from repro.cli.columns import print_rows
 from repro.cli.options import json_option, print_json, scale_option
-from repro.estimate import gpu_hours, in_words
-from repro.experiment import Skipped, at, runs_of
-from repro.folders import Places, places, run_folders
+from repro.cli.text_table import print_rows
+from repro.cost.gpu_hours import format_hours, gpu_hours
+from repro.definition.experiment import Skipped, at_scale, runs_of
+from repro.protocol import catalog
+from repro.storage.paths import Places, places, run_folders
 
 
 @click.command()
@@ -27,19 +27,24 @@ def command(scale: str, as_json: bool) -> None:
     if as_json:
         print_json({"scale": scale, "experiments": lines})
         return
-    print_rows([("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2))
+    print_rows(
+        [("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2)
+    )
     others = sorted(_scales_with_runs(here) - {scale})
     if others and not any(facts["done"] for facts in lines):
-        click.echo(f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}", err=True)
+        click.echo(
+            f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}",
+            err=True,
+        )
 
 
 def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
-    experiment = catalog.load(name)
+    experiment = catalog.load_experiment(name)
     facts = {"experiment": name, "title": experiment.title, "page": experiment.page}
     if isinstance(experiment, Skipped):
         none = {"state": "skipped", "done": 0, "total": 0, "gpu_hours_left": 0.0}
         return facts | none | {"reason": experiment.reason}
-    runs = runs_of(at(experiment, catalog.scale(scale)))
+    runs = runs_of(at_scale(experiment, catalog.load_scale(scale)))
     left = [run for run in runs if not here.finished(run.id)]
     state = "done" if not left else "missing" if len(left) == len(runs) else "partial"
     return facts | {
@@ -52,7 +57,11 @@ def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
     runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
-    left = in_words(facts["gpu_hours_left"]).removeprefix("about ") if facts["gpu_hours_left"] else "–"
+    left = (
+        format_hours(facts["gpu_hours_left"]).removeprefix("about ")
+        if facts["gpu_hours_left"]
+        else "–"
+    )
     return facts["experiment"], runs, left, facts["state"], facts["title"]
 
 

@@ -6,35 +6,43 @@ import sys
 
 import click
 
-from repro.cli.options import Whole
-from repro.errors import Incomplete, shown
-from repro.folders import places
+from repro.cli.options import WholeNumber
+from repro.errors import Incomplete, quote
+from repro.storage.paths import places
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until Ctrl-C.")
-@click.option("--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages.")
-@click.option("--rank", type=Whole(0), metavar="K", help="Another process of a run that several train.")
-@click.option("-n", "--lines", type=Whole(1), metavar="N", help="The last N lines only.")
+@click.option(
+    "--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages."
+)
+@click.option(
+    "--rank", type=WholeNumber(0), metavar="K", help="Another process of a run that several train."
+)
+@click.option("-n", "--lines", type=WholeNumber(1), metavar="N", help="The last N lines only.")
 def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int | None) -> None:
     """What a run said. RUN is its id, or a pattern or job number that means one run.
 
     For example:  repro logs 'resnet-110*paper.s0*' -f
     """
-    from repro.cluster import logs
-    from repro.cluster.choice import chosen
+    from repro.cluster.status import logs
+    from repro.cluster.status.selection import select_folders
     from repro.errors import UserError
 
     here = places()
-    found = chosen([run], here, must_match=True)
+    found = select_folders([run], here, must_match=True)
     if len(found) > 1:
         some = ", ".join(folder.path.name for folder in found[:3])
-        raise UserError(f"{shown(run)} means {len(found)} runs: {some} …", "name one of them")
+        raise UserError(f"{quote(run)} means {len(found)} runs: {some} …", "name one of them")
     run_id = found[0].path.name
     paths = logs.logs_of(run_id, here, errors)
     if rank is not None:
-        paths = [path for path in paths if path.name.endswith(f"_{rank}_log.{'err' if errors else 'out'}")]
+        paths = [
+            path
+            for path in paths
+            if path.name.endswith(f"_{rank}_log.{'err' if errors else 'out'}")
+        ]
     if not paths:
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
     for path in paths:

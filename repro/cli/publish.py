@@ -10,22 +10,22 @@ from pathlib import Path
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
     experiments_argument,
+    filter_runs,
     json_option,
-    not_skipped,
     only_options,
-    only_those,
     print_json,
+    refuse_skipped,
     scale_option,
-    selected,
+    select_experiments,
     selection_options,
 )
-from repro.errors import FAILED, FINE, INCOMPLETE, Lacking, UserError
-from repro.experiment import runs_of
-from repro.folders import ROOT, Folder, Places, places
-from repro.spec import Run
+from repro.cli.text_table import counted
+from repro.definition.experiment import runs_of
+from repro.definition.run import Run
+from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
+from repro.storage.paths import ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 
@@ -60,7 +60,9 @@ class Published:
     help="Results folder whose published/ gets them (default: the one that is read).",
 )
 @click.option("--again", is_flag=True, help="Replace published records that differ.")
-@click.option("--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has.")
+@click.option(
+    "--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has."
+)
 @json_option
 def command(
     experiments: Sequence[str],
@@ -86,8 +88,8 @@ def command(
     Trained elsewhere, tracked here:
                   REPRO_RESULTS=~/campaign/results repro publish table6 --to results
     """
-    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
+    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
     here = places()
     into = to.absolute() / here.published.name if to else here.published
     options = [*_repeated("--variant", variants), *_repeated("--set", settings)]
@@ -112,7 +114,7 @@ def publish_runs(
 
     `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
     """
-    from repro.reading.published import Weights, publish, releases_weights
+    from repro.analysis.runs.publish import Weights, publish, releases_weights
 
     result = Published()
     for run in runs:
@@ -148,7 +150,7 @@ class _Extract:
         try:
             from repro.training.weights_file import trained_weights
         except ModuleNotFoundError as error:
-            raise Lacking(
+            raise EnvironmentProblem(
                 f"reading a checkpoint needs {error.name}, which is not installed here",
                 "publish where the run was trained: the same command adds the weights",
             ) from None
@@ -180,7 +182,10 @@ def _print_json(result: Published, into: Path) -> None:
 
 
 def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
-    return [{"id": run_id, "problem": error.problem, "hint": error.hint} for run_id, error in errors.items()]
+    return [
+        {"id": run_id, "problem": error.problem, "hint": error.hint}
+        for run_id, error in errors.items()
+    ]
 
 
 def _report(result: Published, into: Path) -> None:
@@ -189,7 +194,11 @@ def _report(result: Published, into: Path) -> None:
         if state == "published":
             click.echo(run_id)
     counts = Counter(result.states.values())
-    parts = [f"{counts[state]} {state}" for state in ("published", "as before", "not done") if counts[state]]
+    parts = [
+        f"{counts[state]} {state}"
+        for state in ("published", "as before", "not done")
+        if counts[state]
+    ]
     runs = counted(len(result.states) + len(result.refused), "run")
     click.echo(f"{runs}: {', '.join(parts) or 'none published'}", err=True)
     for error in result.refused.values():
@@ -206,5 +215,7 @@ def _report(result: Published, into: Path) -> None:
 def _next_step(into: Path) -> str:
     """Return what to do with published records: those outside this checkout are not tracked by it."""
     if into.resolve() == TRACKED:
-        return "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
+        return (
+            "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
+        )
     return f"next: they are in {into}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from repro import catalog
 from repro.cli.options import json_option, print_json, scale_of_results, scale_option
-from repro.folders import places
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 
 @click.command("report")
@@ -18,14 +18,14 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
 
     For example:  repro report --open
     """
-    chosen = catalog.scale(scale) if scale is not None else None
+    chosen = catalog.load_scale(scale) if scale is not None else None
 
-    from repro.reading import report
-    from repro.reading.frame import collect
+    from repro.analysis.output import report
+    from repro.analysis.runs.frames import collect
 
     here = places()
     collected = collect(here)
-    experiments = [catalog.load(name) for name in catalog.NAMES]
+    experiments = [catalog.load_experiment(name) for name in catalog.NAMES]
     at_scale = chosen or scale_of_results(experiments, collected)
     path = report.write(report.report(collected, at_scale), here)
     if as_json:

@@ -9,18 +9,25 @@ from collections.abc import Sequence
 
 import click
 
-from repro.cli.options import experiments_argument, not_skipped, only_those, scale_option, seeds_option, selected
-from repro.cli.run import here_options, train_here
+from repro.cli.options import (
+    experiments_argument,
+    filter_runs,
+    refuse_skipped,
+    scale_option,
+    seeds_option,
+    select_experiments,
+)
+from repro.cli.run import local_options, train_here
+from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FAILED, FINE
-from repro.experiment import Experiment, Table, runs_of
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @click.command()
 @experiments_argument()
 @scale_option()
 @seeds_option()
-@here_options
+@local_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -38,8 +45,8 @@ def command(
     """
     from repro.cli import collect, diff, figure, table
 
-    chosen = not_skipped(selected(experiments, scale, seeds))
-    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
+    chosen = refuse_skipped(select_experiments(experiments, scale, seeds))
+    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
     failed = train_here(runs, places(), jobs, device) if runs else FINE
     context.invoke(collect.command)
     for name, experiment in chosen.items():
@@ -56,10 +63,17 @@ def command(
 
 def _say_what_next(chosen: dict[str, Experiment], scale: str) -> None:
     here = places()
-    figures = [here.figures_at(scale) / f"{name}.png" for name, e in chosen.items() if not isinstance(e, Table)]
+    figures = [
+        here.figures_at(scale) / f"{name}.png"
+        for name, e in chosen.items()
+        if not isinstance(e, Table)
+    ]
     for path in figures:
         click.echo(f"\nopen   {path}", err=True)
     repro = "repro" if shutil.which("repro") else os.path.relpath(sys.argv[0])
     click.echo(f"next   {repro} report --scale {scale} --open", err=True)
-    click.echo(f"       {repro} show table6                      what the paper's own scale would take", err=True)
+    click.echo(
+        f"       {repro} show table6                      what the paper's own scale would take",
+        err=True,
+    )
     click.echo(f"       {repro} submit table6 --on CLUSTER       and to send it there", err=True)

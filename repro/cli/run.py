@@ -10,35 +10,35 @@ from typing import Any
 
 import click
 
-from repro.cli.columns import counted
 from repro.cli.options import (
-    Whole,
+    WholeNumber,
     checked_device,
     device_option,
     experiments_argument,
+    filter_runs,
     json_option,
-    not_skipped,
     only_options,
-    only_those,
     print_json,
+    refuse_skipped,
     scale_option,
-    selected,
+    select_experiments,
     selection_options,
 )
-from repro.errors import FAILED, FINE, Lacking, RunFailed, UserError, shown
-from repro.experiment import Experiment, runs_of
-from repro.folders import Places, places
-from repro.here import progress_of
-from repro.spec import Run
+from repro.cli.text_table import counted
+from repro.definition.experiment import Experiment, runs_of
+from repro.definition.run import Run
+from repro.errors import FAILED, FINE, EnvironmentProblem, RunFailed, UserError, quote
+from repro.local.workers import read_progress
+from repro.storage.paths import Places, places
 
 TORCH = (2, 11)  # the oldest that is known to work
 
 
-def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def local_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Which runs, how many at once, and on what."""
     for option in (
         device_option,
-        click.option("--jobs", type=Whole(1, 64), metavar="N", help="How many runs at once."),
+        click.option("--jobs", type=WholeNumber(1, 64), metavar="N", help="How many runs at once."),
         only_options,
     ):
         function = option(function)
@@ -49,9 +49,15 @@ def here_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @experiments_argument()
 @scale_option()
 @selection_options
-@here_options
-@click.option("--again", is_flag=True, help="Train from nothing what is done already; the old folder is kept aside.")
-@click.option("--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints.")
+@local_options
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Train from nothing what is done already; the old folder is kept aside.",
+)
+@click.option(
+    "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
+)
 @json_option
 @click.pass_context
 def command(
@@ -73,9 +79,9 @@ def command(
 
     For example:  repro run figure6 --scale smoke --seeds 2
     """
-    chosen = not_skipped(selected(experiments, scale, seeds, variants, settings))
-    runs = only_those(runs_of(tuple(chosen.values())), only, skip)
-    say_untrained(chosen)
+    chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
+    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
+    print_untrained(chosen)
     if again:
         checked_device(device)  # what would stop the new runs must not move the old ones
         check_data(runs, places())
@@ -88,7 +94,7 @@ def command(
     context.exit(code)
 
 
-def say_untrained(experiments: dict[str, Experiment]) -> None:
+def print_untrained(experiments: dict[str, Experiment]) -> None:
     """Name what needs no training: some tables are counted, some figures drawn from the nets."""
     for name, experiment in experiments.items():
         if not runs_of(experiment):
@@ -98,18 +104,23 @@ def say_untrained(experiments: dict[str, Experiment]) -> None:
 
 def check_data(runs: Sequence[Run], here: Places) -> None:
     """Every data set that the runs read is there and as large as a batch; said before anything begins."""
-    from repro.data import sets
+    from repro.data import registry
 
-    largest = {run.recipe.dataset: run.recipe.batch for run in sorted(runs, key=lambda run: run.recipe.batch)}
+    largest = {
+        run.recipe.dataset: run.recipe.batch
+        for run in sorted(runs, key=lambda run: run.recipe.batch)
+    }
     for name, batch in largest.items():
-        found = sets.look(name, here.data)
+        found = registry.dataset_info(name, here.data)
         if found.state == "missing":
-            raise Lacking(f"no data set {shown(name)} in {shown(here.data, 300)}", found.hint or "")
+            raise EnvironmentProblem(
+                f"no data set {quote(name)} in {quote(here.data, 300)}", found.hint or ""
+            )
         if found.state == "damaged":
-            raise Lacking(f"data set {shown(name)}: {found.problem}", found.hint or "")
+            raise EnvironmentProblem(f"data set {quote(name)}: {found.problem}", found.hint or "")
         if found.train_images is not None and batch > found.train_images:
-            problem = f"`recipe.batch` {shown(batch)} is more than the {found.train_images:,} training images"
-            raise UserError(f"{problem} of {shown(name)}", "choose a smaller batch")
+            problem = f"`recipe.batch` {quote(batch)} is more than the {found.train_images:,} training images"
+            raise UserError(f"{problem} of {quote(name)}", "choose a smaller batch")
 
 
 def check_torch() -> None:
@@ -124,12 +135,15 @@ def check_torch() -> None:
         return
     if tuple(int(part) for part in re.findall(r"[0-9]+", found)[:2]) < TORCH:
         newest = ".".join(map(str, TORCH))
-        raise Lacking(f"PyTorch {found} is too old: it must be {newest} or newer", f"`pip install 'torch>={newest}'`")
+        raise EnvironmentProblem(
+            f"PyTorch {found} is too old: it must be {newest} or newer",
+            f"`pip install 'torch>={newest}'`",
+        )
 
 
 def say_slow(runs: Sequence[Run], device: str | None) -> None:
     """Say before anything begins that the processor computes bfloat16 slowly, and what to type."""
-    from repro.processor import IN_FP32, computes_bf16, in_bf16, trains_on_cpu
+    from repro.provenance.processor import IN_FP32, computes_bf16, in_bf16, trains_on_cpu
 
     slow = in_bf16(runs)
     if slow and trains_on_cpu(device) and computes_bf16() is False:
@@ -141,19 +155,23 @@ def say_slow(runs: Sequence[Run], device: str | None) -> None:
 
 def check_idle(runs: Sequence[Run], here: Places) -> None:
     """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
-    from repro.cluster.claims import lives
-    from repro.cluster.state import states
+    from repro.cluster.records.ownership import is_alive
+    from repro.cluster.status.state import all_states
 
     begun = [folder for run in runs if (folder := here.run(run.id)).progress.exists()]
-    for state in states(begun, here):
-        progress = progress_of(state.id, here)
+    for state in all_states(begun, here):
+        progress = read_progress(state.id, here)
         sent = state.job and state.cluster
-        known = sent or (state.host == socket.gethostname() and lives(progress))
+        known = sent or (state.host == socket.gethostname() and is_alive(progress))
         if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
-            who = f"job {state.job} on {state.host}" if sent else f"process {progress.get('pid')} on {state.host}"
+            who = (
+                f"job {state.job} on {state.host}"
+                if sent
+                else f"process {progress.get('pid')} on {state.host}"
+            )
             stop = f"`repro cancel {state.id}`" if sent else f"`kill {progress.get('pid')}`"
             raise RunFailed(
-                f"{shown(state.id, 100)} is running: {who}",
+                f"{quote(state.id, 100)} is running: {who}",
                 f"wait for it; or {stop}, which saves, and then this command carries on; or leave it out with `--skip`",
             )
 
@@ -167,29 +185,38 @@ def train_here(
     as_json: bool = False,
 ) -> int:
     """Train the runs in worker processes with live progress; answer the exit code."""
-    from repro.cli.live import Live
-    from repro.here import Slots, lacking
+    from repro.cli.progress import ProgressLines
+    from repro.local.workers import WorkerPool, runs_to_train
 
     device = checked_device(device)
-    todo = list(runs) if also_done else lacking(runs, here)
+    todo = list(runs) if also_done else runs_to_train(runs, here)
     if todo:
         check_torch()
         check_data(todo, here)
         check_idle(todo, here)
         say_slow(todo, device)
-    click.echo(f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True)
+    click.echo(
+        f"{counted(len(runs), 'run')}: {len(runs) - len(todo)} done, {len(todo)} to do", err=True
+    )
     cores = len(os.sched_getaffinity(0))
     at_once = jobs or (1 if device and device.startswith("cuda") else min(cores, max(1, len(todo))))
-    slots = Slots(here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done)
+    slots = WorkerPool(
+        here, at_once, threads=max(1, cores // at_once), device=device, measure_again=also_done
+    )
     ended = []
-    with Live(here, {run.id: run for run in runs}, len(todo)) as live:
+    with ProgressLines(here, {run.id: run for run in runs}, len(todo)) as live:
         for event in slots.train(todo, live.look):
             ended.append(event)
             live.ended(event)
-            if event.get("code") == Lacking.code:
-                raise Lacking(event["problem"], event["hint"])
+            if event.get("code") == EnvironmentProblem.code:
+                raise EnvironmentProblem(event["problem"], event["hint"])
     if as_json:
-        print_json({"done": len(runs) - len(todo) + sum(e["state"] == "done" for e in ended), "ended": ended})
+        print_json(
+            {
+                "done": len(runs) - len(todo) + sum(e["state"] == "done" for e in ended),
+                "ended": ended,
+            }
+        )
     if all(event["state"] == "done" for event in ended):
         return FINE
     for hint in dict.fromkeys(event["hint"] for event in ended if event.get("hint")):

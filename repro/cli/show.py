@@ -9,17 +9,35 @@ from typing import Any
 
 import click
 
-from repro import catalog
-from repro.architecture import cost
-from repro.cli.options import json_option, names_of, not_a_group, print_json, scale_option, selected, selection_options
-from repro.errors import UserError, did_you_mean, shown
-from repro.estimate import gpu_hours, in_words
-from repro.experiment import Drawing, Experiment, Figure, Row, Skipped, Table, groups_of, measured_by, runs_of
-from repro.folders import ROOT, places
-from repro.ledger import Departure, ledger, listed
-from repro.memory import gib, memory
-from repro.net import Net
-from repro.spec import Run, definition
+from repro.cli.options import (
+    json_option,
+    names_of,
+    print_json,
+    refuse_group,
+    scale_option,
+    select_experiments,
+    selection_options,
+)
+from repro.cost.gpu_hours import format_hours, gpu_hours
+from repro.cost.layers import cost
+from repro.cost.memory import gib, memory
+from repro.definition.experiment import (
+    Drawing,
+    Experiment,
+    Figure,
+    Row,
+    Skipped,
+    Table,
+    groups_of,
+    metrics_of_row,
+    runs_of,
+)
+from repro.definition.net import Net
+from repro.definition.run import Run, to_definition
+from repro.errors import UserError, did_you_mean, quote
+from repro.protocol import catalog
+from repro.protocol.deviations import Departure, departure_lines, departures_by_net
+from repro.storage.paths import ROOT, places
 
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",
@@ -49,8 +67,10 @@ def command(
 
     For example:  repro show table6
     """
-    catalog.load(not_a_group(experiment, "show", Table, Figure, Drawing))  # says which name is near
-    [(name, chosen)] = selected([experiment], scale, seeds, variants, settings).items()
+    catalog.load_experiment(
+        refuse_group(experiment, "show", Table, Figure, Drawing)
+    )  # says which name is near
+    [(name, chosen)] = select_experiments([experiment], scale, seeds, variants, settings).items()
     facts = _facts(name, chosen, scale) | {"variants": _variants(variants)}
     if run_id is not None:
         facts = _one(facts, chosen, run_id)
@@ -63,9 +83,20 @@ def command(
 
 
 def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"experiment": name, "title": experiment.title, "page": experiment.page, "scale": scale}
+    facts: dict[str, Any] = {
+        "experiment": name,
+        "title": experiment.title,
+        "page": experiment.page,
+        "scale": scale,
+    }
     if isinstance(experiment, Skipped):
-        return facts | {"skipped": experiment.reason, "nets": [], "runs": [], "paper": [], "departures": []}
+        return facts | {
+            "skipped": experiment.reason,
+            "nets": [],
+            "runs": [],
+            "paper": [],
+            "departures": [],
+        }
     runs = runs_of(experiment)
     return facts | {
         "nets": [_net(net, runs) for net in _nets(experiment)],
@@ -74,15 +105,20 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
-        "claims": [{"id": claim.id, "text": claim.text, "where": claim.where} for claim in experiment.claims],
+        "claims": [
+            {"id": claim.id, "text": claim.text, "where": claim.where}
+            for claim in experiment.claims
+        ],
         "departures": _departures(experiment),
     }
 
 
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
     """What each variant that was asked for changes, and where it changes nothing."""
-    chosen = [catalog.variant(name) for name in names]
-    return [{"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen]
+    chosen = [catalog.load_variant(name) for name in names]
+    return [
+        {"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen
+    ]
 
 
 def _nets(experiment: Any) -> list[Net]:
@@ -128,7 +164,8 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _paper(experiment: Any) -> list[dict[str, Any]]:
     return [
-        {"row": row.label, "metric": metric} | {key: value for key, value in asdict(paper).items() if value is not None}
+        {"row": row.label, "metric": metric}
+        | {key: value for key, value in asdict(paper).items() if value is not None}
         for row in _rows(experiment)
         for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False)
         if paper is not None
@@ -136,27 +173,33 @@ def _paper(experiment: Any) -> list[dict[str, Any]]:
 
 
 def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
-    return experiment.metrics if isinstance(experiment, Table) else measured_by(row)
+    return experiment.metrics if isinstance(experiment, Table) else metrics_of_row(row)
 
 
 def _elsewhere(name: str) -> list[dict[str, str]]:
     """What public reproductions got."""
     with (ROOT / "experiments" / "paper" / "reproductions.csv").open(newline="") as file:
-        return [line for line in csv.DictReader(file) if line["experiment"] == name and line["value"]]
+        return [
+            line for line in csv.DictReader(file) if line["experiment"] == name and line["value"]
+        ]
 
 
 def _departures(experiment: Any) -> list[dict[str, Any]]:
-    found = ledger(group.run for group in groups_of(experiment))
+    found = departures_by_net(group.run for group in groups_of(experiment))
     return [asdict(departure) | {"nets": list(nets)} for departure, nets in found.items()]
 
 
 def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str, Any]:
     for run in () if isinstance(experiment, Skipped) else runs_of(experiment):
         if run.id == run_id:
-            return {key: facts[key] for key in ("experiment", "scale")} | _run(run) | {"run": definition(run)}
+            return (
+                {key: facts[key] for key in ("experiment", "scale")}
+                | _run(run)
+                | {"run": to_definition(run)}
+            )
     ids = [run["id"] for run in facts["runs"]]
     raise UserError(
-        f"{facts['experiment']} has no run {shown(run_id)} at scale {facts['scale']}",
+        f"{facts['experiment']} has no run {quote(run_id)} at scale {facts['scale']}",
         did_you_mean(run_id, ids, f"`repro show {facts['experiment']}` lists them"),
     )
 
@@ -168,23 +211,36 @@ def _print(facts: dict[str, Any]) -> None:
         return
     _print_lines("Variants", list(map(_variant_line, facts["variants"])))
     if facts["nets"]:
-        click.echo(f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}")
+        click.echo(
+            f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}"
+        )
     for net in facts["nets"]:
-        counts = f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
+        counts = (
+            f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
+        )
         click.echo(f"  {net['net']:<20}{counts}")
     if facts["runs"]:
         done = sum(run["done"] for run in facts["runs"])
         click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done")
-        hours, most = in_words(facts["gpu_hours"]), gib(facts["gpu_bytes"])
-        click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
+        hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
+        click.echo(
+            f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers"
+        )
         for run in facts["runs"]:
             click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
     _print_numbers(facts)
-    _print_lines("The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]])
-    said = {Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"] for d in facts["departures"]}
-    _print_lines("Departures from the paper", listed(said) or ["none"])
+    _print_lines(
+        "The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
+    )
+    said = {
+        Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"]
+        for d in facts["departures"]
+    }
+    _print_lines("Departures from the paper", departure_lines(said) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
-        _print_lines("Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()])
+        _print_lines(
+            "Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()]
+        )
 
 
 def _variant_line(variant: dict[str, str]) -> str:
@@ -196,7 +252,10 @@ def _print_numbers(facts: dict[str, Any]) -> None:
     others = defaultdict(list)
     for found in facts["elsewhere"]:
         others[found["row"], found["metric"]].append(float(found["value"]))
-    row, metric = (2 + max([least, *(len(number[what]) for number in facts["paper"])]) for what, least in WIDTHS)
+    row, metric = (
+        2 + max([least, *(len(number[what]) for number in facts["paper"])])
+        for what, least in WIDTHS
+    )
     lines = []
     for number in facts["paper"]:
         spread = f" ± {number['std']}" if "std" in number else ""
@@ -204,7 +263,9 @@ def _print_numbers(facts: dict[str, Any]) -> None:
         known = others.get((number["row"], number["metric"]), [])
         seen = f"   reproductions: {min(known):g}–{max(known):g} ({len(known)})" if known else ""
         value = f"{number['value']:.{number['digits']}f}{spread}"
-        lines.append(f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}")
+        lines.append(
+            f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}"
+        )
     _print_lines("The paper's numbers", lines, wrap=False)
 
 
@@ -212,7 +273,9 @@ def _print_lines(heading: str, lines: list[str], wrap: bool = True) -> None:
     if lines:
         click.echo(f"\n{heading}")
     for line in lines:
-        click.echo(f"  {line}" if len(line) < 78 or not wrap else click.wrap_text(line, 79, "  ", "      "))
+        click.echo(
+            f"  {line}" if len(line) < 78 or not wrap else click.wrap_text(line, 79, "  ", "      ")
+        )
 
 
 def _print_run(facts: dict[str, Any]) -> None:
@@ -224,5 +287,9 @@ def _print_run(facts: dict[str, Any]) -> None:
 def _leaves(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for key, value in values.items():
-        leaves += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+        leaves += (
+            _leaves(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else [(prefix + key, value)]
+        )
     return leaves

@@ -12,30 +12,60 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro import catalog
-from repro.cli.options import Whole, json_option, one_scale_option, print_json
-from repro.folders import places
+from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.cluster.state import State
+    from repro.cluster.status.state import State
 
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
-_READ = ("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu", "train_error")
+_READ = (
+    "run",
+    "state",
+    "reason",
+    "attempt",
+    "iteration",
+    "checkpoint",
+    "eta",
+    "gpu",
+    "train_error",
+)
 _READ += ("test_error", "elapsed", "job", "where")
-_WORTH = ("run", "state", "iteration", "checkpoint", "test_error", "eta", "reason", "gpu", "attempt")
+_WORTH = (
+    "run",
+    "state",
+    "iteration",
+    "checkpoint",
+    "test_error",
+    "eta",
+    "reason",
+    "gpu",
+    "attempt",
+)
 _WORTH += ("elapsed", "job", "where", "train_error")
 
 
 @click.command()
 @click.argument("patterns", nargs=-1, metavar="[PATTERN…]")
 @one_scale_option
-@click.option("--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type.")
+@click.option(
+    "--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type."
+)
 @click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
-@click.option("--every", type=Whole(FASTEST), default=30, metavar="SECONDS", help="How often to look (30).")
+@click.option(
+    "--every",
+    type=WholeNumber(FASTEST),
+    default=30,
+    metavar="SECONDS",
+    help="How often to look (30).",
+)
 @json_option
-def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool) -> None:
+def command(
+    patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool
+) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
 
     `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries on.
@@ -54,13 +84,13 @@ def command(patterns: Sequence[str], scale: str | None, failed: bool, watch: boo
 
 
 def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[State]:
-    from repro.cluster.choice import chosen
-    from repro.cluster.state import states
+    from repro.cluster.status.selection import select_folders
+    from repro.cluster.status.state import all_states
 
     here = places()
     ours = (*catalog.NAMES, *catalog.GROUPS)
     must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
-    found = states(chosen(patterns, here, must_match, scale), here)
+    found = all_states(select_folders(patterns, here, must_match, scale), here)
     return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
 
 
@@ -132,7 +162,11 @@ def _cells(state: State) -> dict[str, str]:
     def number(value: float | None, unit: str = "") -> str:
         return "" if value is None else f"{value:.2f}{unit}"
 
-    of = f"{state.iteration}/{state.iterations}" if state.iteration is not None and state.iterations else ""
+    of = (
+        f"{state.iteration}/{state.iterations}"
+        if state.iteration is not None and state.iterations
+        else ""
+    )
     running = state.word == "running" and state.eta_seconds is not None
     return {
         "run": state.id,
@@ -153,14 +187,14 @@ def _cells(state: State) -> dict[str, str]:
 
 def _explain(state: State) -> None:
     """Why a run failed: its last words, the likely cause, and what to type."""
-    from repro.cluster.logs import cause, last_words
+    from repro.cluster.status.logs import last_lines, likely_cause
 
     here = places()
-    words = last_words(state.id, here)
+    words = last_lines(state.id, here)
     click.echo(f"{state.id}  {state.word}  {state.reason}")
     for line in words:
         click.echo(f"    {line}")
-    click.echo(f"  likely cause: {cause(state, words)}")
+    click.echo(f"  likely cause: {likely_cause(state, words)}")
     click.echo(f"  to retry: {retry_command(state)}\n")
 
 
@@ -168,7 +202,7 @@ def retry_command(state: State) -> str:
     """What sends or runs this run again."""
     from shlex import join
 
-    from repro.cluster.choice import scale_of, selection_of
+    from repro.cluster.status.selection import scale_of, selection_of
 
     words = [*selection_of(state.id, places()), "--scale", scale_of(state.id)]
     if state.cluster:
@@ -177,7 +211,7 @@ def retry_command(state: State) -> str:
 
 
 def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
-    from repro.cluster.choice import scale_of
+    from repro.cluster.status.selection import scale_of
 
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
@@ -186,6 +220,8 @@ def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> N
         none += f"; `repro list --scale {scales[0]}` counts what is published"
     click.echo(said or ("nothing failed" if failed else none), err=True)
     if any(state.reason.endswith("scheduler unknown") for state in found):
-        click.echo("Warning: no scheduler answers here, so only the runs' own files are shown", err=True)
+        click.echo(
+            "Warning: no scheduler answers here, so only the runs' own files are shown", err=True
+        )
     if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):
         click.echo("next: repro status --failed", err=True)

@@ -6,27 +6,29 @@ from dataclasses import replace
 
 import click
 
-from repro import catalog
 from repro.cli.options import (
     change_options,
-    code_of,
+    exit_code_of,
     json_option,
-    not_a_group,
+    refuse_group,
     scale_of_results,
     scale_option,
     scales_with,
     seeds_option,
     strict_option,
 )
-from repro.errors import FAILED, UserError, shown
-from repro.experiment import Skipped, Table, at, runs_of
-from repro.folders import places
+from repro.definition.experiment import Skipped, Table, at_scale, runs_of
+from repro.errors import FAILED, UserError, quote
+from repro.protocol import catalog
+from repro.storage.paths import places
 
 FORMATS = ("table", "md", "latex", "csv", "json", "html")
 
 
 def _tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in catalog.NAMES if name.startswith("table") and name.startswith(incomplete)]
+    return [
+        name for name in catalog.NAMES if name.startswith("table") and name.startswith(incomplete)
+    ]
 
 
 @click.command("table")
@@ -34,7 +36,13 @@ def _tables(context: click.Context, parameter: click.Parameter, incomplete: str)
 @scale_option(None)
 @seeds_option("Use so many seeds of each run.")
 @change_options
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="What is printed (default: table).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    help="What is printed (default: table).",
+)
 @strict_option
 @json_option
 def command(
@@ -55,33 +63,45 @@ def command(
     """
     table = _table(name)
     scales = scales_with(variants, settings)
-    chosen = scales[catalog.scale(scale).name] if scale is not None else None
+    chosen = scales[catalog.load_scale(scale).name] if scale is not None else None
 
-    from repro.reading import formats, tables
-    from repro.reading.frame import collect, rows_of
-    from repro.reading.judged import judged
+    from repro.analysis.compare.numbers import judge_numbers
+    from repro.analysis.output import formats, tables
+    from repro.analysis.runs.frames import collect, rows_of
 
     here = places()
     collected = replace(collect(here), strict=strict)
-    at_scale = chosen or scale_of_results([table], collected, scales)
-    sheet = tables.sheet(name, table, collected, at_scale, seeds)
-    written = tables.write(at_scale.named(name), sheet, here, at_scale.name)
+    chosen_scale = chosen or scale_of_results([table], collected, scales)
+    sheet = tables.sheet(name, table, collected, chosen_scale, seeds)
+    written = tables.write(chosen_scale.named(name), sheet, here, chosen_scale.name)
     click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
-    click.echo(f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}", err=True)
+    click.echo(
+        f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}",
+        err=True,
+    )
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    if strict and (refused := [one.row for one in judged(name, at(table, at_scale, seeds), collected) if one.refused]):
+    if strict and (
+        refused := [
+            one.row
+            for one in judge_numbers(name, at_scale(table, chosen_scale, seeds), collected)
+            if one.refused
+        ]
+    ):
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED
-    wanted = runs_of(at(table, at_scale, seeds))
-    return code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
+    wanted = runs_of(at_scale(table, chosen_scale, seeds))
+    return exit_code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
 
 
 def _table(name: str) -> Table:
     """The table of that name, if it is one that is reproduced."""
-    experiment = catalog.load(not_a_group(name, "print", Table))
+    experiment = catalog.load_experiment(refuse_group(name, "print", Table))
     if isinstance(experiment, Skipped):
-        raise UserError(f"{shown(name)} is not reproduced here: {experiment.reason}", "`repro list` shows what is")
+        raise UserError(
+            f"{quote(name)} is not reproduced here: {experiment.reason}",
+            "`repro list` shows what is",
+        )
     if not isinstance(experiment, Table):
-        raise UserError(f"{shown(name)} is not a table", f"draw it with `repro figure {name}`")
+        raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
     return experiment

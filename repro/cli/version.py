@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from repro.checkout import commit_of
+from repro.provenance.checkout import commit_of
 
 
 def version() -> str:
-    installed = (f"{name} {_installed(name)}" for name in ("torch", "torchvision", "pandas", "submitit"))
+    installed = (
+        f"{name} {_installed(name)}" for name in ("torch", "torchvision", "pandas", "submitit")
+    )
     return f"repro {_installed('repro')} (commit {_commit()}) · " + " · ".join(installed)
 
 

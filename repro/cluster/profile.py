@@ -17,20 +17,33 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from repro.errors import UserError, did_you_mean, shown
-from repro.limits import checked_name
+from repro.definition.bounds import check_name
+from repro.errors import UserError, did_you_mean, quote
 
 LONGEST = 365 * 24 * 60  # minutes
 MOST_PACKED = 64  # runs in one job
 
-_WORD = re.compile(r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}")  # no quotes, blanks, $, `, ;, \ or control characters
+_WORD = re.compile(
+    r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}"
+)  # no quotes, blanks, $, `, ;, \ or control characters
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPTION = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _MEMORY = re.compile(r"[1-9][0-9]{0,6}(?:\.[0-9]+)?[KMGT]B?")
 _CLOCK = re.compile(r"(?:(?P<days>[0-9]{1,3})-)?(?P<rest>[0-9]{1,4}(?::[0-9]{1,2}){0,2})")
 
 # sbatch options that are ours to set: given twice, the later one would silently win.
-_OURS = {"array", "output", "error", "open-mode", "signal", "requeue", "chdir", "job-name", "wckey", "wrap"}
+_OURS = {
+    "array",
+    "output",
+    "error",
+    "open-mode",
+    "signal",
+    "requeue",
+    "chdir",
+    "job-name",
+    "wckey",
+    "wrap",
+}
 _OURS |= {"test-only", "gpus-per-node", "gres", "mem", "cpus-per-task", "ntasks-per-node"}
 
 
@@ -52,34 +65,46 @@ class Profile:
     gpu_flag: Literal["gpus-per-node", "gres"] = "gpus-per-node"
     nodes: int = 1
     processes: int = 1  # on a node; several train one run together
-    pack: int | Literal["auto"] = 1  # runs that differ in their seed alone, and share a job and its GPU
+    pack: int | Literal["auto"] = (
+        1  # runs that differ in their seed alone, and share a job and its GPU
+    )
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again
     setup: tuple[str, ...] = ()  # shell lines before the run
     environment: dict[str, str] = field(default_factory=dict)
     container: tuple[str, ...] = ()  # words before `python`
     python: str | None = None  # default: the one that submits
-    scratch: str | None = None  # a folder on the node's own disk, to which the data set is copied first
+    scratch: str | None = (
+        None  # a folder on the node's own disk, to which the data set is copied first
+    )
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)  # any other option
     slurm_conf: str | None = None
     ask_above_jobs: int = 100
     ask_above_gpu_hours: float = 200.0
 
     def __post_init__(self) -> None:
-        checked_name(self.name, "a cluster")
+        check_name(self.name, "a cluster")
         for key in ("partition", "account", "qos", "constraint", "exclude", "gpu_type"):
             _check_word(key, getattr(self, key))
         if self.memory is not None and not _MEMORY.fullmatch(self.memory):
-            raise UserError(f"`memory` is {shown(self.memory)}", "write a number and a unit: `16GB`, `500MB`")
+            raise UserError(
+                f"`memory` is {quote(self.memory)}", "write a number and a unit: `16GB`, `500MB`"
+            )
         for key, low, high in _RANGES:
             if not low <= getattr(self, key) <= high:
-                raise UserError(f"`{key}` is {shown(getattr(self, key))}", f"it is {low} to {high}")
+                raise UserError(f"`{key}` is {quote(getattr(self, key))}", f"it is {low} to {high}")
         self._check_pack()
-        for line in (*self.setup, *self.container, *filter(None, (self.python, self.scratch, self.slurm_conf))):
+        for line in (
+            *self.setup,
+            *self.container,
+            *filter(None, (self.python, self.scratch, self.slurm_conf)),
+        ):
             _check_text("setup, container, python, scratch or slurm_conf", line)
         for name, value in self.environment.items():
             if not _VARIABLE.fullmatch(name):
-                raise UserError(f"{shown(name)} is not the name of a variable", "letters, digits and `_`")
+                raise UserError(
+                    f"{quote(name)} is not the name of a variable", "letters, digits and `_`"
+                )
             _check_text(f"environment.{name}", value)
         _check_sbatch(self.sbatch)
 
@@ -88,11 +113,11 @@ class Profile:
         if self.pack == "auto" or self.pack == 1:
             return
         if not 1 <= self.pack <= MOST_PACKED:
-            raise UserError(f"`pack` is {shown(self.pack)}", f"it is 1 to {MOST_PACKED}, or auto")
+            raise UserError(f"`pack` is {quote(self.pack)}", f"it is 1 to {MOST_PACKED}, or auto")
         if self.gpus > 1 or self.nodes * self.processes > 1:
             processes, gpus = self.nodes * self.processes, self.nodes * self.gpus
             raise UserError(
-                f"`pack` is {shown(self.pack)}, and a job has {processes} processes and {gpus} GPUs",
+                f"`pack` is {quote(self.pack)}, and a job has {processes} processes and {gpus} GPUs",
                 "runs that share a job share one GPU and have one process each: ask for one of each",
             )
 
@@ -128,26 +153,30 @@ _RANGES = (
 )
 
 
-def load(name: str, folder: Path, given: Mapping[str, Any] | None = None) -> Profile:
+def load_profile(name: str, folder: Path, given: Mapping[str, Any] | None = None) -> Profile:
     """The profile `slurm/<name>.toml`, with the environment's and then the command line's values over it."""
-    checked_name(name, "a cluster")
+    check_name(name, "a cluster")
     path = folder / f"{name}.toml"
     if not path.is_file():
         known = sorted(each.stem for each in folder.glob("*.toml"))
         otherwise = f"copy `{folder.name}/example.toml` to `{folder.name}/{name}.toml` and fill in two lines"
-        raise UserError(f"no cluster named {shown(name)}", did_you_mean(name, known, otherwise))
+        raise UserError(f"no cluster named {quote(name)}", did_you_mean(name, known, otherwise))
     values = _read(path)
     try:
         return _convert({"name": name} | values | _from_environment() | _without_none(given or {}))
     except UserError as error:
-        raise UserError(f"{error.problem} (cluster {shown(name)}, {shown(path.name)})", error.hint) from None
+        raise UserError(
+            f"{error.problem} (cluster {quote(name)}, {quote(path.name)})", error.hint
+        ) from None
 
 
 def parse_time(text: str | int) -> int:
     """Minutes from SLURM's own forms: `90`, `30:00` (minutes and seconds), `1:30:00`, `2-12`, `2-12:00:00`."""
     match = _CLOCK.fullmatch(str(text))
     if not match:
-        raise UserError(f"{shown(text)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`")
+        raise UserError(
+            f"{quote(text)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
+        )
     numbers = [int(part) for part in match["rest"].split(":")]
     if match["days"] is not None:
         hours, minutes, seconds = [*numbers, 0, 0][:3]
@@ -157,14 +186,16 @@ def parse_time(text: str | int) -> int:
         hours, minutes, seconds = 0, *[*numbers, 0][:2]
     long = len(numbers) == 3 or match["days"] is not None
     if seconds > 59 or (long and minutes > 59) or (match["days"] is not None and hours > 23):
-        raise UserError(f"{shown(text)} is not a time", "minutes and seconds go to 59, hours after days to 23")
+        raise UserError(
+            f"{quote(text)} is not a time", "minutes and seconds go to 59, hours after days to 23"
+        )
     total = int(match["days"] or 0) * 1440 + hours * 60 + minutes + (seconds > 0)
     if not 1 <= total <= LONGEST:
-        raise UserError(f"{shown(text)} is not a time limit", "it is one minute to 365 days")
+        raise UserError(f"{quote(text)} is not a time limit", "it is one minute to 365 days")
     return total
 
 
-def show_time(minutes: int) -> str:
+def format_time(minutes: int) -> str:
     """As SLURM shows it: 1-12:00:00."""
     days, rest = divmod(minutes, 1440)
     return (f"{days}-" if days else "") + f"{rest // 60:02}:{rest % 60:02}:00"
@@ -172,23 +203,45 @@ def show_time(minutes: int) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     if path.stat().st_size > 2**20:
-        raise UserError(f"{shown(path)} is too large for a profile", "copy `slurm/example.toml` and start again")
+        raise UserError(
+            f"{quote(path)} is too large for a profile", "copy `slurm/example.toml` and start again"
+        )
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{shown(path)} is not TOML: {error}", "see https://toml.io, and `slurm/example.toml`"
+            f"{quote(path)} is not TOML: {error}", "see https://toml.io, and `slurm/example.toml`"
         ) from None
 
 
 def _from_environment() -> dict[str, Any]:
     """REPRO_PARTITION, REPRO_TIME and so on, for every key that is one plain value."""
-    plain = {each.name for each in fields(Profile)} - {"name", "setup", "environment", "container", "sbatch"}
-    found = {key: os.environ[f"REPRO_{key.upper()}"] for key in plain if os.environ.get(f"REPRO_{key.upper()}")}
+    plain = {each.name for each in fields(Profile)} - {
+        "name",
+        "setup",
+        "environment",
+        "container",
+        "sbatch",
+    }
+    found = {
+        key: os.environ[f"REPRO_{key.upper()}"]
+        for key in plain
+        if os.environ.get(f"REPRO_{key.upper()}")
+    }
     return {key: _number(value) if key not in _TEXTS else value for key, value in found.items()}
 
 
-_TEXTS = {"time", "partition", "account", "qos", "constraint", "exclude", "memory", "gpu_type", "gpu_flag"}
+_TEXTS = {
+    "time",
+    "partition",
+    "account",
+    "qos",
+    "constraint",
+    "exclude",
+    "memory",
+    "gpu_type",
+    "gpu_flag",
+}
 _TEXTS |= {"python", "scratch", "slurm_conf"}
 
 
@@ -211,11 +264,16 @@ def _convert(values: dict[str, Any]) -> Profile:
     known = [each.name for each in fields(Profile) if each.name != "name"]
     for key in values:
         if key not in (*known, "name"):
-            raise UserError(f"no key {shown(key)} in a profile", did_you_mean(key, known, "keys: " + ", ".join(known)))
+            raise UserError(
+                f"no key {quote(key)} in a profile",
+                did_you_mean(key, known, "keys: " + ", ".join(known)),
+            )
     if "time" in values:
         time = values["time"]
         if isinstance(time, bool) or not isinstance(time, (int, str)):
-            raise UserError(f"{shown(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`")
+            raise UserError(
+                f"{quote(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
+            )
         values = values | {"time": parse_time(time)}
     if "pack" in values:
         values = values | {"pack": _pack(values["pack"])}
@@ -226,7 +284,9 @@ def _convert(values: dict[str, Any]) -> Profile:
     except msgspec.ValidationError as error:
         # msgspec wraps what __post_init__ raises; a UserError is not a ValueError, so it passes as it is.
         where = str(error).replace("$.", "")
-        raise UserError(f"wrong type in a profile: {where}", "compare with `slurm/example.toml`") from None
+        raise UserError(
+            f"wrong type in a profile: {where}", "compare with `slurm/example.toml`"
+        ) from None
 
 
 def _pack(value: Any) -> Any:
@@ -234,7 +294,7 @@ def _pack(value: Any) -> Any:
     known = value == "auto" or (isinstance(value, int) and not isinstance(value, bool))
     if known or (isinstance(value, str) and value.isascii() and value.isdigit()):
         return value if known else int(value)
-    raise UserError(f"`pack` is {shown(value)}", f"it is 1 to {MOST_PACKED}, or auto")
+    raise UserError(f"`pack` is {quote(value)}", f"it is 1 to {MOST_PACKED}, or auto")
 
 
 def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:
@@ -243,28 +303,43 @@ def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:
     for option in options:
         key, equals, value = option.removeprefix("--").partition("=")
         if key in more:
-            raise UserError(f"sbatch option {shown(key)} is given twice", "give it once")
+            raise UserError(f"sbatch option {quote(key)} is given twice", "give it once")
         more[key] = value if equals else True
     return replace(profile, sbatch=profile.sbatch | more)
 
 
 def _check_word(key: str, value: str | None) -> None:
-    if value is not None and not (_WORD.fullmatch(value) and value.isascii() and not value.startswith("-")):
+    if value is not None and not (
+        _WORD.fullmatch(value) and value.isascii() and not value.startswith("-")
+    ):
         raise UserError(
-            f"`{key}` is {shown(value)}", "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks"
+            f"`{key}` is {quote(value)}",
+            "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks",
         )
 
 
 def _check_text(key: str, value: str) -> None:
     if not value.isprintable() or len(value) > 4096:
-        raise UserError(f"`{key}` has a control character or is too long: {shown(value)}", "one line, printable, each")
+        raise UserError(
+            f"`{key}` has a control character or is too long: {quote(value)}",
+            "one line, printable, each",
+        )
 
 
 def _check_sbatch(options: dict[str, str | int | bool]) -> None:
     for key, value in options.items():
         if not _OPTION.fullmatch(key):
-            raise UserError(f"{shown(key)} is not an option of sbatch", "write it as sbatch does, without the dashes")
-        if key in _OURS or key.replace("-", "_") in {each.name for each in fields(Profile)} - {"python", "environment"}:
-            raise UserError(f"sbatch option {shown(key)} is not free", "it is set from a key of the profile, or by us")
+            raise UserError(
+                f"{quote(key)} is not an option of sbatch",
+                "write it as sbatch does, without the dashes",
+            )
+        if key in _OURS or key.replace("-", "_") in {each.name for each in fields(Profile)} - {
+            "python",
+            "environment",
+        }:
+            raise UserError(
+                f"sbatch option {quote(key)} is not free",
+                "it is set from a key of the profile, or by us",
+            )
         if not isinstance(value, bool):
             _check_word(f"sbatch.{key}", str(value))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 if TYPE_CHECKING:
     from repro.data.source import Source
-    from repro.recipe import Recipe
+    from repro.definition.recipe import Recipe
 
 PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and resized on the way
 
@@ -17,18 +17,18 @@ PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and r
 def open_source(recipe: Recipe, folder: Path) -> Source:
     """The recipe's data set; `folder` is where the data sets are."""
     if is_photos(recipe.dataset, folder):
-        from repro.data.photos import open_photos as opened
+        from repro.data.photos.source import open_photos as opened
     else:
-        from repro.data.images import open_images as opened  # type: ignore[assignment]
+        from repro.data.small.source import open_images as opened  # type: ignore[assignment]
     source: Source = opened(recipe, folder)
     if recipe.batch > source.train_images:
-        problem = f"`recipe.batch` {shown(recipe.batch)} is more than the {source.train_images:,} training images"
-        raise UserError(f"{problem} of {shown(source.name)}", "choose a smaller batch")
+        problem = f"`recipe.batch` {quote(recipe.batch)} is more than the {source.train_images:,} training images"
+        raise UserError(f"{problem} of {quote(source.name)}", "choose a smaller batch")
     return source
 
 
 def is_photos(name: str, folder: Path) -> bool:
     """Whether the set holds photos of many sizes, rather than small images of one."""
-    from repro.data.pack import ABOUT
+    from repro.data.photos.pack_format import ABOUT
 
     return name in PHOTOS or (folder / name / ABOUT).exists()

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 # Sets prepared before pixels were compared call the official CIFAR-10 `official archive`.
 Origin: TypeAlias = Literal["official pixels", "official archive", "imported", "generated"]
-Batch: TypeAlias = "tuple[Tensor, Tensor]"  # images: float32, N×C×H×W, channels last; labels: int64, N
+Batch: TypeAlias = (
+    "tuple[Tensor, Tensor]"  # images: float32, N×C×H×W, channels last; labels: int64, N
+)
 
 
 class Source(Protocol):
@@ -28,7 +30,7 @@ class Source(Protocol):
 
     @property
     def origin(self) -> str:
-        """Where its images come from, in the words of `repro.origin`."""
+        """Where its images come from, in the words of `repro.definition.origin`."""
 
     @property
     def classes(self) -> int: ...
@@ -46,7 +48,9 @@ class Source(Protocol):
     def to(self, device: device | str) -> Self:
         """The same source, its batches on that device; small data sets move there whole."""
 
-    def batches(self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
+    ) -> Iterator[Batch]:
         """The augmented batches of iterations start … stop-1: this process's exact slice of each."""
 
     def test(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:

@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro.data.pack import ABOUT, MANIFEST, PACK, read_about
-from repro.data.placing import new_folder, renamed
-from repro.errors import Lacking, shown
-from repro.whole import cannot_write
+from repro.data.photos.pack_format import ABOUT, MANIFEST, PACK, read_about
+from repro.errors import EnvironmentProblem, quote
+from repro.storage.atomic import cannot_write
+from repro.storage.atomic_folder import new_folder, rename_if_free
 
 
-def stage(folder: Path, scratch: Path) -> Path:
+def copy_to_node(folder: Path, scratch: Path) -> Path:
     """Copy the packed set in `folder` to a node's own disk, if it is not there; answer the folder to open it from.
 
     The copy is whole or absent, made once and shared by all processes of the node. The lock is on the node's own disk
@@ -28,14 +28,14 @@ def stage(folder: Path, scratch: Path) -> Path:
                 shutil.rmtree(left, ignore_errors=True)
             free = shutil.disk_usage(scratch).free
             if free < about.bytes:
-                raise Lacking(
-                    f"{shown(scratch)} has {free:,} bytes free, and {shown(about.name)} needs {about.bytes:,}",
+                raise EnvironmentProblem(
+                    f"{quote(scratch)} has {free:,} bytes free, and {quote(about.name)} needs {about.bytes:,}",
                     "choose another scratch folder, or read the data set where it is",
                 )
             with new_folder(place) as temporary:
                 for name in (PACK, MANIFEST, ABOUT):
                     shutil.copyfile(folder / name, temporary / name)
-                renamed(temporary, place)
+                rename_if_free(temporary, place)
     return place.parent
 
 

@@ -7,38 +7,46 @@ from typing import Any
 
 from torch import nn
 
-from repro import lines, processes
-from repro.architecture import cost
+from repro import distributed
+from repro.cost.layers import cost
 from repro.data.source import Source
-from repro.evaluation.error import error
+from repro.definition.run import Run
+from repro.evaluation.error import measure_error
 from repro.evaluation.responses import responses
-from repro.folders import Folder
-from repro.spec import Run
+from repro.storage import metrics_file
+from repro.storage.paths import Folder
 
 
 def measure(
-    run: Run, net: nn.Module, source: Source, folder: Folder, may_publish: Callable[[], None] = lambda: None
+    run: Run,
+    net: nn.Module,
+    source: Source,
+    folder: Folder,
+    may_publish: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """The final record's `metrics`, and the layers' `responses` where the paper looks at them.
 
     `may_publish` is asked before a file is put into the folder, and raises if another attempt has the run.
     """
     if run.recipe.batch_norm_average == "re-estimated":
-        from repro.evaluation.batch_norm import re_estimate_for
+        from repro.evaluation.batch_norm_averages import re_estimate_for
 
         re_estimate_for(run, net, source)
-    rows, _ = lines.whole(folder.metrics.read_bytes())
-    share = {"rank": processes.rank(), "processes": processes.count()}
+    rows, _ = metrics_file.read_valid_prefix(folder.metrics.read_bytes())
+    share = {"rank": distributed.rank(), "processes": distributed.count()}
     counted = cost(run.net, run.recipe.input.size)
-    metrics: dict[str, Any] = {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
+    metrics: dict[str, Any] = {
+        "parameters": counted.parameters,
+        "multiply_adds": counted.multiply_adds,
+    }
     metrics |= _of_the_curve(rows)
-    metrics |= error(net, source.train_clean(**share), "train_clean")
+    metrics |= measure_error(net, source.train_clean(**share), "train_clean")
     metrics["train_error_clean"] = metrics.pop("train_clean_error")
     if run.net.family == "imagenet":
         from repro.evaluation.photos import measure as measure_photos
 
         return {"metrics": metrics | measure_photos(net, run, source, folder, may_publish)}
-    metrics |= error(net, source.test(**share), "test")
+    metrics |= measure_error(net, source.test(**share), "test")
     layers = responses(net, source.test())
     metrics["response_mean"] = sum(layers) / len(layers)
     return {"metrics": metrics, "responses": layers}
@@ -47,5 +55,7 @@ def measure(
 def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the last point says, and the best test error (chosen on the test set, and named so)."""
     last = rows[-1]
-    facts = {key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")}
+    facts = {
+        key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")
+    }
     return facts | {"best_test_error": min(row["test_error"] for row in rows)}

@@ -16,10 +16,10 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from repro.data.photos import Photos
-from repro.data.views import Pixels, centre, ten
+from repro.data.photos.source import Photos
+from repro.data.photos.transforms import Pixels, centre_crop, ten_crops
 from repro.nets import ConvNet
-from repro.predictions import Scores
+from repro.storage.predictions import Scores
 
 CROPS = 80  # in one forward pass: enough for a GPU, and a laptop still has the memory
 
@@ -29,13 +29,15 @@ Item = TypeVar("Item")
 def center(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The scores of the centre crop of each test image of this rank."""
     side, size = source.input.test_side or 0, source.input.size
-    return _of_crops(net, source, lambda image: centre(image, side, size)[None], 1, rank, processes)
+    return _of_crops(
+        net, source, lambda image: centre_crop(image, side, size)[None], 1, rank, processes
+    )
 
 
 def ten_crop(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1) -> Scores:
     """The mean scores of the ten crops of each test image of this rank."""
     side, size = source.input.test_side or 0, source.input.size
-    return _of_crops(net, source, lambda image: ten(image, side, size), 10, rank, processes)
+    return _of_crops(net, source, lambda image: ten_crops(image, side, size), 10, rank, processes)
 
 
 def softmax(scores: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-def collected(parts: list[tuple[list[int], list[int], Tensor]], classes: int) -> Scores:
+def gather_scores(parts: list[tuple[list[int], list[int], Tensor]], classes: int) -> Scores:
     """Places, labels and scores of all parts as one; a rank may have no images at all."""
     places = np.array([place for part, _, _ in parts for place in part], dtype=np.int64)
     labels = np.array([label for _, part, _ in parts for label in part], dtype=np.int64)
@@ -70,7 +72,12 @@ def collected(parts: list[tuple[list[int], list[int], Tensor]], classes: int) ->
 
 
 def _of_crops(
-    net: ConvNet, source: Photos, view: Callable[[Image], Pixels], crops: int, rank: int, processes: int
+    net: ConvNet,
+    source: Photos,
+    view: Callable[[Image], Pixels],
+    crops: int,
+    rank: int,
+    processes: int,
 ) -> Scores:
     """All crops of some images are one batch; each image gets the mean over its own."""
     parts, classes = [], net.classifier.out_features
@@ -78,5 +85,7 @@ def _of_crops(
         for chunk in chunks(source.test_views(view, rank, processes), CROPS // crops):
             places, labels, pixels = zip(*chunk, strict=True)
             scores = softmax(net(source.prepared(np.concatenate(pixels))))  # images·crops × classes
-            parts.append((list(places), list(labels), scores.view(len(chunk), crops, classes).mean(1)))
-    return collected(parts, classes)
+            parts.append(
+                (list(places), list(labels), scores.view(len(chunk), crops, classes).mean(1))
+            )
+    return gather_scores(parts, classes)

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro import processes
+from repro import distributed
 
 
 @torch.inference_mode()
-def error(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str) -> dict[str, float]:
+def measure_error(
+    net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str
+) -> dict[str, float]:
     """Error in percent and mean loss, in fp32 with the running statistics of batch norm; the net trains on after."""
-    processes.same_statistics(net)
+    distributed.same_statistics(net)
     training = net.training
     net.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=next(net.parameters()).device)
@@ -25,5 +27,5 @@ def error(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str) -
         sums[1] += loss
         sums[2] += len(labels)
     net.train(training)
-    wrong, loss, count = processes.total(sums).tolist()
+    wrong, loss, count = distributed.total(sums).tolist()
     return {f"{name}_error": 100 * wrong / count, f"{name}_loss": loss / count}

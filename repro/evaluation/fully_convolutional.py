@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.data.photos import Photos
-from repro.data.views import Pixels, whole
-from repro.evaluation.crops import chunks, collected, evaluating, softmax
+from repro.data.photos.source import Photos
+from repro.data.photos.transforms import Pixels, resize_whole
+from repro.evaluation.crops import chunks, evaluating, gather_scores, softmax
 from repro.nets import ConvNet
-from repro.predictions import Scores
+from repro.storage.predictions import Scores
 
 IMAGES = 32  # decoded at a time, among which some have the same shape
 PIXELS = 8_000_000  # in one forward pass, image and flip
@@ -34,16 +34,18 @@ def multi_scale(net: ConvNet, source: Photos, rank: int = 0, processes: int = 1)
     parts, classes = [], net.classifier.out_features
     with evaluating(net):
         window = window_of(net, source)
-        views = source.test_views(lambda image: [whole(image, side) for side in sides], rank, processes)
+        views = source.test_views(
+            lambda image: [resize_whole(image, side) for side in sides], rank, processes
+        )
         for chunk in chunks(views, IMAGES):
             places, labels, images = zip(*chunk, strict=True)
             scores = torch.zeros(len(chunk), classes, device=source.device)
             for one_side in zip(*images, strict=True):
                 for members in alike(one_side):
                     batch = source.prepared(np.stack([one_side[member] for member in members]))
-                    scores[members] += dense(net, batch, window)
+                    scores[members] += dense_scores(net, batch, window)
             parts.append((list(places), list(labels), scores / len(sides)))
-    return collected(parts, classes)
+    return gather_scores(parts, classes)
 
 
 def window_of(net: ConvNet, source: Photos) -> int:
@@ -52,7 +54,7 @@ def window_of(net: ConvNet, source: Photos) -> int:
     return net.features(torch.zeros(1, 3, size, size, device=source.device)).shape[-1]
 
 
-def dense(net: ConvNet, images: Tensor, window: int) -> Tensor:
+def dense_scores(net: ConvNet, images: Tensor, window: int) -> Tensor:
     """The scores of whole images, averaged over all positions of the image and its flip: N × classes."""
     maps = net.scores(torch.cat([images, images.flip(3)]), window)  # 2N × classes × h × w
     scores = softmax(maps).mean((2, 3))
@@ -62,5 +64,7 @@ def dense(net: ConvNet, images: Tensor, window: int) -> Tensor:
 def alike(images: tuple[Pixels, ...]) -> Iterator[list[int]]:
     """The places of images of one shape, not too many at a time."""
     shapes = [image.shape for image in images]
-    for (height, width, _), group in groupby(sorted(range(len(images)), key=shapes.__getitem__), shapes.__getitem__):
+    for (height, width, _), group in groupby(
+        sorted(range(len(images)), key=shapes.__getitem__), shapes.__getitem__
+    ):
         yield from chunks(group, max(1, PIXELS // (2 * height * width)))

@@ -16,23 +16,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repro.data.class_index import outputs_of
-from repro.errors import UserError, shown
+from repro.data.photos.class_index import outputs_of
+from repro.definition.preprocessing import Preprocessing
+from repro.definition.run import Run, to_definition
+from repro.errors import UserError, quote
 from repro.evaluation.crops import evaluating, softmax
 from repro.evaluation.readings import METRIC, Reading
 from repro.evaluation.tester import Tester
-from repro.evaluations import DataFacts, Evaluation, EvaluationFolder, WeightsFacts, folder_of
 from repro.nets import ConvNet, build
 from repro.nets.caffemodel import read_mean
 from repro.nets.weights import Weights, load, sha256_of
-from repro.predictions import Scores, best_classes, errors_of
-from repro.preprocessing import Preprocessing
-from repro.spec import Run, definition
+from repro.storage.evaluations import (
+    DataFacts,
+    Evaluation,
+    EvaluationFolder,
+    WeightsFacts,
+    folder_of,
+)
+from repro.storage.predictions import Scores, best_classes, errors_of
 from repro.training.machine import prepare, provenance
 
 if TYPE_CHECKING:
-    from repro.data.images import Images
-    from repro.data.photos import Photos
+    from repro.data.photos.source import Photos
+    from repro.data.small.source import Images
 
 BLOCK = 500  # images that are tested, and kept, at a time
 SMALL_METRIC = "test_error"  # what a run of small images calls its error
@@ -59,7 +65,13 @@ class Subject:
     @property
     def data(self) -> DataFacts:
         source = self.source
-        return DataFacts(source.name, source.hash, source.origin, source.test_images, source.tested_on_training_images)
+        return DataFacts(
+            source.name,
+            source.hash,
+            source.origin,
+            source.test_images,
+            source.tested_on_training_images,
+        )
 
 
 @dataclass(eq=False)
@@ -75,7 +87,9 @@ class Result:
         return errors_of(self.best[reading], self.labels)
 
 
-def subject(run: Run, weights: Weights, path: Path, folder: Path, device: torch.device | None) -> Subject:
+def subject(
+    run: Run, weights: Weights, path: Path, folder: Path, device: torch.device | None
+) -> Subject:
     """Build the run's net with these weights, and open the run's images in `folder`."""
     from repro.data import open_source
 
@@ -96,11 +110,15 @@ def mean_image(path: Path | None) -> NDArray[np.float32] | None:
 
 
 def folder_for(
-    results: Path, of: Subject, readings: Sequence[Reading], mean: NDArray[np.float32] | None, what: str
+    results: Path,
+    of: Subject,
+    readings: Sequence[Reading],
+    mean: NDArray[np.float32] | None,
+    what: str,
 ) -> EvaluationFolder:
     """Return where the evaluation of these readings is kept."""
     facts = {
-        "net": definition(of.run)["net"],
+        "net": to_definition(of.run)["net"],
         "weights": of.weights.sha256,
         "data": of.data.hash,
         "readings": [reading.facts() for reading in readings],
@@ -147,11 +165,17 @@ def measure(
     )
 
 
-def evaluation(of: Subject, reading: Reading, result: Result, name: str, warnings: Sequence[str]) -> Evaluation:
+def evaluation(
+    of: Subject, reading: Reading, result: Result, name: str, warnings: Sequence[str]
+) -> Evaluation:
     """Return the record of one reading."""
     top1, top5 = result.errors(reading)
     way = METRIC[reading.views]
-    metrics = {f"{way}_top1": top1, f"{way}_top5": top5} if of.photos else {SMALL_METRIC: top1, "test_top5": top5}
+    metrics = (
+        {f"{way}_top1": top1, f"{way}_top5": top5}
+        if of.photos
+        else {SMALL_METRIC: top1, "test_top5": top5}
+    )
     return Evaluation(
         id=name,
         net=of.run.net,
@@ -214,7 +238,8 @@ def _outputs(source: Photos | Images | Any, run: Run) -> NDArray[np.int64]:
         return outputs_of(pack.about.classes, run.net.classes, source.name)
     if source.classes > run.net.classes:
         raise UserError(
-            f"{shown(source.name)} has {source.classes} classes, the net {run.net.classes}", "choose other data"
+            f"{quote(source.name)} has {source.classes} classes, the net {run.net.classes}",
+            "choose other data",
         )
     return np.arange(source.classes)
 
@@ -234,7 +259,9 @@ def _photo_blocks(
     return measure
 
 
-def _small_blocks(of: Subject, readings: Sequence[Reading]) -> Callable[[range], dict[Reading, Scores]]:
+def _small_blocks(
+    of: Subject, readings: Sequence[Reading]
+) -> Callable[[range], dict[Reading, Scores]]:
     """Small images are in memory as they are: the single view, or it and its flip."""
 
     def measure(places: range) -> dict[Reading, Scores]:
@@ -245,7 +272,10 @@ def _small_blocks(of: Subject, readings: Sequence[Reading]) -> Callable[[range],
 
 def _of_small(of: Subject, reading: Reading, places: range) -> Scores:
     source = _as_seen(of.source, reading.preprocessing)
-    pixels, labels = source.test_pixels[places.start : places.stop], source.test_labels[places.start : places.stop]
+    pixels, labels = (
+        source.test_pixels[places.start : places.stop],
+        source.test_labels[places.start : places.stop],
+    )
     images = source.seen(pixels)
     with evaluating(of.module):
         scores = softmax(of.module(images))

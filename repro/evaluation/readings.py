@@ -10,12 +10,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from repro.preprocessing import Preprocessing
+from repro.definition.preprocessing import Preprocessing
 
 Views = Literal["center", "ten", "multi"]
 Pool = Literal["padded", "unpadded"]
 
-METRIC = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}  # what a run's record calls each
+METRIC = {
+    "center": "center",
+    "ten": "ten_crop",
+    "multi": "multi_scale",
+}  # what a run's record calls each
 CAFFE_EPSILON = 1e-5  # of batch norm: Caffe's default, and PyTorch's
 CENTRE, CENTRE_FLIPPED = 4, 9  # where they are among the ten crops
 

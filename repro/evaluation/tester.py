@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from repro.data import views
-from repro.data.photos import Photos
-from repro.data.views import Pixels
-from repro.errors import UserError, shown
+from repro.data.photos import transforms
+from repro.data.photos.source import Photos
+from repro.data.photos.transforms import Pixels
+from repro.definition.preprocessing import Preprocessing
+from repro.errors import UserError, quote
 from repro.evaluation.crops import CROPS, chunks, evaluating, softmax
 from repro.evaluation.fully_convolutional import alike
 from repro.evaluation.readings import CENTRE, CENTRE_FLIPPED, Cut, Reading, most_crops
 from repro.nets import ConvNet
 from repro.nets.blocks import max_pool
-from repro.predictions import Scores
-from repro.preprocessing import Preprocessing
+from repro.storage.predictions import Scores
 
 IMAGES = 32  # decoded at a time
 
@@ -77,7 +77,9 @@ class Tester:
                 with _as_set(self.net, group[0]):
                     yield from self._forward(group, cuts)
 
-    def _forward(self, group: list[Reading], cuts: list[list[Pixels]]) -> Iterator[tuple[Reading, Tensor]]:
+    def _forward(
+        self, group: list[Reading], cuts: list[list[Pixels]]
+    ) -> Iterator[tuple[Reading, Tensor]]:
         if group[0].views == "multi":
             return self._whole_images(group, cuts)
         return self._crops(group, [crops for (crops,) in cuts])
@@ -93,17 +95,26 @@ class Tester:
         for reading in group:
             yield reading, _averaged(logits[:, _places(reading, len(crops[0]))], reading, (1,))
 
-    def _whole_images(self, group: list[Reading], images: list[list[Pixels]]) -> Iterator[tuple[Reading, Tensor]]:
+    def _whole_images(
+        self, group: list[Reading], images: list[list[Pixels]]
+    ) -> Iterator[tuple[Reading, Tensor]]:
         """The net as a fully convolutional one on whole images: the mean over positions, flips and scales."""
         window = self._window(group[0].preprocessing)
         classes = self.net.classifier.out_features
-        sums = {reading: torch.zeros(len(images), classes, device=self.photos.device) for reading in group}
+        sums = {
+            reading: torch.zeros(len(images), classes, device=self.photos.device)
+            for reading in group
+        }
         sides = group[0].preprocessing.sides
         for one_side in zip(*images, strict=True):
             for members in alike(one_side):
-                batch = self._prepared(np.stack([one_side[member] for member in members]), group[0].preprocessing)
+                batch = self._prepared(
+                    np.stack([one_side[member] for member in members]), group[0].preprocessing
+                )
                 maps = self.net.scores(torch.cat([batch, batch.flip(3)]), window).float()
-                maps = maps.view(2, len(members), *maps.shape[1:])  # as it is and flipped × images × classes × h × w
+                maps = maps.view(
+                    2, len(members), *maps.shape[1:]
+                )  # as it is and flipped × images × classes × h × w
                 for reading in group:
                     shown_maps = maps if reading.flip else maps[:1]
                     sums[reading][members] += _of_maps(shown_maps, reading)
@@ -119,7 +130,12 @@ class Tester:
     def _prepared(self, pixels: Pixels, wanted: Preprocessing) -> Tensor:
         """Return what the net takes: in its range and order of colours, less the mean. N×3×H×W, channels last."""
         device = self.photos.device
-        images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).float().mul_(wanted.highest / 255)
+        images = (
+            torch.from_numpy(np.ascontiguousarray(pixels))
+            .to(device)
+            .float()
+            .mul_(wanted.highest / 255)
+        )
         if wanted.colours == "bgr":
             images = images.flip(3)
         images = images - torch.from_numpy(self._mean(wanted, pixels.shape[1:3])).to(device)
@@ -148,7 +164,7 @@ def _check_mean(reading: Reading, image: NDArray[np.float32] | None) -> None:
         return
     if image is None:
         raise UserError(
-            f"preprocessing {shown(wanted.name)} subtracts a mean image, and none is named",
+            f"preprocessing {quote(wanted.name)} subtracts a mean image, and none is named",
             "`--mean ResNet_mean.binaryproto`, or `--preprocess authors-mean-colour`",
         )
     if reading.views != "multi" and image.shape[1:] != (wanted.crop, wanted.crop):
@@ -161,11 +177,11 @@ def _check_mean(reading: Reading, image: NDArray[np.float32] | None) -> None:
 
 def _cut(image: Image, cut: Cut) -> list[Pixels]:
     if cut.sides:
-        return [views.whole(image, side, cut.filter) for side in cut.sides]  # type: ignore[arg-type]
-    pixels = views.whole(image, cut.resize, cut.filter)  # type: ignore[arg-type]
+        return [transforms.resize_whole(image, side, cut.filter) for side in cut.sides]  # type: ignore[arg-type]
+    pixels = transforms.resize_whole(image, cut.resize, cut.filter)  # type: ignore[arg-type]
     if cut.count == 10:
-        return [views.ten_of(pixels, cut.crop)]
-    centre = views.centre_of(pixels, cut.crop)
+        return [transforms.ten_of(pixels, cut.crop)]
+    centre = transforms.centre_of(pixels, cut.crop)
     crops = (centre, centre[:, ::-1])
     return [np.stack(crops[: cut.count])]
 
@@ -176,7 +192,14 @@ def _grouped(readings: Sequence[Reading], source: Cut) -> Iterator[list[Reading]
     for reading in readings:
         if reading.cut.source == source:
             wanted = reading.preprocessing
-            key = (wanted.mean, wanted.std, wanted.colours, wanted.highest, wanted.sides, reading.setting)
+            key = (
+                wanted.mean,
+                wanted.std,
+                wanted.colours,
+                wanted.highest,
+                wanted.sides,
+                reading.setting,
+            )
             groups.setdefault(key, []).append(reading)
     yield from groups.values()
 

@@ -11,23 +11,27 @@ from functools import partial
 import torch
 from torch import nn
 
-from repro.net import Net
+from repro.definition.net import Net
+from repro.nets.batch_norm import BatchNorm
 from repro.nets.blocks import Basic, Bottleneck, Stem
 from repro.nets.cifar import cifar
+from repro.nets.conv_net import ConvNet
 from repro.nets.imagenet import imagenet
-from repro.nets.norm import BatchNorm
-from repro.nets.stages import ConvNet
 
 __all__ = ["ConvNet", "build", "responding_layers", "skeleton"]
 
 
-def build(net: Net, *, seed: int = 0, batch_norm_group: int | None = None, recompute: bool = False) -> ConvNet:
+def build(
+    net: Net, *, seed: int = 0, batch_norm_group: int | None = None, recompute: bool = False
+) -> ConvNet:
     """The net with its initial weights.
 
     `batch_norm_group`: images that share batch statistics in training; None: the whole batch.
     `recompute`: training keeps few activations and computes the others again; slower, smaller, the same numbers.
     """
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own, which are replaced
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # torch's layers draw weights of their own, which are replaced
         module = _assembled(net, batch_norm_group, recompute)
     _initialise(module, net, torch.Generator().manual_seed(seed))
     return module
@@ -67,7 +71,9 @@ def _initialise(module: nn.Module, net: Net, generator: torch.Generator) -> None
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight, mode=net.init, nonlinearity="relu", generator=generator)
+            nn.init.kaiming_normal_(
+                part.weight, mode=net.init, nonlinearity="relu", generator=generator
+            )
         elif isinstance(part, nn.BatchNorm2d):
             part.reset_parameters()
         elif isinstance(part, nn.Linear):

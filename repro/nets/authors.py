@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 from repro.nets.caffemodel import Floats, Layer
 
 _BLOCK = re.compile(r"(?:res|bn|scale)([2-5])([a-z])(\d{0,2})_branch(1|2[abc])")
@@ -56,11 +56,15 @@ def state_of(layers: Sequence[Layer]) -> dict[str, Tensor]:
             continue
         names = _names(layer)
         if names is None:
-            state |= {f"{layer.name}/{place}": _tensor(blob) for place, blob in enumerate(layer.blobs)}
+            state |= {
+                f"{layer.name}/{place}": _tensor(blob) for place, blob in enumerate(layer.blobs)
+            }
             continue
         group = groups.setdefault(names, {})
         if layer.type in group:
-            raise UserError(f"the layer {shown(layer.name)} is there twice", "copy or download the file again")
+            raise UserError(
+                f"the layer {quote(layer.name)} is there twice", "copy or download the file again"
+            )
         group[layer.type] = _checked(layer)
     for names, group in groups.items():
         state |= _tensors(names, group)
@@ -94,7 +98,7 @@ def _checked(layer: Layer) -> Layer:
     if len(layer.blobs) not in counts:
         expected = " or ".join(map(str, counts))
         raise UserError(
-            f"the {layer.type} layer {shown(layer.name)} has {len(layer.blobs)} blobs, not {expected}",
+            f"the {layer.type} layer {quote(layer.name)} has {len(layer.blobs)} blobs, not {expected}",
             "is this the whole file, and of a ResNet that the authors released?",
         )
     return layer
@@ -132,7 +136,7 @@ def _statistics(layer: Layer) -> tuple[Floats, Floats]:
     mean, variance, factors = (blob.reshape(-1).astype(np.float64) for blob in layer.blobs)
     if factors.shape != (1,) or not np.isfinite(factors[0]) or factors[0] <= 0:
         raise UserError(
-            f"the third blob of {shown(layer.name)} is {shown(factors.tolist())}, not one positive factor",
+            f"the third blob of {quote(layer.name)} is {quote(factors.tolist())}, not one positive factor",
             "the statistics of this batch norm were never computed, or the file is damaged: get it again",
         )
     return (mean / factors[0]).astype(np.float32), (variance / factors[0]).astype(np.float32)
@@ -141,7 +145,7 @@ def _statistics(layer: Layer) -> tuple[Floats, Floats]:
 def _minus(mean: Floats, bias: Floats, conv: str) -> Floats:
     if bias.shape != mean.shape:
         raise UserError(
-            f"the bias of {shown(conv)} has {len(bias)} channels, its batch norm {len(mean)}",
+            f"the bias of {quote(conv)} has {len(bias)} channels, its batch norm {len(mean)}",
             "copy or download the file again",
         )
     return mean - bias

@@ -22,13 +22,19 @@ def conv(kernel: int, inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 def max_pool(padded: bool) -> nn.MaxPool2d:
     """The pooling behind ImageNet's first layer: padded, or as in the authors' nets, where the last window is cut."""
-    return nn.MaxPool2d(3, stride=2, padding=1) if padded else nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    return (
+        nn.MaxPool2d(3, stride=2, padding=1)
+        if padded
+        else nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    )
 
 
 class Stem(nn.Module):
     """The first layer; on ImageNet a max pooling follows."""
 
-    def __init__(self, kernel: int, width: int, stride: int, norm: Norm, pool: nn.Module | None) -> None:
+    def __init__(
+        self, kernel: int, width: int, stride: int, norm: Norm, pool: nn.Module | None
+    ) -> None:
         super().__init__()
         self.conv = conv(kernel, 3, width, stride)
         self.norm = norm(width)
@@ -44,7 +50,9 @@ class Basic(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, stride: int, shortcut: nn.Module | None, norm: Norm) -> None:
+    def __init__(
+        self, inputs: int, width: int, stride: int, shortcut: nn.Module | None, norm: Norm
+    ) -> None:
         super().__init__()
         self.conv1 = conv(3, inputs, width, stride)
         self.norm1 = norm(width)
@@ -87,7 +95,9 @@ class Bottleneck(nn.Module):
         self.norm3 = norm(4 * width)
         self.shortcut = shortcut
 
-    def forward(self, x: Tensor) -> Tensor:  # N × inputs × H × W → N × 4·width × H/stride × W/stride
+    def forward(
+        self, x: Tensor
+    ) -> Tensor:  # N × inputs × H × W → N × 4·width × H/stride × W/stride
         y = F.relu(self.norm1(self.conv1(x)), inplace=True)
         y = F.relu(self.norm2(self.conv2(y)), inplace=True)
         y = self.norm3(self.conv3(y))
@@ -102,14 +112,18 @@ class ZeroPadded(nn.Module):
     The paper does not say where the zeros go: `end` appends them, `both` puts half on each side.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, zeros: Literal["end", "both"] = "end") -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, zeros: Literal["end", "both"] = "end"
+    ) -> None:
         super().__init__()
         self.stride = stride
         before = (outputs - inputs) // 2 if zeros == "both" else 0
         self.channels = (before, outputs - inputs - before)  # zeros before and after
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels = F.avg_pool2d(x, 1, self.stride)  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
+        pixels = F.avg_pool2d(
+            x, 1, self.stride
+        )  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
         return F.pad(pixels, (0, 0, 0, 0, *self.channels))
 
 

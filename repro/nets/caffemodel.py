@@ -16,11 +16,16 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 Floats = NDArray[np.float32]
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # how a field is stored; 3 and 4 are groups, which Caffe never writes
+VARINT, FIXED64, BYTES, FIXED32 = (
+    0,
+    1,
+    2,
+    5,
+)  # how a field is stored; 3 and 4 are groups, which Caffe never writes
 LONGEST_VARINT = 10  # bytes
 MOST_DIMENSIONS = 32  # Caffe's own limit
 
@@ -62,7 +67,9 @@ class Layer:
 class _Field:
     number: int
     kind: int
-    value: int | memoryview  # a number, or the bytes of a string, a message, packed numbers, or one fixed number
+    value: (
+        int | memoryview
+    )  # a number, or the bytes of a string, a message, packed numbers, or one fixed number
 
 
 class _Malformed(ValueError):
@@ -77,7 +84,7 @@ def read_layers(path: Path) -> list[Layer]:
         _refuse(path, "a caffemodel", error)
     if not any(layer.blobs for layer in layers):
         raise UserError(
-            f"{shown(path)} holds no layers with weights",
+            f"{quote(path)} holds no layers with weights",
             "name the .caffemodel, not the prototxt or the solver state",
         )
     return layers
@@ -93,11 +100,11 @@ def read_mean(path: Path) -> Floats:
         image = image[0]
     if image.ndim != 3 or image.shape[0] != 3:
         raise UserError(
-            f"{shown(path)} is no mean image: its shape is {shown(image.shape)}",
+            f"{quote(path)} is no mean image: its shape is {quote(image.shape)}",
             "a mean.binaryproto holds one image of three colours",
         )
     if not np.isfinite(image).all():
-        raise UserError(f"{shown(path)} holds values that are not finite numbers", DAMAGED)
+        raise UserError(f"{quote(path)} holds values that are not finite numbers", DAMAGED)
     return image
 
 
@@ -117,11 +124,13 @@ def _content(path: Path) -> memoryview:
     try:
         return memoryview(path.read_bytes())
     except OSError as error:
-        raise UserError(f"cannot read {shown(path)}: {error.strerror}", "name a file that you may read") from None
+        raise UserError(
+            f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read"
+        ) from None
 
 
 def _refuse(path: Path, what: str, error: _Malformed) -> NoReturn:
-    raise UserError(f"{shown(path)} cannot be read as {what}: {error}", DAMAGED) from None
+    raise UserError(f"{quote(path)} cannot be read as {what}: {error}", DAMAGED) from None
 
 
 def _layers(content: memoryview) -> Iterator[Layer]:
@@ -145,7 +154,7 @@ def _layer(content: memoryview, numbers: _LayerFields) -> Layer:
     try:
         return Layer(name, kind, tuple(_blob(blob) for blob in blobs))
     except _Malformed as error:
-        raise _Malformed(f"layer {shown(name)}: {error}") from None
+        raise _Malformed(f"layer {quote(name)}: {error}") from None
 
 
 def _layer_type(field: _Field) -> str:
@@ -173,9 +182,9 @@ def _blob(content: memoryview) -> Floats:
 
 def _shaped(values: Floats, sides: tuple[int, ...]) -> Floats:
     if len(sides) > MOST_DIMENSIONS or any(side < 0 for side in sides):
-        raise _Malformed(f"{shown(sides)} is not a shape")
+        raise _Malformed(f"{quote(sides)} is not a shape")
     if math.prod(sides) != len(values):
-        raise _Malformed(f"{len(values):,} values do not fill the shape {shown(sides)}")
+        raise _Malformed(f"{len(values):,} values do not fill the shape {quote(sides)}")
     return values.reshape(sides)
 
 
@@ -201,7 +210,9 @@ def _floats(field: _Field, stored_as: str) -> Floats:
     width = np.dtype(stored_as).itemsize
     if len(content) % width:
         raise _Malformed(f"{len(content):,} bytes are not a whole number of values")
-    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and is refused as such later
+    with np.errstate(
+        over="ignore"
+    ):  # a double beyond float32 becomes infinite, and is refused as such later
         return np.frombuffer(content, stored_as).astype(np.float32)
 
 
@@ -219,7 +230,9 @@ def _fields(content: memoryview) -> Iterator[_Field]:
             continue
         length, at = _length(content, at, kind)
         if length > len(content) - at:
-            raise _Malformed(f"it ends within field {number}: {len(content) - at:,} of {length:,} bytes are there")
+            raise _Malformed(
+                f"it ends within field {number}: {len(content) - at:,} of {length:,} bytes are there"
+            )
         yield _Field(number, kind, content[at : at + length])
         at += length
 
@@ -232,7 +245,7 @@ def _length(content: memoryview, at: int, kind: int) -> tuple[int, int]:
         return 4, at
     if kind == FIXED64:
         return 8, at
-    raise _Malformed(f"no field is stored as {shown(kind)}")
+    raise _Malformed(f"no field is stored as {quote(kind)}")
 
 
 def _varint(content: memoryview, at: int) -> tuple[int, int]:

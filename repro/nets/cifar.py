@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from repro.net import Net
+from repro.definition.net import Net
 from repro.nets.blocks import Norm, Stem
-from repro.nets.stages import ConvNet, assemble
+from repro.nets.conv_net import ConvNet, assemble
 
 
 def cifar(net: Net, norm: Norm, recompute: bool) -> ConvNet:
-    return assemble(net, Stem(3, 16, stride=1, norm=norm, pool=None), width=16, norm=norm, recompute=recompute)
+    return assemble(
+        net, Stem(3, 16, stride=1, norm=norm, pool=None), width=16, norm=norm, recompute=recompute
+    )

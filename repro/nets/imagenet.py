@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from repro.net import Net
+from repro.definition.net import Net
 from repro.nets.blocks import Norm, Stem, max_pool
-from repro.nets.stages import ConvNet, assemble
+from repro.nets.conv_net import ConvNet, assemble
 
 
 def imagenet(net: Net, norm: Norm, recompute: bool) -> ConvNet:

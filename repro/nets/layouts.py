@@ -26,7 +26,7 @@ from typing import Any
 
 from torch import Tensor
 
-from repro.net import IMAGENET_BLOCKS, Net
+from repro.definition.net import IMAGENET_BLOCKS, Net
 
 COUNTER = "num_batches_tracked"  # absent from old checkpoints, and used by nothing here
 
@@ -211,9 +211,11 @@ def net_of(state: Mapping[str, Tensor], layout: Layout, kind: str = "resnet") ->
     return _net(family, depth, _shortcut(state, counts), classes, layout, kind)
 
 
-def _net(family: str, depth: int, projections: str | None, classes: int, layout: Layout, kind: str) -> Net | None:
+def _net(
+    family: str, depth: int, projections: str | None, classes: int, layout: Layout, kind: str
+) -> Net | None:
+    from repro.definition.net import plain, resnet
     from repro.errors import UserError
-    from repro.net import plain, resnet
 
     try:
         if projections is None and kind == "plain":

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.errors import UserError, shown
+from repro.errors import UserError, quote
 
 LENGTH_BYTES = 8
 LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
@@ -51,9 +51,11 @@ def read(path: Path) -> dict[str, Tensor]:
         _check_layout(entries, len(content) - start)
         return {entry.name: _tensor(entry, content, start) for entry in entries}
     except OSError as error:
-        raise UserError(f"cannot read {shown(path)}: {error.strerror}", "name a file that you may read") from None
+        raise UserError(
+            f"cannot read {quote(path)}: {error.strerror}", "name a file that you may read"
+        ) from None
     except _Malformed as error:
-        raise UserError(f"{shown(path)} cannot be read as safetensors: {error}", DAMAGED) from None
+        raise UserError(f"{quote(path)} cannot be read as safetensors: {error}", DAMAGED) from None
 
 
 def is_safetensors(start: bytes) -> bool:
@@ -92,17 +94,21 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _entry(name: str, facts: Any) -> _Entry:
     if not isinstance(facts, Mapping):
-        raise _Malformed(f"nothing is said of the tensor {shown(name)}")
+        raise _Malformed(f"nothing is said of the tensor {quote(name)}")
     kind: Any = facts.get("dtype")
     shape: Any = facts.get("shape")
     offsets: Any = facts.get("data_offsets")
     if not isinstance(kind, str) or kind not in TYPES:
-        raise _Malformed(f"tensor {shown(name)} has the type {shown(kind)}; known are {', '.join(TYPES)}")
+        raise _Malformed(
+            f"tensor {quote(name)} has the type {quote(kind)}; known are {', '.join(TYPES)}"
+        )
     if not (_counts(shape) and _counts(offsets) and len(offsets) == 2):
-        raise _Malformed(f"the shape or the place of tensor {shown(name)} is not a list of counts")
+        raise _Malformed(f"the shape or the place of tensor {quote(name)} is not a list of counts")
     begin, end = offsets
     if math.prod(shape) * np.dtype(TYPES[kind]).itemsize != end - begin:
-        raise _Malformed(f"tensor {shown(name)}: {end - begin:,} bytes do not fill the shape {shown(shape)}")
+        raise _Malformed(
+            f"tensor {quote(name)}: {end - begin:,} bytes do not fill the shape {quote(shape)}"
+        )
     return _Entry(name, kind, tuple(shape), begin, end)
 
 
@@ -116,7 +122,9 @@ def _check_layout(entries: list[_Entry], size: int) -> None:
     at = 0
     for entry in sorted(entries, key=lambda entry: (entry.begin, entry.end)):
         if entry.begin != at:
-            raise _Malformed(f"tensor {shown(entry.name)} begins at byte {entry.begin:,}, not at {at:,}")
+            raise _Malformed(
+                f"tensor {quote(entry.name)} begins at byte {entry.begin:,}, not at {at:,}"
+            )
         at = entry.end
     if at != size:
         raise _Malformed(f"its tensors have {at:,} bytes, the file holds {size:,}")

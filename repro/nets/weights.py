@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from repro.errors import UserError, shown
-from repro.given import checked_file
-from repro.net import Net
+from repro.definition.net import Net
+from repro.errors import UserError, quote
 from repro.nets import authors, caffemodel, safetensors
 from repro.nets.layouts import AUTHORS, COUNTER, Layout, layout_of, net_of
+from repro.storage.input_files import check_input_file
 
 State = Mapping[str, Tensor]
 
@@ -35,9 +35,17 @@ HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 # What is often named by mistake, by its first bytes: what it is, and what to do.
 OTHER_FILES = (
-    (b"\x04\x00\x00\x00", "a file of Torch7", "carry it over to PyTorch first, and save the state dict"),
+    (
+        b"\x04\x00\x00\x00",
+        "a file of Torch7",
+        "carry it over to PyTorch first, and save the state dict",
+    ),
     (b"\x89HDF", "an HDF5 file, as Keras writes", "only PyTorch's and Caffe's formats are read"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file", "fetch the file: `git lfs pull`"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS, not the file",
+        "fetch the file: `git lfs pull`",
+    ),
     (b"<", "a web page", "download the file itself"),
     (b"name:", "a prototxt", "name the .caffemodel beside it, which has the weights"),
 )
@@ -61,7 +69,7 @@ def load(module: nn.Module, net: Net, weights: Weights | Path | str | Mapping[st
     trained = known.layout.variant(net)
     if trained != net:
         raise UserError(
-            f"these weights are of another variant of {shown(net.name)}",
+            f"these weights are of another variant of {quote(net.name)}",
             f"build the net with {_differences(trained, net)}",
         )
     own = module.state_dict()
@@ -99,10 +107,10 @@ def read(path: Path) -> Weights:
         return opened(_torch_file(path))
     for signature, what, hint in OTHER_FILES:
         if start.startswith(signature):
-            raise UserError(f"{shown(path)} is {what}", hint)
+            raise UserError(f"{quote(path)} is {what}", hint)
     if caffemodel.is_caffemodel(start):
         return _caffe_file(path)
-    raise UserError(f"{shown(path)} cannot be read as weights", HINT)
+    raise UserError(f"{quote(path)} cannot be read as weights", HINT)
 
 
 def sha256_of(path: Path) -> str:
@@ -113,17 +121,17 @@ def sha256_of(path: Path) -> str:
 
 def _start(path: Path) -> bytes:
     try:
-        with checked_file(path, "weights", HINT, LARGEST).open("rb") as file:
+        with check_input_file(path, "weights", HINT, LARGEST).open("rb") as file:
             return file.read(START)
     except OSError as error:
-        raise UserError(f"cannot read {shown(path)}: {error.strerror}", HINT) from None
+        raise UserError(f"cannot read {quote(path)}: {error.strerror}", HINT) from None
 
 
 def _caffe_file(path: Path) -> Weights:
     layers = caffemodel.read_layers(path)
     if not authors.is_authors(layer.name for layer in layers):
         raise UserError(
-            f"{shown(path)} is of no net of the authors: it has no layers `bn_conv1` and `res2a_branch1`",
+            f"{quote(path)} is of no net of the authors: it has no layers `bn_conv1` and `res2a_branch1`",
             "ResNet-50, 101 and 152 as the authors released them are read",
         )
     return Weights(authors.state_of(layers), AUTHORS)
@@ -141,18 +149,21 @@ def _torch_file(path: Path) -> Mapping[str, Any]:
         raise _unreadable(path, "") from None
     state = _bare(content) if isinstance(content, Mapping) else {}
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{shown(path)} holds no state dict", "save `module.state_dict()`, bare or as `state_dict`")
+        raise UserError(
+            f"{quote(path)} holds no state dict",
+            "save `module.state_dict()`, bare or as `state_dict`",
+        )
     return state
 
 
 def _unreadable(path: Path, said: str) -> UserError:
     if wanted := re.search(r"GLOBAL ([\w.]+)", said):
         return UserError(
-            f"{shown(path)} wants to run {shown(wanted[1])} when it is read, and is not read",
+            f"{quote(path)} wants to run {quote(wanted[1])} when it is read, and is not read",
             "ask for, or save, a plain state dict: `torch.save(module.state_dict(), FILE)`",
         )
     return UserError(
-        f"{shown(path)} cannot be read as weights",
+        f"{quote(path)} cannot be read as weights",
         "it must be a whole file of tensors that `torch.load(…, weights_only=True)` accepts; get it again",
     )
 
@@ -168,7 +179,11 @@ def _bare(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differences(trained: Net, net: Net) -> str:
     names = ("zeros", "stride_in", "pool")
-    pairs = [(name, getattr(trained, name)) for name in names if getattr(trained, name) != getattr(net, name)]
+    pairs = [
+        (name, getattr(trained, name))
+        for name in names
+        if getattr(trained, name) != getattr(net, name)
+    ]
     return ", ".join(f"`{name}={value}`" for name, value in pairs)
 
 
@@ -182,14 +197,14 @@ def _check_names(net: Net, own: State, weights: Weights, state: State) -> None:
         lines.append(f"they lack {_listed(missing, left_over)}")
     if left_over:
         lines.append(f"they have besides {_listed(left_over, missing)}")
-    problem = f"these weights are not of {shown(net.name)}: {'; '.join(lines)}"
+    problem = f"these weights are not of {quote(net.name)}: {'; '.join(lines)}"
     raise UserError(problem, _hint(net, weights))
 
 
 def _hint(net: Net, weights: Weights) -> str:
     theirs = weights.net(net.kind)
     if theirs is not None and theirs.name != net.name:
-        return f"they are of {shown(theirs.name)}: `--net {theirs.name}`"
+        return f"they are of {quote(theirs.name)}: `--net {theirs.name}`"
     return "is the depth, the shortcut or the number of classes another?"
 
 
@@ -199,7 +214,7 @@ def _listed(names: list[str], others: Iterable[str]) -> str:
     parts = []
     for name in names[:LISTED]:
         near = difflib.get_close_matches(name, candidates, n=1, cutoff=0.8)
-        parts.append(f"{shown(name)} (near: {shown(near[0])})" if near else shown(name))
+        parts.append(f"{quote(name)} (near: {quote(near[0])})" if near else quote(name))
     more = len(names) - len(parts)
     return ", ".join(parts) + (f" and {more} more" if more else "")
 
@@ -209,20 +224,24 @@ def _check_shapes(net: Net, own: State, state: State) -> None:
         theirs = tuple(state[name].shape)
         if theirs == tuple(value.shape):
             continue
-        problem = f"these weights are not of {shown(net.name)}: {shown(name)} has the shape {shown(theirs)}"
+        problem = f"these weights are not of {quote(net.name)}: {quote(name)} has the shape {quote(theirs)}"
         hint = "is the depth, the shortcut or the number of classes another?"
         if name == "classifier.weight" and theirs[:1] == (net.classes + 1,):
             hint = (
                 f"they have {theirs[0]:,} classes: TensorFlow's nets count a background first; "
                 "take the first row off `classifier`, and save again"
             )
-        raise UserError(f"{problem}, not {shown(tuple(value.shape))}", hint)
+        raise UserError(f"{problem}, not {quote(tuple(value.shape))}", hint)
 
 
 def _check_values(state: State) -> None:
     """Refuse values that no training gives, and that would spoil every score."""
     for name, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise UserError(f"{shown(name)} of these weights is not finite", "the file is damaged: get it again")
+            raise UserError(
+                f"{quote(name)} of these weights is not finite", "the file is damaged: get it again"
+            )
         if name.endswith("running_var") and bool((value < 0).any()):
-            raise UserError(f"{shown(name)} of these weights is negative", "the file is damaged: get it again")
+            raise UserError(
+                f"{quote(name)} of these weights is negative", "the file is damaged: get it again"
+            )

@@ -19,17 +19,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from repro import lines
-from repro.errors import Incomplete, RunFailed, shown
-from repro.folders import Folder
-from repro.process import born
-from repro.spec import Run, definition, from_definition
+from repro.definition.run import Run, from_definition, to_definition
+from repro.errors import Incomplete, RunFailed, quote
+from repro.storage import metrics_file
+from repro.storage.atomic import (
+    cannot_write,
+    create_exclusive,
+    file_mode,
+    read_json,
+    to_json,
+    write_all,
+    write_atomic,
+    write_errors_explained,
+)
+from repro.storage.paths import Folder
+from repro.storage.pid import started_at
 from repro.training import checkpoint
-from repro.whole import append, cannot_write, create, file_mode, read_json, to_json, write_whole, writing
 
 SCHEMA = 1
-BEAT = 10.0  # seconds between two writes of progress
-STUCK = 5  # attempts in a row that end without a word and without getting further: then the run stops
+PROGRESS_INTERVAL_S = 10.0  # seconds between two writes of progress
+MAX_FRUITLESS_ATTEMPTS = (
+    5  # attempts in a row that end without a word and without getting further: then the run stops
+)
 
 
 class Superseded(Exception):
@@ -45,7 +56,7 @@ class Attempt:
     run: Run
     claimed: dict[str, Any] = field(default_factory=dict)  # what `attempt-NNNN.json` says
     iteration: int = 0  # where it is, as far as it said
-    _born: str | None = field(default_factory=lambda: born(os.getpid()))
+    _born: str | None = field(default_factory=lambda: started_at(os.getpid()))
     _metrics: int | None = None
     _size: int = 0
     _beats: int = 0
@@ -54,12 +65,17 @@ class Attempt:
     @classmethod
     def claim(cls, folder: Folder, run: Run) -> Attempt:
         """Claim the next number. The folder gets its definition first, or is found to hold another run's."""
-        declare(folder, run)
-        said = {"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), "job": job()}
+        write_definition(folder, run)
+        said = {
+            "schema": SCHEMA,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "job": slurm_job_id(),
+        }
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        said |= {"started": now, "began": now} | headway(folder)
+        said |= {"started": now, "began": now} | previous_progress(folder)
         number = max(folder.attempts(), default=0) + 1
-        while not create(folder.attempt(number), to_json(said | {"attempt": number})):
+        while not create_exclusive(folder.attempt(number), to_json(said | {"attempt": number})):
             number += 1
         attempt = cls(folder, number, run, said | {"attempt": number})
         attempt._sweep()
@@ -72,9 +88,11 @@ class Attempt:
         """Remove what older attempts were about to publish: whichever of them wakes up finds nothing to rename."""
         left = self.folder.temporaries()
         self.check()  # so what we have listed is of older attempts: a newer one writes only after its claim
-        left += [self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1]
+        left += [
+            self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1
+        ]
         for path in [*left, self.folder.failed]:
-            with writing(path):
+            with write_errors_explained(path):
                 path.unlink(missing_ok=True)
 
     @property
@@ -84,12 +102,12 @@ class Attempt:
 
     def load(self) -> dict[str, Any] | None:
         """The checkpoint to go on from; an attempt in a row of attempts that got nowhere stops here."""
-        found = checkpoint.find(self.folder)
+        found = checkpoint.find_checkpoint(self.folder)
         if found:
             must_be_of(self.run, found)
         if found and found.damaged:
-            self.say(f"damaged: {', '.join(found.damaged)}; going on from {shown(found.path, 300)}")
-            write_whole(self.folder.checkpoint, found.path.read_bytes(), self.check)
+            self.say(f"damaged: {', '.join(found.damaged)}; going on from {quote(found.path, 300)}")
+            write_atomic(self.folder.checkpoint, found.path.read_bytes(), self.check)
         self._must_get_somewhere(found.state["iteration"] if found else None)
         return found.state if found else None
 
@@ -102,8 +120,8 @@ class Attempt:
             )
         if (iteration or 0) > best:
             self.claimed |= {"from": iteration, "fruitless": 0}
-            write_whole(self.folder.attempt(self.number), to_json(self.claimed), self.check)
-        elif fruitless >= STUCK:
+            write_atomic(self.folder.attempt(self.number), to_json(self.claimed), self.check)
+        elif fruitless >= MAX_FRUITLESS_ATTEMPTS:
             raise RunFailed(
                 f"no progress in {fruitless} attempts: each ended without a word, and none got beyond iteration {best}",
                 "its log says where they ended; a shorter `REPRO_SAVE_EVERY` saves sooner; asked again, it tries again",
@@ -121,7 +139,7 @@ class Attempt:
         with contextlib.suppress(OSError):
             handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
             try:
-                append(handle, text.encode())
+                write_all(handle, text.encode())
             finally:
                 os.close(handle)
 
@@ -129,14 +147,20 @@ class Attempt:
         """Stop here if a newer attempt has claimed the run."""
         newest = max(self.folder.attempts(), default=None)
         if newest is None:
-            raise cannot_write(self.folder.path, FileNotFoundError(errno.ENOENT, "its folder is gone"))
+            raise cannot_write(
+                self.folder.path, FileNotFoundError(errno.ENOENT, "its folder is gone")
+            )
         if newest != self.number:
             raise Superseded(f"attempt {self.number} of {self.run.id} has been superseded")
 
     def open_metrics(self, size: int) -> None:
         """Cut the metrics back to the checkpoint's byte, in a file of this attempt's own."""
-        with writing(self.folder.metrics):
-            write_whole(self.folder.metrics, self.folder.metrics.read_bytes()[:size] if size else b"", self.check)
+        with write_errors_explained(self.folder.metrics):
+            write_atomic(
+                self.folder.metrics,
+                self.folder.metrics.read_bytes()[:size] if size else b"",
+                self.check,
+            )
             self._metrics = os.open(self.folder.metrics, os.O_WRONLY | os.O_APPEND)
         self._size = size
 
@@ -144,9 +168,9 @@ class Attempt:
         """Append a row to the metrics, and answer the file's size: what a checkpoint has to remember."""
         self.check()
         assert self._metrics is not None
-        line = lines.encode(row)
-        with writing(self.folder.metrics):
-            append(self._metrics, line)
+        line = metrics_file.encode(row)
+        with write_errors_explained(self.folder.metrics):
+            write_all(self._metrics, line)
             os.fsync(self._metrics)
         self._size += len(line)
         self.say("  ".join(f"{key} {value:g}" for key, value in row.items()))
@@ -159,18 +183,24 @@ class Attempt:
     def progress(self, state: str, iteration: int, **facts: Any) -> None:
         """Say where the run is, at most every ten seconds unless the state changed."""
         self.iteration, now = iteration, time.monotonic()
-        if state == "running" and now - self._last_beat < BEAT:
+        if state == "running" and now - self._last_beat < PROGRESS_INTERVAL_S:
             return
         self._last_beat, self._beats = now, self._beats + 1
         where = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "born": self._born,
-            "job": job(),
+            "job": slurm_job_id(),
             "time": time.time(),
         }
-        about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration, "beat": self._beats}
-        write_whole(
+        about = {
+            "schema": SCHEMA,
+            "state": state,
+            "attempt": self.number,
+            "iteration": iteration,
+            "beat": self._beats,
+        }
+        write_atomic(
             self.folder.progress,
             to_json(about | {"iterations": self.run.recipe.iterations} | where | facts),
             self.check,
@@ -178,23 +208,25 @@ class Attempt:
 
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         """Write the end marker: from now on the run is done."""
-        metrics = lines.flagged(measured["metrics"])
+        metrics = metrics_file.mark_not_finite(measured["metrics"])
         flags = {"flags": metrics.pop("flags")} if "flags" in metrics else {}
-        final = {"schema": SCHEMA, "id": self.run.id, "run": definition(self.run)}
+        final = {"schema": SCHEMA, "id": self.run.id, "run": to_definition(self.run)}
         final |= measured | {"metrics": metrics} | flags
-        write_whole(self.folder.final, to_json(final), self.check)
+        write_atomic(self.folder.final, to_json(final), self.check)
         self.say("done")
         return json.loads(to_json(final))  # as anyone who reads the file will see it
 
-    def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None:
+    def fail(
+        self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
+    ) -> None:
         """Write down why this attempt gave up."""
         about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
         about |= {"problem": problem, "hint": hint, "cause": cause}
-        write_whole(self.folder.failed, to_json(about), self.check)
+        write_atomic(self.folder.failed, to_json(about), self.check)
         self.say(f"{state}: {problem}")
 
 
-class Bystander(Attempt):
+class ReadOnlyAttempt(Attempt):
     """The attempt as the other processes of a run see it: only the first one writes."""
 
     def __init__(self, folder: Folder, run: Run) -> None:
@@ -205,7 +237,7 @@ class Bystander(Attempt):
     def check(self) -> None: ...
 
     def load(self) -> dict[str, Any] | None:
-        found = checkpoint.find(self.folder)
+        found = checkpoint.find_checkpoint(self.folder)
         if found:
             must_be_of(self.run, found)
         return found.state if found else None
@@ -222,10 +254,12 @@ class Bystander(Attempt):
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
         return measured
 
-    def fail(self, state: str, iteration: int, problem: str, hint: str = "", cause: str = "") -> None: ...
+    def fail(
+        self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
+    ) -> None: ...
 
 
-def headway(folder: Folder) -> dict[str, Any]:
+def previous_progress(folder: Folder) -> dict[str, Any]:
     """What the next attempt takes over: when the first began, the iteration it has to get beyond, and how many in a row
     before it ended without doing so.
 
@@ -238,12 +272,15 @@ def headway(folder: Folder) -> dict[str, Any]:
     ended = folder.final.exists() or folder.failed.exists()
     began = before.get("began") or before.get("started")
     since = {"began": began} if began else {}
-    return since | {"from": before.get("from", 0), "fruitless": 0 if ended else before.get("fruitless", 0) + 1}
+    return since | {
+        "from": before.get("from", 0),
+        "fruitless": 0 if ended else before.get("fruitless", 0) + 1,
+    }
 
 
-def declare(folder: Folder, run: Run) -> None:
+def write_definition(folder: Folder, run: Run) -> None:
     """Give the folder its definition; a folder that has one must have this one."""
-    if create(folder.definition, to_json(definition(run))):
+    if create_exclusive(folder.definition, to_json(to_definition(run))):
         return
     if from_definition(read_json(folder.definition)) != run:
         raise RunFailed(
@@ -252,7 +289,7 @@ def declare(folder: Folder, run: Run) -> None:
         )
 
 
-def must_be_of(run: Run, found: checkpoint.Found) -> None:
+def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
     """Refuse a checkpoint that another run saved: trained on, its weights would be recorded as this run's.
 
     The checkpoint before it may be this run's, but is not taken by itself: whoever copied one file
@@ -261,15 +298,15 @@ def must_be_of(run: Run, found: checkpoint.Found) -> None:
     owner = found.state.get("run")
     if owner == run.id:
         return
-    name = shown(owner) if owner else "a run that it does not name"
+    name = quote(owner) if owner else "a run that it does not name"
     raise RunFailed(
-        f"{shown(found.path, 300)} is a checkpoint of another run, {name}, not of {run.id}",
+        f"{quote(found.path, 300)} is a checkpoint of another run, {name}, not of {run.id}",
         "bring this run's own `checkpoint.pt` and `metrics.jsonl` back, "
         "or start the run again with `--again`, which keeps what is there aside",
     )
 
 
-def job() -> str | None:
+def slurm_job_id() -> str | None:
     """The SLURM job this process is in, as `squeue` would name it."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")

@@ -15,16 +15,16 @@ from typing import Any
 
 import torch
 
-from repro import lines
-from repro.errors import Incomplete, shown
-from repro.folders import Folder
-from repro.whole import cannot_read, write_whole
+from repro.errors import Incomplete, quote
+from repro.storage import metrics_file
+from repro.storage.atomic import cannot_read, write_atomic
+from repro.storage.paths import Folder
 
 _DIGEST = 32  # bytes
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCheckpoint:
     """The newest checkpoint that can be believed, and why newer ones cannot."""
 
     path: Path
@@ -42,25 +42,25 @@ def save(folder: Folder, state: dict[str, Any], may_publish: Callable[[], None])
     torch.save(state, buffer)
     payload = buffer.getvalue()
     content = payload + hashlib.sha256(payload).digest()
-    write_whole(folder.checkpoint, content, may_publish, keeping=folder.previous_checkpoint)
+    write_atomic(folder.checkpoint, content, may_publish, keeping=folder.previous_checkpoint)
 
 
 def load(folder: Folder) -> dict[str, Any] | None:
     """The newest checkpoint's state; None where there never was one."""
-    found = find(folder)
+    found = find_checkpoint(folder)
     return found.state if found else None
 
 
-def find(folder: Folder) -> Found | None:
+def find_checkpoint(folder: Folder) -> FoundCheckpoint | None:
     """The newest checkpoint that is whole, with the metrics that belong to it; None where there never was one."""
     damaged: list[str] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         try:
-            return Found(path, _believed(path, folder), tuple(damaged))
+            return FoundCheckpoint(path, _believed(path, folder), tuple(damaged))
         except FileNotFoundError:
             continue
         except _Damaged as reason:
-            damaged.append(f"{shown(path, 300)} ({reason})")
+            damaged.append(f"{quote(path, 300)} ({reason})")
         except OSError as error:
             raise cannot_read(path, error) from error
     if damaged:
@@ -79,7 +79,7 @@ def _believed(path: Path, folder: Folder) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
     size = state["metrics_size"]
     metrics = folder.metrics.read_bytes()[:size] if size else b""
-    _, whole = lines.whole(metrics)
+    _, whole = metrics_file.read_valid_prefix(metrics)
     if whole != size:
         raise _Damaged(f"its `metrics.jsonl` is damaged at byte {whole} of {size}")
     return state

@@ -7,7 +7,12 @@ from typing import Any
 
 from repro.data.source import Source
 
-GIVING = ("batches", "test", "train_clean", "test_views")  # what a source gives one after another
+BATCH_METHODS = (
+    "batches",
+    "test",
+    "train_clean",
+    "test_views",
+)  # what a source gives one after another
 
 
 class Interruptible:
@@ -18,7 +23,7 @@ class Interruptible:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._source, name)
-        return self._looking(found) if name in GIVING else found
+        return self._looking(found) if name in BATCH_METHODS else found
 
     def _looking(self, give: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
         def giving(*arguments: Any, **more: Any) -> Iterator[Any]:

@@ -11,27 +11,27 @@ from typing import Any
 
 import torch
 
-from repro import processes
+from repro import distributed
 from repro.data import open_source
+from repro.definition.run import Run
 from repro.errors import RunFailed, UserError
 from repro.evaluation import measure
-from repro.evaluation.error import error
-from repro.folders import Places
-from repro.spec import Run
-from repro.stop import Stop, Stopped
-from repro.training.attempt import Attempt, Bystander
+from repro.evaluation.error import measure_error
+from repro.stop_request import Stopped, StopRequest
+from repro.storage.atomic import disk_errors_explained, read_json
+from repro.storage.paths import Places
+from repro.training.attempt import Attempt, ReadOnlyAttempt
 from repro.training.interruptible import Interruptible
 from repro.training.machine import Pace, prepare, provenance
-from repro.training.schedule import rate, readable
+from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
-from repro.training.step import Diverged, gradient_norms, stepper
-from repro.whole import explained, read_json
+from repro.training.step import Diverged, gradient_norms, make_step
 
 
 def train(
     run: Run,
     places: Places,
-    stop: Stop | None = None,
+    stop: StopRequest | None = None,
     device: torch.device | None = None,
     measure_again: bool = False,
 ) -> dict[str, Any]:
@@ -46,14 +46,20 @@ def train(
 
     if final := done():
         return final
-    attempt = Attempt.claim(folder, run) if processes.rank() == 0 else Bystander(folder, run)
+    attempt = (
+        Attempt.claim(folder, run) if distributed.rank() == 0 else ReadOnlyAttempt(folder, run)
+    )
     try:
-        with explained(folder.path):
-            stop, device = stop or Stop(), prepare(run.recipe, device)
-            return done() or _train(run, places, attempt, stop, device)  # an older attempt may just have ended it
+        with disk_errors_explained(folder.path):
+            stop, device = stop or StopRequest(), prepare(run.recipe, device)
+            return done() or _train(
+                run, places, attempt, stop, device
+            )  # an older attempt may just have ended it
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
-        raise RunFailed(f"{run.id}: {problem}", "its record is kept; `repro status` shows it") from None
+        raise RunFailed(
+            f"{run.id}: {problem}", "its record is kept; `repro status` shows it"
+        ) from None
     except UserError as problem:
         with contextlib.suppress(UserError):  # a disk that is full has no room for this either
             attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)
@@ -62,7 +68,9 @@ def train(
         attempt.close()
 
 
-def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch.device) -> dict[str, Any]:
+def _train(
+    run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device
+) -> dict[str, Any]:
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
     state = State(run, source, device)
@@ -71,10 +79,12 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
     pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
     attempt.progress("running", state.iteration)
 
-    step = stepper(state.net, state.optimizer, recipe)
-    batches = source.batches(run.seed, state.iteration, recipe.iterations, processes.rank(), processes.count())
+    step = make_step(state.net, state.optimizer, recipe)
+    batches = source.batches(
+        run.seed, state.iteration, recipe.iterations, distributed.rank(), distributed.count()
+    )
     for images, labels in batches:
-        now = rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
+        now = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
         loss, wrong = step(images, labels, now)
         state.saw(loss, wrong, len(labels))
 
@@ -82,11 +92,15 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
         if state.iteration % recipe.evaluate_every == 0 or at_end:
             row = {"iteration": state.iteration, "rate": readable(now)}
             row |= state.close_window() | gradient_norms(state.net)
-            row |= error(state.net, source.test(rank=processes.rank(), processes=processes.count()), "test")
+            row |= measure_error(
+                state.net,
+                source.test(rank=distributed.rank(), processes=distributed.count()),
+                "test",
+            )
             state.metrics_size = attempt.record(row)
             state.latest = row
-        stopping = processes.agreed(stop.reason is not None, state.iteration, device)
-        if at_end or stopping or processes.agreed(pace.should_save(), state.iteration, device):
+        stopping = distributed.agreed(stop.reason is not None, state.iteration, device)
+        if at_end or stopping or distributed.agreed(pace.should_save(), state.iteration, device):
             with pace.saving():
                 attempt.save(state.snapshot(pace.seconds))
         if stopping:
@@ -95,21 +109,25 @@ def _train(run: Run, places: Places, attempt: Attempt, stop: Stop, device: torch
 
     def may_go_on() -> None:
         """All that training made is saved, so measuring may end at any batch; several processes only end together."""
-        if stop.reason and processes.count() == 1:
+        if stop.reason and distributed.count() == 1:
             raise _stopped(stop, state, attempt)
 
     attempt.progress("measuring", state.iteration, **state.facts())
-    measured = measure(run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check)
+    measured = measure(
+        run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check
+    )
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
+    measured["provenance"] = provenance(
+        run, source, device, pace.seconds, attempt.number, attempt.began
+    )
     measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
     measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     return attempt.finish(measured)
 
 
-def _stopped(stop: Stop, state: State, attempt: Attempt) -> Stopped:
+def _stopped(stop: StopRequest, state: State, attempt: Attempt) -> Stopped:
     """Say where it was stopped, everything saved."""
     attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
     return Stopped(stop.reason or "another process", state.iteration)

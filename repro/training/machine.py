@@ -14,15 +14,15 @@ from typing import Any
 
 import torch
 
-from repro.checkout import CodeState, code_state
-from repro.code_digest import code_hash
 from repro.data.source import Source
-from repro.errors import Lacking, UserError, shown
-from repro.folders import ROOT
-from repro.processor import processor_name
-from repro.recipe import Recipe
-from repro.spec import Run
-from repro.training.attempt import job
+from repro.definition.recipe import Recipe
+from repro.definition.run import Run
+from repro.errors import EnvironmentProblem, UserError, quote
+from repro.provenance.checkout import CodeState, code_state
+from repro.provenance.code_digest import code_hash
+from repro.provenance.processor import processor_name
+from repro.storage.paths import ROOT
+from repro.training.attempt import slurm_job_id
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
@@ -35,7 +35,9 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
     wanted = os.environ.get("REPRO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
     device = device or torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise Lacking(f"no GPU here for device {shown(device)}", f"{said} to train on what there is")
+        raise EnvironmentProblem(
+            f"no GPU here for device {quote(device)}", f"{said} to train on what there is"
+        )
     commit()  # now and not at the end: the files may be edited while the run trains
     tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -47,8 +49,15 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
 class Pace:
     """How fast it goes, and when the next checkpoint is due. Durations only: no decision reads the clock's time."""
 
-    def __init__(self, start: int, iterations: int, seconds: float, device: torch.device | None = None) -> None:
-        self._start, self._iterations, self._before, self._device = start, iterations, seconds, device
+    def __init__(
+        self, start: int, iterations: int, seconds: float, device: torch.device | None = None
+    ) -> None:
+        self._start, self._iterations, self._before, self._device = (
+            start,
+            iterations,
+            seconds,
+            device,
+        )
         self._asked, self._busy = float("-inf"), dict[str, int]()
         self._began = self._saved = time.monotonic()
         self._cost = 0.0
@@ -76,7 +85,10 @@ class Pace:
         elapsed = time.monotonic() - self._began
         speed = (iteration - self._start) / elapsed if elapsed > 0 else 0.0
         left = (self._iterations - iteration) / speed if speed > 0 else None
-        return {"rate_per_second": round(speed, 3), "eta_seconds": left and round(left, 1)} | self._gpu()
+        return {
+            "rate_per_second": round(speed, 3),
+            "eta_seconds": left and round(left, 1),
+        } | self._gpu()
 
     def _gpu(self) -> dict[str, int]:
         if time.monotonic() - self._asked > ASK_EVERY:
@@ -87,7 +99,9 @@ class Pace:
 def busy(device: torch.device | None) -> dict[str, int]:
     """The share of the last second, in percent, in which the GPU computed; nothing without one, or NVIDIA's library."""
     if device is not None and device.type == "cuda":
-        with contextlib.suppress(Exception):  # NVML has its own, which are nowhere without it; this is for display
+        with contextlib.suppress(
+            Exception
+        ):  # NVML has its own, which are nowhere without it; this is for display
             return {"gpu_percent": torch.cuda.utilization(device)}
     return {}
 
@@ -98,7 +112,12 @@ def machine(device: torch.device) -> str:
 
 
 def provenance(
-    run: Run, source: Source, device: torch.device, seconds: float, attempts: int, began: str | None = None
+    run: Run,
+    source: Source,
+    device: torch.device,
+    seconds: float,
+    attempts: int,
+    began: str | None = None,
 ) -> dict[str, Any]:
     """Where a number comes from: the code, the data, the machine. Its times of day are for people to read."""
     return {
@@ -122,7 +141,7 @@ def provenance(
             "tested_on_training_images": source.tested_on_training_images,
         },
         "attempts": attempts,
-        "job": job(),
+        "job": slurm_job_id(),
     }
 
 
@@ -144,5 +163,7 @@ def _seconds_between_saves() -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise UserError(f"`REPRO_SAVE_EVERY` is {shown(text)}", "give it a number of seconds, 0 or more")
+        raise UserError(
+            f"`REPRO_SAVE_EVERY` is {quote(text)}", "give it a number of seconds, 0 or more"
+        )
     return seconds

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from repro.recipe import Plateau, Recipe, Warmup
+from repro.definition.recipe import Plateau, Recipe, Warmup
 
 
-def rate(recipe: Recipe, iteration: int, warming: bool = False, dropped: Sequence[int] = ()) -> float:
+def learning_rate(
+    recipe: Recipe, iteration: int, warming: bool = False, dropped: Sequence[int] = ()
+) -> float:
     """Return the rate of one iteration: the warm-up's while warming, else the schedule's.
 
     `dropped` are the iterations at which it dropped so far because the error had plateaued.

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from repro import processes
+from repro import distributed
+from repro.cost.memory import DEEP
 from repro.data.source import Source
+from repro.definition.run import Run
 from repro.errors import RunFailed
-from repro.memory import DEEP
 from repro.nets import build
-from repro.spec import Run
-from repro.training.below import FirstBelow
+from repro.training.first_below import FirstBelow
 from repro.training.machine import machine
 from repro.training.schedule import PlateauDrops, WarmUp
 from repro.training.step import Window, sgd
@@ -24,7 +24,12 @@ class State:
 
     def __init__(self, run: Run, source: Source, device: torch.device) -> None:
         recipe = run.recipe
-        net = build(run.net, seed=run.seed, batch_norm_group=recipe.batch_norm_group, recompute=run.net.depth > DEEP)
+        net = build(
+            run.net,
+            seed=run.seed,
+            batch_norm_group=recipe.batch_norm_group,
+            recompute=run.net.depth > DEEP,
+        )
         self.run = run
         self.data = source.hash
         self.device = device
@@ -38,7 +43,9 @@ class State:
         self.metrics_size = 0  # bytes of metrics.jsonl that belong to them
         self.seconds = 0.0  # spent by earlier attempts
         self.latest: dict[str, float] = {}  # the newest point of the curve, for display
-        self.machines = [machine(device)]  # more than one: not bit for bit what either alone would give
+        self.machines = [
+            machine(device)
+        ]  # more than one: not bit for bit what either alone would give
 
     def saw(self, loss: Tensor, wrong: Tensor, images: int) -> None:
         """Count the iteration that was just done."""
@@ -47,7 +54,7 @@ class State:
             self.window.check()  # on a GPU this would wait for the step; there it is done when the window closes
         self.below.saw(self.iteration, wrong)
         if self.warm_up.warming:
-            errors = float(processes.total(wrong.clone())) * 100 / self.run.recipe.batch
+            errors = float(distributed.total(wrong.clone())) * 100 / self.run.recipe.batch
             self.warm_up.saw(self.iteration, errors)
         self.iteration += 1
 
@@ -99,7 +106,9 @@ class State:
                 f"`{self.data[:12]}…` now",
                 "bring the old data back, or start the run again with `--again`",
             )
-        torch.set_num_threads(snapshot["threads"])  # another count of threads would round differently
+        torch.set_num_threads(
+            snapshot["threads"]
+        )  # another count of threads would round differently
         self.net.load_state_dict(snapshot["net"])
         self.optimizer.load_state_dict(snapshot["optimizer"])
         self.warm_up.restore(snapshot["warm_up"])

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repro import processes
-from repro.recipe import Recipe
+from repro import distributed
+from repro.definition.recipe import Recipe
 
 NEVER = 2**62
 
@@ -23,24 +23,29 @@ Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
 def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Plain SGD with momentum: v ← 0.9 v + g, w ← w − lr v. Never Nesterov's."""
     weights = [p for p in net.parameters() if p.dim() > 1]
-    others = [p for p in net.parameters() if p.dim() <= 1]  # batch norm's γ and β, the bias of the last layer
+    others = [
+        p for p in net.parameters() if p.dim() <= 1
+    ]  # batch norm's γ and β, the bias of the last layer
     decay = recipe.decay if recipe.decay_on == "everything" else 0.0
-    groups = [{"params": weights, "weight_decay": recipe.decay}, {"params": others, "weight_decay": decay}]
+    groups = [
+        {"params": weights, "weight_decay": recipe.decay},
+        {"params": others, "weight_decay": decay},
+    ]
     return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
 
 
-def stepper(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """One step: (images, labels, rate) → this process's summed loss and its count of wrong answers, on the device.
 
     On one GPU the step is captured, unless `REPRO_CAPTURE` is 0; with several processes it is not.
     """
     on_gpu = next(net.parameters()).device.type == "cuda"
-    if on_gpu and processes.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
-        return Captured(net, optimizer, recipe)
-    return eager(net, optimizer, recipe)
+    if on_gpu and distributed.count() == 1 and os.environ.get("REPRO_CAPTURE") != "0":
+        return CapturedStep(net, optimizer, recipe)
+    return eager_step(net, optimizer, recipe)
 
 
-def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def eager_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     """The step, operation by operation."""
     learn = _learner(net, optimizer, recipe)
 
@@ -53,10 +58,14 @@ def eager(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     return step
 
 
-def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
+def _learner(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe
+) -> Callable[..., tuple[Tensor, Tensor]]:
     """Forward, backward, and a move of the weights at the optimizer's rate."""
-    together = processes.sharing_gradients(net)
-    share = recipe.batch / processes.count()  # a mean over the whole batch, however unequal the processes' parts
+    together = distributed.sharing_gradients(net)
+    share = (
+        recipe.batch / distributed.count()
+    )  # a mean over the whole batch, however unequal the processes' parts
 
     def learn(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
@@ -69,7 +78,7 @@ def _learner(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Call
     return learn
 
 
-class Captured:
+class CapturedStep:
     """The step as one CUDA graph: a small net is bound by the launches of its thousand kernels, a graph is one launch.
 
     Every step is a replay, the first as well, so an interrupted run ends like an unbroken one: what the rehearsals
@@ -88,8 +97,12 @@ class Captured:
         self._answer: tuple[Tensor, Tensor]
         for group in optimizer.param_groups:
             group["lr"] = self._rate
-            for parameter in group["params"]:  # v starts at 0, so that the first step is an ordinary one
-                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+            for parameter in group[
+                "params"
+            ]:  # v starts at 0, so that the first step is an ordinary one
+                optimizer.state[parameter].setdefault(
+                    "momentum_buffer", torch.zeros_like(parameter)
+                )
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         if self._inputs is None:
@@ -104,7 +117,9 @@ class Captured:
     def _prepare(self, images: Tensor, labels: Tensor) -> None:
         before = [tensor.clone() for tensor in self._state()]
         self._rehearse(images, labels)
-        self._optimizer.zero_grad(set_to_none=True)  # gradients are to lie in the graph's own memory
+        self._optimizer.zero_grad(
+            set_to_none=True
+        )  # gradients are to lie in the graph's own memory
         self._capture(images, labels)
         with torch.no_grad():
             for tensor, value in zip(self._state(), before, strict=True):
@@ -156,7 +171,7 @@ class Window:
 
     def check(self) -> None:
         """Stop at a loss that was not finite, and say at which iteration it was."""
-        first = int(processes.lowest(self.first_bad))
+        first = int(distributed.lowest(self.first_bad))
         if first < NEVER:
             raise Diverged(first)
 
@@ -174,19 +189,24 @@ class Window:
         return {"loss": loss, "wrong": int(wrong), "images": int(images)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             self.loss.fill_(state["loss"])
             self.wrong.fill_(state["wrong"])
             self.images = state["images"]
 
     def _totals(self) -> list[float]:
         images = torch.tensor(self.images, dtype=torch.float64, device=self.loss.device)
-        sums: list[float] = processes.total(torch.stack([self.loss, self.wrong.double(), images])).tolist()
+        sums: list[float] = distributed.total(
+            torch.stack([self.loss, self.wrong.double(), images])
+        ).tolist()
         return sums
 
 
 def gradient_norms(net: nn.Module) -> dict[str, float]:
     """The norms of the first and the last convolution's gradients (section 4.1: "healthy norms")."""
     convolutions = [p for p in net.parameters() if p.dim() == 4]
-    norms = [float(p.grad.norm()) if p.grad is not None else math.nan for p in (convolutions[0], convolutions[-1])]
+    norms = [
+        float(p.grad.norm()) if p.grad is not None else math.nan
+        for p in (convolutions[0], convolutions[-1])
+    ]
     return {"gradient_first": norms[0], "gradient_last": norms[-1]}

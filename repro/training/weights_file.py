@@ -6,9 +6,9 @@ import io
 
 import torch
 
-from repro.errors import Incomplete, RunFailed, shown
-from repro.folders import Folder
-from repro.spec import Run
+from repro.definition.run import Run
+from repro.errors import Incomplete, RunFailed, quote
+from repro.storage.paths import Folder
 from repro.training import checkpoint
 
 
@@ -16,10 +16,10 @@ def trained_weights(run: Run, folder: Folder) -> bytes:
     """Return what `torch.load(…, weights_only=True)` reads as the net's state dict: weights and batch-norm
     buffers, without the momentum. The same checkpoint gives the same bytes.
     """
-    found = checkpoint.find(folder)
+    found = checkpoint.find_checkpoint(folder)
     if found is None:
         raise Incomplete(
-            f"{shown(run.id, 100)} has no checkpoint to take weights from",
+            f"{quote(run.id, 100)} has no checkpoint to take weights from",
             "publish where the run was trained, before its checkpoint is removed",
         )
     _check(run, found)
@@ -31,16 +31,16 @@ def trained_weights(run: Run, folder: Folder) -> bytes:
     return buffer.getvalue()
 
 
-def _check(run: Run, found: checkpoint.Found) -> None:
+def _check(run: Run, found: checkpoint.FoundCheckpoint) -> None:
     """Refuse weights that are not those which the final record was measured with."""
     if found.state["run"] != run.id:
         raise RunFailed(
-            f"{shown(found.path, 300)} is of the run {shown(found.state['run'], 100)}",
+            f"{quote(found.path, 300)} is of the run {quote(found.state['run'], 100)}",
             "bring the run's own checkpoint back, or train it again with `repro run … --again`",
         )
     iteration, last = found.state["iteration"], run.recipe.iterations
     if iteration != last:
         raise Incomplete(
-            f"the newest whole checkpoint of {shown(run.id, 100)} is of iteration {iteration:,} of {last:,}",
+            f"the newest whole checkpoint of {quote(run.id, 100)} is of iteration {iteration:,} of {last:,}",
             "bring the last one back from a backup, or train it again with `repro run … --again`",
         )

@@ -14,18 +14,18 @@ from typing import Any
 
 import torch
 
+from repro.definition.run import from_definition
 from repro.errors import FINE, INTERRUPTED, UserError
-from repro.folders import Places, places
-from repro.spec import from_definition
-from repro.training import Stop, Stopped, train
+from repro.storage.atomic import read_json, set_private_umask
+from repro.storage.paths import Places, places
+from repro.training import Stopped, StopRequest, train
 from repro.training.attempt import Superseded
-from repro.whole import keep_private, read_json
 
 
 def main() -> int:
-    keep_private()
+    set_private_umask()
     torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
-    stop = Stop().on(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    stop = StopRequest().install(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
     here = places()
     for line in sys.stdin:
         answer = attempt(json.loads(line), here, stop)
@@ -35,7 +35,7 @@ def main() -> int:
     return FINE
 
 
-def attempt(asked: dict[str, Any], here: Places, stop: Stop) -> dict[str, Any]:
+def attempt(asked: dict[str, Any], here: Places, stop: StopRequest) -> dict[str, Any]:
     """Train one run, and say how it ended."""
     run_id = asked["id"]
     try:
@@ -47,7 +47,13 @@ def attempt(asked: dict[str, Any], here: Places, stop: Stop) -> dict[str, Any]:
     except Superseded as reason:
         return {"id": run_id, "state": "superseded", "problem": str(reason)}
     except UserError as error:
-        return {"id": run_id, "state": "failed", "problem": error.problem, "hint": error.hint, "code": error.code}
+        return {
+            "id": run_id,
+            "state": "failed",
+            "problem": error.problem,
+            "hint": error.hint,
+            "code": error.code,
+        }
     return {"id": run_id, "state": "done"}
 
 

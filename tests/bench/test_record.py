@@ -2,23 +2,31 @@
 
 import json
 
-from repro.bench.contest import Table, compared
+from repro.bench.harness import Table, compare
 from repro.bench.record import markdown, record
-from repro.checkout import code_state
+from repro.provenance.checkout import code_state
 
-TABLE = Table("Training", "images/s", "more", compared({"usual": [100.0, 110.0], "ours": [150.0, 165.0]}), "A note.")
+TABLE = Table(
+    "Training",
+    "images/s",
+    "more",
+    compare({"usual": [100.0, 110.0], "ours": [150.0, 165.0]}),
+    "A note.",
+)
 
 
 def test_the_record_says_what_was_measured_and_on_what():
     found = json.loads(json.dumps(record("cpu", True, [TABLE], load_before=0.5), allow_nan=False))
     assert (found["schema"], found["part"], found["quick"]) == (1, "cpu", True)
-    assert {"processor", "processors", "torch", "load_before", "load_after"} <= set(found["machine"])
+    assert {"processor", "processors", "torch", "load_before", "load_after"} <= set(
+        found["machine"]
+    )
     assert {name: found["machine"][name] for name in ("commit", "dirty")} == code_state()
     assert found["tables"][0]["lines"][1]["ratio"] == 1.5
 
 
 def test_a_number_that_is_none_is_null():
-    table = Table("Odd", "s", "less", compared({"a": [1.0], "b": [float("nan")]}))
+    table = Table("Odd", "s", "less", compare({"a": [1.0], "b": [float("nan")]}))
     assert record("cpu", True, [table], 0.0)["tables"][0]["lines"][1]["ratio"] is None
 
 

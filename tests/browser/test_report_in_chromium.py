@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from experiments import figure1, table6
-from repro import catalog, lines
-from repro.experiment import at, groups_of
-from repro.folders import Places
-from repro.reading.frame import collect
-from repro.reading.report import report
-from repro.spec import Run, definition
-from repro.whole import to_json, write_whole
+from repro.analysis.output.report import report
+from repro.analysis.runs.frames import collect
+from repro.definition.experiment import at_scale, groups_of
+from repro.definition.run import Run, to_definition
+from repro.protocol import catalog
+from repro.storage import metrics_file
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import Places
 
 pytestmark = pytest.mark.browser
 
-SMOKE = catalog.scale("smoke")
+SMOKE = catalog.load_scale("smoke")
 
 
 @dataclass
@@ -37,7 +38,10 @@ def file(tmp_path_factory) -> Path:
     """The report on smoke results: a few runs of many."""
     root = tmp_path_factory.mktemp("smoke")
     there = Places(root / "results", root / "figures", root / "data")
-    wanted = [*groups_of(at(figure1.experiment, SMOKE)), *list(groups_of(at(table6.experiment, SMOKE)))[:3]]
+    wanted = [
+        *groups_of(at_scale(figure1.experiment, SMOKE)),
+        *list(groups_of(at_scale(table6.experiment, SMOKE)))[:3],
+    ]
     for number, run in enumerate(run for group in wanted for run in group):
         _finish(there, run, 40.0 + number)
     path = root / "report.html"
@@ -49,17 +53,22 @@ def _finish(there: Places, run: Run, error: float) -> None:
     folder = there.run(run.id)
     points = range(1, run.recipe.iterations // run.recipe.evaluate_every + 1)
     rows = [{"train_error": error - at, "test_error": error + 1 - at} for at in points]
-    rows = [{"iteration": run.recipe.evaluate_every * at} | row for at, row in zip(points, rows, strict=True)]
+    rows = [
+        {"iteration": run.recipe.evaluate_every * at} | row
+        for at, row in zip(points, rows, strict=True)
+    ]
     about = {"name": "generated", "hash": "da7a", "origin": "generated"}
-    write_whole(folder.definition, to_json(definition(run)))
-    write_whole(folder.metrics, b"".join(map(lines.encode, rows)))
-    final = {"schema": 1, "id": run.id, "run": definition(run), "metrics": {"test_error": error}}
-    write_whole(folder.final, to_json(final | {"provenance": {"data": about}}))
+    write_atomic(folder.definition, to_json(to_definition(run)))
+    write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
+    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": {"test_error": error}}
+    write_atomic(folder.final, to_json(final | {"provenance": {"data": about}}))
 
 
 @pytest.fixture(params=["light", "dark"])
 def opened(chromium, file, request) -> Iterator[Opened]:
-    yield from _open(chromium, file, color_scheme=request.param, viewport={"width": 1100, "height": 900})
+    yield from _open(
+        chromium, file, color_scheme=request.param, viewport={"width": 1100, "height": 900}
+    )
 
 
 @pytest.fixture
@@ -71,9 +80,9 @@ def _open(chromium: Any, file: Path, **how: Any) -> Iterator[Opened]:
     context = chromium.new_context(**how)
     opened = Opened(context.new_page())
     opened.page.set_default_timeout(5_000)
-    opened.page.on("console", lambda message: opened.said.append(message.text))
-    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
-    opened.page.on("request", lambda request: opened.asked.append(request.url))
+    opened.page.install("console", lambda message: opened.said.append(message.text))
+    opened.page.install("pageerror", lambda error: opened.said.append(str(error)))
+    opened.page.install("request", lambda request: opened.asked.append(request.url))
     opened.page.goto(file.as_uri())
     yield opened
     context.close()
@@ -115,7 +124,9 @@ def test_training_lines_can_be_hidden_and_shown(phone):
 
 
 def test_a_figure_whose_panel_would_be_empty_without_them_has_no_such_toggle(phone):
-    assert phone.page.locator("section[aria-labelledby=figure1]").get_by_role("checkbox").count() == 0
+    assert (
+        phone.page.locator("section[aria-labelledby=figure1]").get_by_role("checkbox").count() == 0
+    )
 
 
 def test_a_column_sorts_up_and_down_and_what_is_missing_stays_last(opened):
@@ -138,7 +149,9 @@ def test_a_number_leads_to_its_runs(opened):
     target = link.get_attribute("href")
     link.click()
     assert opened.page.url.endswith(target)
-    assert opened.page.locator(f"[id='{target.removeprefix('#')}'] tr").count() == 3  # the net, and its two seeds
+    assert (
+        opened.page.locator(f"[id='{target.removeprefix('#')}'] tr").count() == 3
+    )  # the net, and its two seeds
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(phone):
@@ -146,9 +159,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(phone):
 
 
 def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(phone):
-    unnamed = (
-        "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
-    )
+    unnamed = "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
     assert phone.page.evaluate(f"{unnamed}.length") == 0
     phone.page.keyboard.press("Tab")
     assert phone.page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"
@@ -156,6 +167,9 @@ def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(p
 
 def test_it_prints_in_black_on_white_without_buttons(opened, tmp_path):
     opened.page.emulate_media(media="print")
-    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
     assert not opened.page.locator("nav").is_visible()
     assert opened.page.pdf(path=tmp_path / "report.pdf").startswith(b"%PDF")

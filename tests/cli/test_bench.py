@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from repro.bench import parts
-from repro.bench.contest import Way, contest
+from repro.bench import suites
+from repro.bench.harness import Contender, run_contest
 from repro.cli import main
-from repro.folders import places
+from repro.storage.paths import places
 
 
 @pytest.fixture
@@ -17,10 +17,10 @@ def tiny(monkeypatch):
     """A part that really runs a contest, of one contender that has nothing to do."""
 
     def part(quick, say):
-        return [contest("Nothing", "times", [Way("ours", "jobs:ready")], 1, say)]
+        return [run_contest("Nothing", "times", [Contender("ours", "jobs:ready")], 1, say)]
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent / "bench"))
-    monkeypatch.setitem(parts.PARTS, "depth", part)
+    monkeypatch.setitem(suites.PARTS, "depth", part)
 
 
 def repro(*words, capsys):

@@ -15,7 +15,9 @@ SUBMIT = ["submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", 
 
 
 @pytest.fixture(autouse=True)
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> FakeSlurm:
+def slurm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> FakeSlurm:
     fake = FakeSlurm.install(tmp_path / "fake-slurm")
     monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
     code(*SUBMIT)
@@ -29,7 +31,9 @@ def code(*words: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_what_matches_is_cancelled_and_named(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_matches_is_cancelled_and_named(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert code("cancel", "resnet-20.*", "--yes") == 0
     said = capsys.readouterr()
     assert said.out.split("\t")[1] == "100_0\n"
@@ -37,7 +41,9 @@ def test_what_matches_is_cancelled_and_named(slurm: FakeSlurm, capsys: pytest.Ca
     assert len(slurm.arrays()[0]) == 5
 
 
-def test_an_experiment_is_cancelled_whole_in_one_call(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_experiment_is_cancelled_whole_in_one_call(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert code("cancel", "table6", "--yes", "--json") == 0
     assert len(json.loads(capsys.readouterr().out)["cancelled"]) == 6
     assert slurm.calls().count("scancel") == 1
@@ -54,7 +60,22 @@ def test_another_scale_is_left_alone(slurm: FakeSlurm, capsys: pytest.CaptureFix
 def test_runs_that_share_a_job_end_together_and_are_counted(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert code("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "3", "--pack", "2", "--yes") == 0
+    assert (
+        code(
+            "submit",
+            "table6",
+            "--on",
+            "example",
+            "--scale",
+            "smoke",
+            "--seeds",
+            "3",
+            "--pack",
+            "2",
+            "--yes",
+        )
+        == 0
+    )
     assert "sent 12 runs as array 101 of 6 jobs" in capsys.readouterr().err
     assert code("cancel", "resnet-20.*.s1*", "--yes") == 0
     said = capsys.readouterr()
@@ -76,7 +97,9 @@ def test_it_asks_first_and_where_nobody_can_answer_it_refuses(
     assert len(slurm.arrays()[0]) == 6
 
 
-def test_what_neither_runs_nor_waits_is_no_error(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_neither_runs_nor_waits_is_no_error(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     slurm.end("100")
     assert code("cancel", "table6", "--yes") == 0
     assert "nothing runs or waits among these" in capsys.readouterr().err
@@ -87,7 +110,9 @@ def test_an_unknown_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no run matches `resnet-99*`" in capsys.readouterr().err
 
 
-def test_a_cancelled_run_is_sent_again_when_asked(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cancelled_run_is_sent_again_when_asked(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     code("cancel", "resnet-20.*", "--yes")
     capsys.readouterr()
     assert code(*SUBMIT) == 0

@@ -15,15 +15,21 @@ RUN, OTHER = list(RESNET[20])[:2]
 
 
 def repro(*words: str) -> Result:
-    return CliRunner().invoke(cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False
+    )
 
 
 def test_it_says_what_there_is_and_where_it_is_kept(places, finished, write_run):
     finished(RUN, test_error=8.7)
     write_run(OTHER, [20.0])
     said = repro("collect")
-    assert said.stdout == (f"2 runs (1 done, 1 unfinished); 2 of 2 folders read\n{places.frame}: written\n")
-    assert repro("collect").stdout.endswith("0 of 2 folders read\n" + f"{places.frame}: up to date\n")
+    assert said.stdout == (
+        f"2 runs (1 done, 1 unfinished); 2 of 2 folders read\n{places.frame}: written\n"
+    )
+    assert repro("collect").stdout.endswith(
+        "0 of 2 folders read\n" + f"{places.frame}: up to date\n"
+    )
 
 
 def test_twice_is_the_same_bytes(places, finished):
@@ -43,7 +49,9 @@ def test_nothing_at_all_is_said_too_and_is_incomplete(places):
 def test_a_folder_of_something_else_gets_no_file_of_ours(places):
     places.results.mkdir()
     (places.results / "thesis.tex").write_text("")
-    with pytest.raises(UserError, match=r"a folder of something else: it has `thesis\.tex`, and no `runs`") as caught:
+    with pytest.raises(
+        UserError, match=r"a folder of something else: it has `thesis\.tex`, and no `runs`"
+    ) as caught:
         repro("collect")
     assert (caught.value.code, len(list(places.results.iterdir()))) == (2, 1)
 
@@ -59,7 +67,9 @@ def test_as_json(places, finished):
     said = json.loads(repro("collect", "--json").stdout)
     assert (said["schema"], said["folders"], said["opened"], said["runs"]) == (1, 2, 2, 1)
     assert said["states"] == {"done": 1}
-    assert said["problems"] == [{"folder": "runs/holiday", "problem": "not a run: it has no run.json"}]
+    assert said["problems"] == [
+        {"folder": "runs/holiday", "problem": "not a run: it has no run.json"}
+    ]
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 0), (("--strict",), 1)])

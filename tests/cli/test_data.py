@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from small_cifar import binary_version, cifar
 
 from repro.cli import main
-from repro.data import attested, cifar10, sets
-from repro.data.attested import Attested
-from repro.data.official import describe
-from repro.folders import Places
+from repro.data import registry
+from repro.data.photos import attested
+from repro.data.photos.attested import Attested
+from repro.data.small import cifar10
+from repro.data.small.official_cifar10 import describe
+from repro.storage.paths import Places
+from tests.data.small.small_cifar import binary_version, cifar
 
 
 def repro(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -34,7 +36,9 @@ def repro(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str,
 def images(tmp_path: Path) -> Path:
     """An archive of two classes of 32×32 images."""
     with tarfile.open(tmp_path / "images.tar.gz", "w:gz") as archive:
-        for number, name in enumerate(f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"):
+        for number, name in enumerate(
+            f"{part}/{label}/0.png" for part in ("train", "test") for label in "ab"
+        ):
             content = io.BytesIO()
             Image.new("RGB", (32, 32), (number, 0, 0)).save(content, "PNG")
             member = tarfile.TarInfo(name)
@@ -47,7 +51,13 @@ def test_list_shows_every_set_and_where_it_would_be(capsys, here: Places) -> Non
     code, out, _ = repro(capsys, "list")
     assert code == 0
     lines = [line.split() for line in out.splitlines()]
-    assert [line[0] for line in lines] == ["name", "cifar10", "imagenet", "generated", "generated-photos"]
+    assert [line[0] for line in lines] == [
+        "name",
+        "cifar10",
+        "imagenet",
+        "generated",
+        "generated-photos",
+    ]
     assert lines[1][1] == "missing"
     assert lines[1][-1] == str(here.data / "cifar10")
     assert not here.data.exists()
@@ -57,22 +67,36 @@ def test_what_was_imported_is_listed_and_checked(capsys, images: Path, here: Pla
     code, out, err = repro(capsys, "import", "cifar10", images)
     assert (code, err.splitlines()[0]) == (0, f"reading {images}")
     assert (
-        "cifar10 is not the official one: 0 of 60,000 images are official; the first that is not: train image 0" in err
+        "cifar10 is not the official one: 0 of 60,000 images are official; the first that is not: train image 0"
+        in err
     )
     assert out.splitlines()[1].split()[:5] == ["cifar10", "ready", "imported", "2", "2"]
     assert repro(capsys, "check", "cifar10")[0] == 0
     row = json.loads(repro(capsys, "list", "--json")[1])["sets"][0]
-    assert (row["state"], row["origin"], row["classes"], len(row["hash"])) == ("ready", "imported", 2, 64)
+    assert (row["state"], row["origin"], row["classes"], len(row["hash"])) == (
+        "ready",
+        "imported",
+        2,
+        64,
+    )
 
 
-def test_official_pixels_are_listed_and_checked_as_such(capsys, tmp_path: Path, monkeypatch) -> None:
+def test_official_pixels_are_listed_and_checked_as_such(
+    capsys, tmp_path: Path, monkeypatch
+) -> None:
     arrays = cifar(train=20, test=8)
-    monkeypatch.setattr(sets, "official_cifar10", lambda: describe(arrays))
+    monkeypatch.setattr(registry, "official_cifar10", lambda: describe(arrays))
     folder = binary_version(tmp_path / "cifar-10-batches-bin", arrays)
     for words in (("import", "cifar10", folder), ("list",), ("check",)):
         code, out, _ = repro(capsys, *words)
         assert code == 0
-        assert out.splitlines()[1].split("\t")[:5] == ["cifar10", "ready", "official pixels", "20", "8"]
+        assert out.splitlines()[1].split("\t")[:5] == [
+            "cifar10",
+            "ready",
+            "official pixels",
+            "20",
+            "8",
+        ]
 
 
 def photos(folder: Path, each: int) -> Path:
@@ -99,7 +123,9 @@ def photos(folder: Path, each: int) -> Path:
         ),
     ],
 )
-def test_a_split_that_was_made_here_is_said_at_once_and_in_every_list(capsys, tmp_path, each, word, said):
+def test_a_split_that_was_made_here_is_said_at_once_and_in_every_list(
+    capsys, tmp_path, each, word, said
+):
     for words in (("import", "imagenet", photos(tmp_path / "in", each)), ("list",), ("check",)):
         _, out, err = repro(capsys, *words)
         [line] = [line.split("\t") for line in out.splitlines() if line.startswith("imagenet\t")]
@@ -140,7 +166,9 @@ def test_check_finds_a_changed_byte_and_says_what_to_do(capsys, images: Path, he
     assert "hint: `repro data prepare cifar10 --replace` makes it again" in err
 
 
-def test_check_prints_the_digest_of_a_set_of_photos_and_asks_nobody_to_attest_a_sample(capsys, tmp_path) -> None:
+def test_check_prints_the_digest_of_a_set_of_photos_and_asks_nobody_to_attest_a_sample(
+    capsys, tmp_path
+) -> None:
     repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
     digest = json.loads(repro(capsys, "list", "--json")[1])["sets"][1]["hash"]
     code, out, err = repro(capsys, "check", "imagenet")
@@ -149,7 +177,9 @@ def test_check_prints_the_digest_of_a_set_of_photos_and_asks_nobody_to_attest_a_
     assert "attest" not in err
 
 
-def test_check_of_the_official_archives_prints_the_lines_that_attest_them(capsys, tmp_path, here: Places) -> None:
+def test_check_of_the_official_archives_prints_the_lines_that_attest_them(
+    capsys, tmp_path, here: Places
+) -> None:
     repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
     record = here.data / "imagenet/dataset.json"
     values = json.loads(record.read_text())
@@ -162,7 +192,9 @@ def test_check_of_the_official_archives_prints_the_lines_that_attest_them(capsys
     assert set(entry) == {field.name for field in fields(Attested)}
 
 
-def test_check_of_an_attested_set_says_who_computed_its_digest(capsys, tmp_path, monkeypatch) -> None:
+def test_check_of_an_attested_set_says_who_computed_its_digest(
+    capsys, tmp_path, monkeypatch
+) -> None:
     repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
     digest = json.loads(repro(capsys, "list", "--json")[1])["sets"][1]["hash"]
     entry = f'[[imagenet.attested]]\nhash = "{digest}"\nby = "Ada"\non = "day 1"\nsource = "tars"\n'
@@ -200,7 +232,11 @@ def test_prepare_leaves_an_imported_set_alone(capsys, images: Path) -> None:
     ("words", "code", "said"),
     [
         (("prepare", "cifr10"), 2, "did you mean `cifar10`?"),
-        (("prepare", "imagenet"), 4, "ImageNet is not downloaded: its licence is between you and image-net.org"),
+        (
+            ("prepare", "imagenet"),
+            4,
+            "ImageNet is not downloaded: its licence is between you and image-net.org",
+        ),
         (("import", "generated", "."), 2, "`generated` is drawn by rule and cannot be imported"),
         (("import", "pets", "/nowhere/at/all"), 4, "there is nothing at `/nowhere/at/all`"),
         (("import", "../pets", "IMAGES"), 2, "`../pets` is not a name for a data set"),
@@ -218,5 +254,7 @@ def test_what_goes_wrong_is_said_and_nothing_made(
 
 
 def test_listing_does_not_load_torch() -> None:
-    script = "import sys; from repro.data import sets; from pathlib import Path; sets.known(Path('nowhere'))"
-    subprocess.run([sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True)
+    script = "import sys; from repro.data import registry; from pathlib import Path; registry.known(Path('nowhere'))"
+    subprocess.run(
+        [sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True
+    )

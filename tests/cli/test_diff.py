@@ -18,16 +18,18 @@ from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES, VARIANTS
 from repro.cli import cli
+from repro.definition.experiment import runs_of
 from repro.errors import UserError
-from repro.experiment import runs_of
 
-SCHEMA = Path(page.__file__).parent.parent / "reading" / "diff.schema.json"
+SCHEMA = Path(page.__file__).parent.parent / "analysis" / "output" / "diff.schema.json"
 SPREAD = (0.0, 0.1, -0.1, 0.05, -0.05)
 PRINTED = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61, 1202: 7.93}
 
 
 def repro(*words: str) -> Result:
-    return CliRunner().invoke(cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False
+    )
 
 
 @pytest.fixture
@@ -64,7 +66,9 @@ def test_something_missing_is_3_and_with_fail_on_1(places, table6_as_printed):
     assert repro("diff", "figure1", "--fail-on", "missing").return_value == 1
 
 
-def test_without_names_nothing_in_particular_is_asked_for_and_the_whole_is_kept(places, table6_as_printed):
+def test_without_names_nothing_in_particular_is_asked_for_and_the_whole_is_kept(
+    places, table6_as_printed
+):
     table6_as_printed(seeds=2)
     said = repro("diff")
     assert said.return_value == 0
@@ -77,14 +81,21 @@ def test_fewer_seeds_may_be_asked_for(places, table6_as_printed):
     assert repro("diff", "table6", "--seeds", "2").return_value == 0
 
 
-IMAGENET = {"train_error": 30.9, "best_test_error": 31.0, "center_top5": 11.2, "ten_crop_top1": 27.9}  # with the curve
+IMAGENET = {
+    "train_error": 30.9,
+    "best_test_error": 31.0,
+    "center_top5": 11.2,
+    "ten_crop_top1": 27.9,
+}  # with the curve
 
 
 def test_a_figure_of_imagenet_is_judged_by_the_centre_crop_of_the_final_record(places, finished):
     for run in runs_of(figure4.experiment):
         finished(run, [{"test_error": 40.0, "train_error": 41.0}], **IMAGENET, center_top1=31.4)
     said = repro("diff", "figure4", "--json", "--fail-on", "")
-    rows = {(row["row"], row["metric"]): row["ours_mean"] for row in json.loads(said.stdout)["rows"]}
+    rows = {
+        (row["row"], row["metric"]): row["ours_mean"] for row in json.loads(said.stdout)["rows"]
+    }
     assert rows["plain-18", "center_top1"] == rows["ResNet-34", "center_top1"] == 31.4
     assert {metric for _, metric in rows} == {"center_top1", "train_error"}
     assert said.return_value == 0
@@ -148,10 +159,16 @@ def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places
 def test_a_folder_with_problems_is_told(places, table6_as_printed):
     table6_as_printed()
     (places.runs / "holiday").mkdir()
-    assert "Folders with problems\n  runs/holiday: not a run: it has no run.json\n" in repro("diff", "table6").stdout
+    assert (
+        "Folders with problems\n  runs/holiday: not a run: it has no run.json\n"
+        in repro("diff", "table6").stdout
+    )
 
 
-ELSEWHERE = ["cpu: A, 1 threads, torch 2.15.0, code aaaa", "cpu: B, 1 threads, torch 2.15.0, code aaaa"]
+ELSEWHERE = [
+    "cpu: A, 1 threads, torch 2.15.0, code aaaa",
+    "cpu: B, 1 threads, torch 2.15.0, code aaaa",
+]
 MOVED = "seed 1 went on elsewhere, so it is not comparable bit for bit: cpu: A → cpu: B"
 
 
@@ -163,7 +180,9 @@ def resnet_20(said: Result) -> dict[str, Any]:
 
 def test_a_run_that_went_on_elsewhere_is_told_and_strictly_not_averaged(places, finished):
     for run in list(RESNET[20])[:3]:
-        finished(run, test_error=8.75, provenance={"machines": ELSEWHERE} if run.seed == 1 else None)
+        finished(
+            run, test_error=8.75, provenance={"machines": ELSEWHERE} if run.seed == 1 else None
+        )
     said = repro("diff", "table6", "--json", "--fail-on", "")
     assert MOVED in resnet_20(said)["reasons"]
     assert said.return_value == 3
@@ -177,9 +196,17 @@ def test_a_run_that_went_on_elsewhere_is_told_and_strictly_not_averaged(places, 
 def test_strictly_a_claim_about_runs_of_different_code_is_undecided(places, finished):
     for depth, code in ((44, "aaaa"), (56, "bbbb")):
         for run in list(PLAIN[depth])[:3]:
-            finished(run, [30.0, 20.0], test_error=9.0 + depth / 10, train_error=depth / 10, provenance={"code": code})
+            finished(
+                run,
+                [30.0, 20.0],
+                test_error=9.0 + depth / 10,
+                train_error=depth / 10,
+                provenance={"code": code},
+            )
     for strict, differ in (((), False), (("--strict",), True)):
-        claims = json.loads(repro("diff", "figure6", "--json", "--fail-on", "", *strict).stdout)["claims"]
+        claims = json.loads(repro("diff", "figure6", "--json", "--fail-on", "", *strict).stdout)[
+            "claims"
+        ]
         said = [finding["said"] for claim in claims for finding in claim["evidence"]]
         assert any("runs of different code are not compared" in text for text in said) == differ
 
@@ -199,7 +226,9 @@ def test_against_another_labs_numbers(places, table6_as_printed, tmp_path):
     assert said.stdout.startswith("Of 1 number, 1 is reproduced.")
 
 
-def test_against_a_folder_its_numbers_go_by_its_name_and_not_by_the_papers(places, table6_as_printed, monkeypatch):
+def test_against_a_folder_its_numbers_go_by_its_name_and_not_by_the_papers(
+    places, table6_as_printed, monkeypatch
+):
     table6_as_printed()
     monkeypatch.chdir(places.results.parent)
     said = repro("diff", "table6", "--against", "results").stdout
@@ -207,7 +236,9 @@ def test_against_a_folder_its_numbers_go_by_its_name_and_not_by_the_papers(place
     assert "best of 5: 8.65 (theirs: 8.65)" in said
     assert "paper" not in said.split("Departures")[0]
     table = repro("diff", "table6", "--against", "results", "--format", "md").stdout
-    assert table.startswith("**Ours and those of results**\n\n| experiment | row         | metric      |  ")
+    assert table.startswith(
+        "**Ours and those of results**\n\n| experiment | row         | metric      |  "
+    )
     assert " theirs | " in table.splitlines()[2]
 
 
@@ -217,7 +248,9 @@ def in_a_terminal(*words: str, **environment: str) -> str:
 
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "repro.cli", *words]
-    process = subprocess.Popen(command, stdout=slave, stderr=subprocess.DEVNULL, env=os.environ | environment)
+    process = subprocess.Popen(
+        command, stdout=slave, stderr=subprocess.DEVNULL, env=os.environ | environment
+    )
     os.close(slave)
     said = b""
     while True:

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from experiments.cifar10 import RESNET
-from repro import catalog
+from repro.analysis.figures import curve_figures, style
+from repro.analysis.runs.frames import collect
 from repro.cli import cli
 from repro.errors import UserError
-from repro.reading import figures, style
-from repro.reading.frame import collect
+from repro.protocol import catalog
 
 RUN = RESNET[20].run
 
@@ -25,7 +25,9 @@ def figure(*words: str, **how: Any):
 
 def test_the_paths_are_printed_and_the_files_are_there(here):
     done = figure("figure1")
-    assert done.stdout.splitlines() == [str(here.figures / f"figure1.{form}") for form in ("svg", "pdf", "png")]
+    assert done.stdout.splitlines() == [
+        str(here.figures / f"figure1.{form}") for form in ("svg", "pdf", "png")
+    ]
     assert (here.figures / "figure1.pdf").read_bytes().startswith(b"%PDF")
     assert (here.figures / "figure1.png").read_bytes().startswith(b"\x89PNG")
 
@@ -38,10 +40,14 @@ def test_a_figure_of_nets_needs_no_run(here):
 
 def test_what_is_missing_is_said_on_stderr():
     done = figure("figure7", "--format", "svg")
-    assert done.stderr == ("scale: paper (nothing is done yet; --scale chooses another)\nNo run has started yet.\n")
+    assert done.stderr == (
+        "scale: paper (nothing is done yet; --scale chooses another)\nNo run has started yet.\n"
+    )
 
 
-@pytest.mark.parametrize(("given", "code"), [((), 3), ((20.0,), 0), ((None,), 1)], ids=["nothing", "one point", "NaN"])
+@pytest.mark.parametrize(
+    ("given", "code"), [((), 3), ((20.0,), 0), ((None,), 1)], ids=["nothing", "one point", "NaN"]
+)
 def test_a_figure_of_nothing_is_incomplete_one_point_will_do_and_of_what_diverged_is_a_failure(
     diverged, write_run, given, code
 ):
@@ -58,20 +64,24 @@ def test_a_figure_that_needs_no_run_is_never_incomplete():
 
 @pytest.mark.parametrize("name", [r"$\input{x}$", "$", "a_b", r"\alpha^2", "%", "a\0b"])
 def test_whatever_a_net_is_called_is_drawn_as_text(name, finished, here):
-    figure6 = catalog.load("figure6")
+    figure6 = catalog.load_experiment("figure6")
     panel = figure6.panels[-1]
-    odd = replace(figure6, panels=(replace(panel, title=name, rows=(replace(panel.rows[0], label=name),)),))
+    odd = replace(
+        figure6, panels=(replace(panel, title=name, rows=(replace(panel.rows[0], label=name),)),)
+    )
     finished(RESNET[20].run, [20.0, 10.0], test_error=9.0)
-    drawing = figures.draw(odd, collect(here), catalog.scale("paper"))
+    drawing = curve_figures.draw(odd, collect(here), catalog.load_scale("paper"))
     assert b"<svg" in style.rendered(drawing, "svg")
 
 
 def test_a_variants_figure_is_of_its_runs_says_so_and_has_a_file_of_its_own(finished, here):
-    finished(catalog.variant("ghost")(RUN), [20.0, 10.0], test_error=9.0)
+    finished(catalog.load_variant("ghost")(RUN), [20.0, 10.0], test_error=9.0)
     assert figure("figure6", "--format", "svg", standalone_mode=False).return_value == 3
     done = figure("figure6", "--variant", "ghost", "--format", "svg", standalone_mode=False)
     assert done.stdout.splitlines() == [str(here.figures / "figure6-ghost.svg")]
-    assert "ResNet-20 ends at test error 10.0 %. With variant ghost." in " ".join(done.stderr.split())
+    assert "ResNet-20 ends at test error 10.0 %. With variant ghost." in " ".join(
+        done.stderr.split()
+    )
     assert done.return_value == 0
 
 

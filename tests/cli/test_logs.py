@@ -9,22 +9,22 @@ import sys
 import pytest
 
 from repro.cli import main
-from repro.cluster.batch import Batch, jobs_folder
-from repro.cluster.claims import Claim, take
-from repro.cluster.logs import cause
-from repro.cluster.state import State
-from repro.folders import Places
-from repro.whole import write_whole
+from repro.cluster.records.batch import Batch, jobs_folder
+from repro.cluster.records.ownership import Claim, take_claim
+from repro.cluster.status.logs import likely_cause
+from repro.cluster.status.state import State
+from repro.storage.atomic import write_atomic
+from repro.storage.paths import Places
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 
 
 @pytest.fixture(autouse=True)
 def _a_run(here: Places) -> None:
-    write_whole(here.run(RUN).log, b"one\ntwo\nthree\n")
+    write_atomic(here.run(RUN).log, b"one\ntwo\nthree\n")
     batch = Batch(jobs_folder(here) / "one")
     batch.declare([[RUN]], {"experiment": "table6"})
-    take(here.run(RUN), Claim.ours("one", "mine", None), None)
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
     (batch.path / "100_0_0_log.out").write_text("started\n")
     (batch.path / "100_0_0_log.err").write_text("slurmstepd: error\n")
     (batch.path / "100_0_1_log.err").write_text("from the second process\n")
@@ -50,13 +50,17 @@ def test_standard_error_of_every_process_or_one(capsys: pytest.CaptureFixture[st
     assert said(capsys, RUN, "--err", "--rank", "1") == "from the second process\n"
 
 
-def test_a_pattern_or_a_job_may_mean_one_run(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pattern_or_a_job_may_mean_one_run(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
     Batch(jobs_folder(here) / "one").sent("100")
     assert said(capsys, "resnet-20*") == said(capsys, "100_0") == said(capsys, RUN)
 
 
-def test_a_pattern_that_means_several_runs_is_refused(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
-    write_whole(here.run(RUN.replace("s0", "s1")).log, b"")
+def test_a_pattern_that_means_several_runs_is_refused(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_atomic(here.run(RUN.replace("s0", "s1")).log, b"")
     with pytest.raises(SystemExit) as ended:
         main(["logs", "resnet*"])
     assert ended.value.code == 2
@@ -70,8 +74,10 @@ def test_an_unknown_run_is_named_with_the_near_one(capsys: pytest.CaptureFixture
     assert f"did you mean `{RUN}`?" in capsys.readouterr().err
 
 
-def test_a_run_that_has_said_nothing_says_so(here: Places, capsys: pytest.CaptureFixture[str]) -> None:
-    write_whole(here.run("quiet").definition, b"{}")
+def test_a_run_that_has_said_nothing_says_so(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_atomic(here.run("quiet").definition, b"{}")
     with pytest.raises(SystemExit) as ended:
         main(["logs", "quiet"])
     assert ended.value.code == 3
@@ -80,11 +86,19 @@ def test_a_run_that_has_said_nothing_says_so(here: Places, capsys: pytest.Captur
 
 def test_following_shows_what_is_appended(here: Places) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "repro.cli", "logs", RUN, "-f"], stdout=subprocess.PIPE, text=True, env=os.environ
+        [sys.executable, "-m", "repro.cli", "logs", RUN, "-f"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     )
     assert process.stdout is not None
     try:
-        assert [process.stdout.readline() for _ in range(4)] == ["started\n", "one\n", "two\n", "three\n"]
+        assert [process.stdout.readline() for _ in range(4)] == [
+            "started\n",
+            "one\n",
+            "two\n",
+            "three\n",
+        ]
         with here.run(RUN).log.open("a") as log:
             log.write("four\n")
         assert process.stdout.readline() == "four\n"
@@ -110,4 +124,4 @@ def test_following_shows_what_is_appended(here: Places) -> None:
     ],
 )
 def test_the_likely_cause_is_read_from_the_last_words(words: list[str], likely: str) -> None:
-    assert likely in cause(State(RUN, "lost", "its job is gone"), words)
+    assert likely in likely_cause(State(RUN, "lost", "its job is gone"), words)

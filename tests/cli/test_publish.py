@@ -10,14 +10,16 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
 from repro.cli import cli
-from repro.folders import Folder
+from repro.storage.paths import Folder
 
 QUICK = [SCALES["quick"](run) for run in PLAIN[20]]
 CURVE = [{"train_error": 60.0, "test_error": 58.0}, {"train_error": 50.0, "test_error": 49.0}]
 
 
 def repro(*words: str) -> Result:
-    return CliRunner().invoke(cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False
+    )
 
 
 def publish(*words: str) -> Result:
@@ -30,8 +32,15 @@ def test_definition_curve_and_final_record_are_copied_and_nothing_else(places, f
     folder.log.write_text("said")
     assert publish().stdout == f"{QUICK[0].id}\n"
     public = Folder(places.published / QUICK[0].id)
-    assert sorted(path.name for path in public.path.iterdir()) == ["final.json", "metrics.jsonl", "run.json"]
-    assert all((public.path / path.name).read_bytes() == path.read_bytes() for path in (folder.final, folder.metrics))
+    assert sorted(path.name for path in public.path.iterdir()) == [
+        "final.json",
+        "metrics.jsonl",
+        "run.json",
+    ]
+    assert all(
+        (public.path / path.name).read_bytes() == path.read_bytes()
+        for path in (folder.final, folder.metrics)
+    )
 
 
 def test_a_clone_without_working_runs_draws_the_same_table_and_trains_nothing(places, finished):
@@ -61,7 +70,9 @@ def test_what_differs_is_replaced_only_when_asked(places, finished):
     assert refused.return_value == 1
     assert "differs from what is published" in refused.stderr
     assert publish("--again").stdout == f"{QUICK[0].id}\n"
-    assert json.loads(Folder(places.published / QUICK[0].id).final.read_bytes())["metrics"] == {"test_error": 48.0}
+    assert json.loads(Folder(places.published / QUICK[0].id).final.read_bytes())["metrics"] == {
+        "test_error": 48.0
+    }
 
 
 def test_code_that_no_commit_has_is_published_only_when_asked(places, finished):

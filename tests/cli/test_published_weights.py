@@ -15,17 +15,17 @@ from click.testing import CliRunner
 
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
-from repro import catalog
+from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
-from repro.cli.options import chosen_with
+from repro.cli.options import scale_with
 from repro.cli.publish import Published, publish_runs
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.reading.published import releases_weights
-from repro.spec import Run
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.protocol import catalog
+from repro.storage.atomic import read_json, write_atomic
+from repro.storage.paths import Folder, Places
 from repro.training import train
 from repro.training.weights_file import trained_weights
-from repro.whole import read_json, write_whole
 
 SMOKE = SCALES["smoke"](PLAIN[20].run)
 
@@ -66,9 +66,11 @@ def test_published_weights_measure_to_the_published_digit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(1)
-    run = chosen_with(catalog.scale("smoke"), variants, settings)(RESNET[20].run)
+    run = scale_with(catalog.load_scale("smoke"), variants, settings)(RESNET[20].run)
     train(run, here)
-    options = [f"--variant={name}" for name in variants] + [f"--set={setting}" for setting in settings]
+    options = [f"--variant={name}" for name in variants] + [
+        f"--set={setting}" for setting in settings
+    ]
     assert publish(here, run, options=options).states == {run.id: "published"}
     public = Folder(here.published / run.id)
     # Nothing but the published folder goes to another machine.
@@ -77,9 +79,15 @@ def test_published_weights_measure_to_the_published_digit(
     about = read_json(elsewhere / "weights.json")
     assert about["sha256"] == hashlib.sha256((elsewhere / about["file"]).read_bytes()).hexdigest()
     program, *words = shlex.split(about["evaluate"])
-    measured = CliRunner().invoke(cli, [*words, "--device", "cpu", "--json"], catch_exceptions=False)
+    measured = CliRunner().invoke(
+        cli, [*words, "--device", "cpu", "--json"], catch_exceptions=False
+    )
     digit = read_json(public.final)["metrics"]["test_error"]
-    assert (program, json.loads(measured.stdout)["top1"], about["test_error"]) == ("repro", digit, digit)
+    assert (program, json.loads(measured.stdout)["top1"], about["test_error"]) == (
+        "repro",
+        digit,
+        digit,
+    )
 
 
 def test_the_file_is_the_nets_state_dict_and_nothing_else(finished_run: Places) -> None:
@@ -113,7 +121,9 @@ def test_small_nets_trained_as_the_paper_did_bring_their_weights(run: Run, relea
     assert releases_weights(run) is released
 
 
-def test_a_record_published_before_gets_its_weights_later_without_being_replaced(finished_run: Places) -> None:
+def test_a_record_published_before_gets_its_weights_later_without_being_replaced(
+    finished_run: Places,
+) -> None:
     assert publish(finished_run, weights_at="paper").states == {SMOKE.id: "published"}
     folder = finished_run.published / SMOKE.id
     assert not (folder / "weights.pt").exists()
@@ -140,7 +150,9 @@ def test_published_weights_that_are_damaged_are_written_again(finished_run: Plac
     assert file.read_bytes() == whole
 
 
-def test_without_a_checkpoint_the_record_is_published_and_what_is_lacking_is_said(finished_run: Places) -> None:
+def test_without_a_checkpoint_the_record_is_published_and_what_is_lacking_is_said(
+    finished_run: Places,
+) -> None:
     for path in finished_run.run(SMOKE.id).path.glob("checkpoint*.pt"):
         path.unlink()
     result = publish(finished_run)
@@ -191,11 +203,23 @@ def test_a_campaigns_results_are_published_into_another_results_folder(
     checkout = tmp_path / "checkout"
     (checkout / "results").mkdir(parents=True)
     monkeypatch.chdir(checkout)
-    words = ["publish", "figure6", "--scale", "smoke", "--only", SMOKE.id, "--uncommitted", "--to", "results"]
+    words = [
+        "publish",
+        "figure6",
+        "--scale",
+        "smoke",
+        "--only",
+        SMOKE.id,
+        "--uncommitted",
+        "--to",
+        "results",
+    ]
     said = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert said.stdout == f"{SMOKE.id}\n"
     assert not (campaign / "published").exists()
-    assert sorted(path.name for path in (checkout / "results" / "published" / SMOKE.id).iterdir()) == [
+    assert sorted(
+        path.name for path in (checkout / "results" / "published" / SMOKE.id).iterdir()
+    ) == [
         "final.json",
         "metrics.jsonl",
         "run.json",
@@ -203,15 +227,19 @@ def test_a_campaigns_results_are_published_into_another_results_folder(
 
 
 def test_a_folder_to_publish_to_must_be_there(here: Places) -> None:
-    said = CliRunner().invoke(cli, ["publish", "figure6", "--scale", "smoke", "--to", "no-such-folder"])
+    said = CliRunner().invoke(
+        cli, ["publish", "figure6", "--scale", "smoke", "--to", "no-such-folder"]
+    )
     assert said.exit_code == 2
     assert "no-such-folder" in said.stderr
 
 
-def test_weights_with_another_digest_than_their_record_names_are_written_again(finished_run: Places) -> None:
+def test_weights_with_another_digest_than_their_record_names_are_written_again(
+    finished_run: Places,
+) -> None:
     publish(finished_run)
     record = finished_run.published / SMOKE.id / "weights.json"
     about = read_json(record)
-    write_whole(record, json.dumps(about | {"sha256": "0" * 64}).encode())
+    write_atomic(record, json.dumps(about | {"sha256": "0" * 64}).encode())
     assert publish(finished_run).states == {SMOKE.id: "published"}
     assert read_json(record) == about

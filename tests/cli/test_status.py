@@ -15,26 +15,36 @@ from click.testing import CliRunner
 from experiments.recipes import CIFAR10, SCALES
 from repro.cli import main
 from repro.cli.status import _table
-from repro.cluster.checkpoint_iteration import checkpoint_iteration
-from repro.cluster.state import State
-from repro.folders import Folder, Places
-from repro.net import plain, resnet
-from repro.spec import Run
-from repro.whole import to_json, write_whole
+from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
+from repro.cluster.status.state import State
+from repro.definition.net import plain, resnet
+from repro.definition.run import Run
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import Folder, Places
 from tests.cluster.fake_slurm import laptop
 
 SMOKE = SCALES["smoke"]
-DONE, FAILED, OTHER = SMOKE(Run(resnet(20), CIFAR10)), SMOKE(Run(plain(56), CIFAR10)), SMOKE(Run(plain(20), CIFAR10, 7))
+DONE, FAILED, OTHER = (
+    SMOKE(Run(resnet(20), CIFAR10)),
+    SMOKE(Run(plain(56), CIFAR10)),
+    SMOKE(Run(plain(20), CIFAR10, 7)),
+)
 
 
 @pytest.fixture(autouse=True)
 def _some_runs(here: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
-    final = {"metrics": {"test_error": 8.75}, "run": {"recipe": {"iterations": 200}}, "provenance": {"host": "gpu1"}}
-    write_whole(here.run(DONE.id).final, to_json(final))
-    write_whole(here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"}))
-    write_whole(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
-    write_whole(here.run(OTHER.id).definition, b"{}")
+    final = {
+        "metrics": {"test_error": 8.75},
+        "run": {"recipe": {"iterations": 200}},
+        "provenance": {"host": "gpu1"},
+    }
+    write_atomic(here.run(DONE.id).final, to_json(final))
+    write_atomic(
+        here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"})
+    )
+    write_atomic(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
+    write_atomic(here.run(OTHER.id).definition, b"{}")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
@@ -73,7 +83,9 @@ def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> 
         (["figure6", "--scale", "quick"], set()),
     ],
 )
-def test_patterns_choose_runs(patterns: list[str], ids: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_patterns_choose_runs(
+    patterns: list[str], ids: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert {line.split("\t")[0] for line in said(capsys, *patterns)[1:]} == ids
 
 
@@ -104,7 +116,9 @@ def test_a_scale_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as ended:
         main(["status", "--scale", "smok"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "Error: no scale named `smok`\n\nhint: did you mean `smoke`?\n"
+    assert (
+        capsys.readouterr().err == "Error: no scale named `smok`\n\nhint: did you mean `smoke`?\n"
+    )
 
 
 def test_an_experiment_without_runs_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +150,22 @@ def test_a_narrow_terminal_loses_columns_and_never_part_of_an_id(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    running = State(DONE.id, "running", "", 2, 40, 200, 75.0, 50.0, 40.0, "gpu1", "100_0", "1:00", "30:00", "mine")
+    running = State(
+        DONE.id,
+        "running",
+        "",
+        2,
+        40,
+        200,
+        75.0,
+        50.0,
+        40.0,
+        "gpu1",
+        "100_0",
+        "1:00",
+        "30:00",
+        "mine",
+    )
     _table([running])
     header, row = capsys.readouterr().out.splitlines()
     assert row.startswith(DONE.id)
@@ -148,15 +177,27 @@ def test_a_narrow_terminal_loses_columns_and_never_part_of_an_id(
 def test_how_busy_a_gpu_is_has_a_column_only_where_a_run_says_it(
     here: Places, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at = {"state": "running", "iteration": 40, "iterations": 200, "eta_seconds": 9.0, "pid": os.getpid()}
-    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname()}))
+    at = {
+        "state": "running",
+        "iteration": 40,
+        "iterations": 200,
+        "eta_seconds": 9.0,
+        "pid": os.getpid(),
+    }
+    write_atomic(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname()}))
     assert "gpu" not in said(capsys)[0].split("\t")
-    assert not any("gpu_percent" in run for run in json.loads("\n".join(said(capsys, "--json")))["runs"])
-    write_whole(here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname(), "gpu_percent": 97}))
+    assert not any(
+        "gpu_percent" in run for run in json.loads("\n".join(said(capsys, "--json")))["runs"]
+    )
+    write_atomic(
+        here.run(OTHER.id).progress, to_json(at | {"host": socket.gethostname(), "gpu_percent": 97})
+    )
     header, *rows = (line.split("\t") for line in said(capsys))
     assert [row[header.index("gpu")] for row in rows] == ["97 %", "", ""]
     monkeypatch.setenv("COLUMNS", "200")
-    _table([State(OTHER.id, "running", iteration=40, iterations=200, eta_seconds=9.0, gpu_percent=97)])
+    _table(
+        [State(OTHER.id, "running", iteration=40, iterations=200, eta_seconds=9.0, gpu_percent=97)]
+    )
     assert "gpu" in capsys.readouterr().out.split()
 
 
@@ -170,25 +211,36 @@ def test_no_runs_are_no_error(
 def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_whole(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
+    write_atomic(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
     with pytest.raises(SystemExit):
         main(["status", "table2"])
-    assert "no runs of table2 yet; `repro list --scale quick` counts what is published" in capsys.readouterr().err
+    assert (
+        "no runs of table2 yet; `repro list --scale quick` counts what is published"
+        in capsys.readouterr().err
+    )
 
 
 def test_an_unfinished_run_shows_the_iteration_of_its_checkpoint_beside_the_one_it_had_reached(
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved_by_training(here, 30)
-    write_whole(here.run(OTHER.id).progress, to_json({"state": "running", "iteration": 40, "iterations": 120}))
+    write_atomic(
+        here.run(OTHER.id).progress,
+        to_json({"state": "running", "iteration": 40, "iterations": 120}),
+    )
     header, *rows = (line.split("\t") for line in said(capsys))
     [row] = [row for row in rows if row[0] == OTHER.id]
     assert (row[header.index("iteration")], row[header.index("checkpoint")]) == ("40/120", "30")
-    found = {run["id"]: run["checkpoint_iteration"] for run in json.loads("\n".join(said(capsys, "--json")))["runs"]}
+    found = {
+        run["id"]: run["checkpoint_iteration"]
+        for run in json.loads("\n".join(said(capsys, "--json")))["runs"]
+    }
     assert found == {OTHER.id: 30, DONE.id: None, FAILED.id: None}
 
 
-def test_without_any_checkpoint_there_is_no_column_of_checkpoints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_any_checkpoint_there_is_no_column_of_checkpoints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert "checkpoint" not in said(capsys)[0].split("\t")
 
 
@@ -204,7 +256,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_previous_one_and_is_no_error(
         assert {row[0]: row[header.index("checkpoint")] for row in rows}[OTHER.id] == "30"
 
 
-def test_a_checkpoint_that_would_run_a_command_when_unpickled_runs_none(here: Places, tmp_path: Path) -> None:
+def test_a_checkpoint_that_would_run_a_command_when_unpickled_runs_none(
+    here: Places, tmp_path: Path
+) -> None:
     import pickle
     import zipfile
 
@@ -242,6 +296,11 @@ def saved_by_training(here: Places, iteration: int) -> Folder:
     for weight in net.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step()
-    state = {"iteration": iteration, "net": net.state_dict(), "optimizer": optimizer.state_dict(), "metrics_size": 0}
+    state = {
+        "iteration": iteration,
+        "net": net.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "metrics_size": 0,
+    }
     checkpoint.save(folder, state, lambda: None)
     return folder

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from repro.cli import main
-from repro.cluster import submission
-from repro.folders import Places
+from repro.cluster.submit import submission
+from repro.storage.paths import Places
 from tests.cluster.fake_slurm import FakeSlurm, laptop
 
 TABLE6 = ("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "1")
@@ -52,17 +52,22 @@ def test_it_prints_the_arrays_number_and_what_to_type_next(
     assert code(*TABLE6, "--yes") == 0
     said = capsys.readouterr()
     assert said.out == "100\n"
-    assert "6 runs in 1 array, under a GPU-minute (6 computed from the layers), up to 0.8 GiB of a GPU's m" in said.err
+    assert (
+        "6 runs in 1 array, under a GPU-minute (6 computed from the layers), up to 0.8 GiB of a GPU's m"
+        in said.err
+    )
     assert said.err.endswith("next: repro status table6\n")
 
 
 def test_results_on_a_nodes_own_disk_are_warned_of(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], here: Places
 ) -> None:
-    from repro.cluster.disk import node_local
+    from repro.cluster.preflight.disk import is_node_local
 
     code(*TABLE6)
-    assert ("which other nodes may not see" in capsys.readouterr().err) == bool(node_local(here.results))
+    assert ("which other nodes may not see" in capsys.readouterr().err) == bool(
+        is_node_local(here.results)
+    )
 
 
 def test_asking_twice_sends_once(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,17 +78,25 @@ def test_asking_twice_sends_once(slurm: FakeSlurm, capsys: pytest.CaptureFixture
     assert (said.out, said.err) == ("", "left alone: 6 queued\nnothing to send\n")
 
 
-def test_json_names_what_was_sent_and_what_was_left(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_names_what_was_sent_and_what_was_left(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     code(*TABLE6, "--json")
     first = json.loads(capsys.readouterr().out)
     code(*TABLE6, "--json")
     second = json.loads(capsys.readouterr().out)
     assert first["schema"] == 1
-    assert (first["sent"][0]["array"], len(first["sent"][0]["runs"]), first["left"]) == ("100", 6, [])
+    assert (first["sent"][0]["array"], len(first["sent"][0]["runs"]), first["left"]) == (
+        "100",
+        6,
+        [],
+    )
     assert (second["sent"], {left["state"] for left in second["left"]}) == ([], {"queued"})
 
 
-def test_json_is_one_document_of_what_would_be_sent_too(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_document_of_what_would_be_sent_too(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert code(*TABLE6, "--dry-run", "--json") == 0
     (text,) = json.loads(capsys.readouterr().out)["texts"]
     assert text.startswith("#!/bin/bash")
@@ -97,12 +110,17 @@ def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
 ) -> None:
     monkeypatch.setenv("REPRO_ASK_ABOVE_JOBS", "3")
     assert code(*TABLE6) == 2
-    assert "6 runs, under a GPU-minute, are above this cluster's limits for not asking" in capsys.readouterr().err
+    assert (
+        "6 runs, under a GPU-minute, are above this cluster's limits for not asking"
+        in capsys.readouterr().err
+    )
     assert slurm.arrays() == []
     assert code(*TABLE6, "--yes") == 0
 
 
-def test_options_reach_the_sbatch_text(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_reach_the_sbatch_text(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [
         "--partition",
         "gpu",
@@ -119,7 +137,14 @@ def test_options_reach_the_sbatch_text(slurm: FakeSlurm, capsys: pytest.CaptureF
     ]
     assert code(*TABLE6, *words, "--dry-run") == 0
     text = capsys.readouterr().out
-    for line in ("partition=gpu", "account=mine", "time=90", "gpus-per-node=2", "array=0-5%4", "reservation=spring"):
+    for line in (
+        "partition=gpu",
+        "account=mine",
+        "time=90",
+        "gpus-per-node=2",
+        "array=0-5%4",
+        "reservation=spring",
+    ):
         assert f"#SBATCH --{line}\n" in text
 
 
@@ -151,7 +176,10 @@ def test_what_failed_is_named_with_the_way_to_retry(
     code(*TABLE6)
     assert "left alone: 6 failed\nhint: `--retry`" in capsys.readouterr().err
     code("status", "--failed", "resnet-20.*")
-    assert "to retry: repro submit table6 --seeds 1 --scale smoke --on example --retry" in capsys.readouterr().out
+    assert (
+        "to retry: repro submit table6 --seeds 1 --scale smoke --on example --retry"
+        in capsys.readouterr().out
+    )
     assert code(*TABLE6, "--retry") == 0
     assert len(slurm.arrays()[1]) == 6
 
@@ -166,7 +194,9 @@ def test_of_some_runs_only_those_are_sent_and_the_batch_remembers_the_words(
     (path / "failed.json").write_text('{"state": "failed", "problem": "no data"}')
     capsys.readouterr()
     code("status", "--failed")
-    words = "--seeds 1 --only resnet-20 --only resnet-32 --skip 32.c --scale smoke --on example --retry"
+    words = (
+        "--seeds 1 --only resnet-20 --only resnet-32 --skip 32.c --scale smoke --on example --retry"
+    )
     assert f"to retry: repro submit table6 {words}\n" in capsys.readouterr().out
     assert code("submit", "table6", *words.split()) == 0
     assert len(slurm.arrays()[1]) == 1
@@ -183,14 +213,21 @@ def test_where_nothing_matches_it_is_a_mistake_and_nothing_is_written(
 ) -> None:
     assert code(*TABLE6, "--only", "resnet-21", "--skip", "s0") == 2
     said = capsys.readouterr().err
-    assert said.startswith("Error: no run's id contains `resnet-21` and is without `s0`\n\nhint: `repro show")
+    assert said.startswith(
+        "Error: no run's id contains `resnet-21` and is without `s0`\n\nhint: `repro show"
+    )
     assert not here.results.exists()
 
 
-def test_too_little_memory_is_warned_of(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_little_memory_is_warned_of(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
     code(*TABLE6, "--memory", "500MB")
     said = capsys.readouterr().err
-    found = re.search(r"Warning: (\S+) needs about 3.\d GiB of a node's memory, and 500MB are asked for: (.*)", said)
+    found = re.search(
+        r"Warning: (\S+) needs about 3.\d GiB of a node's memory, and 500MB are asked for: (.*)",
+        said,
+    )
     assert found
     assert found.groups() == ("resnet-1202", "`--memory 4GB`")
     code(*TABLE6, "--again", "--memory", "16GB")

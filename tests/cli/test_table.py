@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 
 from experiments import table5, table6
 from experiments.cifar10 import RESNET
-from repro import catalog
 from repro.cli import cli
-from repro.cli.options import selected
+from repro.cli.options import select_experiments
+from repro.definition.experiment import runs_of
 from repro.errors import UserError
-from repro.experiment import runs_of
-from repro.predictions import ENSEMBLED, Scores, save
+from repro.protocol import catalog
+from repro.storage.predictions import IN_ENSEMBLES, Scores, save
 
 RUN, OTHER = list(RESNET[20])[:2]
 
@@ -56,7 +56,13 @@ def test_table_1_equals_the_paper_within_a_printed_digit():
 
 @pytest.mark.parametrize(
     ("form", "start"),
-    [("table", "Table 1."), ("md", "**Table 1."), ("latex", r"\begin{table}"), ("html", "<table>"), ("json", "{")],
+    [
+        ("table", "Table 1."),
+        ("md", "**Table 1."),
+        ("latex", r"\begin{table}"),
+        ("html", "<table>"),
+        ("json", "{"),
+    ],
 )
 def test_every_format_is_printed_as_it_is(form, start):
     assert table("table1", "--format", form).stdout.startswith(start)
@@ -67,29 +73,41 @@ def six_nets(finished):
     """The nets of Table 5's ensemble, with what they said of three images."""
     scores = Scores(np.arange(3), np.arange(3), np.eye(3, 10, dtype=np.float32))
     for run in runs_of(table5.experiment):
-        save(finished(run).predictions, "1a9e", {ENSEMBLED: scores}, ENSEMBLED)
+        save(finished(run).predictions, "1a9e", {IN_ENSEMBLES: scores}, IN_ENSEMBLES)
 
 
 def test_csv_on_stdout_is_only_csv():
     rows = list(csv.DictReader(io.StringIO(table("table1", "--format", "csv").stdout)))
-    assert [row["row"] for row in rows] == ["18-layer", "34-layer", "50-layer", "101-layer", "152-layer"]
+    assert [row["row"] for row in rows] == [
+        "18-layer",
+        "34-layer",
+        "50-layer",
+        "101-layer",
+        "152-layer",
+    ]
 
 
 def test_without_a_scale_the_most_serious_one_with_results_is_shown(finished):
     row = next(row for row in table6.experiment.rows if row.runs)
-    finished(catalog.scale("quick")(next(iter(row.runs))), test_error=20.0)
+    finished(catalog.load_scale("quick")(next(iter(row.runs))), test_error=20.0)
     assert json.loads(table("table6", "--json").stdout)["scale"] == "quick"
     assert json.loads(table("table6", "--json", "--scale", "paper").stdout)["scale"] == "paper"
 
 
 def test_the_scale_that_was_chosen_is_said_and_one_that_was_asked_for_is_not(finished):
-    assert table("table6").stderr.startswith("scale: paper (nothing is done yet; --scale chooses another)\n")
-    finished(catalog.scale("smoke")(RUN), test_error=20.0)
-    assert table("table6").stderr.startswith("scale: smoke (the most serious with results; --scale chooses another)\n")
+    assert table("table6").stderr.startswith(
+        "scale: paper (nothing is done yet; --scale chooses another)\n"
+    )
+    finished(catalog.load_scale("smoke")(RUN), test_error=20.0)
+    assert table("table6").stderr.startswith(
+        "scale: smoke (the most serious with results; --scale chooses another)\n"
+    )
     assert table("table6", "--scale", "smoke").stderr.startswith("written: ")
 
 
-def test_a_table_without_a_number_of_ours_is_incomplete_and_of_what_diverged_a_failure(diverged, finished):
+def test_a_table_without_a_number_of_ours_is_incomplete_and_of_what_diverged_a_failure(
+    diverged, finished
+):
     assert code("table6") == 3
     diverged(RUN)
     assert code("table6") == 1
@@ -97,7 +115,9 @@ def test_a_table_without_a_number_of_ours_is_incomplete_and_of_what_diverged_a_f
     assert code("table6") == code("table1") == 0
 
 
-def test_a_table_of_an_ensemble_is_incomplete_until_all_its_nets_have_finished(finished, six_nets, here):
+def test_a_table_of_an_ensemble_is_incomplete_until_all_its_nets_have_finished(
+    finished, six_nets, here
+):
     assert code("table5") == 0
     shutil.rmtree(here.run(runs_of(table5.experiment)[0].id).path)
     assert code("table5") == 3
@@ -120,8 +140,13 @@ def test_runs_of_a_variant_are_shown_where_it_is_asked_for_and_take_the_place_of
 ):
     finished(RUN, test_error=8.0)
     assert code("table6", *words) == 3
-    given = {option: [words[at + 1] for at, word in enumerate(words) if word == option] for option in words[::2]}
-    [chosen] = selected(["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())).values()
+    given = {
+        option: [words[at + 1] for at, word in enumerate(words) if word == option]
+        for option in words[::2]
+    }
+    [chosen] = select_experiments(
+        ["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())
+    ).values()
     finished(runs_of(chosen)[0], test_error=20.0)
     table("table6")
     before = (here.results / "table6.json").read_bytes()
@@ -158,7 +183,11 @@ def test_a_folder_that_cannot_be_read_is_named_on_stderr(here):
         (["tabel6"], "no experiment named `tabel6`", "did you mean `table6`?"),
         (["figure6"], "`figure6` is not a table", "draw it with `repro figure figure6`"),
         (["table6", "--variant", "gost"], "no variant named `gost`", "did you mean `ghost`?"),
-        (["table6", "--scale", "big"], "no scale named `big`", "scales: paper, tenth, quick, smoke"),
+        (
+            ["table6", "--scale", "big"],
+            "no scale named `big`",
+            "scales: paper, tenth, quick, smoke",
+        ),
     ],
 )
 def test_a_mistake_says_what_is_wrong_and_what_to_do(words, problem, hint, here):

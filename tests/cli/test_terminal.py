@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from experiments.cifar10 import RESNET
-from repro.catalog import scale
-from repro.cli.columns import counted, cut
-from repro.cli.live import Live
-from repro.whole import to_json
+from repro.cli.progress import ProgressLines
+from repro.cli.text_table import counted, cut
+from repro.protocol.catalog import load_scale
+from repro.storage.atomic import to_json
 
-RUN = scale("smoke")(RESNET[20].run)
+RUN = load_scale("smoke")(RESNET[20].run)
 COMMAND = [sys.executable, "-m", "repro.cli"]
 
 
@@ -27,7 +27,11 @@ def on_a_terminal(columns: int, *words: str, **environment: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     known = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     process = subprocess.Popen(
-        [*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=known | {"TERM": "xterm"} | environment
+        [*COMMAND, *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=known | {"TERM": "xterm"} | environment,
     )
     os.close(theirs)
     written = b""
@@ -45,7 +49,9 @@ def on_a_terminal(columns: int, *words: str, **environment: str) -> str:
 
 
 def piped(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=os.environ | environment)
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, env=os.environ | environment
+    )
 
 
 def test_on_a_terminal_a_list_fits_and_says_where_it_was_cut():
@@ -78,7 +84,9 @@ def test_colours_are_for_terminals_that_want_them(finished):
 
 def test_a_letter_that_the_encoding_lacks_is_no_reason_to_fail():
     latin = os.environ | {"PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run([*COMMAND, "show", "table1"], capture_output=True, encoding="latin-1", env=latin)
+    done = subprocess.run(
+        [*COMMAND, "show", "table1"], capture_output=True, encoding="latin-1", env=latin
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "(10?)" in done.stdout
 
@@ -100,15 +108,27 @@ def test_an_output_that_cannot_be_written_is_said_once():
         (20, "…"),
     ],
 )
-def test_progress_in_a_narrow_terminal_gives_up_its_pace_first_and_then_its_errors(room, rest, places):
-    facts = {"iteration": 30, "rate_per_second": 1.0, "eta_seconds": 90, "train_error": 12.5, "test_error": 25.0}
+def test_progress_in_a_narrow_terminal_gives_up_its_pace_first_and_then_its_errors(
+    room, rest, places
+):
+    facts = {
+        "iteration": 30,
+        "rate_per_second": 1.0,
+        "eta_seconds": 90,
+        "train_error": 12.5,
+        "test_error": 25.0,
+    }
     places.run(RUN.id).path.mkdir(parents=True)
     places.run(RUN.id).progress.write_bytes(to_json(facts))
-    line = Live(places, {RUN.id: RUN}, 1)._line(RUN.id, room)
+    line = ProgressLines(places, {RUN.id: RUN}, 1)._line(RUN.id, room)
     assert line.endswith(rest)
     assert len(line) <= room
 
 
 def test_counts_and_cuts():
-    assert (counted(1, "run"), counted(2, "run"), counted(1200, "run")) == ("1 run", "2 runs", "1,200 runs")
+    assert (counted(1, "run"), counted(2, "run"), counted(1200, "run")) == (
+        "1 run",
+        "2 runs",
+        "1,200 runs",
+    )
     assert (cut("abcdef", 6), cut("abcdef", 4)) == ("abcdef", "abc…")

@@ -16,7 +16,9 @@ LOSSES = (2.218345612, 1.517934561, 1.201583412)
 
 
 def repro(*words: str) -> Result:
-    return CliRunner().invoke(cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, words, prog_name="repro", standalone_mode=False, catch_exceptions=False
+    )
 
 
 def curve(shift: float = 0.0, since: int = 0) -> list[dict[str, float]]:
@@ -51,16 +53,23 @@ def test_collect_warns_and_names_both(places, doubled):
 def test_a_run_trained_on_from_another_seeds_checkpoint_is_named_too(places, finished):
     finished(FIRST, curve(), test_error=8.7)
     finished(SECOND, curve(0.02, since=2), test_error=8.9)
-    assert f"the first 2 points of its curve equal those of runs/{FIRST.id}" in repro("collect").stderr
+    assert (
+        f"the first 2 points of its curve equal those of runs/{FIRST.id}" in repro("collect").stderr
+    )
 
 
 def test_diff_names_both_and_bars_the_row_from_a_verdict(places, doubled):
     said = repro("diff", "table6", "figure6", "--json", "--fail-on", "")
     found = json.loads(said.stdout)
-    (row,) = [row for row in found["rows"] if (row["row"], row["metric"]) == ("ResNet-20", "test_error")][:1]
+    (row,) = [
+        row for row in found["rows"] if (row["row"], row["metric"]) == ("ResNet-20", "test_error")
+    ][:1]
     assert row["verdict"] == "not comparable"
     assert row["ours_mean"] is None
-    assert any("seeds 0 and 1 of resnet-20 have the same curve to the digit" in reason for reason in row["reasons"])
+    assert any(
+        "seeds 0 and 1 of resnet-20 have the same curve to the digit" in reason
+        for reason in row["reasons"]
+    )
     assert [problem["folder"] for problem in found["problems"]] == [f"runs/{SECOND.id}"]
     text = " ".join(repro("diff", "table6", "--fail-on", "").stdout.split())
     assert "1 folder with problems." in text
@@ -80,7 +89,9 @@ def test_a_table_averages_none_of_them(places, doubled):
 
 
 def test_asked_for_alone_a_seed_counts(places, doubled):
-    rows = json.loads(repro("diff", "table6", "--seeds", "1", "--json", "--fail-on", "").stdout)["rows"]
+    rows = json.loads(repro("diff", "table6", "--seeds", "1", "--json", "--fail-on", "").stdout)[
+        "rows"
+    ]
     errors = {row["row"]: row["ours_mean"] for row in rows if row["metric"] == "test_error"}
     assert errors["ResNet-20"] == 8.7
 

@@ -11,12 +11,23 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from repro import catalog
 from repro.cli import VERBS, cli
-from repro.here import declare
-from repro.settings import with_settings
+from repro.definition.overrides import with_overrides
+from repro.local.workers import write_definition
+from repro.protocol import catalog
 
-TINY = ["--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=6", "--set", "drops=[4]"]
+TINY = [
+    "--scale",
+    "smoke",
+    "--only",
+    "resnet-20",
+    "--seeds",
+    "1",
+    "--set",
+    "iterations=6",
+    "--set",
+    "drops=[4]",
+]
 
 
 def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +38,7 @@ def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("verb", ["run", "diff", "status"])
 def test_the_help_names_every_scale(verb):
-    *others, last = catalog.scales()
+    *others, last = catalog.all_scales()
     text = " ".join(CliRunner().invoke(cli, [verb, "--help"]).output.split())
     assert f"{', '.join(others)} or {last}" in text
 
@@ -51,18 +62,36 @@ def test_every_command_has_help_with_an_example(verb, flag):
     ("words", "message"),
     [
         (["rnu"], "Error: no command named `rnu`\n\nhint: did you mean `run`?\n"),
-        (["run", "tabel6"], "Error: no experiment named `tabel6`\n\nhint: did you mean `table6`?\n"),
-        (["show", "figure66"], "Error: no experiment named `figure66`\n\nhint: did you mean `figure6`?\n"),
+        (
+            ["run", "tabel6"],
+            "Error: no experiment named `tabel6`\n\nhint: did you mean `table6`?\n",
+        ),
+        (
+            ["show", "figure66"],
+            "Error: no experiment named `figure66`\n\nhint: did you mean `figure6`?\n",
+        ),
         (["run", ""], "Error: no experiment named ``\n\nhint: `repro list` names them all\n"),
-        (["run", "../x"], "Error: no experiment named `../x`\n\nhint: `repro list` names them all\n"),
+        (
+            ["run", "../x"],
+            "Error: no experiment named `../x`\n\nhint: `repro list` names them all\n",
+        ),
         (["run", "a;b"], "Error: no experiment named `a;b`\n\nhint: `repro list` names them all\n"),
-        (["run", "table 6"], "Error: no experiment named `table 6`\n\nhint: did you mean `table6`?\n"),
-        (["run", "täble6"], "Error: no experiment named `t\\xe4ble6`\n\nhint: did you mean `table6`?\n"),
+        (
+            ["run", "table 6"],
+            "Error: no experiment named `table 6`\n\nhint: did you mean `table6`?\n",
+        ),
+        (
+            ["run", "täble6"],
+            "Error: no experiment named `t\\xe4ble6`\n\nhint: did you mean `table6`?\n",
+        ),
         (
             ["run", "table6", "--scale", "tiny"],
             "Error: no scale named `tiny`\n\nhint: scales: paper, tenth, quick, smoke\n",
         ),
-        (["run", "table6", "--variant", "gost"], "Error: no variant named `gost`\n\nhint: did you mean `ghost`?\n"),
+        (
+            ["run", "table6", "--variant", "gost"],
+            "Error: no variant named `gost`\n\nhint: did you mean `ghost`?\n",
+        ),
         (
             ["run", "table6", "--set", "lrr=0.1"],
             None,
@@ -119,33 +148,45 @@ def test_show_has_the_exact_counts_of_table_6():
 def test_show_prints_every_experiment(name):
     shown = CliRunner().invoke(cli, ["show", name], prog_name="repro")
     assert shown.exit_code == 0, shown.output
-    assert catalog.load(name).title in shown.output
+    assert catalog.load_experiment(name).title in shown.output
 
 
 @pytest.mark.parametrize("name", ["table1", "table5", "figure6"])
 def test_show_sets_the_papers_numbers_in_columns(name):
     shown = CliRunner().invoke(cli, ["show", name], prog_name="repro").output
-    numbers = json.loads(CliRunner().invoke(cli, ["show", name, "--json"], prog_name="repro").output)["paper"]
+    numbers = json.loads(
+        CliRunner().invoke(cli, ["show", name, "--json"], prog_name="repro").output
+    )["paper"]
     lines = shown.partition("\nThe paper's numbers\n")[2].splitlines()[: len(numbers)]
-    expected = [[number["row"], number["metric"], f"{number['value']:.{number['digits']}f}"] for number in numbers]
+    expected = [
+        [number["row"], number["metric"], f"{number['value']:.{number['digits']}f}"]
+        for number in numbers
+    ]
     assert [re.split(r" {2,}", line.strip())[:3] for line in lines] == expected
 
 
 def test_show_says_which_run_of_a_net_with_two_recipes_departs():
     shown = CliRunner().invoke(cli, ["show", "figure6"], prog_name="repro").output
-    assert "footnote 5 starts at 0.1 directly) [resnet-110 cifar10-warmup-cold]" in " ".join(shown.split())
+    assert "footnote 5 starts at 0.1 directly) [resnet-110 cifar10-warmup-cold]" in " ".join(
+        shown.split()
+    )
     assert "normalises as the paper did)\n" in shown
 
 
 def test_show_says_what_the_variants_change_and_where_they_change_nothing():
-    shown = CliRunner().invoke(cli, ["show", "table6", "--variant", "tf32", "--variant", "std"], prog_name="repro")
+    shown = CliRunner().invoke(
+        cli, ["show", "table6", "--variant", "tf32", "--variant", "std"], prog_name="repro"
+    )
     text = " ".join(shown.output.split())
-    assert "tf32: TensorFloat-32 products on GPUs that have them (only NVIDIA GPUs from 2020 on" in text
+    assert (
+        "tf32: TensorFloat-32 products on GPUs that have them (only NVIDIA GPUs from 2020 on"
+        in text
+    )
     assert "std: channel mean and standard deviation, as most public code does" in text
 
 
 def test_show_prints_one_run_by_its_id():
-    run = catalog.needed("table6")[0]
+    run = catalog.runs_needed("table6")[0]
     shown = json.loads(repro("show", "table6", "--run", run.id, "--json").stdout)
     assert shown["run"]["net"]["depth"] == 20
     assert f"has no run `{'x'}`" in repro("show", "table6", "--run", "x").stderr
@@ -182,8 +223,8 @@ def test_reproduce_shows_tables_figures_and_the_diff_in_one_go(here):
 
 @pytest.mark.parametrize("wrong", [["--device", "gpu"], ["--set", "batch=5000"]])
 def test_run_again_moves_nothing_if_it_cannot_begin(wrong, finished, here):
-    run = catalog.scale("smoke")(catalog.needed("table6")[0])
-    changed = with_settings(run, wrong[1:]) if wrong[0] == "--set" else run
+    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    changed = with_overrides(run, wrong[1:]) if wrong[0] == "--set" else run
     finished(changed, test_error=9.0)
     done = repro("run", "table6", *TINY[:-4], *wrong, "--again")
     assert done.returncode == 2
@@ -205,12 +246,22 @@ def test_a_run_that_diverges_is_a_failure_with_its_iteration(here):
 def test_ctrl_c_saves_and_the_next_call_carries_on(here):
     import signal
 
-    command = [sys.executable, "-m", "repro.cli", "run", "table6", *TINY[:-4], "--set", "iterations=2000"]
+    command = [
+        sys.executable,
+        "-m",
+        "repro.cli",
+        "run",
+        "table6",
+        *TINY[:-4],
+        "--set",
+        "iterations=2000",
+    ]
     command += ["--set", "evaluate_every=5"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_for(
         lambda: (
-            list(here.runs.glob("*/metrics.jsonl")) and any(p.stat().st_size for p in here.runs.glob("*/metrics.jsonl"))
+            list(here.runs.glob("*/metrics.jsonl"))
+            and any(p.stat().st_size for p in here.runs.glob("*/metrics.jsonl"))
         )
     )
     process.send_signal(signal.SIGINT)
@@ -221,7 +272,16 @@ def test_ctrl_c_saves_and_the_next_call_carries_on(here):
 
 
 def test_a_worker_that_is_killed_is_told_apart_and_the_others_go_on(here):
-    command = [sys.executable, "-m", "repro.cli", "run", "table6", *TINY[:-4], "--set", "iterations=3000"]
+    command = [
+        sys.executable,
+        "-m",
+        "repro.cli",
+        "run",
+        "table6",
+        *TINY[:-4],
+        "--set",
+        "iterations=3000",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: list(here.runs.glob("*/progress.json")))
     os.kill(json.loads(next(here.runs.glob("*/progress.json")).read_bytes())["pid"], 9)
@@ -237,8 +297,8 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_a_run_folder_of_another_version_is_refused(here):
-    run = catalog.scale("smoke")(catalog.needed("table6")[0])
-    declare(run, here)
+    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    write_definition(run, here)
     folder = here.run(run.id)
     folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))
     done = repro("run", "table6", "--scale", "smoke", "--only", run.id)
@@ -259,11 +319,16 @@ def test_completion_knows_the_experiments():
 
 @pytest.mark.parametrize("words", [["list"], ["--help"], ["completion", "bash"]])
 def test_it_starts_in_at_most_three_times_the_time_of_python_and_click(words, tmp_path):
-    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}  # as after a first call
+    compiled = {
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(tmp_path),
+    }  # as after a first call
 
     def seconds(*code: str) -> float:
         began = time.perf_counter()
-        subprocess.run([sys.executable, *code], capture_output=True, check=True, env=os.environ | compiled)
+        subprocess.run(
+            [sys.executable, *code], capture_output=True, check=True, env=os.environ | compiled
+        )
         return time.perf_counter() - began
 
     pairs = [(seconds("-m", "repro.cli", *words), seconds("-c", "import click")) for _ in range(9)]

@@ -84,13 +84,18 @@ class FakeSlurm:
         return (self.folder / "calls").read_text().split()
 
     def arrays(self) -> list[list[dict[str, Any]]]:
-        return [[json.loads(line) for line in p.read_text().splitlines()] for p in sorted(self.folder.glob("array-*"))]
+        return [
+            [json.loads(line) for line in p.read_text().splitlines()]
+            for p in sorted(self.folder.glob("array-*"))
+        ]
 
     def set(self, array: str, index: int, **facts: str) -> None:
         """Change what it says of one element."""
         path = self.folder / f"array-{array}.json"
         jobs = [json.loads(line) for line in path.read_text().splitlines()]
-        path.write_text("".join(json.dumps(j | (facts if j["index"] == index else {})) + "\n" for j in jobs))
+        path.write_text(
+            "".join(json.dumps(j | (facts if j["index"] == index else {})) + "\n" for j in jobs)
+        )
 
     def end(self, array: str) -> None:
         """All its elements are over, and nobody says how."""

@@ -7,29 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.profile import Profile, load, parse_time, show_time, with_sbatch
+from repro.cluster.profile import Profile, format_time, load_profile, parse_time, with_sbatch
 from repro.errors import UserError
-from repro.folders import ROOT
+from repro.storage.paths import ROOT
 
 SLURM = ROOT / "slurm"
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SLURM.glob("*.toml")))
 def test_every_profile_of_the_project_is_valid(name: str) -> None:
-    assert load(name, SLURM).name == name
+    assert load_profile(name, SLURM).name == name
 
 
 def test_the_example_invents_nothing() -> None:
-    example = load("example", SLURM)
-    assert (example.partition, example.account, example.qos, example.constraint) == (None, None, None, None)
+    example = load_profile("example", SLURM)
+    assert (example.partition, example.account, example.qos, example.constraint) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_example_names_every_key_and_its_comments_are_valid(tmp_path: Path) -> None:
     lines = (SLURM / "example.toml").read_text().splitlines()
-    text = "\n".join(line.removeprefix("# ") for line in lines if " = " in line or line.startswith(("# [", "[")))
+    text = "\n".join(
+        line.removeprefix("# ") for line in lines if " = " in line or line.startswith(("# [", "["))
+    )
     text = text.replace("; 0 trains on the CPU", "")
     (tmp_path / "all.toml").write_text(text)
-    everything = load("all", tmp_path)
+    everything = load_profile("all", tmp_path)
     missing = {name for name in Profile.__dataclass_fields__ if name not in tomllib.loads(text)}
     assert everything.sbatch == {"reservation": "spring", "mail-type": "FAIL"}
     assert missing == {"name", "slurm_conf"}
@@ -37,43 +44,49 @@ def test_the_example_names_every_key_and_its_comments_are_valid(tmp_path: Path) 
 
 def test_an_unknown_cluster_is_named_with_the_near_one() -> None:
     with pytest.raises(UserError, match="no cluster named `exampel`") as error:
-        load("exampel", SLURM)
+        load_profile("exampel", SLURM)
     assert error.value.hint == "did you mean `example`?"
 
 
 def test_an_unknown_key_is_named_with_the_near_one(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('partiton = "gpu"')
-    with pytest.raises(UserError, match=r"no key `partiton` in a profile \(cluster `mine`, `mine.toml`\)") as error:
-        load("mine", tmp_path)
+    with pytest.raises(
+        UserError, match=r"no key `partiton` in a profile \(cluster `mine`, `mine.toml`\)"
+    ) as error:
+        load_profile("mine", tmp_path)
     assert error.value.hint == "did you mean `partition`?"
 
 
 def test_a_wrong_type_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("gpus = 1.5")
-    with pytest.raises(UserError, match="wrong type in a profile: Expected `int`, got `float` - at `gpus`"):
-        load("mine", tmp_path)
+    with pytest.raises(
+        UserError, match="wrong type in a profile: Expected `int`, got `float` - at `gpus`"
+    ):
+        load_profile("mine", tmp_path)
 
 
 def test_a_profile_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("gpus = = 2")
     with pytest.raises(UserError, match="is not TOML"):
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
 
 
 def test_a_huge_profile_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("#" * (2**20 + 1))
     with pytest.raises(UserError, match="too large for a profile"):
-        load("mine", tmp_path)
+        load_profile("mine", tmp_path)
 
 
 def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mine.toml").write_text('partition = "file"\naccount = "file"\nqos = "file"\ncpus = 2')
+    (tmp_path / "mine.toml").write_text(
+        'partition = "file"\naccount = "file"\nqos = "file"\ncpus = 2'
+    )
     monkeypatch.setenv("REPRO_PARTITION", "environment")
     monkeypatch.setenv("REPRO_ACCOUNT", "environment")
     monkeypatch.setenv("REPRO_CPUS", "3")
-    found = load("mine", tmp_path, {"partition": "said", "qos": None})
+    found = load_profile("mine", tmp_path, {"partition": "said", "qos": None})
     assert (found.partition, found.account, found.qos, found.cpus, found.nodes) == (
         "said",
         "environment",
@@ -85,14 +98,23 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("90", 90), (90, 90), ("30:00", 30), ("1:30:00", 90), ("2-12:00:00", 3600), ("2-12", 3600), ("0:00:01", 1)],
+    [
+        ("90", 90),
+        (90, 90),
+        ("30:00", 30),
+        ("1:30:00", 90),
+        ("2-12:00:00", 3600),
+        ("2-12", 3600),
+        ("0:00:01", 1),
+    ],
 )
 def test_times_are_slurms_own_forms(text: str | int, minutes: int) -> None:
     assert parse_time(text) == minutes
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "-5", "1:99", "1:60:00", "1-24:00:00", "infinite", "10d", "", "٩٠", "1e9", "9" * 9]
+    "text",
+    ["0", "-5", "1:99", "1:60:00", "1-24:00:00", "infinite", "10d", "", "٩٠", "1e9", "9" * 9],
 )
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="is not a time"):
@@ -100,7 +122,7 @@ def test_other_times_are_refused(text: str) -> None:
 
 
 def test_a_time_is_shown_as_slurm_shows_it() -> None:
-    assert [show_time(90), show_time(3600)] == ["01:30:00", "2-12:00:00"]
+    assert [format_time(90), format_time(3600)] == ["01:30:00", "2-12:00:00"]
 
 
 HOSTILE = [
@@ -124,7 +146,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("key", ["partition", "account", "qos", "constraint", "exclude", "gpu_type"])
+@pytest.mark.parametrize(
+    "key", ["partition", "account", "qos", "constraint", "exclude", "gpu_type"]
+)
 def test_hostile_words_never_become_part_of_a_profile(key: str, text: str) -> None:
     with pytest.raises(UserError) as error:
         Profile("mine", **{key: text})
@@ -166,13 +190,17 @@ def test_memory_needs_a_number_and_a_unit(memory: str) -> None:
         Profile("mine", memory=memory)
 
 
-@pytest.mark.parametrize(("key", "value"), [("cpus", 0), ("gpus", -1), ("nodes", 0), ("max_parallel", 0), ("grace", 1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("cpus", 0), ("gpus", -1), ("nodes", 0), ("max_parallel", 0), ("grace", 1)]
+)
 def test_counts_have_their_range(key: str, value: int) -> None:
     with pytest.raises(UserError, match=f"`{key}` is `{value}`"):
         Profile("mine", **{key: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("option", ["array=0-9", "time=5", "job-name=x", "output=/x", "cpus-per-task=3", "wrap=sh"])
+@pytest.mark.parametrize(
+    "option", ["array=0-9", "time=5", "job-name=x", "output=/x", "cpus-per-task=3", "wrap=sh"]
+)
 def test_what_is_ours_to_set_is_not_a_free_option(option: str) -> None:
     with pytest.raises(UserError, match="is not free"):
         with_sbatch(Profile("mine"), (option,))

@@ -8,19 +8,32 @@ from pathlib import Path
 import torch
 
 from experiments.recipes import IMAGENET
-from repro.data.photos import Photos, open_photos
-from repro.net import resnet as a_resnet
+from repro.data.photos.source import Photos, open_photos
+from repro.definition.net import resnet as a_resnet
+from repro.definition.recipe import Input, Recipe
+from repro.definition.run import Run
 from repro.nets import ConvNet, build
-from repro.recipe import Input, Recipe
-from repro.spec import Run
 
-INPUT = Input(size=32, mean="channel", shorter_side=(36, 68), colour=0.1, test_side=36, test_sides=(32, 36, 54))
+INPUT = Input(
+    size=32,
+    mean="channel",
+    shorter_side=(36, 68),
+    colour=0.1,
+    test_side=36,
+    test_sides=(32, 36, 54),
+)
 IMAGES = 8
 NET = a_resnet(18, "B", "imagenet", classes=10)
 
 
 def recipe(**changes: object) -> Recipe:
-    small = {"dataset": "generated-photos", "input": INPUT, "batch": 8, "iterations": 4, "drops": (2,)}
+    small = {
+        "dataset": "generated-photos",
+        "input": INPUT,
+        "batch": 8,
+        "iterations": 4,
+        "drops": (2,),
+    }
     return replace(IMAGENET, **(small | {"batch_norm_group": None, "evaluate_every": 2} | changes))
 
 

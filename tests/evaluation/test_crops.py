@@ -8,13 +8,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from generated_source import IMAGES, net, photos
 from PIL import Image, ImageOps
 
-from repro.data.photos import Photos
+from repro.data.photos.source import Photos
 from repro.evaluation.crops import center, evaluating, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.nets import ConvNet
+from tests.evaluation.generated_source import IMAGES, net, photos
 
 WAYS = (center, ten_crop, multi_scale)
 
@@ -29,18 +29,25 @@ def resnet() -> ConvNet:
     return net()
 
 
-def obvious(resnet: ConvNet, source: Photos, place: int, crops: list[tuple[int, int]], flips: bool) -> torch.Tensor:
+def obvious(
+    resnet: ConvNet, source: Photos, place: int, crops: list[tuple[int, int]], flips: bool
+) -> torch.Tensor:
     """One crop after the other: open, resize, crop, flip, subtract, score."""
     image = Image.open(BytesIO(source.pack.content(int(source.pack.val[place])))).convert("RGB")
     width, height = image.size
     scale = 36 / min(image.size)
-    image = image.resize((int(width * scale + 1e-9), int(height * scale + 1e-9)), Image.Resampling.BILINEAR)
+    image = image.resize(
+        (int(width * scale + 1e-9), int(height * scale + 1e-9)), Image.Resampling.BILINEAR
+    )
     scores = []
     for across, down in crops:  # 0, 1 and 2 for the left, the middle and the right
         left, top = round(across * (image.width - 32) / 2), round(down * (image.height - 32) / 2)
         crop = image.crop((left, top, left + 32, top + 32))
         for view in (crop, ImageOps.mirror(crop))[: 1 + flips]:
-            x = torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255 - torch.tensor(source.mean)[:, None, None]
+            x = (
+                torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255
+                - torch.tensor(source.mean)[:, None, None]
+            )
             with torch.no_grad():
                 scores.append(resnet.eval()(x[None].float())[0].softmax(0))
     return torch.stack(scores).mean(0)
@@ -48,14 +55,18 @@ def obvious(resnet: ConvNet, source: Photos, place: int, crops: list[tuple[int, 
 
 def test_the_centre_crop_equals_the_obvious_way(resnet: ConvNet, source: Photos) -> None:
     found = center(resnet, source)
-    slow = torch.stack([obvious(resnet, source, place, [(1, 1)], flips=False) for place in range(IMAGES)])
+    slow = torch.stack(
+        [obvious(resnet, source, place, [(1, 1)], flips=False) for place in range(IMAGES)]
+    )
     assert np.abs(found.scores - slow.numpy()).max() < 1e-5
 
 
 def test_ten_crops_equal_the_obvious_way(resnet: ConvNet, source: Photos) -> None:
     found = ten_crop(resnet, source)
     five = [(0, 0), (2, 0), (0, 2), (2, 2), (1, 1)]
-    slow = torch.stack([obvious(resnet, source, place, five, flips=True) for place in range(IMAGES)])
+    slow = torch.stack(
+        [obvious(resnet, source, place, five, flips=True) for place in range(IMAGES)]
+    )
     assert np.abs(found.scores - slow.numpy()).max() < 1e-5
 
 
@@ -98,5 +109,7 @@ def test_a_failure_leaves_the_net_training(resnet: ConvNet) -> None:
 
 
 def test_crops_follow_the_recipes_sizes(resnet: ConvNet, source: Photos) -> None:
-    larger = replace(source, recipe=replace(source.recipe, input=replace(source.input, test_side=40)))
+    larger = replace(
+        source, recipe=replace(source.recipe, input=replace(source.input, test_side=40))
+    )
     assert np.abs(center(resnet, larger).scores - center(resnet, source).scores).max() > 1e-4

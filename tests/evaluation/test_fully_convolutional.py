@@ -7,14 +7,14 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from generated_source import IMAGES, net, photos
 from PIL import Image, ImageOps
 
-from repro.data.photos import Photos
+from repro.data.photos.source import Photos
 from repro.evaluation import fully_convolutional
 from repro.evaluation.crops import center, evaluating
-from repro.evaluation.fully_convolutional import alike, dense, multi_scale, window_of
+from repro.evaluation.fully_convolutional import alike, dense_scores, multi_scale, window_of
 from repro.nets import ConvNet
+from tests.evaluation.generated_source import IMAGES, net, photos
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,10 @@ def obvious(resnet: ConvNet, source: Photos, place: int) -> torch.Tensor:
         resized = image.resize(size, Image.Resampling.BILINEAR)
         views = []
         for view in (resized, ImageOps.mirror(resized)):
-            x = torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255 - torch.tensor(source.mean)[:, None, None]
+            x = (
+                torch.tensor(np.asarray(view)).permute(2, 0, 1) / 255
+                - torch.tensor(source.mean)[:, None, None]
+            )
             views.append(windows(resnet, x[None].float(), side=1))
         by_scale.append(torch.stack(views).mean(0))
     return torch.stack(by_scale).mean(0)
@@ -63,10 +66,12 @@ def test_many_scales_equal_the_obvious_way(resnet: ConvNet, source: Photos) -> N
 
 
 @pytest.mark.parametrize(("height", "width"), [(224, 300), (256, 224), (224, 224)])
-def test_windows_of_seven_equal_the_obvious_way_at_the_papers_size(resnet: ConvNet, height: int, width: int) -> None:
+def test_windows_of_seven_equal_the_obvious_way_at_the_papers_size(
+    resnet: ConvNet, height: int, width: int
+) -> None:
     image = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(height))
     with evaluating(resnet):
-        found = dense(resnet, image, 7)[0]
+        found = dense_scores(resnet, image, 7)[0]
     slow = (windows(resnet, image, 7) + windows(resnet, image.flip(3), 7)) / 2
     assert (found - slow).abs().max() < 1e-5
 
@@ -75,7 +80,7 @@ def test_a_square_of_the_crops_size_gets_the_nets_own_scores(resnet: ConvNet) ->
     image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with evaluating(resnet):
         one, flipped = (resnet(view).softmax(1) for view in (image, image.flip(3)))
-        assert (dense(resnet, image, 7) - (one + flipped) / 2).abs().max() < 1e-5
+        assert (dense_scores(resnet, image, 7) - (one + flipped) / 2).abs().max() < 1e-5
 
 
 def test_the_window_is_the_map_of_a_training_crop(resnet: ConvNet, source: Photos) -> None:

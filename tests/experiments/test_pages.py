@@ -10,11 +10,32 @@ import pytest
 
 import experiments
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
-from repro.catalog import NAMES, load, needed
-from repro.experiment import Counted, Drawing, Figure, Ordering, Row, Skipped, Table, Unchecked, runs_of
+from repro.definition.experiment import (
+    Counted,
+    Drawing,
+    Figure,
+    Ordering,
+    Row,
+    Skipped,
+    Table,
+    Unchecked,
+    runs_of,
+)
+from repro.protocol.catalog import NAMES, load_experiment, runs_needed
 
 FOLDER = Path(experiments.__file__).parent
-HEAVY = ("torch", "torchvision", "pandas", "numpy", "scipy", "matplotlib", "msgspec", "submitit", "click", "rich")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "pandas",
+    "numpy",
+    "scipy",
+    "matplotlib",
+    "msgspec",
+    "submitit",
+    "click",
+    "rich",
+)
 CLAIMS = {  # all about the classification part, by section, table or figure
     "F1": "1 2",
     "S1": "1 2 3 4",
@@ -35,14 +56,14 @@ CLAIMS = {  # all about the classification part, by section, table or figure
     "A": "1",
 }
 
-tables = [name for name in NAMES if isinstance(load(name), Table)]
-figures = [name for name in NAMES if isinstance(load(name), Figure)]
-drawings = [name for name in NAMES if isinstance(load(name), Drawing)]
-skipped = [name for name in NAMES if isinstance(load(name), Skipped)]
+tables = [name for name in NAMES if isinstance(load_experiment(name), Table)]
+figures = [name for name in NAMES if isinstance(load_experiment(name), Figure)]
+drawings = [name for name in NAMES if isinstance(load_experiment(name), Drawing)]
+skipped = [name for name in NAMES if isinstance(load_experiment(name), Skipped)]
 
 
 def claims():
-    return [claim for name in (*tables, *figures) for claim in load(name).claims]
+    return [claim for name in (*tables, *figures) for claim in load_experiment(name).claims]
 
 
 def test_every_table_and_figure_of_the_classification_part_is_an_experiment():
@@ -53,15 +74,21 @@ def test_every_table_and_figure_of_the_classification_part_is_an_experiment():
 
 @pytest.mark.parametrize("name", skipped)
 def test_a_gap_is_a_definition_with_a_title_a_reason_and_a_page(name):
-    assert load(name).title
-    assert load(name).reason.endswith("this project stops at classification")
-    assert 8 <= load(name).page <= 12
+    assert load_experiment(name).title
+    assert load_experiment(name).reason.endswith("this project stops at classification")
+    assert 8 <= load_experiment(name).page <= 12
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_imports_nothing_heavy(name):
     script = f"import sys, experiments.{name}; print(*sorted(set(sys.modules) & {set(HEAVY)}))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=FOLDER.parent, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=FOLDER.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == ""
 
 
@@ -72,19 +99,23 @@ def test_an_experiment_is_a_page_of_data_that_opens_with_its_caption(name):
     kind, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
     assert ast.get_docstring(page).startswith(f"{kind.title()} {number}. ")
     assert text.count("\n") <= 85  # those with many claims; the data alone is under 40
-    assert not [node for node in ast.walk(page) if isinstance(node, ast.If | ast.IfExp | ast.While | ast.FunctionDef)]
+    assert not [
+        node
+        for node in ast.walk(page)
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.FunctionDef)
+    ]
 
 
 @pytest.mark.parametrize("name", tables)
 def test_a_row_gives_one_number_or_a_gap_for_each_metric(name):
-    table = load(name)
+    table = load_experiment(name)
     assert all(len(row.paper) == len(table.metrics) for row in table.rows)
     assert len({row.label for row in table.rows}) == len(table.rows)
 
 
 @pytest.mark.parametrize("name", tables)
 def test_what_is_quoted_has_no_runs_and_what_is_ours_is_not_quoted(name):
-    for row in load(name).rows:
+    for row in load_experiment(name).rows:
         kinds = {paper.kind for paper in row.paper if paper}
         assert ("quoted" in kinds) == (not runs_of(row) and row.net is None)
 
@@ -92,8 +123,8 @@ def test_what_is_quoted_has_no_runs_and_what_is_ours_is_not_quoted(name):
 @pytest.mark.parametrize("name", tables)
 def test_margins_are_declared(name):
     imagenet = name != "table6" and name != "table1"
-    assert load(name).margin == 0.5
-    assert load(name).one_seed_tolerance == (0.55 if imagenet else 0.35)
+    assert load_experiment(name).margin == 0.5
+    assert load_experiment(name).one_seed_tolerance == (0.55 if imagenet else 0.35)
 
 
 def test_every_claim_has_one_home():
@@ -123,7 +154,9 @@ def test_a_count_lies_in_a_range():
 
 
 def test_tables_and_figures_of_section_42_share_their_runs():
-    table6, figure1, figure6, figure7 = (set(needed(name)) for name in ("table6", "figure1", "figure6", "figure7"))
+    table6, figure1, figure6, figure7 = (
+        set(runs_needed(name)) for name in ("table6", "figure1", "figure6", "figure7")
+    )
     assert table6 < figure6
     assert figure1 < figure6
     assert figure7 < figure6
@@ -131,13 +164,16 @@ def test_tables_and_figures_of_section_42_share_their_runs():
 
 
 def test_tables_and_figures_of_section_41_share_their_runs():
-    assert set(needed("table2")) == set(needed("figure4"))
-    assert set(needed("table4")) < set(needed("table3"))
-    assert len({run for name in NAMES for run in needed(name) if run.net.family == "imagenet"}) == 9 + 1
+    assert set(runs_needed("table2")) == set(runs_needed("figure4"))
+    assert set(runs_needed("table4")) < set(runs_needed("table3"))
+    assert (
+        len({run for name in NAMES for run in runs_needed(name) if run.net.family == "imagenet"})
+        == 9 + 1
+    )
 
 
 def test_table_5_adds_one_run_to_those_of_table_4_a_second_resnet_152():
-    [second] = set(needed("table5")) - set(needed("table4"))
+    [second] = set(runs_needed("table5")) - set(runs_needed("table4"))
     assert (second.net.name, second.seed) == ("resnet-152-b", 1)
 
 
@@ -147,14 +183,18 @@ def test_resnet_110_and_1202_warm_up_and_the_others_do_not():
 
 
 def test_first_seeds_come_first_so_that_a_table_fills_evenly():
-    assert [run.seed for run in runs_of(load("table6"))] == [seed for seed in range(5) for _ in range(6)]
+    assert [run.seed for run in runs_of(load_experiment("table6"))] == [
+        seed for seed in range(5) for _ in range(6)
+    ]
 
 
 def test_a_panel_names_its_rows_as_the_digitised_file_does():
     for name in figures:
-        for panel in load(name).panels:
+        for panel in load_experiment(name).panels:
             if panel.digitised:
-                lines = (FOLDER / "paper" / load(name).digitised).read_text().splitlines()
+                lines = (
+                    (FOLDER / "paper" / load_experiment(name).digitised).read_text().splitlines()
+                )
                 known = {tuple(line.split(",")[:2]) for line in lines}
                 assert {(panel.digitised, row.label) for row in panel.rows if row.paper} <= known
                 assert all(isinstance(row, Row) and row.runs for row in panel.rows)

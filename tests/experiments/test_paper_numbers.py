@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import experiments
-from repro.catalog import NAMES, load
-from repro.experiment import Figure, Paper, Table
+from repro.definition.experiment import Figure, Paper, Table
+from repro.protocol.catalog import NAMES, load_experiment
 
 PAPER = Path(experiments.__file__).parent / "paper"
 
@@ -20,7 +20,9 @@ def read(name):
 def cells(table):
     """(row, metric) → the paper's number, as the module has it."""
     pairs = (
-        (row.label, metric, paper) for row in table.rows for metric, paper in zip(table.metrics, row.paper, strict=True)
+        (row.label, metric, paper)
+        for row in table.rows
+        for metric, paper in zip(table.metrics, row.paper, strict=True)
     )
     return {(label, metric): paper for label, metric, paper in pairs if paper}
 
@@ -38,30 +40,49 @@ def as_printed(line):
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_a_table_has_every_number_of_the_paper_in_its_order_and_no_other(number):
-    table = load(f"table{number}")
-    printed = {(line["row"], line["metric"]): as_printed(line) for line in read(f"table{number}.csv")}
+    table = load_experiment(f"table{number}")
+    printed = {
+        (line["row"], line["metric"]): as_printed(line) for line in read(f"table{number}.csv")
+    }
     assert cells(table) == printed
     assert list(cells(table)) == list(printed)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("table")])
 def test_a_table_is_on_the_page_its_numbers_name(name):
-    assert {(line["table"], int(line["page"])) for line in read(f"{name}.csv")} == {(name, load(name).page)}
+    assert {(line["table"], int(line["page"])) for line in read(f"{name}.csv")} == {
+        (name, load_experiment(name).page)
+    }
 
 
 def test_resnet_110_is_the_mean_of_five_with_its_best_beside_it():
-    number = cells(load("table6"))["ResNet-110", "test_error"]
-    assert (number.value, number.std, number.n, number.best, number.kind) == (6.61, 0.16, 5, 6.43, "mean")
+    number = cells(load_experiment("table6"))["ResNet-110", "test_error"]
+    assert (number.value, number.std, number.n, number.best, number.kind) == (
+        6.61,
+        0.16,
+        5,
+        6.43,
+        "mean",
+    )
 
 
 def levels(figure, window):
-    chosen = (line for line in read("plateaus.csv") if line["figure"] == figure and line["window"] == window)
-    return {(line["panel"], line["label"], line["split"]): optional(line["mean"]) for line in chosen}
+    chosen = (
+        line
+        for line in read("plateaus.csv")
+        if line["figure"] == figure and line["window"] == window
+    )
+    return {
+        (line["panel"], line["label"], line["split"]): optional(line["mean"]) for line in chosen
+    }
 
 
 def beside_the_rows(figure, split):
     rows = ((panel.digitised, row) for panel in figure.panels for row in panel.rows if row.paper)
-    return {(panel, row.label, split): row.paper[("test", "train").index(split)].value for panel, row in rows}
+    return {
+        (panel, row.label, split): row.paper[("test", "train").index(split)].value
+        for panel, row in rows
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +95,7 @@ def beside_the_rows(figure, split):
     ],
 )
 def test_the_levels_beside_a_figure_are_those_read_off_it(name, split, window):
-    ours = beside_the_rows(load(name), split)
+    ours = beside_the_rows(load_experiment(name), split)
     read_off = levels(name, window)
     assert ours == {key: read_off[key] for key in ours}
     assert len(ours) == {"figure4": 4, "figure6": 9}[name]
@@ -82,20 +103,31 @@ def test_the_levels_beside_a_figure_are_those_read_off_it(name, split, window):
 
 def test_the_levels_of_figure_1_are_those_of_figure_6():
     for split in ("test", "train"):
-        assert beside_the_rows(load("figure1"), split).items() <= beside_the_rows(load("figure6"), split).items()
+        assert (
+            beside_the_rows(load_experiment("figure1"), split).items()
+            <= beside_the_rows(load_experiment("figure6"), split).items()
+        )
 
 
 def test_levels_are_never_passed_off_as_printed():
-    figures = [load(name) for name in NAMES if isinstance(load(name), Figure)]
-    numbers = [paper for figure in figures for panel in figure.panels for row in panel.rows for paper in row.paper]
+    figures = [load_experiment(name) for name in NAMES if isinstance(load_experiment(name), Figure)]
+    numbers = [
+        paper
+        for figure in figures
+        for panel in figure.panels
+        for row in panel.rows
+        for paper in row.paper
+    ]
     assert {number.kind for number in numbers} == {"digitised"}
     assert all(number.reading_error for number in numbers)
 
 
 def test_table_6_gives_the_last_points_of_figure_6():
-    table, ends = cells(load("table6")), levels("figure6", "last point")
+    table, ends = cells(load_experiment("table6")), levels("figure6", "last point")
     for depth in (20, 32, 44, 56):
-        gap = table[f"ResNet-{depth}", "test_error"].value - ends["middle", f"ResNet-{depth}", "test"]
+        gap = (
+            table[f"ResNet-{depth}", "test_error"].value - ends["middle", f"ResNet-{depth}", "test"]
+        )
         assert abs(gap) <= 0.03 + 1e-9
 
 
@@ -111,14 +143,23 @@ def test_digitised_curves_are_errors_in_percent_within_the_training(name, end):
 def test_digitised_responses_are_ranked_in_descending_order():
     lines = read("figure7.csv")
     for label in {line["label"] for line in lines}:
-        ranked = [(int(line["rank"]), float(line["std"])) for line in lines if line["label"] == label]
+        ranked = [
+            (int(line["rank"]), float(line["std"])) for line in lines if line["label"] == label
+        ]
         assert ranked == sorted(ranked)
         assert [std for _, std in ranked] == sorted((std for _, std in ranked), reverse=True)
 
 
 def test_reproductions_of_others_belong_to_rows_of_ours():
-    known = {(name, row.label) for name in NAMES if isinstance(load(name), Table) for row in load(name).rows}
-    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)} | {("table2", "ResNet-18 B")}
+    known = {
+        (name, row.label)
+        for name in NAMES
+        if isinstance(load_experiment(name), Table)
+        for row in load_experiment(name).rows
+    }
+    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)} | {
+        ("table2", "ResNet-18 B")
+    }
     for line in read("reproductions.csv"):
         assert (line["experiment"], line["row"]) in known
         assert line["source"]

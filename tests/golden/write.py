@@ -16,14 +16,14 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from experiments.recipes import READINGS
-from repro.catalog import NAMES, REPRODUCED, load, scale, scales
+from repro.analysis.compare.diff import compare
+from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
+from repro.analysis.output.diff_text import our_cell, p_value, paper_cell, word_of
+from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
-from repro.experiment import Experiment, Scale, Table, at, runs_of
-from repro.folders import ROOT, Places
-from repro.reading.diff import compared
-from repro.reading.frame import Collected, collect
-from repro.reading.judged import Judged, judged
-from repro.reading.telling import our_cell, p_value, paper_cell, word_of
+from repro.definition.experiment import Experiment, Scale, Table, at_scale, runs_of
+from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
+from repro.storage.paths import ROOT, Places
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
@@ -32,19 +32,35 @@ PUBLISHED = TRACKED.published
 NETS = "figure6"  # whose rows the README's first table has, and which its figure is
 PRINTED = "table6"  # has the test errors that the paper prints; Figure 6's are read off
 TOO_SHORT = ("quick", "smoke")  # scales whose numbers do not stand beside the paper's in the README
-HEADINGS = ("net", "test error: ours", "the paper's", "verdict", "training error: ours", "the paper's")
+HEADINGS = (
+    "net",
+    "test error: ours",
+    "the paper's",
+    "verdict",
+    "training error: ours",
+    "the paper's",
+)
 HEADINGS += ("scale", "data")
 
 
 def ids() -> list[str]:
     """Every run of every experiment at every scale, each once, in the paper's order."""
-    runs = (run for scale in scales().values() for name in NAMES for run in runs_of(at(load(name), scale)))
+    runs = (
+        run
+        for scale in all_scales().values()
+        for name in NAMES
+        for run in runs_of(at_scale(load_experiment(name), scale))
+    )
     return list(dict.fromkeys(run.id for run in runs))
 
 
 def readings(readme: str) -> str:
     """The README with the table of readings as the recipes have it."""
-    lines = ["| what | here | why |", "|---|---|---|", *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS)]
+    lines = [
+        "| what | here | why |",
+        "|---|---|---|",
+        *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS),
+    ]
     return _between(readme, "readings", "\n".join(lines))
 
 
@@ -55,12 +71,17 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     best = _best(collected)
     numbers = [row for row in best.values() if row]
     if not numbers:
-        lines = ["No run of scale `paper` is published yet: no number of ours stands beside the paper's.", ""]
+        lines = [
+            "No run of scale `paper` is published yet: no number of ours stands beside the paper's.",
+            "",
+        ]
         return _between(readme, "results", "\n".join([*lines, *_table(best, collected)]))
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
-    shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
+    shown = next(
+        load_scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
+    )
     lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
     return _between(readme, "results", "\n".join(lines))
 
@@ -80,13 +101,20 @@ def artefacts() -> None:
     public = {path.name for path in PUBLISHED.iterdir()}
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
-        for chosen in scales().values():
-            runs = {name: {run.id for run in runs_of(at(load(name), chosen))} for name in REPRODUCED}
-            made = [name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)]
-            for words in [[command_of(load(name)), name] for name in made] + [["diff"]] * bool(
-                public & set().union(*runs.values())
-            ):
-                CliRunner().invoke(cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False)
+        for chosen in all_scales().values():
+            runs = {
+                name: {run.id for run in runs_of(at_scale(load_experiment(name), chosen))}
+                for name in REPRODUCED
+            }
+            made = [
+                name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)
+            ]
+            for words in [[command_of(load_experiment(name)), name] for name in made] + [
+                ["diff"]
+            ] * bool(public & set().union(*runs.values())):
+                CliRunner().invoke(
+                    cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False
+                )
             for of in (Places.tables_at, Places.figures_at):
                 for path in of(places, chosen.name).glob("*.*"):
                     if path.stem in (*made, "diff"):
@@ -109,13 +137,13 @@ class Best:
     """What the README says of one net: both errors, at the most serious scale with a published run of it."""
 
     scale: str
-    test: Judged
-    train: Judged
+    test: JudgedNumber
+    train: JudgedNumber
 
 
 def _serious_scales() -> list[str]:
     """The scales that the README shows, the paper's own first."""
-    return [name for name in scales() if name not in TOO_SHORT]
+    return [name for name in all_scales() if name not in TOO_SHORT]
 
 
 def _best(collected: Collected) -> dict[str, Best | None]:
@@ -130,11 +158,13 @@ def _best(collected: Collected) -> dict[str, Best | None]:
     return best
 
 
-def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], Judged]:
+def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], JudgedNumber]:
     """Each net's errors at one scale; a test error beside the printed number where the paper prints one."""
     rows = {}
     for name in (NETS, PRINTED):
-        for row in judged(name, at(load(name), scale(scale_name)), collected):
+        for row in judge_numbers(
+            name, at_scale(load_experiment(name), load_scale(scale_name)), collected
+        ):
             if name == NETS or (row.row, row.metric) in rows:
                 rows[row.row, row.metric] = row
     return rows
@@ -145,7 +175,9 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
     papers = _judged("paper", collected)
     for label, row in best.items():
-        theirs = [paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")]
+        theirs = [
+            paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")
+        ]
         cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
         if row:
             ours = [our_cell(row.test), our_cell(row.train)]
@@ -155,10 +187,12 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     return lines
 
 
-def _data(row: Judged, collected: Collected) -> str:
+def _data(row: JudgedNumber, collected: Collected) -> str:
     """Which images the runs of a row saw, as their records say."""
     runs = collected.runs[collected.runs["id"].isin(row.runs)]
-    images = runs["data_name"].fillna("?") + ", " + runs["data_origin"].fillna("of unrecorded origin")
+    images = (
+        runs["data_name"].fillna("?") + ", " + runs["data_origin"].fillna("of unrecorded origin")
+    )
     return "; ".join(sorted(set(images)))
 
 
@@ -173,19 +207,34 @@ def _verdicts(scale_name: str, collected: Collected) -> list[str]:
 
     All claims are asked for at once, as each p is adjusted for their number.
     """
-    experiments = {name: load(name) for name in REPRODUCED}
-    scaled = {name: at(experiment, scale(scale_name)) for name, experiment in experiments.items()}
-    claims = [claim for claim in compared(experiments, scaled, collected, scale_name).claims if claim.checked]
+    experiments = {name: load_experiment(name) for name in REPRODUCED}
+    scaled = {
+        name: at_scale(experiment, load_scale(scale_name))
+        for name, experiment in experiments.items()
+    }
+    claims = [
+        claim
+        for claim in compare(experiments, scaled, collected, scale_name).claims
+        if claim.checked
+    ]
     tested = [claim for claim in claims if claim.p is not None]
     others = Counter(claim.word for claim in claims if claim.p is None)
     lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
-    lines += [f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested]
+    lines += [
+        f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested
+    ]
     counts = ", ".join(f"{count} `{word}`" for word, count in others.most_common())
-    return [*lines, f"- The other {others.total()} claims, by counting alone: {counts}. `repro diff` has the reasons."]
+    return [
+        *lines,
+        f"- The other {others.total()} claims, by counting alone: {counts}. `repro diff` has the reasons.",
+    ]
 
 
 def _between(readme: str, what: str, text: str) -> str:
-    begin, end = f"<!-- {what}: written by `python tests/golden/write.py` -->\n", f"<!-- end of {what} -->"
+    begin, end = (
+        f"<!-- {what}: written by `python tests/golden/write.py` -->\n",
+        f"<!-- end of {what} -->",
+    )
     before, rest = readme.split(begin)
     return f"{before}{begin}{text}\n{end}{rest.split(end)[1]}"
 

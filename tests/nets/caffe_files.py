@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-V1_TYPE = {"Convolution": 4, "InnerProduct": 14, "Pooling": 17, "ReLU": 18, "Eltwise": 25, "Softmax": 20}
+V1_TYPE = {
+    "Convolution": 4,
+    "InnerProduct": 14,
+    "Pooling": 17,
+    "ReLU": 18,
+    "Eltwise": 25,
+    "Softmax": 20,
+}
 
 
 @dataclass
@@ -28,7 +35,9 @@ class WrittenLayer:
     blobs: list[np.ndarray] = field(default_factory=list)
 
 
-def authors_net(depth: int, classes: int = 1000, seed: int = 0, width: int = 64) -> list[WrittenLayer]:
+def authors_net(
+    depth: int, classes: int = 1000, seed: int = 0, width: int = 64
+) -> list[WrittenLayer]:
     """The layers of the authors' net of that depth. A smaller `width` than 64 makes a thinner one."""
     net = _Prototxt(np.random.default_rng(seed), [])
     net.convolution("conv1", "data", 3, width, 7, 2, 3, bias=depth == 50)
@@ -131,7 +140,9 @@ def blob(values: np.ndarray, style: str = "new") -> bytes:
     else:
         content = message(7, message(1, b"".join(varint(side) for side in values.shape)))
     if style == "unpacked":
-        return content + b"".join(varint(5 << 3 | 5) + struct.pack("<f", value) for value in values.reshape(-1))
+        return content + b"".join(
+            varint(5 << 3 | 5) + struct.pack("<f", value) for value in values.reshape(-1)
+        )
     if style == "double":
         return content + message(8, values.astype("<f8").tobytes())
     return content + message(5, values.astype("<f4").tobytes())
@@ -173,7 +184,9 @@ def read_obviously(content: bytes) -> dict[str, list[np.ndarray]]:
     blobs: dict[str, list[np.ndarray]] = {}
     for layer in fields_of(memoryview(content))[100]:
         fields = fields_of(layer)
-        blobs[bytes(fields[1][0]).decode()] = [_array(fields_of(each)) for each in fields.get(7, [])]
+        blobs[bytes(fields[1][0]).decode()] = [
+            _array(fields_of(each)) for each in fields.get(7, [])
+        ]
     return blobs
 
 

@@ -50,7 +50,10 @@ def pooling(bottoms, weights, kernel_size=0, stride=1, average=0):
     y = np.empty((*x.shape[:2], *outputs))
     for row in range(outputs[0]):
         for column in range(outputs[1]):
-            top, left = row * stride, column * stride  # a window that reaches over the edge is cut there
+            top, left = (
+                row * stride,
+                column * stride,
+            )  # a window that reaches over the edge is cut there
             window = x[:, :, top : top + kernel_size, left : left + kernel_size]
             y[:, :, row, column] = window.max(axis=(2, 3))
     return y

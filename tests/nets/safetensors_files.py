@@ -7,7 +7,13 @@ from pathlib import Path
 
 import torch
 
-NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.int64: "I64"}
+NAMES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float64: "F64",
+    torch.int64: "I64",
+}
 
 
 def safetensors_bytes(state: dict[str, torch.Tensor], header: dict | None = None) -> bytes:
@@ -15,7 +21,11 @@ def safetensors_bytes(state: dict[str, torch.Tensor], header: dict | None = None
     for name, value in state.items():
         raw = value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         place = [len(content), len(content) + len(raw)]
-        entries[name] = {"dtype": NAMES[value.dtype], "shape": list(value.shape), "data_offsets": place}
+        entries[name] = {
+            "dtype": NAMES[value.dtype],
+            "shape": list(value.shape),
+            "data_offsets": place,
+        }
         content += raw
     text = json.dumps(entries if header is None else header).encode()
     text += b" " * (-len(text) % 8)

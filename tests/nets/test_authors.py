@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.net import resnet
 from repro.nets import build
 from repro.nets.authors import is_authors, state_of
 from repro.nets.caffemodel import read_layers
@@ -50,12 +50,18 @@ def test_every_layer_of_the_authors_nets_has_its_place(depth, tmp_path):
     layers = read_layers(path)
     assert is_authors(layer.name for layer in layers)
     expected = set(build(resnet(depth, "B", "imagenet", classes=3)).state_dict())
-    assert set(state_of(layers)) == {name for name in expected if not name.endswith("num_batches_tracked")}
+    assert set(state_of(layers)) == {
+        name for name in expected if not name.endswith("num_batches_tracked")
+    }
 
 
 def test_a_layer_of_no_net_of_ours_keeps_its_name(tmp_path):
     layers = authors_net(50, classes=3, width=1)
-    layers.append(WrittenLayer("rpn_conv", "Convolution", ["res5c"], "rpn", {}, [np.ones((1, 1, 1, 1), np.float32)]))
+    layers.append(
+        WrittenLayer(
+            "rpn_conv", "Convolution", ["res5c"], "rpn", {}, [np.ones((1, 1, 1, 1), np.float32)]
+        )
+    )
     assert "rpn_conv/0" in state_of(read_layers(write_net(tmp_path / "more.caffemodel", layers)))
 
 
@@ -64,7 +70,9 @@ def test_statistics_without_a_factor_are_refused(factor, tmp_path):
     layers = authors_net(50, classes=3, width=1)
     norm = next(layer for layer in layers if layer.type == "BatchNorm")
     norm.blobs[2] = np.array([factor], np.float32)
-    with pytest.raises(UserError, match=r"the third blob of `bn_conv1` is .*, not one positive factor"):
+    with pytest.raises(
+        UserError, match=r"the third blob of `bn_conv1` is .*, not one positive factor"
+    ):
         state_of(read_layers(write_net(tmp_path / "zero.caffemodel", layers)))
 
 

@@ -11,10 +11,22 @@ from tests.nets import caffe_files
 from tests.nets.caffe_files import WrittenLayer, message, net_bytes, number, write_mean, write_net
 
 SMALL = [
-    WrittenLayer("conv1", "Convolution", ["data"], "conv1", {}, [np.arange(54, dtype=np.float32).reshape(2, 3, 3, 3)]),
+    WrittenLayer(
+        "conv1",
+        "Convolution",
+        ["data"],
+        "conv1",
+        {},
+        [np.arange(54, dtype=np.float32).reshape(2, 3, 3, 3)],
+    ),
     WrittenLayer("relu", "ReLU", ["conv1"], "conv1"),
     WrittenLayer(
-        "fc", "InnerProduct", ["conv1"], "fc", {}, [np.ones((4, 2), np.float32), np.arange(4, dtype=np.float32)]
+        "fc",
+        "InnerProduct",
+        ["conv1"],
+        "fc",
+        {},
+        [np.ones((4, 2), np.float32), np.arange(4, dtype=np.float32)],
     ),
 ]
 
@@ -22,7 +34,12 @@ SMALL = [
 @pytest.mark.parametrize("style", ["new", "legacy", "unpacked", "double"])
 def test_blobs_are_read_however_they_are_written(style, tmp_path):
     conv, relu, fc = read_layers(write_net(tmp_path / "net.caffemodel", SMALL, style))
-    assert (conv.name, conv.type, relu.blobs, fc.type) == ("conv1", "Convolution", (), "InnerProduct")
+    assert (conv.name, conv.type, relu.blobs, fc.type) == (
+        "conv1",
+        "Convolution",
+        (),
+        "InnerProduct",
+    )
     assert np.array_equal(conv.blobs[0], SMALL[0].blobs[0])
     assert np.array_equal(fc.blobs[0].reshape(4, 2), SMALL[2].blobs[0])
     assert np.array_equal(fc.blobs[1].reshape(-1), SMALL[2].blobs[1])
@@ -57,7 +74,9 @@ def test_a_truncated_file_says_what_is_missing(kept, tmp_path):
     content = net_bytes(SMALL)
     path = tmp_path / "cut.caffemodel"
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(UserError, match=r"cut\.caffemodel` cannot be read as a caffemodel: .*it ends within") as error:
+    with pytest.raises(
+        UserError, match=r"cut\.caffemodel` cannot be read as a caffemodel: .*it ends within"
+    ) as error:
         read_layers(path)
     assert error.value.hint == "copy or download it again, and compare its size"
 
@@ -84,7 +103,9 @@ THREE = message(7, number(1, 3))  # the shape of three values
         (message(100, message(7, message(7, b"\x0a\x01\xff"))), "it ends within a number"),
     ],
 )  # fmt: skip
-def test_absurd_lengths_and_shapes_are_refused_before_memory_is_asked_for(content, problem, tmp_path):
+def test_absurd_lengths_and_shapes_are_refused_before_memory_is_asked_for(
+    content, problem, tmp_path
+):
     (tmp_path / "odd.caffemodel").write_bytes(content)
     with pytest.raises(UserError, match=problem):
         read_layers(tmp_path / "odd.caffemodel")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from repro.net import resnet
+from repro.definition.net import resnet
 from repro.nets import build
 
 torch.set_num_threads(1)
@@ -18,7 +18,7 @@ import re, sys, torch
 from pathlib import Path
 from torch.nn import functional as F
 from repro.nets import build
-from repro.net import resnet
+from repro.definition.net import resnet
 
 def step(depth, batch, size):
     net = build(resnet(depth), recompute=sys.argv[1] == "recompute")
@@ -44,7 +44,9 @@ def stepped(net, recompute, group=None, steps=2):
     losses = []
     for _ in range(steps):
         module.zero_grad()
-        losses.append(F.cross_entropy(module(torch.randn(8, 3, 16, 16, generator=generator)), torch.arange(8)))
+        losses.append(
+            F.cross_entropy(module(torch.randn(8, 3, 16, 16, generator=generator)), torch.arange(8))
+        )
         losses[-1].backward()
         with torch.no_grad():
             for parameter in module.parameters():
@@ -54,16 +56,23 @@ def stepped(net, recompute, group=None, steps=2):
 
 
 @pytest.mark.parametrize("group", [None, 4])
-@pytest.mark.parametrize("net", [resnet(56), resnet(20, "C"), resnet(50, "B", "imagenet", classes=10)])
+@pytest.mark.parametrize(
+    "net", [resnet(56), resnet(20, "C"), resnet(50, "B", "imagenet", classes=10)]
+)
 def test_recomputing_gives_the_same_bits(net, group):
     plain_way, recomputed = stepped(net, False, group), stepped(net, True, group)
     assert all(torch.equal(value, recomputed[name]) for name, value in plain_way.items())
-    assert recomputed["stage3.block1.norm2.num_batches_tracked"] == 2  # learned on the way forward only
+    assert (
+        recomputed["stage3.block1.norm2.num_batches_tracked"] == 2
+    )  # learned on the way forward only
 
 
 def test_recomputing_under_autocast_gives_the_same_bits():
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        plain_way, recomputed = stepped(resnet(20), False, steps=1), stepped(resnet(20), True, steps=1)
+        plain_way, recomputed = (
+            stepped(resnet(20), False, steps=1),
+            stepped(resnet(20), True, steps=1),
+        )
     assert all(torch.equal(value, recomputed[name]) for name, value in plain_way.items())
 
 
@@ -82,10 +91,14 @@ def test_after_recomputing_batch_norm_learns_again():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak where Linux keeps it")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="reads the peak where Linux keeps it"
+)
 def test_recomputing_a_deep_net_takes_less_than_half_the_memory():
     ways = {}
     for way in ("plain", "recompute"):
-        done = subprocess.run([sys.executable, "-c", STEP, way], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", STEP, way], check=True, capture_output=True, text=True
+        )
         ways[way] = int(done.stdout)
     assert ways["recompute"] < ways["plain"] / 2, ways

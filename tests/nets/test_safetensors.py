@@ -15,15 +15,22 @@ from tests.nets.safetensors_files import NAMES, safetensors_bytes, write_safeten
 
 @pytest.mark.parametrize("kind", list(NAMES))
 def test_numbers_of_every_type_are_read(kind, tmp_path):
-    state = {"a": torch.tensor([[1.5, -2.25], [0.0, 1000.0]]).to(kind), "b": torch.tensor(3).to(kind)}
+    state = {
+        "a": torch.tensor([[1.5, -2.25], [0.0, 1000.0]]).to(kind),
+        "b": torch.tensor(3).to(kind),
+    }
     found = read(write_safetensors(tmp_path / "weights.safetensors", state))
     assert (found["a"].shape, found["b"].shape) == ((2, 2), ())
-    assert all(torch.equal(found[name], value.to(found[name].dtype)) for name, value in state.items())
+    assert all(
+        torch.equal(found[name], value.to(found[name].dtype)) for name, value in state.items()
+    )
     assert found["a"].dtype == (torch.int64 if kind == torch.int64 else torch.float32)
 
 
 def test_an_empty_tensor_is_read(tmp_path):
-    found = read(write_safetensors(tmp_path / "w.safetensors", {"a": torch.zeros(0, 3), "b": torch.ones(2)}))
+    found = read(
+        write_safetensors(tmp_path / "w.safetensors", {"a": torch.zeros(0, 3), "b": torch.ones(2)})
+    )
     assert found["a"].shape == (0, 3)
     assert found["b"].tolist() == [1, 1]
 
@@ -71,7 +78,9 @@ def entry(**changes: object) -> dict[str, object]:
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(content, problem, tmp_path):
     (tmp_path / "odd.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"`.*odd\.safetensors` cannot be read as safetensors") as error:
+    with pytest.raises(
+        UserError, match=r"`.*odd\.safetensors` cannot be read as safetensors"
+    ) as error:
         read(tmp_path / "odd.safetensors")
     assert problem in str(error.value)
     assert error.value.hint == "copy or download it again, and compare its size"
@@ -79,7 +88,9 @@ def test_what_does_not_fit_is_refused(content, problem, tmp_path):
 
 def test_of_mutated_files_none_crashes(tmp_path):
     """Each of a thousand mutants is read, or refused by a UserError; nothing else happens."""
-    original = safetensors_bytes({f"layer{place}.weight": torch.randn(3, place) for place in range(1, 6)})
+    original = safetensors_bytes(
+        {f"layer{place}.weight": torch.randn(3, place) for place in range(1, 6)}
+    )
     random, outcomes = np.random.default_rng(0), {"read": 0, "refused": 0}
     lines: set[str] = set()
     path = tmp_path / "mutant.safetensors"

@@ -9,8 +9,8 @@ import torchvision
 from torch import nn
 from torch.nn import functional as F
 
+from repro.definition.net import plain, resnet
 from repro.errors import UserError
-from repro.net import plain, resnet
 from repro.nets import build
 from repro.nets.weights import load, opened, read, variant
 from tests.nets.caffe_files import authors_net, write_net
@@ -35,7 +35,9 @@ class PeerBlock(nn.Module):
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         quarter = y.shape[1] // 4
-        return F.relu(y + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter)) if self.grows else x))
+        return F.relu(
+            y + (F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter)) if self.grows else x)
+        )
 
 
 class Peer(nn.Module):
@@ -46,7 +48,9 @@ class Peer(nn.Module):
         widths = [(16, 16, 1), (16, 32, 2), (32, 64, 2)]
         for place, (inputs, planes, stride) in enumerate(widths, start=1):
             rest = [PeerBlock(planes, planes, 1) for _ in range(n - 1)]
-            self.add_module(f"layer{place}", nn.Sequential(PeerBlock(inputs, planes, stride), *rest))
+            self.add_module(
+                f"layer{place}", nn.Sequential(PeerBlock(inputs, planes, stride), *rest)
+            )
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x):
@@ -76,12 +80,17 @@ def test_akamasters_checkpoint_gives_the_same_logits(n, tmp_path):
 
 @pytest.mark.parametrize("depth", [18, 34, 50])
 def test_torchvisions_weights_give_the_same_logits(depth):
-    theirs, images = unsettled(getattr(torchvision.models, f"resnet{depth}")()), torch.randn(2, 3, 64, 64)
+    theirs, images = (
+        unsettled(getattr(torchvision.models, f"resnet{depth}")()),
+        torch.randn(2, 3, 64, 64),
+    )
     net = variant(resnet(depth, "B", "imagenet"), theirs.state_dict())
     ours = build(net)
     load(ours, net, theirs.state_dict())
     expected = theirs(images)
-    torch.testing.assert_close(ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("depth", [101, 152])
@@ -104,12 +113,16 @@ def test_our_own_weights_load_from_a_file(tmp_path):
 
 
 def test_weights_older_than_the_batch_counter_load():
-    state = {name: value for name, value in Peer(3).state_dict().items() if "num_batches" not in name}
+    state = {
+        name: value for name, value in Peer(3).state_dict().items() if "num_batches" not in name
+    }
     load(build(PEER), PEER, state)
 
 
 def test_weights_of_another_variant_are_refused_by_name():
-    with pytest.raises(UserError, match="these weights are of another variant of `resnet-20`") as error:
+    with pytest.raises(
+        UserError, match="these weights are of another variant of `resnet-20`"
+    ) as error:
         load(build(resnet(20)), resnet(20), Peer(3).state_dict())
     assert error.value.hint == "build the net with `zeros=both`"
     net = resnet(50, "B", "imagenet")
@@ -122,7 +135,10 @@ def test_weights_of_another_variant_are_refused_by_name():
     ("net", "problem"),
     [
         (resnet(32, zeros="both"), r"they lack `stage1\.block4\.conv1\.weight`.* and 57 more"),
-        (resnet(14, zeros="both"), r"they have besides `stage1\.block3\.conv1\.weight`.* and 33 more"),
+        (
+            resnet(14, zeros="both"),
+            r"they have besides `stage1\.block3\.conv1\.weight`.* and 33 more",
+        ),
     ],
 )
 def test_weights_of_another_net_are_refused_and_their_own_is_named(net, problem):
@@ -134,7 +150,9 @@ def test_weights_of_another_net_are_refused_and_their_own_is_named(net, problem)
 
 def test_weights_of_other_classes_are_refused():
     net = resnet(20, zeros="both", classes=5)
-    with pytest.raises(UserError, match=r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`") as error:
+    with pytest.raises(
+        UserError, match=r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`"
+    ) as error:
         load(build(net), net, Peer(3).state_dict())
     assert error.value.hint == "is the depth, the shortcut or the number of classes another?"
 
@@ -143,7 +161,9 @@ def test_a_background_class_is_recognised():
     net = resnet(20, zeros="both", classes=9)
     with pytest.raises(UserError) as error:
         load(build(net), net, Peer(3).state_dict())
-    assert error.value.hint.startswith("they have 10 classes: TensorFlow's nets count a background first")
+    assert error.value.hint.startswith(
+        "they have 10 classes: TensorFlow's nets count a background first"
+    )
 
 
 def test_a_misspelt_tensor_is_named_with_its_near_name():
@@ -156,7 +176,9 @@ def test_a_misspelt_tensor_is_named_with_its_near_name():
     assert "they have besides `stage1.block1.conv1.weigth`" in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "value"), [("conv1.weight", float("nan")), ("bn1.running_var", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("conv1.weight", float("nan")), ("bn1.running_var", -1.0)]
+)
 def test_values_that_no_training_gives_are_refused(name, value):
     state = dict(Peer(3).state_dict())
     state[name] = torch.full_like(state[name], value)
@@ -217,7 +239,10 @@ def test_a_file_with_code_in_it_is_not_run(tmp_path):
 
 @pytest.mark.slow
 def test_of_mutated_checkpoints_none_crashes(tmp_path):
-    torch.save({name: value[:1].clone() for name, value in Peer(1).state_dict().items() if value.dim()}, tmp_path / "w")
+    torch.save(
+        {name: value[:1].clone() for name, value in Peer(1).state_dict().items() if value.dim()},
+        tmp_path / "w",
+    )
     original = (tmp_path / "w").read_bytes()
     random, outcomes = np.random.default_rng(0), {"read": 0, "refused": 0}
     for _ in range(1_000):
@@ -275,7 +300,10 @@ class Martyn(nn.Module):
 
 @pytest.mark.parametrize("net", [plain(20), resnet(20), plain(32)])
 def test_a_martyns_plain_and_residual_nets_give_the_same_logits(net, tmp_path):
-    theirs, images = unsettled(Martyn((net.depth - 2) // 6, net.kind == "resnet")), torch.randn(2, 3, 32, 32)
+    theirs, images = (
+        unsettled(Martyn((net.depth - 2) // 6, net.kind == "resnet")),
+        torch.randn(2, 3, 32, 32),
+    )
     torch.save(theirs.state_dict(), tmp_path / "plainnet.pt")
     weights = read(tmp_path / "plainnet.pt")
     assert weights.layout.name == "a-martyn"
@@ -333,19 +361,32 @@ def torch7_bottleneck(inputs, width, stride):
 def test_fb_resnet_torchs_cifar_nets_give_the_same_logits():
     parts, inputs = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
     for width in (16, 32, 64):
-        blocks = [torch7_basic(inputs, width, width // inputs, OptionA() if width != inputs else nn.Identity())]
+        blocks = [
+            torch7_basic(
+                inputs, width, width // inputs, OptionA() if width != inputs else nn.Identity()
+            )
+        ]
         blocks += [torch7_basic(width, width, 1, nn.Identity()) for _ in range(2)]
         parts.append(nn.Sequential(*blocks))
         inputs = width
     theirs = unsettled(nn.Sequential(*parts, Pooled(), nn.Identity(), nn.Linear(64, 10)))
-    weights, images, ours = opened(theirs.state_dict()), torch.randn(2, 3, 32, 32), build(resnet(20))
+    weights, images, ours = (
+        opened(theirs.state_dict()),
+        torch.randn(2, 3, 32, 32),
+        build(resnet(20)),
+    )
     assert (weights.layout.name, weights.net()) == ("fb.resnet.torch", resnet(20))
     load(ours, resnet(20), weights)
     torch.testing.assert_close(ours.eval()(images), theirs(images), atol=1e-5, rtol=1e-5)
 
 
 def test_fb_resnet_torchs_imagenet_nets_give_the_same_logits():
-    parts = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    parts = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
     inputs = 64
     for place, count in enumerate((3, 4, 6, 3)):
         width, blocks = 64 * 2**place, []
@@ -360,18 +401,28 @@ def test_fb_resnet_torchs_imagenet_nets_give_the_same_logits():
     ours = build(net)
     load(ours, net, weights)
     expected = theirs(images)
-    torch.testing.assert_close(ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
 
 
-def test_safetensors_of_torchvisions_layout_load_with_their_stride_and_propose_their_preprocessing(tmp_path):
+def test_safetensors_of_torchvisions_layout_load_with_their_stride_and_propose_their_preprocessing(
+    tmp_path,
+):
     theirs, images = unsettled(torchvision.models.resnet50()), torch.randn(1, 3, 64, 64)
     weights = read(write_safetensors(tmp_path / "resnet50.safetensors", theirs.state_dict()))
     net = weights.net()
-    assert (net.name, net.stride_in, weights.layout.preprocess) == ("resnet-50-b", "3x3", "torchvision-v1")
+    assert (net.name, net.stride_in, weights.layout.preprocess) == (
+        "resnet-50-b",
+        "3x3",
+        "torchvision-v1",
+    )
     ours = build(net)
     load(ours, net, weights)
     expected = theirs(images)
-    torch.testing.assert_close(ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_our_own_checkpoint_with_its_digest_is_read(tmp_path):

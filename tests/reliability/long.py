@@ -12,8 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from repro.folders import ROOT
-from repro.whole import read_json, to_json
+from repro.storage.atomic import read_json, to_json
+from repro.storage.paths import ROOT
 
 FILE = ROOT / "results" / "reliability.json"
 README = ROOT / "README.md"
@@ -60,9 +60,13 @@ Figures = dict[str, dict[str, Any]]
 def main(words: list[str]) -> None:
     figures: Figures = read_json(FILE) or {}
     for name in [] if words == ["print"] else words or FULL:
-        from tests.reliability.damage import damage
+        from tests.reliability.harness.damage import damage
 
-        made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": _torch(), "python": platform.python_version()}
+        made = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "torch": _torch(),
+            "python": platform.python_version(),
+        }
         figures[name] = damage(name, *FULL[name]) | made
         FILE.write_bytes(to_json(figures | {"reasons": REASONS}))
         print(name, json.dumps(figures[name]), flush=True)
@@ -82,14 +86,27 @@ def table(figures: Figures) -> str:
     lines = ["| damage | how often | what became of it |", "|---|---|---|"]
     for name, (damage, often, became) in WORDS.items():
         if name in figures:
-            found = {key: f"{value:,}" if isinstance(value, int) else value for key, value in figures[name].items()}
-            lines.append(f"| {damage.format(**found)} | {often.format(**found)} | {became.format(**found)} |")
+            found = {
+                key: f"{value:,}" if isinstance(value, int) else value
+                for key, value in figures[name].items()
+            }
+            lines.append(
+                f"| {damage.format(**found)} | {often.format(**found)} | {became.format(**found)} |"
+            )
     return "\n".join(lines)
 
 
 WORDS = {  # damage, how often, what became of it
-    "kills": ("`kill -9` at a random moment", "{kills} in {runs} runs", "{differing_bytes} bytes differ"),
-    "calls": ("`kill -9` at each file operation of a run", "{kills}", "{differing_bytes} bytes differ"),
+    "kills": (
+        "`kill -9` at a random moment",
+        "{kills} in {runs} runs",
+        "{differing_bytes} bytes differ",
+    ),
+    "calls": (
+        "`kill -9` at each file operation of a run",
+        "{kills}",
+        "{differing_bytes} bytes differ",
+    ),
     "errors": (
         "each file operation fails: disk full, quota, I/O, read-only, no right, stale",
         "{failed_calls}: {errors_each} of the 6 at each",
@@ -121,14 +138,22 @@ WORDS = {  # damage, how often, what became of it
         "{files_changed} files changed",
     ),
     "races": ("two attempts at work on one run", "{rounds}", "{differing_bytes} bytes differ"),
-    "nowhere": ("attempts that get nowhere", "{attempts_before_it_stops}", "the run stops and says so"),
+    "nowhere": (
+        "attempts that get nowhere",
+        "{attempts_before_it_stops}",
+        "the run stops and says so",
+    ),
     "cost": ("saving as often as it may", "{seconds} s", "{percent} % of the time"),
     "deep": (
         "ResNet-1202 is saved, weights and momentum",
         "{saves} times, {mebibytes} MiB each",
         "{seconds} s a time; {checkpoints} are kept",
     ),
-    "secrets": ("secrets planted in the environment", "{planted}", "{found} found in what was written"),
+    "secrets": (
+        "secrets planted in the environment",
+        "{planted}",
+        "{found} found in what was written",
+    ),
     "hostile": (
         "{names} hostile names at each of {entrances} entrances",
         "{typed}",

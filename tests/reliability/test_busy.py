@@ -13,16 +13,29 @@ from pathlib import Path
 
 import pytest
 
-from repro.errors import Lacking
-from repro.folders import ROOT, Places
-from repro.training import Stop, Stopped, machine, train
-from tests.reliability.small import places, prepared, small_run
+from repro.errors import EnvironmentProblem
+from repro.storage.paths import ROOT, Places
+from repro.training import Stopped, StopRequest, machine, train
+from tests.reliability.harness.small_run import places, prepared, small_run
 
-LONG = ["run", "table6", "--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=100000"]
+LONG = [
+    "run",
+    "table6",
+    "--scale",
+    "smoke",
+    "--only",
+    "resnet-20",
+    "--seeds",
+    "1",
+    "--set",
+    "iterations=100000",
+]
 
 
 def repro(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "repro.cli", *words], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-m", "repro.cli", *words], capture_output=True, text=True, cwd=ROOT
+    )
 
 
 def trainer(here: Places) -> int:
@@ -36,7 +49,9 @@ def trainer(here: Places) -> int:
 
 
 def test_a_run_that_is_at_work_is_left_alone_and_one_that_was_killed_is_named_with_its_memory(here):
-    first = subprocess.Popen([sys.executable, "-m", "repro.cli", *LONG], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "repro.cli", *LONG], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     pid = trainer(here)
     second = repro(*LONG)
     assert second.returncode == 1
@@ -58,17 +73,21 @@ def test_a_gpu_that_is_not_there_is_named_by_what_asked_for_it(monkeypatch):
     said = "Error: no GPU here for device `cuda:1`\n\nhint: leave `--device` out to train on what there is\n"
     assert done.stderr.endswith(said)
     monkeypatch.setenv("REPRO_DEVICE", "cuda")
-    with pytest.raises(Lacking, match="no GPU here for device `cuda`") as caught:
+    with pytest.raises(EnvironmentProblem, match="no GPU here for device `cuda`") as caught:
         machine.prepare(small_run().recipe)
     assert caught.value.hint == "leave `REPRO_DEVICE` unset to train on what there is"
 
 
-def test_a_run_that_goes_on_with_other_code_or_on_another_machine_has_both_on_record(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "SAVE_SHARE", machine.SAVE_SHARE)  # `prepared` lifts it, for this test alone
+def test_a_run_that_goes_on_with_other_code_or_on_another_machine_has_both_on_record(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        machine, "SAVE_SHARE", machine.SAVE_SHARE
+    )  # `prepared` lifts it, for this test alone
     monkeypatch.setenv("REPRO_SAVE_EVERY", "0")
     here = places(prepared(tmp_path), "moved")
-    stop = Stop()
-    stop.ask("a test")
+    stop = StopRequest()
+    stop.request("a test")
     with contextlib.suppress(Stopped):
         train(small_run(), here, stop)
     ours = machine.code_hash()

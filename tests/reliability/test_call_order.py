@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from repro.folders import Folder
+from repro.storage.paths import Folder
 from repro.training.attempt import Attempt
-from tests.reliability.calls import watched
-from tests.reliability.power import Disk
-from tests.reliability.small import small_run
+from tests.reliability.harness.power_cuts import Disk
+from tests.reliability.harness.small_run import small_run
+from tests.reliability.harness.system_calls import watched
 
 
 @pytest.fixture
@@ -28,7 +28,10 @@ def seen(folder: Folder):
 
 
 def whole(name: str, *ends: str) -> list[str]:
-    return [f"{call} {name}'s temporary" for call in ("create", "write", "sync")] + [*ends, "sync folder"]
+    return [f"{call} {name}'s temporary" for call in ("create", "write", "sync")] + [
+        *ends,
+        "sync folder",
+    ]
 
 
 def claimed(folder: Folder) -> Attempt:
@@ -42,7 +45,10 @@ def test_a_claim_is_a_link_to_a_synced_file_in_a_synced_folder(folder):
         Attempt.claim(folder, small_run())
     made = ["make folder", "sync folder above"]
     definition = [*whole("run.json", "link run.json"), "remove run.json's temporary"]
-    claim = [*whole("attempt-0001.json", "link attempt-0001.json"), "remove attempt-0001.json's temporary"]
+    claim = [
+        *whole("attempt-0001.json", "link attempt-0001.json"),
+        "remove attempt-0001.json's temporary",
+    ]
     assert calls == made + definition + claim
 
 
@@ -62,7 +68,11 @@ def test_a_row_is_synced_before_the_checkpoint_that_counts_its_bytes(folder):
         attempt = claimed(folder)
         attempt.save({"metrics_size": attempt.record({"iteration": 1})})
         attempt.close()
-    expected = ["write metrics.jsonl", "sync metrics.jsonl", *whole("checkpoint.pt", "rename checkpoint.pt")]
+    expected = [
+        "write metrics.jsonl",
+        "sync metrics.jsonl",
+        *whole("checkpoint.pt", "rename checkpoint.pt"),
+    ]
     assert calls[-len(expected) :] == expected
 
 
@@ -72,7 +82,11 @@ def test_a_save_keeps_the_one_before_it_and_at_no_moment_is_there_none(folder):
     with seen(folder) as calls:
         attempt.save({"metrics_size": 0})
     attempt.close()
-    renames = ["link checkpoint.pt's second name", "rename checkpoint.previous.pt", "rename checkpoint.pt"]
+    renames = [
+        "link checkpoint.pt's second name",
+        "rename checkpoint.previous.pt",
+        "rename checkpoint.pt",
+    ]
     assert calls == whole("checkpoint.pt", *renames)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from repro.folders import ROOT
+from repro.storage.paths import ROOT
 
 
 def damage(*words: object) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.reliability.damage", *map(str, words)]
+    command = [sys.executable, "-m", "tests.reliability.harness.damage", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)
@@ -79,7 +79,9 @@ def test_two_live_writers_never_mix_their_files():
     assert figures["differing_bytes"] == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0 and not os.environ.get("CI"), reason="only root may mount a small disk")
+@pytest.mark.skipif(
+    os.geteuid() != 0 and not os.environ.get("CI"), reason="only root may mount a small disk"
+)
 def test_a_disk_that_is_really_full_stops_the_run_and_it_goes_on_when_there_is_space():
     figures = damage("full_disk")
     assert figures["code"] == 4

@@ -11,14 +11,24 @@ import sys
 import time
 
 import pytest
-from run_folders import finished, places, write_run  # noqa: F401
 
 from experiments.cifar10 import RESNET
-from repro.folders import ROOT, Places
-from repro.whole import read_json
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import FakeSlurm
+from tests.run_folders import finished, places, write_run  # noqa: F401
 
-SEND = ["submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "170", "--yes"]  # 1,020 runs
+SEND = [
+    "submit",
+    "table6",
+    "--on",
+    "example",
+    "--scale",
+    "smoke",
+    "--seeds",
+    "170",
+    "--yes",
+]  # 1,020 runs
 
 
 def interrupted(words: list[str], seconds: float) -> tuple[int, str]:
@@ -39,7 +49,9 @@ def interrupted(words: list[str], seconds: float) -> tuple[int, str]:
 def length(words: list[str]) -> float:
     """How long the command takes here and now, when nobody interrupts it."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "repro.cli", *words], cwd=ROOT, capture_output=True, check=False)
+    subprocess.run(
+        [sys.executable, "-m", "repro.cli", *words], cwd=ROOT, capture_output=True, check=False
+    )
     return time.monotonic() - began
 
 
@@ -65,7 +77,9 @@ def test_collecting_leaves_the_old_table_or_the_new_one(places, finished):  # no
 
 
 @pytest.mark.slow
-def test_sending_a_thousand_runs_says_what_was_sent_and_each_is_sent_once(here: Places, tmp_path, monkeypatch):
+def test_sending_a_thousand_runs_says_what_was_sent_and_each_is_sent_once(
+    here: Places, tmp_path, monkeypatch
+):
     slurm = FakeSlurm.install(tmp_path / "fake-slurm")
     monkeypatch.setenv("PATH", f"{slurm.folder}{os.pathsep}{os.environ['PATH']}")
     process = subprocess.Popen(
@@ -82,11 +96,20 @@ def test_sending_a_thousand_runs_says_what_was_sent_and_each_is_sent_once(here: 
     said = process.communicate(timeout=120)[1]
     assert (process.returncode, "Traceback" in said) == (130, False)
     assert f"sent: {len(sent(here, slurm)):,} run" in said
-    subprocess.run([sys.executable, "-m", "repro.cli", *SEND], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "repro.cli", *SEND], cwd=ROOT, capture_output=True, check=True
+    )
     assert len(sent(here, slurm)) == len(set(sent(here, slurm))) == 1020
 
 
 def sent(here: Places, slurm: FakeSlurm) -> list[str]:
     """Every run that is in the queue, as often as it is there."""
-    jobs = [json.loads(line) for path in slurm.folder.glob("array-*.json") for line in path.read_text().splitlines()]
-    return [read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0] for job in jobs]
+    jobs = [
+        json.loads(line)
+        for path in slurm.folder.glob("array-*.json")
+        for line in path.read_text().splitlines()
+    ]
+    return [
+        read_json(here.results / "jobs" / job["batch"] / "runs.json")["elements"][job["index"]][0]
+        for job in jobs
+    ]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from repro.data.placing import new_folder
-from repro.folders import ROOT
-from repro.whole import write_whole
+from repro.storage.atomic import write_atomic
+from repro.storage.atomic_folder import new_folder
+from repro.storage.paths import ROOT
 
 SECRETS = {
     "WANDB_API_KEY": "planted-secret-1",
@@ -26,7 +26,7 @@ SECRETS = {
     "https_proxy": "http://me:planted-secret-5@proxy:1",
 }
 DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day, each for people to read
-    "repro/cluster/doctor.py": 1,
+    "repro/cluster/preflight/doctor.py": 1,
     "repro/training/attempt.py": 3,
     "repro/training/machine.py": 1,
 }
@@ -34,7 +34,9 @@ DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day
 
 def repro(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "repro.cli", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+    )
 
 
 def modes(folder: Path) -> set[int]:
@@ -46,12 +48,25 @@ def folders(folder: Path) -> set[int]:
 
 
 def test_a_run_its_table_and_its_page_are_private_and_hold_no_secret(here):
-    small = ("--scale", "smoke", "--only", "resnet-20", "--seeds", "1", "--set", "iterations=4", "--set", "drops=[2]")
+    small = (
+        "--scale",
+        "smoke",
+        "--only",
+        "resnet-20",
+        "--seeds",
+        "1",
+        "--set",
+        "iterations=4",
+        "--set",
+        "drops=[2]",
+    )
     assert repro("run", "table6", *small, **SECRETS).returncode == 0
     for words in (("collect",), ("report",)):
         repro(*words, **SECRETS)
     written = [path for path in here.results.rglob("*") if path.is_file()]
-    assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {path.name for path in written}
+    assert {"final.json", "log.txt", "checkpoint.pt", "report.html"} <= {
+        path.name for path in written
+    }
     assert not [path for path in written if b"planted-secret" in path.read_bytes()]
     [final] = [json.loads(path.read_bytes()) for path in written if path.name == "final.json"]
     assert final["provenance"]["started"] <= final["provenance"]["ended"]
@@ -90,11 +105,15 @@ def test_what_any_command_makes_is_private_or_the_groups(here, tmp_path, group, 
 
 
 def test_a_job_makes_nothing_that_others_may_read(tmp_path):
-    code = "import os, sys; sys.argv = ['job', sys.argv[1]]; from repro.cluster.job import main; main(); "
+    code = "import os, sys; sys.argv = ['job', sys.argv[1]]; from repro.cluster.job.__main__ import main; main(); "
     code += "print(oct(os.umask(0)))"
     command = [sys.executable, "-c", code, str(tmp_path / "withdrawn")]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"SLURM_ARRAY_TASK_ID": "0"}
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"SLURM_ARRAY_TASK_ID": "0"},
     )
     assert done.stdout.splitlines()[-1] == "0o77", done.stderr
 
@@ -103,7 +122,7 @@ def test_a_job_makes_nothing_that_others_may_read(tmp_path):
 def test_new_folders_and_files_are_private_whatever_the_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
-        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+        write_atomic(tmp_path / "new" / "and" / "deeper" / "file", b"")
     finally:
         os.umask(before)
     assert folders(tmp_path / "new") == {0o700}
@@ -115,7 +134,7 @@ def test_our_group_may_read_if_we_say_so(tmp_path, mask, monkeypatch):
     monkeypatch.setenv("REPRO_GROUP_READABLE", "1")
     before = os.umask(mask)
     try:
-        write_whole(tmp_path / "new" / "and" / "deeper" / "file", b"")
+        write_atomic(tmp_path / "new" / "and" / "deeper" / "file", b"")
     finally:
         os.umask(before)
     assert folders(tmp_path / "new") == {0o750}

@@ -1,12 +1,14 @@
 """The README's table is what was measured."""
 
-from repro.whole import read_json
+from repro.storage.atomic import read_json
 from tests.reliability.long import FILE, FULL, README, WORDS, published
 
 
 def test_the_readme_has_the_figures_of_the_long_tier():
     readme = README.read_text()
-    assert published(readme, read_json(FILE)) == readme, "run `python -m tests.reliability.long print`"
+    assert published(readme, read_json(FILE)) == readme, (
+        "run `python -m tests.reliability.long print`"
+    )
 
 
 def test_every_kind_of_damage_has_its_line():

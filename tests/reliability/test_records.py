@@ -7,19 +7,21 @@ import time
 
 import pytest
 from click.testing import CliRunner, Result
-from run_folders import finished, places, write_run  # noqa: F401
 
 from experiments.cifar10 import RESNET
-from repro import lines
+from repro.analysis.runs import run_record
 from repro.cli import cli
-from repro.folders import Folder
-from repro.reading import records
+from repro.storage import metrics_file
+from repro.storage.paths import Folder
+from tests.run_folders import finished, places, write_run  # noqa: F401
 
 RUN, OTHER = list(RESNET[20])[:2]
 
 
 def collect(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["collect", *words], standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, ["collect", *words], standalone_mode=False, catch_exceptions=False
+    )
 
 
 def changed(folder: Folder, **values: object) -> None:
@@ -55,7 +57,7 @@ def test_a_million_metrics_are_too_many_and_take_no_time(finished):  # noqa: F81
     folder = finished(RUN, test_error=8.7)
     changed(folder, metrics={f"m{number}": 1.0 for number in range(1_000_000)})
     began = time.monotonic()
-    record = records.read(folder)
+    record = run_record.read_run(folder)
     assert time.monotonic() - began <= 2
     assert record["problem"] == "final.json has 1,000,000 metrics, more than any run measures"
 
@@ -65,7 +67,7 @@ def test_a_curve_of_a_million_points_is_read_in_a_few_seconds(write_run):  # noq
     folder = write_run(RUN)
     with folder.metrics.open("wb") as file:
         for number in range(1_000_000):
-            file.write(lines.encode({"iteration": number, "test_error": 9.0}))
+            file.write(metrics_file.encode({"iteration": number, "test_error": 9.0}))
     began = time.process_time()
-    assert len(records.read(folder)["curve.iteration"]) == 1_000_000
+    assert len(run_record.read_run(folder)["curve.iteration"]) == 1_000_000
     assert time.process_time() - began <= 20

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from experiments.recipes import CIFAR10, SCALES
-from repro.cluster.profile import Profile, load
-from repro.cluster.queue import ask
-from repro.cluster.state import State, states
-from repro.cluster.submission import Sent, Wanted, plan, send
-from repro.folders import ROOT, Places
-from repro.net import resnet
-from repro.spec import Run
+from repro.cluster.profile import Profile, load_profile
+from repro.cluster.slurm import run_slurm_command
+from repro.cluster.status.state import State, all_states
+from repro.cluster.submit.submission import Sent, SubmitOptions, make_plan, send
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 
 LOCAL = ROOT / "slurm" / "local-cluster"
 
@@ -28,13 +28,17 @@ LOCAL = ROOT / "slurm" / "local-cluster"
 def long_run(seed: int = 0) -> Run:
     """Long enough to be interrupted in the middle, short enough to be repeated: some ten seconds."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
-    recipe = replace(run.recipe, name="long", iterations=1500, drops=(800, 1200), evaluate_every=100)
+    recipe = replace(
+        run.recipe, name="long", iterations=1500, drops=(800, 1200), evaluate_every=100
+    )
     return replace(run, recipe=recipe)
 
 
 def short_run(seed: int = 0) -> Run:
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
-    return replace(run, recipe=replace(run.recipe, name="short", iterations=20, drops=(10,), evaluate_every=10))
+    return replace(
+        run, recipe=replace(run.recipe, name="short", iterations=20, drops=(10,), evaluate_every=10)
+    )
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,33 @@ class Cluster:
     profile: Profile
     places: Places
 
-    def send(self, *runs: Run, wanted: Wanted | None = None, **changes: object) -> list[Sent]:
+    def send(
+        self, *runs: Run, wanted: SubmitOptions | None = None, **changes: object
+    ) -> list[Sent]:
         profile = replace(self.profile, **changes)  # type: ignore[arg-type]
-        wanted = wanted or Wanted()
-        return list(send(plan({"table6": runs}, self.places, profile, wanted, 1001), self.places, profile, wanted))
+        wanted = wanted or SubmitOptions()
+        return list(
+            send(
+                make_plan({"table6": runs}, self.places, profile, wanted, 1001),
+                self.places,
+                profile,
+                wanted,
+            )
+        )
 
     def state(self, run: Run) -> State:
-        (found,) = states([self.places.run(run.id)], self.places)
+        (found,) = all_states([self.places.run(run.id)], self.places)
         return found
 
     def slurm(self, *command: str) -> str:
-        return ask(list(command), self.profile.slurm_conf)
+        return run_slurm_command(list(command), self.profile.slurm_conf)
 
     def under_way(self, run: Run) -> str:
         """Wait until the run has recorded something; its job."""
         metrics = self.places.run(run.id).metrics
-        until(lambda: metrics.exists() and metrics.stat().st_size > 0, 90, f"{run.id} to be under way")
+        until(
+            lambda: metrics.exists() and metrics.stat().st_size > 0, 90, f"{run.id} to be under way"
+        )
         return str(self.state(run).job)
 
     def start_now(self, job: str) -> None:
@@ -67,22 +82,39 @@ class Cluster:
 
         A node takes a credential made in the second in which it revoked the old one for revoked, hence the pause.
         """
-        until(lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING", 60, f"{job} to be queued")
+        until(
+            lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING",
+            60,
+            f"{job} to be queued",
+        )
         time.sleep(2)
         until(lambda: self._started(job), 30, f"{job} to start")
 
     def _started(self, job: str) -> bool:
         environment = os.environ | {"SLURM_CONF": str(self.profile.slurm_conf)}
         command = ["scontrol", "update", f"JobId={job}", "StartTime=now"]
-        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+            == 0
+        )
 
     def done(self, *runs: Run, seconds: float = 120) -> None:
         for run in runs:
-            until(lambda run=run: self.state(run).word == "done", seconds, f"{run.id} to be done, and not", self, run)
+            until(
+                lambda run=run: self.state(run).word == "done",
+                seconds,
+                f"{run.id} to be done, and not",
+                self,
+                run,
+            )
 
 
 def until(
-    ready: Callable[[], bool], seconds: float, what: str, cluster: Cluster | None = None, run: Run | None = None
+    ready: Callable[[], bool],
+    seconds: float,
+    what: str,
+    cluster: Cluster | None = None,
+    run: Run | None = None,
 ) -> None:
     end = time.monotonic() + seconds
     while not ready():
@@ -94,7 +126,7 @@ def until(
 
 @pytest.fixture(scope="session")
 def _profile() -> Profile:
-    profile = load("local-cluster", ROOT / "slurm")
+    profile = load_profile("local-cluster", ROOT / "slurm")
     if subprocess.run([LOCAL, "status"], capture_output=True, check=False).returncode:
         said = "no local cluster: `slurm/local-cluster up` starts it (root, Debian)"
         if os.environ.get("CI"):
@@ -138,8 +170,8 @@ class Unbroken:
         """Bit for bit: the curves, the weights and momenta, and what was measured."""
         import torch
 
+        from repro.storage.atomic import read_json
         from repro.training.checkpoint import load
-        from repro.whole import read_json
 
         ours, theirs = (place.run(long_run().id) for place in (self.places, other))
         one, two = (load(folder) for folder in (ours, theirs))

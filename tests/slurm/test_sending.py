@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.state import states
-from repro.cluster.submission import Wanted, plan, verdicts
+from repro.cluster.status.state import all_states
+from repro.cluster.submit.submission import SubmitOptions, make_plan, slurm_verdicts
 from repro.errors import UserError
-from repro.folders import ROOT
-from repro.whole import read_json
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT
 from tests.slurm.conftest import LOCAL, Cluster, short_run
 
 pytestmark = pytest.mark.slurm
@@ -38,14 +38,15 @@ def test_of_many_submitters_at_once_each_run_gets_one_job(cluster: Cluster) -> N
 import sys
 from dataclasses import replace
 from repro.cluster.profile import load
-from repro.folders import ROOT, places
+from repro.storage.paths import ROOT, places
 from tests.slurm.conftest import Cluster, short_run
 cluster = Cluster(load("local-cluster", ROOT / "slurm"), places())
 sys.stdin.readline()
 cluster.send(*(short_run(seed) for seed in range(3)), sbatch={"hold": True})
 """
     submitters = [
-        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(6)
     ]
     for submitter in submitters:
         submitter.communicate("go\n", timeout=120)
@@ -55,8 +56,13 @@ cluster.send(*(short_run(seed) for seed in range(3)), sbatch={"hold": True})
     assert {cluster.state(short_run(seed)).word for seed in range(3)} == {"queued"}
 
 
-def test_the_same_runs_sent_from_two_folders_are_two_jobs_and_each_knows_its_own(cluster: Cluster) -> None:
-    run, elsewhere = short_run(), replace(cluster.places, results=cluster.places.results / "elsewhere")
+def test_the_same_runs_sent_from_two_folders_are_two_jobs_and_each_knows_its_own(
+    cluster: Cluster,
+) -> None:
+    run, elsewhere = (
+        short_run(),
+        replace(cluster.places, results=cluster.places.results / "elsewhere"),
+    )
     both = [cluster, replace(cluster, places=elsewhere)]
     jobs = [folder.send(run, sbatch={"hold": True})[0] for folder in both]
     assert jobs[0].batch != jobs[1].batch
@@ -68,7 +74,13 @@ def test_the_same_runs_sent_from_two_folders_are_two_jobs_and_each_knows_its_own
 
 def test_a_job_of_the_same_name_is_not_taken_for_ours(cluster: Cluster) -> None:
     (sent,) = cluster.send(short_run(), sbatch={"hold": True})
-    another = ["--parsable", "--hold", "--array=0-0", "--output=/dev/null", f"--job-name={sent.batch}"]
+    another = [
+        "--parsable",
+        "--hold",
+        "--array=0-0",
+        "--output=/dev/null",
+        f"--job-name={sent.batch}",
+    ]
     array = cluster.slurm("sbatch", *another, "--wrap", "true").strip()
     assert cluster.state(short_run()).job == f"{sent.array}_0"
     cluster.slurm("scancel", sent.array)
@@ -77,15 +89,19 @@ def test_a_job_of_the_same_name_is_not_taken_for_ours(cluster: Cluster) -> None:
 
 
 def test_a_bad_partition_fails_at_submission_in_slurms_words(cluster: Cluster) -> None:
-    with pytest.raises(UserError, match=r"SLURM refuses it: .*invalid partition specified: nowhere"):
+    with pytest.raises(
+        UserError, match=r"SLURM refuses it: .*invalid partition specified: nowhere"
+    ):
         cluster.send(short_run(), partition="nowhere")
     assert not list(cluster.places.runs.iterdir())
     assert not list(cluster.places.results.glob("jobs/*"))
 
 
 def test_test_only_relays_slurms_verdict_and_sends_nothing(cluster: Cluster) -> None:
-    planned = plan({"table6": [short_run()]}, cluster.places, cluster.profile, Wanted(), 1001)
-    (said,) = verdicts(planned, cluster.places, cluster.profile)
+    planned = make_plan(
+        {"table6": [short_run()]}, cluster.places, cluster.profile, SubmitOptions(), 1001
+    )
+    (said,) = slurm_verdicts(planned, cluster.places, cluster.profile)
     assert "to start at" in said
     assert not cluster.places.results.exists()
 
@@ -96,7 +112,7 @@ def test_a_thousand_runs_are_one_sbatch_and_one_squeue(cluster: Cluster) -> None
     (sent,) = cluster.send(*runs, sbatch={"hold": True}, max_parallel=3)
     sending = time.monotonic() - began
     began = time.monotonic()
-    found = states([cluster.places.run(run.id) for run in runs], cluster.places)
+    found = all_states([cluster.places.run(run.id) for run in runs], cluster.places)
     looking = time.monotonic() - began
     assert len(sent.runs) == 1000
     assert {state.word for state in found} == {"queued"}
@@ -114,10 +130,15 @@ def test_without_accounting_everything_works_and_down_ends_its_own_alone(
     conf = str(tmp_path / "second" / "slurm.conf")
     try:
         for _ in range(2):  # the second time finds it up
-            up = subprocess.run([LOCAL, "up", "--no-accounting"], capture_output=True, text=True, check=True)
+            up = subprocess.run(
+                [LOCAL, "up", "--no-accounting"], capture_output=True, text=True, check=True
+            )
             assert f"export SLURM_CONF={conf}" in up.stdout
         sacct = subprocess.run(
-            ["sacct"], env={"SLURM_CONF": conf, "PATH": "/usr/bin"}, capture_output=True, check=False
+            ["sacct"],
+            env={"SLURM_CONF": conf, "PATH": "/usr/bin"},
+            capture_output=True,
+            check=False,
         )
         assert sacct.returncode != 0
         cluster.send(short_run(), slurm_conf=conf)

@@ -11,20 +11,33 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.submission import Wanted
-from repro.whole import read_json
+from repro.cluster.submit.submission import SubmitOptions
+from repro.storage.atomic import read_json
 from tests.slurm.conftest import LOCAL, Cluster, Unbroken, long_run, short_run, until
 
 pytestmark = pytest.mark.slurm
 
 
-def test_preempted_requeued_resumed_and_equal_to_an_unbroken_run(cluster: Cluster, unbroken: Unbroken) -> None:
+def test_preempted_requeued_resumed_and_equal_to_an_unbroken_run(
+    cluster: Cluster, unbroken: Unbroken
+) -> None:
     run = long_run()
     cluster.send(run)
     job = cluster.under_way(run)
-    command = ["--partition=high", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 1"]
+    command = [
+        "--partition=high",
+        "--nodes=2",
+        "--exclusive",
+        "--output=/dev/null",
+        "--wrap",
+        "sleep 1",
+    ]
     higher = cluster.slurm("sbatch", "--parsable", *command).strip()
-    until(lambda: not cluster.slurm("squeue", "-h", "-j", higher).strip(), 60, "the higher job to pass")
+    until(
+        lambda: not cluster.slurm("squeue", "-h", "-j", higher).strip(),
+        60,
+        "the higher job to pass",
+    )
     cluster.start_now(job)
     cluster.done(run)
     assert read_json(cluster.places.run(run.id).final)["provenance"]["attempts"] == 2
@@ -37,7 +50,9 @@ def test_usr2_saves_requeues_and_ends_at_once(cluster: Cluster, unbroken: Unbrok
     cluster.send(run)
     job = cluster.under_way(run)
     cluster.slurm("scancel", "--signal=USR2", job)
-    until(lambda: cluster.state(run).word == "queued", 30, "the job to be queued again", cluster, run)
+    until(
+        lambda: cluster.state(run).word == "queued", 30, "the job to be queued again", cluster, run
+    )
     assert "saved and requeued" in logs(cluster, "out")
     stopped = read_json(cluster.places.run(run.id).progress)
     assert stopped["state"] == "stopped"
@@ -64,18 +79,28 @@ def test_sigterm_saves_and_waits_and_a_cancelled_run_never_comes_back_by_itself(
     assert unbroken.equals(cluster.places)
 
 
-def test_runs_that_share_a_job_save_and_carry_on_together(cluster: Cluster, unbroken: Unbroken) -> None:
+def test_runs_that_share_a_job_save_and_carry_on_together(
+    cluster: Cluster, unbroken: Unbroken
+) -> None:
     runs = [long_run(seed) for seed in (0, 1)]
     (sent,) = cluster.send(*runs, pack=2)
     assert (len(sent.runs), sent.jobs) == (2, 1)
     (job,) = {cluster.under_way(run) for run in runs}
     cluster.slurm("scancel", "--signal=USR2", job)
     for run in runs:
-        until(lambda run=run: cluster.state(run).word == "queued", 20, "the job to be queued again", cluster, run)
+        until(
+            lambda run=run: cluster.state(run).word == "queued",
+            20,
+            "the job to be queued again",
+            cluster,
+            run,
+        )
         assert read_json(cluster.places.run(run.id).progress)["state"] == "stopped"
     cluster.start_now(job)
     cluster.done(*runs)
-    assert {read_json(cluster.places.run(run.id).final)["provenance"]["attempts"] for run in runs} == {2}
+    assert {
+        read_json(cluster.places.run(run.id).final)["provenance"]["attempts"] for run in runs
+    } == {2}
     assert unbroken.equals(cluster.places)
 
 
@@ -89,7 +114,7 @@ def test_killed_without_a_word_it_is_lost_not_requeued_and_carries_on_with_retry
     until(lambda: cluster.state(run).word == "lost", 30, "the run to be lost", cluster, run)
     assert "out of memory" in cluster.state(run).reason
     assert cluster.send(run) == []
-    cluster.send(run, wanted=Wanted(retry=True))
+    cluster.send(run, wanted=SubmitOptions(retry=True))
     cluster.done(run)
     assert unbroken.equals(cluster.places)
 
@@ -104,9 +129,17 @@ def test_at_its_time_limit_a_run_is_requeued(cluster: Cluster, unbroken: Unbroke
     os.kill(pid, signal.SIGSTOP)
     cluster.slurm("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     until(lambda: _pending(pid, signal.SIGUSR2), 90, "SLURM to send USR2", cluster, run)
-    with contextlib.suppress(ProcessLookupError):  # where SLURM woke it itself, and it has ended already
+    with contextlib.suppress(
+        ProcessLookupError
+    ):  # where SLURM woke it itself, and it has ended already
         os.kill(pid, signal.SIGCONT)
-    until(lambda: cluster.state(run).word in ("queued", "done"), 90, "the job to be queued again", cluster, run)
+    until(
+        lambda: cluster.state(run).word in ("queued", "done"),
+        90,
+        "the job to be queued again",
+        cluster,
+        run,
+    )
     assert "saved and requeued" in logs(cluster, "out")
     cluster.slurm("scontrol", "update", f"JobId={job}", "TimeLimit=30")
     cluster.start_now(job)
@@ -129,7 +162,11 @@ def test_a_dead_node_loses_its_run_to_another_node_and_the_old_process_cannot_pu
             os.kill(int(file.read().split()[0]), signal.SIGKILL)
         cluster.slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
         cluster.start_now(job)
-        until(lambda: read_json(cluster.places.run(run.id).progress)["attempt"] == 2, 60, "the second attempt")
+        until(
+            lambda: read_json(cluster.places.run(run.id).progress)["attempt"] == 2,
+            60,
+            "the second attempt",
+        )
         os.kill(old, signal.SIGCONT)
         cluster.done(run)
     finally:
@@ -150,10 +187,15 @@ def test_a_suspended_run_is_suspended_and_completes_after_it(cluster: Cluster) -
 
 def test_two_nodes_train_one_run_together(cluster: Cluster) -> None:
     run = short_run()
-    (sent,) = cluster.send(run, nodes=2, environment=cluster.profile.environment | {"GLOO_SOCKET_IFNAME": "lo"})
+    (sent,) = cluster.send(
+        run, nodes=2, environment=cluster.profile.environment | {"GLOO_SOCKET_IFNAME": "lo"}
+    )
     cluster.done(run)
     final = read_json(cluster.places.run(run.id).final)
-    ranks = {path.name.split("_")[2] for path in (cluster.places.results / "jobs" / sent.batch).glob("*_log.out")}
+    ranks = {
+        path.name.split("_")[2]
+        for path in (cluster.places.results / "jobs" / sent.batch).glob("*_log.out")
+    }
     assert ranks == {"0", "1"}
     assert final["metrics"]["test_error"] <= 100
     assert len(list(cluster.places.run(run.id).path.glob("attempt-*.json"))) == 1
@@ -161,10 +203,14 @@ def test_two_nodes_train_one_run_together(cluster: Cluster) -> None:
 
 def test_two_nodes_requeue_together_and_carry_on(cluster: Cluster) -> None:
     run = long_run(seed=2)
-    cluster.send(run, nodes=2, environment=cluster.profile.environment | {"GLOO_SOCKET_IFNAME": "lo"})
+    cluster.send(
+        run, nodes=2, environment=cluster.profile.environment | {"GLOO_SOCKET_IFNAME": "lo"}
+    )
     job = cluster.under_way(run)
     cluster.slurm("scancel", "--signal=USR2", job)
-    until(lambda: cluster.state(run).word == "queued", 20, "the job to be queued again", cluster, run)
+    until(
+        lambda: cluster.state(run).word == "queued", 20, "the job to be queued again", cluster, run
+    )
     cluster.start_now(job)
     cluster.done(run)
     assert read_json(cluster.places.run(run.id).final)["provenance"]["attempts"] == 2
@@ -180,5 +226,9 @@ def _pending(pid: int, number: signal.Signals) -> bool:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return True
-    masks = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    masks = [
+        int(line.split()[1], 16)
+        for line in status.splitlines()
+        if line.startswith(("SigPnd", "ShdPnd"))
+    ]
     return any(mask >> (number - 1) & 1 for mask in masks)

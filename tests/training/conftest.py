@@ -1,8 +1,8 @@
 import pytest
 import torch
-from tiny import tiny_run
 
-from repro.spec import Run
+from repro.definition.run import Run
+from tests.training.tiny import tiny_run
 
 
 @pytest.fixture(autouse=True)

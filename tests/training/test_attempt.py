@@ -7,11 +7,11 @@ import shutil
 import pytest
 import torch
 
-from repro.errors import Incomplete, Lacking, RunFailed, UserError
-from repro.folders import Folder
-from repro.training import Stop, Stopped, train
+from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError
+from repro.storage.paths import Folder
+from repro.training import Stopped, StopRequest, train
 from repro.training import checkpoint as checkpoints
-from repro.training.attempt import Attempt, Bystander, Superseded
+from repro.training.attempt import Attempt, ReadOnlyAttempt, Superseded
 from repro.training.machine import Pace
 
 
@@ -20,9 +20,9 @@ def folder(tmp_path) -> Folder:
     return Folder(tmp_path / "run")
 
 
-def asked_at_once() -> Stop:
-    stop = Stop()
-    stop.ask("a test")
+def asked_at_once() -> StopRequest:
+    stop = StopRequest()
+    stop.request("a test")
     return stop
 
 
@@ -81,7 +81,9 @@ def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
     attempt.save({"iteration": 1, "metrics_size": attempt.record({"iteration": 1})})
     attempt.close()
     folder.metrics.write_bytes(folder.metrics.read_bytes().replace(b"1", b"7", 1))
-    with pytest.raises(Incomplete, match=r"damaged: .*checkpoint.pt` \(its `metrics.jsonl` is damaged at byte 0 of"):
+    with pytest.raises(
+        Incomplete, match=r"damaged: .*checkpoint.pt` \(its `metrics.jsonl` is damaged at byte 0 of"
+    ):
         Attempt.claim(folder, tiny).load()
 
 
@@ -97,11 +99,13 @@ def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(fol
     again = Attempt.claim(folder, tiny)
     assert again.load()["iteration"] == 1
     assert "checkpoint.pt` (its `metrics.jsonl` is damaged at byte" in folder.log.read_text()
-    assert checkpoints.find(folder).damaged == ()  # the good one is the newest now, and the next save keeps it
+    assert (
+        checkpoints.find_checkpoint(folder).damaged == ()
+    )  # the good one is the newest now, and the next save keeps it
 
 
 def test_a_folder_that_holds_another_run_is_refused(folder, tiny):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     Attempt.claim(folder, tiny)
     with pytest.raises(RunFailed, match="holds the definition of another run"):
@@ -117,7 +121,7 @@ def half_trained(run, here, stops=1):
 
 
 def test_a_checkpoint_of_another_run_is_refused(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), here.run(other.id)
@@ -125,15 +129,19 @@ def test_a_checkpoint_of_another_run_is_refused(tiny, here):
     shutil.copyfile(folder.checkpoint, own.checkpoint)
     shutil.copyfile(folder.metrics, own.metrics)
     before = own.checkpoint.read_bytes()
-    with pytest.raises(RunFailed, match=rf"is a checkpoint of another run, `{tiny.id}`, not of {other.id}") as refused:
+    with pytest.raises(
+        RunFailed, match=rf"is a checkpoint of another run, `{tiny.id}`, not of {other.id}"
+    ) as refused:
         train(other, here)
     assert "`--again`" in refused.value.hint
     assert own.checkpoint.read_bytes() == before
     assert not own.final.exists()
 
 
-def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(tiny, here):
-    from tiny import tiny_run
+def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_runs_own(
+    tiny, here
+):
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
@@ -143,25 +151,29 @@ def test_a_checkpoint_of_another_run_is_refused_although_the_one_before_is_this_
     assert not own.final.exists()
 
 
-def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(tiny, here):
-    from tiny import tiny_run
+def test_where_the_newest_is_damaged_a_previous_checkpoint_of_another_run_is_refused_and_left(
+    tiny, here
+):
+    from tests.training.tiny import tiny_run
 
     other = tiny_run(seed=1)
     folder, own = half_trained(tiny, here), half_trained(other, here, stops=2)
     shutil.copyfile(folder.checkpoint, own.previous_checkpoint)
     own.checkpoint.write_bytes(b"nothing")
-    with pytest.raises(RunFailed, match=f"previous.pt` is a checkpoint of another run, `{tiny.id}`"):
+    with pytest.raises(
+        RunFailed, match=f"previous.pt` is a checkpoint of another run, `{tiny.id}`"
+    ):
         train(other, here)
     assert own.checkpoint.read_bytes() == b"nothing"
 
 
 def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     folder = half_trained(tiny, here)
-    assert Bystander(folder, tiny).load()["iteration"] == 1
+    assert ReadOnlyAttempt(folder, tiny).load()["iteration"] == 1
     with pytest.raises(RunFailed, match="a checkpoint of another run"):
-        Bystander(folder, tiny_run(seed=1)).load()
+        ReadOnlyAttempt(folder, tiny_run(seed=1)).load()
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
@@ -204,7 +216,7 @@ def test_a_run_whose_data_changed_is_not_continued(tiny, here):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
-    from tiny import tiny_run
+    from tests.training.tiny import tiny_run
 
     run = tiny_run(rate=1e30, warmup=None)
     with pytest.raises(RunFailed, match="not finite at iteration"):
@@ -236,7 +248,10 @@ def test_everything_a_run_writes_is_private(tiny, here):
 
 def test_what_is_not_finite_in_a_final_record_is_null_and_says_which_it_was(folder, tiny):
     attempt = Attempt.claim(folder, tiny)
-    measured = {"metrics": {"test_loss": float("nan"), "a": float("inf"), "b": 1.5}, "responses": [1.0, float("nan")]}
+    measured = {
+        "metrics": {"test_loss": float("nan"), "a": float("inf"), "b": 1.5},
+        "responses": [1.0, float("nan")],
+    }
     final = attempt.finish(measured)
     assert final["metrics"] == {"test_loss": None, "a": None, "b": 1.5}
     assert final["flags"] == {"test_loss": "nan", "a": "inf"}
@@ -249,7 +264,9 @@ def test_a_run_whose_folder_was_removed_says_so(folder, tiny):
     shutil.rmtree(folder.path)
     attempt.say("hello")
     for write in (lambda: attempt.save({}), lambda: attempt.progress("stopped", 1)):
-        with pytest.raises(Lacking, match=r"cannot write .*/run.*: No such file or directory"):
+        with pytest.raises(
+            EnvironmentProblem, match=r"cannot write .*/run.*: No such file or directory"
+        ):
             write()
     assert not list(folder.path.iterdir())
 
@@ -260,7 +277,9 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(tiny, here):
             train(tiny, here, asked_at_once())
     folder = here.run(tiny.id)
     folder.checkpoint.unlink(), folder.previous_checkpoint.unlink()
-    with pytest.raises(Incomplete, match=r"the checkpoints of .* are gone: an earlier attempt began at iteration 1"):
+    with pytest.raises(
+        Incomplete, match=r"the checkpoints of .* are gone: an earlier attempt began at iteration 1"
+    ):
         train(tiny, here)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10, SCALES
-from repro.folders import Places
-from repro.net import resnet
-from repro.spec import Run
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.paths import Places
 from repro.training import train
 from repro.training.machine import Pace, busy
 
@@ -16,7 +16,10 @@ GPU = torch.device("cuda", 0)
 
 
 def test_without_a_gpu_nothing_is_said_of_one() -> None:
-    assert set(Pace(0, 100, 0.0, torch.device("cpu")).facts(10)) == {"rate_per_second", "eta_seconds"}
+    assert set(Pace(0, 100, 0.0, torch.device("cpu")).facts(10)) == {
+        "rate_per_second",
+        "eta_seconds",
+    }
 
 
 def test_a_gpu_is_asked_now_and_then_how_busy_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,8 +29,12 @@ def test_a_gpu_is_asked_now_and_then_how_busy_it_is(monkeypatch: pytest.MonkeyPa
     assert [pace.facts(iteration)["gpu_percent"] for iteration in range(3)] == [42] * 3
 
 
-@pytest.mark.parametrize("trouble", [ModuleNotFoundError("no nvidia-ml-py"), Exception("NVML: not supported")])
-def test_a_gpu_that_does_not_say_it_stops_nothing(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "trouble", [ModuleNotFoundError("no nvidia-ml-py"), Exception("NVML: not supported")]
+)
+def test_a_gpu_that_does_not_say_it_stops_nothing(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(device: torch.device) -> int:
         raise trouble
 

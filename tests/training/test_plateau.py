@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from test_resume import StopAt, assert_same, trace
-from tiny import tiny_run
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import READINGS, SCALES, VARIANTS
-from repro import lines
+from repro.definition.experiment import with_variants
+from repro.definition.recipe import Plateau
+from repro.definition.run import Run, from_definition
 from repro.errors import UserError
-from repro.experiment import varied
-from repro.folders import Places
-from repro.ledger import departures
-from repro.recipe import Plateau
-from repro.spec import Run, from_definition
+from repro.protocol.deviations import departures
+from repro.storage import metrics_file
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
 from repro.training import Stopped, train
-from repro.training.schedule import PlateauDrops, rate
-from repro.whole import read_json
+from repro.training.schedule import PlateauDrops, learning_rate
+from tests.training.test_resume import StopAt, assert_same, trace
+from tests.training.tiny import tiny_run
 
 
 def plateaued(**rule: float) -> Run:
@@ -28,7 +28,7 @@ def plateaued(**rule: float) -> Run:
 
 
 def points(run: Run, here: Places) -> list[dict[str, float]]:
-    return lines.whole(here.run(run.id).metrics.read_bytes())[0]
+    return metrics_file.read_valid_prefix(here.run(run.id).metrics.read_bytes())[0]
 
 
 def drops_of(run: Run, errors: list[float]) -> list[int]:
@@ -58,7 +58,9 @@ def test_the_rate_drops_where_the_error_plateaus_and_the_record_says_where(here)
 
 
 @pytest.mark.parametrize("looks", [12, 23, 41, 62])
-def test_a_run_that_is_stopped_anywhere_drops_where_the_unbroken_one_did_to_the_bit(looks, here, tmp_path):
+def test_a_run_that_is_stopped_anywhere_drops_where_the_unbroken_one_did_to_the_bit(
+    looks, here, tmp_path
+):
     run, unbroken = plateaued(patience=2), Places(tmp_path / "unbroken", tmp_path, here.data)
     whole = train(run, unbroken)
     assert "rate_drop_1" in whole["metrics"]
@@ -85,13 +87,13 @@ def test_a_gain_within_the_threshold_is_none():
 
 
 def test_while_a_warm_up_lasts_nothing_drops(here):
-    from repro.recipe import Warmup
+    from repro.definition.recipe import Warmup
 
     run = tiny_run(
         iterations=40,
         evaluate_every=5,
         drops=(),
-        warmup=Warmup(rate=1e-6, iterations=30),
+        warmup=Warmup(learning_rate=1e-6, iterations=30),
         plateau=Plateau(patience=1, threshold=50.0),
     )
     assert train(run, here)["metrics"].get("rate_drop_1", 40) > 30
@@ -99,14 +101,14 @@ def test_while_a_warm_up_lasts_nothing_drops(here):
 
 def test_the_drops_of_the_other_schedule_are_not_used():
     run = VARIANTS["plateau"](RESNET[20].run)
-    assert rate(run.recipe, 50_000) == rate(run.recipe, 0)
-    assert rate(run.recipe, 50_000, False, [40_000]) == pytest.approx(0.01)
+    assert learning_rate(run.recipe, 50_000) == learning_rate(run.recipe, 0)
+    assert learning_rate(run.recipe, 50_000, False, [40_000]) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize("run", [RESNET[20].run, RESNET[110].run, IMAGENET_RESNET[34, "A"].run])
 @pytest.mark.parametrize(("scale", "least"), [("paper", 60), ("quick", 12), ("smoke", 3)])
 def test_at_every_scale_the_curve_has_points_enough_for_a_drop(run, scale, least):
-    recipe = varied(run, [VARIANTS["plateau"]], SCALES[scale]).recipe
+    recipe = with_variants(run, [VARIANTS["plateau"]], SCALES[scale]).recipe
     count = recipe.iterations // recipe.evaluate_every
     assert count >= least
     assert recipe.plateau.patience < count - 1
@@ -126,7 +128,10 @@ def test_the_rule_is_a_declared_reading():
     (reading,) = [reading for reading in READINGS if "plateau" in reading.what]
     rule = Plateau()
     assert reading.ours.startswith("running training error")
-    assert f"{rule.patience} points of the curve without {rule.threshold:g} points of gain" in reading.ours
+    assert (
+        f"{rule.patience} points of the curve without {rule.threshold:g} points of gain"
+        in reading.ours
+    )
 
 
 def test_two_schedules_at_once_are_refused():
@@ -135,16 +140,18 @@ def test_two_schedules_at_once_are_refused():
     assert "`drops=[]`" in refused.value.hint
 
 
-@pytest.mark.parametrize("wrong", [{"patience": 0}, {"most": 0}, {"threshold": -1.0}, {"threshold": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"patience": 0}, {"most": 0}, {"threshold": -1.0}, {"threshold": float("nan")}]
+)
 def test_a_rule_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(UserError, match=rf"`plateau\.{next(iter(wrong))}` is"):
         Plateau(**wrong)
 
 
 def test_the_definition_of_the_variant_that_trained_nothing_different_is_refused():
-    from repro.spec import definition
+    from repro.definition.run import to_definition
 
-    old = definition(RESNET[20].run)
+    old = to_definition(RESNET[20].run)
     old["recipe"]["plateau"] = True
     with pytest.raises(UserError, match="not the definition of a run"):
         from_definition(old)

@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from experiments.recipes import IMAGENET, SCALES
-from repro.folders import Places
-from repro.net import plain
-from repro.spec import Run
-from repro.training import Stop, Stopped, train
+from repro.definition.net import plain
+from repro.definition.run import Run
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
+from repro.training import Stopped, StopRequest, train
 from repro.training.checkpoint import load
-from repro.whole import read_json
 
 
-class StopAt(Stop):
+class StopAt(StopRequest):
     """Asks to stop at the n-th time it is looked at."""
 
     def __init__(self, looks: int) -> None:
@@ -48,7 +48,9 @@ def unbroken(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("looks", [1, 3, 11, 17, 38])
-def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks, tiny, here, unbroken):
+def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(
+    looks, tiny, here, unbroken
+):
     with pytest.raises(Stopped):
         train(tiny, here, StopAt(looks))
     assert not here.run(tiny.id).final.exists()
@@ -60,7 +62,7 @@ def test_a_run_that_is_stopped_and_called_again_ends_like_an_unbroken_one(looks,
 def test_a_run_that_is_stopped_while_it_is_measured_ends_at_once_and_is_measured_when_it_goes_on(
     batches, tiny, here, unbroken
 ):
-    class WhileMeasured(Stop):
+    class WhileMeasured(StopRequest):
         def __init__(self) -> None:
             self.looks = 0
 
@@ -92,8 +94,13 @@ def test_a_finished_run_is_not_trained_again(tiny, here):
 
 
 @pytest.mark.slow
-def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_the_last_prediction(here, tmp_path):
-    run, unbroken = SCALES["smoke"](Run(plain(18, "imagenet"), IMAGENET)), Places(tmp_path / "one", tmp_path, here.data)
+def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_the_last_prediction(
+    here, tmp_path
+):
+    run, unbroken = (
+        SCALES["smoke"](Run(plain(18, "imagenet"), IMAGENET)),
+        Places(tmp_path / "one", tmp_path, here.data),
+    )
     whole = train(run, unbroken)
     for looks in (3, 4):
         with pytest.raises(Stopped):
@@ -101,4 +108,6 @@ def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_th
     resumed = train(run, here)
     assert_same(trace(here, run), trace(unbroken, run))
     assert resumed["metrics"] == whole["metrics"]
-    assert here.run(run.id).predictions.read_bytes() == unbroken.run(run.id).predictions.read_bytes()
+    assert (
+        here.run(run.id).predictions.read_bytes() == unbroken.run(run.id).predictions.read_bytes()
+    )

@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10
-from repro.net import resnet
+from repro.definition.net import resnet
 from repro.nets import build
-from repro.training.schedule import rate
-from repro.training.step import Captured, eager, sgd, stepper
+from repro.training.schedule import learning_rate
+from repro.training.step import CapturedStep, eager_step, make_step, sgd
 
 torch.set_num_threads(1)
 
 
-class Played(Captured):
+class Played(CapturedStep):
     """A capture that runs the operations again instead of replaying a graph."""
 
     def _rehearse(self, images, labels):
@@ -34,7 +34,10 @@ class Played(Captured):
 def batches(count):
     generator = torch.Generator().manual_seed(1)
     for _ in range(count):
-        yield torch.randn(128, 3, 8, 8, generator=generator), torch.randint(10, (128,), generator=generator)
+        yield (
+            torch.randn(128, 3, 8, 8, generator=generator),
+            torch.randint(10, (128,), generator=generator),
+        )
 
 
 def trained(make, rates=(0.1, 0.1, 0.01)):
@@ -42,22 +45,27 @@ def trained(make, rates=(0.1, 0.1, 0.01)):
     net = build(resnet(8)).train()
     optimizer = sgd(net, CIFAR10)
     step = make(net, optimizer, CIFAR10)
-    losses = [step(*batch, rate)[0].clone() for batch, rate in zip(batches(len(rates)), rates, strict=True)]
+    losses = [
+        step(*batch, rate)[0].clone()
+        for batch, rate in zip(batches(len(rates)), rates, strict=True)
+    ]
     momentum = [optimizer.state[parameter]["momentum_buffer"] for parameter in net.parameters()]
     return [*losses, *net.state_dict().values(), *momentum]
 
 
 def test_the_captured_step_is_the_step_to_the_bit():
-    assert all(map(torch.equal, trained(Played), trained(eager)))
+    assert all(map(torch.equal, trained(Played), trained(eager_step)))
 
 
 def test_rehearsing_leaves_no_trace_and_the_rate_reaches_the_graph():
     frozen, initial = trained(Played, rates=(0.0,)), build(resnet(8))
     assert torch.equal(frozen[1], initial.stem.conv.weight)
-    assert next(value for value in frozen if value.dtype == torch.int64) == 1  # one batch tracked, not four
+    assert (
+        next(value for value in frozen if value.dtype == torch.int64) == 1
+    )  # one batch tracked, not four
 
 
-@pytest.mark.parametrize("make", [stepper, Played])
+@pytest.mark.parametrize("make", [make_step, Played])
 def test_a_step_answers_its_summed_loss_and_wrong_answers(make):
     net = build(resnet(8)).train()
     loss, wrong = make(net, sgd(net, CIFAR10), CIFAR10)(*next(batches(1)), 0.1)
@@ -72,10 +80,14 @@ def test_on_a_gpu_the_graph_is_the_step_to_the_bit(precision):
 
     torch.backends.cudnn.deterministic = True
     recipe, ends = replace(CIFAR10, precision=precision), []
-    for make in (Captured, eager):
+    for make in (CapturedStep, eager_step):
         net = build(resnet(20)).to("cuda", memory_format=torch.channels_last).train()
         step = make(net, sgd(net, recipe), recipe)
         for images, labels in batches(5):
-            step(images.cuda().to(memory_format=torch.channels_last), labels.cuda(), rate(recipe, 0))
+            step(
+                images.cuda().to(memory_format=torch.channels_last),
+                labels.cuda(),
+                learning_rate(recipe, 0),
+            )
         ends.append(list(net.state_dict().values()))
     assert all(map(torch.equal, *ends))

@@ -12,22 +12,27 @@ from typing import Any
 
 import pytest
 import torch
-from test_resume import StopAt
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
-from repro.experiment import Variant, varied
-from repro.folders import ROOT, Places
-from repro.net import Net, resnet
-from repro.recipe import Input, Plateau, Recipe, Warmup
-from repro.spec import Run
+from repro.definition.experiment import Variant, with_variants
+from repro.definition.net import Net, resnet
+from repro.definition.recipe import Input, Plateau, Recipe, Warmup
+from repro.definition.run import Run
+from repro.storage.paths import ROOT, Places
 from repro.training import Stopped, train
+from tests.training.test_resume import StopAt
 
 SMOKE = SCALES["smoke"]
 RUNNING = tuple(str(ROOT / "repro" / name) for name in ("nets", "data", "training", "evaluation"))
-COUNTED = tuple(str(ROOT / "repro" / name) for name in ("net.py", "architecture.py"))  # for the nets
+COUNTED = tuple(
+    str(ROOT / "repro" / name) for name in ("net.py", "architecture.py")
+)  # for the nets
 NOT_TRAINED_BY = {
     (Recipe, "name"): "a label, which is in the run's id",
-    (Net, "kind"): "a plain net is one without a shortcut, and nothing else: the definition's own checks say so",
+    (
+        Net,
+        "kind",
+    ): "a plain net is one without a shortcut, and nothing else: the definition's own checks say so",
 }
 
 CIFAR = Run(resnet(8), CIFAR10)
@@ -40,7 +45,10 @@ def short(run: Run, iterations: int, **changes: Any) -> Run:
     drops = tuple(drop for drop in run.recipe.drops if drop < iterations)
     cut = {"iterations": iterations, "drops": drops, "evaluate_every": max(1, iterations // 2)}
     if run.net.family == "imagenet":
-        cut |= {"input": replace(run.recipe.input, test_sides=(36,)), "batch_norm_average": "running"}
+        cut |= {
+            "input": replace(run.recipe.input, test_sides=(36,)),
+            "batch_norm_average": "running",
+        }
     return replace(run, recipe=replace(run.recipe, **cut | changes), scale="smoke")
 
 
@@ -51,7 +59,6 @@ def every_way() -> Iterator[Run]:
     yield short(cifar, 4, warmup=replace(MEASURED_WARMUP, window=2), batch_norm_group=16)
     yield short(cifar, 4, warmup=fixed, plateau=Plateau(patience=1), drops=(), evaluate_every=1)
     yield short(photos, 1)
-    yield short(replace(photos, net=resnet(18, "A", "imagenet", classes=10)), 1)
 
 
 def reads(monkeypatch: pytest.MonkeyPatch, kinds: tuple[type, ...]) -> set[tuple[type, str]]:
@@ -100,7 +107,9 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], bytes]:
     @cache
     def bytes_of(run: Run) -> bytes:
         torch.set_num_threads(1)
-        with contextlib.suppress(Stopped):  # at its end, so that the finished net is not measured for nothing
+        with contextlib.suppress(
+            Stopped
+        ):  # at its end, so that the finished net is not measured for nothing
             train(run, places, StopAt(run.recipe.iterations - 1))
         return places.run(run.id).metrics.read_bytes()
 
@@ -109,14 +118,21 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], bytes]:
 
 def changes(variant: Variant, run: Run, curve: Callable[[Run], bytes]) -> bool:
     """Whether the variant moves a number of this net's smoke run: of its beginning, else of the whole."""
-    usual, other = varied(run, [], SMOKE), varied(run, [variant], SMOKE)
+    usual, other = with_variants(run, [], SMOKE), with_variants(run, [variant], SMOKE)
     pairs = ((short(usual, 2), short(other, 2)), (usual, other))
-    return any(curve(replace(one, scale="smoke")) != curve(replace(two, scale="smoke")) for one, two in pairs)
+    return any(
+        curve(replace(one, scale="smoke")) != curve(replace(two, scale="smoke"))
+        for one, two in pairs
+    )
 
 
 def suited(variant: Variant) -> Run:
     """The first of three nets whose run the variant changes."""
-    return next(run for run in (CIFAR, WARMED, PHOTOS) if varied(run, [variant], SMOKE) != varied(run, [], SMOKE))
+    return next(
+        run
+        for run in (CIFAR, WARMED, PHOTOS)
+        if with_variants(run, [variant], SMOKE) != with_variants(run, [], SMOKE)
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)

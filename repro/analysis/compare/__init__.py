@@ -1,0 +1,1 @@
+"""Our numbers against the paper's: statistics, verdicts, claims."""

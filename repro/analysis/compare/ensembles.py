@@ -1,0 +1,64 @@
+"""Several nets as one: the error of the mean of the scores they left, or which of them it still lacks.
+
+The scores of a net are a large file, so they are read when a table is made, and only once all are there: an ensemble of
+four nets is another number than one of six.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repro.analysis.compare.numbers import Measured
+from repro.analysis.compare.verdict import Word
+from repro.analysis.runs.frames import Collected, rows_of
+from repro.definition.experiment import Row, runs_of
+from repro.errors import UserError
+from repro.storage import predictions
+
+
+@dataclass(frozen=True)
+class EnsembleError:
+    """What the nets of a row say as one: their error in percent, or why it cannot be had."""
+
+    runs: tuple[str, ...]  # the finished ones
+    planned: int
+    error: float | None = None
+    word: Word | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def ensemble_error(row: Row, metric: str, collected: Collected) -> EnsembleError:
+    """The row's ensemble, as far as its runs have finished."""
+    members = runs_of(row)
+    measured = Measured(
+        metric, rows_of(collected.runs, members), len(members), strict=collected.strict
+    )
+    finished, planned = set(measured.finals["id"]), len(members)
+    done = tuple(run.id for run in members if run.id in finished)
+    if not done:
+        return EnsembleError(done, planned, word="missing")
+    if len(done) < planned:
+        diverged = int((measured.rows["state"] == "diverged").sum())
+        said = (
+            f"{len(done)} of {planned} finished",
+            *([f"{diverged} diverged"] if diverged else []),
+        )
+        return EnsembleError(done, planned, word="incomplete", reasons=said + measured.silent)
+    if measured.refused:
+        return EnsembleError(done, planned, word="not comparable", reasons=measured.refused)
+    files = [collected.folder_of(run_id).predictions for run_id in done]
+    without = sum(not file.exists() for file in files)
+    if without:
+        return EnsembleError(
+            done, planned, word="incomplete", reasons=(f"{without} finished without predictions",)
+        )
+    try:
+        errors = dict(zip(("top1", "top5"), predictions.ensemble(files), strict=True))
+    except UserError as error:
+        return EnsembleError(done, planned, word="incomplete", reasons=(error.problem,))
+    return EnsembleError(
+        done,
+        planned,
+        errors[metric.removeprefix(f"{predictions.IN_ENSEMBLES}_")],
+        reasons=measured.flags,
+    )

@@ -1,0 +1,1 @@
+"""Tables, diff and report, written in every format."""

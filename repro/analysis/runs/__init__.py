@@ -1,0 +1,1 @@
+"""Run folders, read: records, frames, and the cache that keeps them."""

@@ -1,0 +1,245 @@
+"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read twice.
+
+Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a run, its curve in
+list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again; those that are
+not shown, as the run is published and still here, or as they are no runs, have their rows in a file beside it. Both
+are a pure function of the folders, replaced whole; two collectors at once write the same bytes. A row that a crash
+between the two left in both or in neither is noticed by the next one, and both are written anew.
+"""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, folder_stamp, read_run
+from repro.analysis.runs.twins import twins
+from repro.storage.atomic import write_atomic
+from repro.storage.paths import Folder, Places, run_folders
+
+LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
+
+
+def _list_of(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(
+        pa.field("element", kind)
+    )  # as Parquet names it: what was kept and what is fresh are of one type
+
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_FIXED = (
+    *(
+        (name, pa.string())
+        for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
+    ),
+    *(
+        (name, pa.string())
+        for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")
+    ),
+    *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
+    *((name, pa.string()) for name in ("failure", "not_finite")),
+    *((name, _ARROW[kind]) for name, kind in PROVENANCE),
+    *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
+    ("responses", _list_of(pa.float64())),
+    *(
+        (f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64()))
+        for name in CURVE
+    ),
+)
+_ABOUT = ("id", "state", "place", "folder", "problem")
+INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
+
+Found = tuple[Folder, tuple[str, str, str]]  # a folder, and its place, name and stamp
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A folder that could not be read as it stands, or could only in part."""
+
+    folder: str  # inside the results folder
+    problem: str
+
+
+@dataclass(frozen=True)
+class CachedRuns:
+    """`table` has a row for each run, one copy of each; `problems` names what was left out, cut or doubled."""
+
+    table: pa.Table
+    problems: tuple[Problem, ...]
+    folders: int
+    opened: int  # folders read this time; the others had not changed
+    others: pa.Table  # a row for each folder that is not shown, kept as well
+    changed: bool  # whether what is kept is out of date
+    twins: dict[str, str]  # runs whose curve equals another seed's, and that seed's run
+
+
+def read_runs(places: Places, keep: bool = True) -> CachedRuns:
+    """Read the working and the published folders that changed; without `keep` all of them, whatever was kept."""
+    known = _kept(places) if keep else None
+    found = list(_stamped(places))
+    at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
+    same = [at_row[key] for _, key in found if key in at_row]
+    fresh = [(folder, key) for folder, key in found if key not in at_row]
+    changed = known is None or bool(fresh) or len(same) < known.num_rows
+    everything = _merged(known, same, fresh) if changed else known
+    shown, problems = _one_each(everything)
+    hidden = sorted(set(range(everything.num_rows)).difference(shown))
+    tables = _rows(everything, shown), _rows(everything, hidden)
+    doubles, doubled = _twins(tables[0])
+    return CachedRuns(
+        tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles
+    )
+
+
+def save(gathered: CachedRuns, places: Places) -> None:
+    """Keep what was gathered for the next time, if it is news."""
+    if gathered.changed:
+        _write(gathered.table, places.frame)
+        if gathered.others.num_rows or places.copies.exists():
+            _write(gathered.others, places.copies)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_atomic(path, buffer.getvalue())
+
+
+def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
+    """The known rows that still hold, and the fresh ones read; in batches, so that memory stays bounded."""
+    tables = [_schema().empty_table() if known is None else _rows(known, same)]
+    tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
+    return _in_order(pa.concat_tables(tables, promote_options="default"))
+
+
+def _stamped(places: Places) -> Iterator[Found]:
+    for place, parent in (("published", places.published), ("runs", places.runs)):
+        for folder in run_folders(parent):
+            yield folder, (place, folder.path.name, folder_stamp(folder))
+
+
+def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
+    return zip(*(table[name].to_pylist() for name in ("place", "folder", "stamp")), strict=True)
+
+
+def _parsed(batch: Iterable[Found]) -> pa.Table:
+    """The folders' records as a table; metrics are found in the records, all else is declared above."""
+    records = [
+        {"place": place, "folder": name, "stamp": mark} | read_run(folder)
+        for folder, (place, name, mark) in batch
+    ]
+    metrics = sorted({name for record in records for name in record if name.startswith("metric.")})
+    schema = pa.schema(
+        [*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata
+    )
+    columns = [
+        pa.array([record.get(field.name) for record in records], field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _schema() -> pa.Schema:
+    return pa.schema(_FIXED, metadata={"repro": LAYOUT})
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Rows by run and columns by name, so that the same folders give the same bytes however they were read."""
+    fixed = [name for name, _ in _FIXED]
+    metrics = sorted(
+        name
+        for name in table.column_names
+        if name.startswith("metric.") and table[name].null_count < len(table)
+    )
+    table = table.select([*fixed, *metrics])
+    return table.sort_by(
+        [("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]
+    ).combine_chunks()
+
+
+def _kept(places: Places) -> pa.Table | None:
+    """What an earlier collection read, if it can be trusted: the runs that it showed, and the other folders."""
+    shown, others = _trusted(places.frame), _trusted(places.copies)
+    if shown is None or others is None or not others.num_rows:
+        return shown
+    return _in_order(pa.concat_tables([shown, others], promote_options="default"))
+
+
+def _trusted(path: Path) -> pa.Table | None:
+    try:
+        with pq.ParquetFile(
+            path
+        ) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+            table = file.read()
+    except (OSError, pa.ArrowException):
+        return None
+    known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
+    return (
+        table
+        if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED]
+        else None
+    )
+
+
+def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
+    """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
+    ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
+    problems = [
+        Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
+    ]
+    copies: dict[str, list[int]] = {}
+    for at, run in enumerate(ids):
+        if run:
+            copies.setdefault(run, []).append(at)
+    chosen = []
+    for rows in copies.values():
+        best, *others = sorted(rows, key=lambda at: (state[at] != "done", place[at] != "runs", at))
+        chosen.append(best)
+        for at in others:
+            if state[at] == "done" and _measured(everything, at) != _measured(everything, best):
+                shown = f"{place[best]}/{folder[best]}"
+                problems.append(
+                    Problem(
+                        f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"
+                    )
+                )
+    return chosen, tuple(problems)
+
+
+def _twins(table: pa.Table) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """The runs that equal another seed's, and a warning that names both."""
+    doubles, problems = {}, []
+    for twin in twins(table):
+        run, other = (table["id"][at].as_py() for at in (twin.row, twin.other))
+        folder, original = (
+            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}"
+            for at in (twin.row, twin.other)
+        )
+        doubles[run] = other
+        count = f"the first point of its curve equals that of {original}"
+        if twin.points > 1:
+            count = f"the first {twin.points} points of its curve equal those of {original}"
+        said = f"{count} to the digit: they are no independent seeds, and no mean or verdict counts both"
+        problems.append(Problem(folder, said))
+    return doubles, tuple(problems)
+
+
+def _rows(table: pa.Table, chosen: list[int]) -> pa.Table:
+    """These rows of it: the table itself where they are all, as they mostly are."""
+    if chosen == list(range(table.num_rows)):
+        return table
+    numbers = pa.py_buffer(array("q", chosen))
+    return table.take(pa.Array.from_buffers(pa.int64(), len(chosen), [None, numbers]))
+
+
+def _measured(table: pa.Table, row: int) -> str:
+    """Everything a copy measured, as text, in which NaN equals NaN."""
+    names = [
+        name for name in table.column_names if name.startswith(("metric.", "curve.", "responses"))
+    ]
+    return repr(table.select(names).slice(row, 1).to_pylist())

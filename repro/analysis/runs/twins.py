@@ -1,0 +1,73 @@
+"""Seeds whose curves are equal to the digit: one was copied from the other, or trained on its checkpoint.
+
+Two seeds see other batches from other weights, so not even the first point of their curves can be
+equal in all its digits. The first point decides, because a run that was copied half-way and then
+trained on shares its beginning only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from repro.analysis.runs.run_record import CURVE
+
+_SEED = re.compile(r'"seed":\d+,?')
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A row of the gathered table whose curve begins like that of an earlier row."""
+
+    row: int
+    other: int
+    points: int  # so many of them are equal, from the first on
+
+
+def twins(table: pa.Table) -> Iterator[Twin]:
+    """Find the rows whose curve equals another seed's of the same net, recipe and scale."""
+    known: dict[float, list[int]] = {}
+    for row, loss in enumerate(_first_losses(table)):
+        if loss is None or not math.isfinite(loss):
+            continue
+        others = known.setdefault(loss, [])
+        other = next((other for other in others if _alike(table, row, other)), None)
+        if other is None:
+            others.append(row)
+        else:
+            yield Twin(row, other, _equal_points(table, row, other))
+
+
+def _first_losses(table: pa.Table) -> list[float | None]:
+    """Each run's training loss at the first point: a mean over many images, which has all its digits."""
+    column = table["curve.train_loss"].combine_chunks()
+    starts, lengths = column.offsets.to_pylist(), column.value_lengths().to_pylist()
+    values = column.values
+    return [
+        values[start].as_py() if length else None
+        for start, length in zip(starts[: len(lengths)], lengths, strict=True)
+    ]
+
+
+def _alike(table: pa.Table, row: int, other: int) -> bool:
+    """Whether both rows are of one definition but for the seed, and begin with the same point."""
+    definitions = {_SEED.sub("", table["definition"][at].as_py()) for at in (row, other)}
+    return len(definitions) == 1 and _equal_points(table, row, other) > 0
+
+
+def _equal_points(table: pa.Table, row: int, other: int) -> int:
+    """How many points of two curves are equal, from the first on."""
+    curves = [
+        zip(*(table[f"curve.{name}"][at].as_py() for name in CURVE), strict=True)
+        for at in (row, other)
+    ]
+    count = 0
+    for one, two in zip(*curves, strict=False):
+        if one != two:
+            break
+        count += 1
+    return count

@@ -1,0 +1,245 @@
+"""Which contests there are: a part of the benchmark is a few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from repro.bench.commands import constructed
+from repro.bench.harness import Contender, Say, Table, compare, run_contest
+from repro.cost.layers import cost
+from repro.data.photos.ordered_pool import usable_cores
+from repro.definition.net import resnet
+
+BENCH = "repro.bench"
+BACKWARD = 3  # times the multiply-adds: forward once, backward twice
+
+Part = Callable[[bool, Say], list[Table]]
+
+
+def cpu(quick: bool, say: Say) -> list[Table]:
+    """Training on the processors against the usual loop, the machine's limits, and faithfulness."""
+    depths, rounds = ((20,), 5) if quick else ((20, 56, 110), 9)
+    tables = [_on_processors(depth, rounds, say) for depth in depths]
+    limits = _limits("cpu", usable_cores(), rounds // 2, say)
+    return [
+        *tables,
+        *limits,
+        *_reached(tables, depths, limits[0]),
+        _faithful(*((32, 3) if quick else (128, 9)), say),
+    ]
+
+
+def _on_processors(depth: int, rounds: int, say: Say) -> Table:
+    cores, some = usable_cores(), {"depth": depth, "steps": max(1, 80 // depth)}
+    ways = [
+        Contender(
+            "the usual loop",
+            f"{BENCH}.training:usual",
+            some | {"workers": min(cores, 4)},
+            cores,
+            ours=False,
+        ),
+        Contender("fp32", f"{BENCH}.training:ours", some, cores),
+        Contender("bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"}, cores),
+    ]
+    if cores > 1:
+        ways += [
+            replace(way, name=f"{way.name}, two at once", threads=cores // 2, at_once=2)
+            for way in ways[1:]
+        ]
+    return run_contest(
+        f"Training resnet-{depth}, batch 128, {cores} threads", "images/s", ways, rounds, say
+    )
+
+
+def _limits(device: str, threads: int, rounds: int, say: Say) -> list[Table]:
+    kinds = [(work, kind) for work in ("product", "convolution") for kind in ("fp32", "bf16")]
+    arithmetic = [
+        Contender(
+            f"{work}, {kind}",
+            f"{BENCH}.roofline:{work}",
+            {"device": device, "precision": kind},
+            threads,
+        )
+        for work, kind in kinds
+    ]
+    copies = [
+        Contender(
+            f"{size} MiB", f"{BENCH}.roofline:copy", {"device": device, "mebibytes": size}, threads
+        )
+        for size in (256, 8)
+    ]
+    return [
+        run_contest("Limits: arithmetic", "GFLOP/s", arithmetic, rounds, say),
+        run_contest("Limits: a copy, read and written", "GB/s", copies, rounds, say),
+    ]
+
+
+def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> list[Table]:
+    """How much of the best arithmetic rate each way of training reached."""
+    best = {
+        kind: max(line.median for line in limits.lines if line.way.endswith(kind))
+        for kind in ("fp32", "bf16")
+    }
+    found = []
+    for table, depth in zip(tables, depths, strict=True):
+        work = BACKWARD * 2e-9 * cost(resnet(depth)).multiply_adds  # GFLOP an image
+        rates = {
+            line.way: line.median / best["bf16" if "bf16" in line.way else "fp32"]
+            for line in table.lines
+        }
+        lines = compare({way: [100 * work * rate] for way, rate in rates.items()})
+        found.append(Table(f"Of the machine's best rate: resnet-{depth}", "%", "more", lines))
+    return found
+
+
+def _faithful(batch: int, rounds: int, say: Say) -> Table:
+    kinds = (("fp32", "nchw"), ("fp32", "channels last"), ("bf16", "channels last"))
+    ways = [
+        Contender(
+            f"{precision}, {layout}",
+            f"{BENCH}.training:far_from_fp64",
+            {"depth": 20, "precision": precision, "layout": layout, "batch": batch},
+            usable_cores(),
+        )
+        for precision, layout in kinds
+    ]
+    note = "Another seed each round. Most of it is a few ReLUs near zero that turn; CONTRIBUTING.md has the rest."
+    title = f"Gradients of one step of resnet-20, batch {batch}, against fp64"
+    return run_contest(title, "relative error", ways, rounds, say, "less", note)
+
+
+def gpu(quick: bool, say: Say) -> list[Table]:
+    """Training on a GPU: the usual loop, the step operation by operation, the step captured, and several at once."""
+    depths, rounds = ((20,), 3) if quick else ((20, 56, 110), 7)
+    tables = [_on_a_gpu(depth, rounds, say) for depth in depths]
+    limits = _limits("cuda", 1, rounds, say)
+    return [*tables, *limits, *_reached(tables, depths, limits[0])]
+
+
+def _on_a_gpu(depth: int, rounds: int, say: Say) -> Table:
+    some: dict[str, Any] = {"depth": depth, "device": "cuda", "steps": 200}
+    loaded = some | {"steps": 50, "workers": min(usable_cores(), 8)}
+    captured = Contender("captured, bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"})
+    ways = [
+        Contender("the usual loop", f"{BENCH}.training:usual", loaded, ours=False),
+        Contender(
+            "operation by operation, fp32", f"{BENCH}.training:ours", some | {"capture": False}
+        ),
+        Contender("captured, fp32", f"{BENCH}.training:ours", some),
+        captured,
+        *(
+            replace(captured, name=f"captured, bf16, {many} at once", at_once=many)
+            for many in (2, 4, 8)
+        ),
+    ]
+    return run_contest(
+        f"Training resnet-{depth}, batch 128, one GPU", "images/s", ways, rounds, say
+    )
+
+
+def evaluation(quick: bool, say: Say) -> list[Table]:
+    """Ten-crop and multi-scale testing against the obvious way."""
+    tests = [(18, "ten-crop"), (18, "multi-scale")] + ([] if quick else [(34, "ten-crop")])
+    return [_tested(depth, method, quick, say) for depth, method in tests]
+
+
+def _tested(depth: int, method: str, quick: bool, say: Say) -> Table:
+    given = {"depth": depth, "way": method, "count": 2 if quick else 8}
+    obvious = {"ten-crop": "crop by crop", "multi-scale": "scale by scale"}[method]
+    ways = [
+        Contender(
+            f"{obvious}, fp32", f"{BENCH}.photos:obvious_test", given, usable_cores(), ours=False
+        ),
+        Contender("ours, fp32", f"{BENCH}.photos:our_test", given, usable_cores()),
+    ]
+    return run_contest(
+        f"Testing resnet-{depth} by {method}", "images/s", ways, 3 if quick else 7, say
+    )
+
+
+def photos(quick: bool, say: Say) -> list[Table]:
+    """The input of ImageNet training on one core, against torchvision's transforms of PIL images."""
+    given = {"count": 32 if quick else 192}
+    ways = [
+        Contender("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
+        Contender("ours, with colour", f"{BENCH}.photos:our_input", given),
+    ]
+    return [
+        run_contest(
+            "ImageNet's input on one core, JPEGs of 500×375",
+            "images/s",
+            ways,
+            5 if quick else 11,
+            say,
+        )
+    ]
+
+
+def commands(quick: bool, say: Say) -> list[Table]:
+    """What commands take, and how it grows with the runs."""
+    return [
+        _commands(count, 3 if quick else 5, say)
+        for count in ((10, 1_000) if quick else (10, 1_000, 10_000))
+    ]
+
+
+def _commands(count: int, rounds: int, say: Say) -> Table:
+    say(f"writing {count:,} runs")
+    with constructed(count) as results:
+
+        def way(name: str, *words: str, cold: bool = False) -> Contender:
+            given = {"words": words, "results": results, "cold": cold}
+            return Contender(name, f"{BENCH}.commands:command", given, usable_cores())
+
+        ways = [
+            Contender("import click", f"{BENCH}.commands:bare", {"module": "click"}),
+            way("--help", "--help"),
+            way("list", "list"),
+            way("status", "status"),
+            way("collect, cold", "collect", cold=True),
+            way("collect, unchanged", "collect"),
+            way("diff table6", "diff", "table6"),
+        ]
+        return run_contest(f"Commands with {count:,} runs", "s", ways, rounds, say, "less")
+
+
+def checkpoints(quick: bool, say: Say) -> list[Table]:
+    """The share of the time that saving takes."""
+    depths = (20, 110) if quick else (20, 110, 1202)
+    ways = [
+        Contender(f"resnet-{n}", f"{BENCH}.training:checkpoint", {"depth": n}, usable_cores())
+        for n in depths
+    ]
+    return [
+        run_contest(
+            "Saving, a checkpoint a minute", "% of the time", ways, 5 if quick else 15, say, "less"
+        )
+    ]
+
+
+def depth(quick: bool, say: Say) -> list[Table]:
+    """Time and memory a layer as nets get deeper. Beyond 500 layers activations are computed twice and not kept."""
+    sizes = (3, 9, 18) if quick else (3, 9, 18, 50, 100, 200)
+    ways = [
+        Contender(f"n = {n}", f"{BENCH}.training:at_depth", {"n": n, "batch": 32}, usable_cores())
+        for n in sizes
+    ]
+    return [
+        run_contest(
+            "Growth with depth, batch 32", "ms a layer", ways, 3 if quick else 5, say, "less"
+        )
+    ]
+
+
+PARTS: dict[str, Part] = {
+    "cpu": cpu,
+    "gpu": gpu,
+    "evaluation": evaluation,
+    "input": photos,
+    "commands": commands,
+    "checkpoints": checkpoints,
+    "depth": depth,
+}

@@ -1,0 +1,1 @@
+"""What a submission leaves on disk: batches, and who has sent which run."""

@@ -1,0 +1,119 @@
+"""What a run said: its own log, and what SLURM kept of its job. Followed by looking again, as network disks need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from repro.cluster.records.batch import Batch, jobs_folder
+from repro.cluster.status.state import State
+from repro.storage.atomic import read_json
+from repro.storage.paths import Places
+
+
+def logs_of(run_id: str, places: Places, errors: bool = False) -> list[Path]:
+    """The run's log files, the one to read first: its own, then SLURM's; with `errors`, what went to standard error."""
+    folder = places.run(run_id)
+    slurm = _slurm_logs(run_id, places, "err" if errors else "out")
+    return slurm if errors else [path for path in (folder.log, *slurm) if path.exists()]
+
+
+def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
+    """The last lines of each log that has any, errors last."""
+    own = tail(places.run(run_id).log, lines)
+    out, err = (
+        [line for path in _slurm_logs(run_id, places, kind) for line in tail(path, lines)]
+        for kind in ("out", "err")
+    )
+    return [*own, *(line for line in out if line not in own), *err][-lines:]
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last lines that are not empty; none where there is no file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return ["".join(filter(str.isprintable, line)) for line in text.splitlines() if line.strip()][
+        -lines:
+    ]
+
+
+def follow(path: Path, every: float = 1.0) -> Iterator[str]:
+    """The file's text, and what is appended to it, for as long as one listens."""
+    place = 0
+    while True:
+        if path.exists():
+            if path.stat().st_size < place:
+                place = 0
+            with path.open("rb") as file:
+                file.seek(place)
+                new = file.read()
+            place += len(new)
+            if new:
+                yield new.decode(errors="replace")
+        time.sleep(every)
+
+
+def likely_cause(state: State, words: Iterable[str]) -> str:
+    """The likely cause of a failure, from the last words of a run."""
+    low = "\n".join([state.reason, *words]).lower()
+    for signs, likely in _CAUSES:
+        if any(sign in low for sign in signs):
+            return likely
+    return state.reason or "the log does not say"
+
+
+_CAUSES = (
+    (
+        ("cuda out of memory", "outofmemoryerror"),
+        "the GPU's memory was too small: ask for a larger GPU",
+    ),
+    (
+        ("oom-kill", "oom_kill", "out of memory", "memoryerror"),
+        "out of memory: ask for more with `--memory`",
+    ),
+    (
+        ("due to time limit",),
+        "the time limit: it carries on when sent again; `--time` asks for longer",
+    ),
+    (("due to preemption",), "preempted: it carries on when sent again"),
+    (
+        ("due to node failure", "node_fail", "node failure"),
+        "its node failed: it carries on when sent again",
+    ),
+    (
+        ("data set", "repro data prepare"),
+        "the data set is missing or damaged: `repro data check` says which",
+    ),
+    (
+        ("no space left", "disk quota", "disk full"),
+        "the disk is full: free some space and send it again",
+    ),
+    (
+        ("not finite", "non-finite", "is nan", "became nan"),
+        "training diverged: the loss became NaN or infinite",
+    ),
+    (("busy or unavailable",), "its GPU admits one process only: `--pack 1`, or CUDA's MPS"),
+    (("nccl", "gloo", "first process of this job"), "the processes could not reach each other"),
+    (
+        ("modulenotfounderror", "command not found"),
+        "the job's environment lacks something: see `setup` in the profile",
+    ),
+    (
+        ("nvidia driver", "no kernel image"),
+        "this torch does not fit the GPU or its driver: see `repro doctor`",
+    ),
+    (("cancelled at",), "it was cancelled"),
+    (("killed", "signal 9"), "killed, probably for memory: ask for more with `--memory`"),
+)
+
+
+def _slurm_logs(run_id: str, places: Places, kind: str) -> list[Path]:
+    claim = read_json(places.run(run_id).submitted)
+    batch = Batch(jobs_folder(places) / claim["batch"]) if claim else None
+    index = batch.index(run_id) if batch else None
+    return batch.logs(index, kind) if batch and index is not None else []

@@ -1,0 +1,94 @@
+"""Photos of ImageNet, or of any set like it, read from whatever container they came in.
+
+    official archives   ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar, and the development kit
+    class folders       train/<class>/*.JPEG and val/<class>/*.JPEG, or a tar or zip of them
+    flat validation     train/<class>/*.JPEG and val/*.JPEG, with a file that names their classes
+                        (`labels.py` lists which)
+    Kaggle              ILSVRC/Data/CLS-LOC/{train,val} and LOC_val_solution.csv, or the zip of it
+    parquet             train-*.parquet and validation-*.parquet with columns image and label
+    webdataset          train-*.tar and val-*.tar with NNN.jpg beside NNN.cls or NNN.json
+    samples             <class>/*.JPEG: folders or an archive without a split
+
+What a set *is* does not depend on the container: the pack's digest is over (split, class, SHA-256
+of the file), and its order is by class and content. A class is a number there, its place in the sorted
+class names. Parquet and webdataset give that number itself: all published copies of ImageNet number
+the classes in the order of their sorted WordNet ids.
+
+Nothing is unpacked to disk: a million small files go straight into one packed file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace as changed
+from pathlib import Path
+
+from repro.data.archives import neither
+from repro.data.photos.attested import Expected, expected_of
+from repro.data.photos.imagenet import archives, folders, official, parquet, shards
+from repro.data.photos.imagenet.images import with_splits
+from repro.data.photos.imagenet.unreadable import (
+    ACCEPTED,
+    contents_of,
+    refuse_other_files,
+    refuse_other_formats,
+)
+from repro.data.photos.pack_format import About
+from repro.data.photos.pack_writer import FoundPhotos, Photo, pack
+from repro.definition.bounds import check_name
+from repro.errors import EnvironmentProblem, UserError, quote
+
+
+def import_photos(
+    name: str, path: Path, folder: Path, replace: bool = False, expected: Expected | None = None
+) -> About:
+    """Pack the photos found at `path` as the data set `name` in `folder`.
+
+    `replace`: put it in the place of another one. `expected`: what a whole set of that name has.
+    """
+    place = folder / check_name(name, "a data set")
+    return pack(photos_in(path), place, replace, expected or expected_of(name))
+
+
+def photos_in(path: Path) -> FoundPhotos:
+    """Return the photos at that path, in whichever of the known containers they are."""
+    if not path.exists():
+        hint = "name a folder or a tar archive of images"
+        raise EnvironmentProblem(f"there is nothing at {quote(path, 300)}", hint)
+    if not (path.is_dir() or path.is_file()):
+        raise neither(path)
+    found = _in_file(path) if path.is_file() else _in_folder(path)
+    return changed(found, photos=_some(found, path))
+
+
+def _in_file(path: Path) -> FoundPhotos:
+    refuse_other_formats([path])
+    if path.suffix == parquet.SUFFIX:
+        return parquet.found(list(with_splits([path])))
+    if shards.is_shard(path):
+        return shards.found(list(with_splits([path])))
+    refuse_other_files(path)
+    return FoundPhotos(archives.photos(path), container="archive")
+
+
+def _in_folder(path: Path) -> FoundPhotos:
+    if official.is_there(path):
+        return official.found(path)
+    tables = parquet.files_in(path)
+    if tables:
+        return parquet.found(tables)
+    tars = shards.files_in(path)
+    if tars:
+        return shards.found(tars)
+    return FoundPhotos(folders.photos(path))
+
+
+def _some(found: FoundPhotos, path: Path) -> Iterator[Photo]:
+    """The photos; where there is none at all, what is there instead is said."""
+    empty = True
+    for photo in found.photos:
+        empty = False
+        yield photo
+    if empty:
+        refuse_other_formats(path.iterdir() if path.is_dir() else ())
+        raise UserError(f"no images found in {quote(path, 300)}, {contents_of(path)}", ACCEPTED)

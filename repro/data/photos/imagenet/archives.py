@@ -1,0 +1,55 @@
+"""A tar or zip of folders of images: class folders, a flat `val`, or Kaggle's whole download."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from repro.data.archives import read_members
+from repro.data.photos.imagenet import labels
+from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split, is_image
+from repro.data.photos.pack_writer import Photo
+
+UNLABELLED = "test"
+
+
+def photos(path: Path) -> Iterator[Photo]:
+    """The photos of an archive, whatever folders it has above `train` and `val`."""
+    archive = _Archive(path)
+    for member, content in read_members(path, LARGEST):
+        place = archive.place_of(member)
+        if place is not None:
+            split, name = place
+            yield Photo(split, name, str(member), content)
+
+
+class _Archive:
+    """Which split and class a member of an archive belongs to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def place_of(self, member: PurePosixPath) -> tuple[Split | None, str] | None:
+        """Return a member's split and class; None if it is no image with a class."""
+        if len(member.parts) < 2 or not is_image(member.name):
+            return None
+        folder, above = member.parts[-2], member.parts[-3:-2]
+        if folder == "val":
+            return "val", self.classes(member.name)
+        if UNLABELLED in (folder, *above):
+            return None
+        for split in SPLITS:
+            if above == (split,):
+                return split, folder
+        return None if folder == "train" else (None, folder)
+
+    @cached_property
+    def classes(self) -> labels.Classes:
+        """The classes of flat validation images: in the zip itself, or beside the archive.
+
+        A tar is read once, from front to back, so what it has at its end comes too late.
+        """
+        inside = [labels.in_zip(self.path)] if zipfile.is_zipfile(self.path) else []
+        return labels.needed(self.path.parent, [*inside, labels.in_folder(self.path.parent)])

@@ -1,0 +1,64 @@
+"""What all containers share: which files are images, and what a name says of split and class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from repro.definition.bounds import MOST_CLASSES
+from repro.errors import UserError, quote
+
+Split: TypeAlias = Literal["train", "val"]
+Piece: TypeAlias = "tuple[Split | None, Path]"  # one file of a container of many, and its split
+
+IMAGES = (".jpeg", ".jpg", ".png")
+LARGEST = 1 << 28  # bytes of one image file
+SPLITS: tuple[Split, ...] = ("train", "val")
+
+_FOLDERS = ("", "data", "default", "imagenet-1k")  # where the pieces of a container may lie
+_SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "validation": "val"}
+_UNLABELLED = "test"  # the test images' classes were never published
+_SPLIT = re.compile(r"(?:^|[-_.])(train|validation|val|test)(?=[-_.\d]|$)")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of that name is taken for an image."""
+    return name.lower().endswith(IMAGES) and not name.startswith(".")
+
+
+def class_name(label: int | str, where: str) -> str:
+    """Return the name of a class. Numbers are padded: the sorted names are the sorted numbers."""
+    text = str(label).strip()
+    if not text.lstrip("-").isdecimal():
+        return text
+    if not 0 <= int(text) < MOST_CLASSES:
+        hint = f"classes are numbered from 0 to at most {MOST_CLASSES - 1:,}"
+        raise UserError(f"{quote(where)} has the label {text}", hint)
+    return f"{int(text):05d}"
+
+
+def pieces_in(root: Path, suffix: str) -> list[Piece]:
+    """Return the files of that suffix in a folder, in its `data` and in folders named after splits.
+
+    Class folders are never looked into: they may hold a million files.
+    """
+    bases = [root / name for name in _FOLDERS]
+    folders = [*bases, *(base / split for base in bases for split in _SPLIT_NAMES)]
+    return [piece for folder in folders for piece in with_splits(_files(folder, suffix))]
+
+
+def with_splits(files: list[Path]) -> Iterator[Piece]:
+    """Each file with the split that its name says, or its folder. Test files are left out."""
+    for file in files:
+        name = _SPLIT.search(file.stem)
+        split = name.group(1) if name else file.parent.name
+        if split != _UNLABELLED:
+            yield _SPLIT_NAMES.get(split), file
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(file for file in folder.iterdir() if file.suffix == suffix and file.is_file())

@@ -1,0 +1,88 @@
+"""Webdataset tars: the files of one sample follow each other, and have all but their endings alike.
+
+000123.jpg, 000123.cls      the image, and its class as a number
+000123.jpg, 000123.json     the same with the class as `label`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby, islice
+from pathlib import Path, PurePosixPath
+
+from repro.data.archives import Member, in_stream
+from repro.data.photos.imagenet.images import (
+    IMAGES,
+    LARGEST,
+    Piece,
+    Split,
+    class_name,
+    is_image,
+    pieces_in,
+)
+from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.errors import UserError, quote
+
+SUFFIX = ".tar"
+LABELS = ("cls", "json")
+PEEKED = 8  # files of a tar that are looked at; a sample has two to four
+
+
+def files_in(folder: Path) -> list[Piece]:
+    """Return the tars in a folder, with their splits."""
+    return pieces_in(folder, SUFFIX)
+
+
+def is_shard(path: Path) -> bool:
+    """Whether a file is a tar of samples, by the first files in it."""
+    if path.suffix != SUFFIX:
+        return False
+    try:
+        with path.open("rb") as file:
+            first = list(islice(in_stream(file, path.name, LARGEST), PEEKED))
+    except UserError:  # whoever reads it as what it is will say what is wrong
+        return False
+    return any(_parted(name)[1] in LABELS for name, _ in first)
+
+
+def found(pieces: list[Piece]) -> FoundPhotos:
+    """Return the photos of some tars."""
+    return FoundPhotos(_photos(pieces), container="webdataset")
+
+
+def _photos(pieces: list[Piece]) -> Iterator[Photo]:
+    for split, path in pieces:
+        with path.open("rb") as file:
+            members = in_stream(file, path.name, LARGEST)
+            for key, sample in groupby(members, lambda member: _parted(member[0])[0]):
+                yield from _of_sample(split, f"{path.name}/{key}", list(sample))
+
+
+def _of_sample(split: Split | None, where: str, sample: list[Member]) -> Iterator[Photo]:
+    """The image of a sample; what has none, as a list of classes, is passed over."""
+    images = [(name, content) for name, content in sample if is_image(name.name)]
+    parts = {_parted(name)[1]: content for name, content in sample}
+    for name, content in images:
+        label = _label(parts, where)
+        yield Photo(split, class_name(label, where), f"{where}{name.suffix}", content)
+
+
+def _label(parts: dict[str, bytes], where: str) -> int | str:
+    try:
+        if "cls" in parts:
+            return parts["cls"].decode()
+        label = json.loads(parts["json"])["label"]
+    except (KeyError, TypeError, ValueError):
+        hint = f"beside {', '.join(IMAGES)} there is .cls with the class, or .json with `label`"
+        raise UserError(f"{quote(where)} has no label", hint) from None
+    if isinstance(label, bool) or not isinstance(label, int | str):
+        hint = "a label is a number or a name"
+        raise UserError(f"{quote(where)} has the label {quote(label)}", hint)
+    return label
+
+
+def _parted(name: PurePosixPath) -> tuple[str, str]:
+    """The key of a sample, and what the file is in it: all after the first dot of its name."""
+    stem, _, ending = name.name.partition(".")
+    return str(name.parent / stem), ending.lower()

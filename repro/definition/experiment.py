@@ -1,0 +1,340 @@
+"""What is shown, as values: the paper's numbers, a Table, a Figure, a Drawing, the Claims, and what is Skipped.
+
+An experiment module in `experiments/` binds one of these to the name `experiment`. It declares; everything that
+computes, draws or judges reads the declaration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from repro.definition.net import Net
+from repro.definition.run import Run, Runs
+
+# What the paper's number is decides how ours is compared with it.
+Kind = Literal["single", "mean", "best", "exact", "digitised", "quoted"]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A number the paper gives. Percentages are in percent, as printed."""
+
+    value: float
+    digits: int = 2  # decimals printed
+    kind: Kind = "single"
+    std: float | None = None  # mean ± std of n runs
+    n: int | None = None
+    best: float | None = None  # printed beside the mean
+    reading_error: float | None = None  # for what was read off a figure
+
+
+def mean(value: float, std: float, n: int, best: float | None = None) -> Paper:
+    """mean ± std of n runs, as the paper prints ResNet-110."""
+    return Paper(value, kind="mean", std=std, n=n, best=best)
+
+
+def exact(value: float, digits: int) -> Paper:
+    """A count (parameters, layers, multiply-adds): equal after rounding, or not."""
+    return Paper(value, digits, kind="exact")
+
+
+def digitised(value: float, reading_error: float, digits: int = 2) -> Paper:
+    """Read off a figure; never printed by the paper."""
+    return Paper(value, digits, kind="digitised", reading_error=reading_error)
+
+
+def quoted(value: float, digits: int = 2) -> Paper:
+    """The paper's number for somebody else's method; nothing of ours is compared with it."""
+    return Paper(value, digits, kind="quoted")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table, or one curve of a figure: our runs, and what the paper gives for each metric."""
+
+    label: str
+    runs: Runs | None = (
+        None  # None: not ours to run (quoted, or counted from `net` without training)
+    )
+    paper: tuple[
+        Paper | None, ...
+    ] = ()  # in the order of the table's metrics; () where nothing is printed
+    net: Net | None = None
+    ensemble: tuple[
+        Runs, ...
+    ] = ()  # our number is the error of the mean of all these runs' predictions
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """Each group's metric is higher than the next one's. `throughout`: on the curves, not only at the end."""
+
+    metric: str
+    higher_to_lower: tuple[Runs, ...]
+    throughout: tuple[int, int] | None = None  # first and last iteration, at scale `paper`
+    fraction: float = 0.95  # of the curve's points that must be in order
+
+
+@dataclass(frozen=True)
+class InMostLayers:
+    """One group responds more than the other in more than half of the layers; both nets have as many."""
+
+    higher: Runs
+    lower: Runs
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The group's metric is above, below, or both."""
+
+    metric: str
+    runs: Runs
+    above: float | None = None
+    below: float | None = None
+
+
+@dataclass(frozen=True)
+class Close:
+    """Two groups' metrics differ by less than `within`."""
+
+    metric: str
+    one: Runs
+    other: Runs
+    within: float
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A ratio of counts, needing no training: `count` of one net over that of another (or over a plain number)."""
+
+    count: Literal["multiply_adds", "parameters", "layers", "projections"]
+    net: Net
+    over: Net | float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A claim that no experiment here decides."""
+
+    reason: str
+
+
+Check: TypeAlias = Ordering | InMostLayers | Bound | Close | Counted | Unchecked
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the paper that our runs can support or contradict. All its checks must hold."""
+
+    id: str
+    text: str
+    where: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper. The margin is the difference, in points, that would matter; declared before any run."""
+
+    title: str
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+    page: int
+    claims: tuple[Claim, ...] = ()
+    margin: float = 0.5
+    one_seed_tolerance: float = (
+        0.35  # published spread between seeds: 0.35 on CIFAR-10, 0.55 on ImageNet
+    )
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes. Its curves' paper counterparts are the `digitised` file's rows of the same label.
+
+    A row's `paper` is what was read off the ends of its curves: test error, then training error; () where nothing was.
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    x: tuple[float, float]  # limits: iterations in 1e4, or layers
+    y: tuple[float, float]
+    digitised: str | None = None  # panel name in the digitised file
+    splits: tuple[Literal["train", "test"], ...] = ("train", "test")
+    shows: Literal["curves", "responses", "sorted responses"] = "curves"
+    test_metric: str = (
+        "test_error"  # of the curves; `measured_by` says what it is in the final record
+    )
+
+
+def metrics_of_row(row: Row) -> tuple[str, str]:
+    """The metrics of a final record that a figure's numbers are of: ImageNet's test error goes by its crops there."""
+    imagenet = row.runs is not None and row.runs.run.net.family == "imagenet"
+    return "center_top1" if imagenet else "test_error", "train_error"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    page: int
+    digitised: str | None = None  # file in experiments/paper
+    claims: tuple[Claim, ...] = ()
+    note: str = ""
+
+
+Drawn: TypeAlias = Net | Literal["VGG-19", "basic block", "bottleneck block"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the paper that shows nets layer by layer: drawn from the nets themselves, without any run."""
+
+    title: str
+    columns: tuple[tuple[str, Drawn], ...]  # heading, and what stands under it
+    page: int
+    claims: tuple[Claim, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A table that is not reproduced here, and why: a gap is a definition too."""
+
+    title: str
+    reason: str
+    page: int
+
+
+Experiment: TypeAlias = Table | Figure | Drawing | Skipped
+
+
+LONGEST = 100  # characters of a file's name: settings may be longer than a disk allows
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A named way to run everything smaller. Its numbers are never compared with the paper's."""
+
+    name: str
+    about: str
+    seeds: int | None  # at most so many of each run's seeds; None: as declared
+    change: Callable[[Run], Run]
+    chosen: tuple[str, ...] = ()  # the variants and settings that it was chosen with
+
+    def __call__(self, run: Run) -> Run:
+        return replace(self.change(run), scale=self.name)
+
+    @property
+    def note(self) -> str:
+        """What else was chosen, as a sentence."""
+        return f"With {', '.join(self.chosen)}." if self.chosen else ""
+
+    def named(self, name: str) -> str:
+        """A file's name, with what else was chosen: of a variant nothing takes the place of the experiment's own."""
+        words = (word.removeprefix("variant ") for word in self.chosen)
+        return "-".join(
+            [name, *(re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-") for word in words)]
+        )[:LONGEST]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A named other reading of the protocol, that a user can select; the recipe's name then carries its name."""
+
+    name: str
+    about: str  # one line: what differs, and who does it that way or why one would
+    change: Callable[[Run], Run]
+    no_change_because: str = (
+        ""  # why it moves no number on some machines; all others move one on every machine
+    )
+
+    def __call__(self, run: Run) -> Run:
+        changed = self.change(run)
+        return replace(
+            changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}")
+        )
+
+
+def with_variants(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
+    """The run in these readings, changed as the scale does. One that changes nothing there leaves the run its name, and
+    so its id: equal training is one run."""
+    for variant in variants:
+        read = variant(run)
+        same = replace(read, recipe=replace(read.recipe, name=run.recipe.name))
+        if scale.change(same) != scale.change(run):
+            run = read
+    return scale.change(run)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where the paper is silent or can be read in two ways: what we do, and why."""
+
+    what: str
+    ours: str
+    why: str
+
+
+T = TypeVar("T")
+
+
+def at_scale(experiment: T, scale: Scale, seeds: int | None = None) -> T:
+    """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows).
+
+    An ensemble keeps its members, however many seeds are asked for: of other nets it would be another number.
+    """
+
+    def changed(runs: Runs) -> Runs:
+        count = seeds if seeds is not None else min(runs.seeds, scale.seeds or runs.seeds)
+        return Runs(scale(runs.run), count)
+
+    result: T = _with_runs(experiment, changed)
+    return result
+
+
+def groups_of(experiment: Any) -> Iterator[Runs]:
+    """Every group of seeds an experiment names, rows first, each once."""
+    return iter(dict.fromkeys(_groups(experiment)))
+
+
+def runs_of(experiment: Any) -> tuple[Run, ...]:
+    """Every run an experiment needs, each once, in the order of its rows: all first seeds, then all second ones."""
+    groups = [tuple(group) for group in groups_of(experiment)]
+    deepest = max((len(group) for group in groups), default=0)
+    by_seed = (group[seed] for seed in range(deepest) for group in groups if seed < len(group))
+    return tuple(dict.fromkeys(by_seed))
+
+
+def _groups(thing: Any) -> Iterator[Runs]:
+    if isinstance(thing, Runs):
+        yield thing
+    elif isinstance(thing, tuple):
+        for item in thing:
+            yield from _groups(item)
+    elif is_dataclass(thing) and not isinstance(thing, type):
+        for field in fields(thing):
+            yield from _groups(getattr(thing, field.name))
+
+
+def _with_runs(thing: Any, change: Callable[[Runs], Runs]) -> Any:
+    if isinstance(thing, Runs):
+        return change(thing)
+    if isinstance(thing, tuple):
+        return tuple(_with_runs(item, change) for item in thing)
+    if isinstance(thing, Row):
+        members = tuple(Runs(change(group).run, group.seeds) for group in thing.ensemble)
+        return replace(thing, runs=thing.runs and change(thing.runs), ensemble=members)
+    if is_dataclass(thing) and not isinstance(thing, (type, Net)):
+        return replace(
+            thing, **{f.name: _with_runs(getattr(thing, f.name), change) for f in fields(thing)}
+        )
+    return thing

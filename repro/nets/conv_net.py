@@ -1,0 +1,125 @@
+"""Stages of blocks and the whole net: stem, stages, mean over positions, fully connected layer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from torch import Tensor, is_grad_enabled, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from repro.definition.net import Net
+from repro.nets.batch_norm import frozen_statistics
+from repro.nets.blocks import Basic, Bottleneck, Norm, Projection, Stem, ZeroPadded
+
+
+class Stage(nn.Sequential):
+    """Blocks one after another: block1, block2, …
+
+    With `recompute`, training keeps only the input of each segment of blocks and computes the rest again on the way
+    back: memory grows with the square root of the depth, for one more forward pass. The numbers stay the same: a block
+    is a function of its input, and batch norm learns on the way forward only.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Module], recompute: bool) -> None:
+        super().__init__(
+            OrderedDict((f"block{place}", block) for place, block in enumerate(blocks, start=1))
+        )
+        self.recompute = recompute
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.recompute and self.training and is_grad_enabled()):
+            return super().forward(x)
+        # A block keeps about four maps, a segment's input is one: n/k + 4k is least near k = √n / 2; the two
+        # later, smaller stages move it to about √(n / 2).
+        length = max(1, round((len(self) / 2) ** 0.5))
+        blocks = list(self)
+        for first in range(0, len(blocks), length):
+            x = _recomputed(blocks[first : first + length], x)
+        return x
+
+
+def _recomputed(blocks: list[nn.Module], x: Tensor) -> Tensor:
+    def segment(x: Tensor) -> Tensor:
+        for block in blocks:
+            x = block(x)
+        return x
+
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), frozen_statistics(blocks)
+
+    return checkpoint(
+        segment, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
+    )
+
+
+class ConvNet(nn.Module):
+    """A plain or residual net. `features` and `classifier` are the two halves of `forward`."""
+
+    def __init__(self, stem: Stem, stages: Sequence[Stage], channels: int, classes: int) -> None:
+        super().__init__()
+        self.stem = stem
+        for place, stage in enumerate(stages, start=1):
+            self.add_module(f"stage{place}", stage)
+        self.classifier = nn.Linear(channels, classes)
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [stage for stage in self.children() if isinstance(stage, Stage)]
+
+    def features(
+        self, images: Tensor
+    ) -> Tensor:  # N × 3 × H × W → N × channels × h × w, for any H and W
+        x = self.stem(images)
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+    def forward(self, images: Tensor) -> Tensor:  # N × 3 × H × W → N × classes
+        return self.classifier(self.features(images).mean((2, 3)))
+
+    def scores(
+        self, images: Tensor, window: int = 7
+    ) -> Tensor:  # N × 3 × H × W → N × classes × h' × w'
+        """The net as a fully convolutional one: the scores of every window of the last map.
+
+        The window is what the net was trained on, 7×7 on ImageNet; a map smaller than that is one window.
+        """
+        x = self.features(images)
+        x = F.avg_pool2d(x, (min(window, x.shape[2]), min(window, x.shape[3])), stride=1)
+        return F.conv2d(x, self.classifier.weight[:, :, None, None], self.classifier.bias)
+
+
+def assemble(net: Net, stem: Stem, width: int, norm: Norm, recompute: bool) -> ConvNet:
+    """The net on that stem; each stage after the first halves the map and doubles the width."""
+    channels, stages = width, []
+    for place, count in enumerate(net.blocks):
+        blocks = []
+        for number in range(count):
+            stride = 2 if place > 0 and number == 0 else 1
+            blocks.append(_block(net, channels, width * 2**place, stride, norm))
+            channels = width * 2**place * blocks[-1].expansion
+        stages.append(Stage(blocks, recompute))
+    return ConvNet(stem, stages, channels, net.classes)
+
+
+def _block(net: Net, inputs: int, width: int, stride: int, norm: Norm) -> Basic | Bottleneck:
+    if net.stride_in is None:
+        return Basic(inputs, width, stride, _shortcut(net, inputs, width, stride, norm), norm)
+    shortcut = _shortcut(net, inputs, 4 * width, stride, norm)
+    return Bottleneck(inputs, width, stride, shortcut, norm, net.stride_in)
+
+
+def _shortcut(net: Net, inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module | None:
+    """Section 3.3, and section 4.1 for C: what takes a block's input to the addition."""
+    if net.shortcut is None:
+        return None
+    if net.shortcut == "C":
+        return Projection(inputs, outputs, stride, norm)
+    if (inputs, stride) == (outputs, 1):
+        return nn.Identity()
+    if net.shortcut == "B":
+        return Projection(inputs, outputs, stride, norm)
+    return ZeroPadded(inputs, outputs, stride, net.zeros or "end")

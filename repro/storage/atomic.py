@@ -1,0 +1,218 @@
+"""Files that are whole or absent, whatever happens in the middle, and whose makers alone may read them.
+
+Every file is written under a temporary name in its own folder, synced, and then renamed or linked to its real name;
+then the folder is synced. `REPRO_GROUP_READABLE=1` lets our group read what we write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from repro.errors import EnvironmentProblem, UserError, quote
+
+
+def write_atomic(
+    path: Path,
+    content: bytes,
+    may_publish: Callable[[], None] = lambda: None,
+    keeping: Path | None = None,
+) -> None:
+    """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder.
+
+    `may_publish` is asked just before the rename, and raises if it may not be. What was there before lives on under the
+    name `keeping`, so that there is a whole file under one of the two names at any moment, and under `path` as well.
+    """
+    with write_errors_explained(path, len(content)), _temporary(path, content) as new:
+        old = f"{new[:-4]}.old.tmp"
+        try:
+            if keeping is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.link(path, old)
+            may_publish()
+            if keeping is not None and os.path.exists(old):  # noqa: PTH110
+                os.replace(old, keeping)  # noqa: PTH105
+            os.replace(new, path)  # noqa: PTH105
+            sync_folder(path.parent)
+        except FileNotFoundError:
+            may_publish()  # whoever may publish now has swept our temporaries away
+            raise
+        finally:
+            if keeping is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(old)  # noqa: PTH108 – a rename onto another name of the same file leaves it
+
+
+def create_exclusive(path: Path, content: bytes) -> bool:
+    """Create the file with this content, or answer False because it is there: whole, and exactly one creator wins.
+
+    The content is written under a temporary name and linked to the real one, so no reader ever sees a part of it.
+    """
+    with write_errors_explained(path, len(content)), _temporary(path, content) as new:
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            if os.stat(new).st_nlink < 2:  # noqa: PTH116 – else it is ours: a network file system asked twice
+                return False
+        except FileNotFoundError:
+            if path.parent.exists():
+                return False  # swept away by a newer attempt
+            raise
+        sync_folder(path.parent)
+        return True
+
+
+def write_all(handle: int, content: bytes) -> None:
+    """Write all of it; the system may take a part at a time."""
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it: private, and there after a power cut."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)  # noqa: PTH102
+        allow_group(path)
+    sync_folder(path.parent)
+
+
+def allow_group(path: Path) -> None:
+    """Let our group into this folder, if it may read what we write; one that hands on its group still does."""
+    if group_may_read():
+        os.chmod(path, 0o750 | (os.stat(path).st_mode & stat.S_ISGID))  # noqa: PTH101, PTH116
+
+
+def group_may_read() -> bool:
+    """Whether our group may read what we write; else nobody but us."""
+    return os.environ.get("REPRO_GROUP_READABLE") == "1"
+
+
+def file_mode() -> int:
+    """What a new file's mode is, where the umask does not take more away."""
+    return 0o640 if group_may_read() else 0o600
+
+
+def set_private_umask() -> None:
+    """Have whatever this process makes, and those it starts, be as private as what is written here."""
+    os.umask(0o027 if group_may_read() else 0o077)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in this folder last through a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems have no such thing
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def write_errors_explained(path: Path, size: int = 0) -> Iterator[None]:
+    """Inside, what the system refuses becomes an error that a user can read."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error, size) from error
+
+
+@contextlib.contextmanager
+def disk_errors_explained(path: Path) -> Iterator[None]:
+    """The same for whatever else the system refuses while something is done with `path`."""
+    try:
+        yield
+    except OSError as error:
+        where = quote(error.filename or path, 300)
+        hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
+        raise EnvironmentProblem(
+            f"cannot go on because of {where}: {_reason(error)}", hint
+        ) from error
+
+
+def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
+    """What to tell the user when the disk says no."""
+    megabytes = f" ({size / 1e6:.1f} MB)" if size > 50_000 else ""
+    hint = f"{_ADVICE.get(error.errno or 0, _OTHERWISE)}; what was saved before is intact"
+    return EnvironmentProblem(f"cannot write {quote(path, 300)}{megabytes}: {_reason(error)}", hint)
+
+
+def cannot_read(path: Path, error: OSError) -> UserError:
+    return EnvironmentProblem(
+        f"cannot read {quote(path, 300)}: {_reason(error)}",
+        _ADVICE.get(error.errno or 0, _OTHERWISE),
+    )
+
+
+_SPACE = "free some space, or choose another folder with `REPRO_RESULTS`"
+_RIGHTS = "see that you may write there, or choose another folder with `REPRO_RESULTS`"
+_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE)
+_ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS)
+_OTHERWISE = "the same command carries on when the disk is back"
+
+
+def to_json(value: Any) -> bytes:
+    """JSON as we write it: readable, stable, and with null for the NaN that other readers refuse."""
+    try:
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_nan(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def read_json(path: Path) -> Any:
+    """The file's value, or None where there is no such file."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise cannot_read(path, error) from None
+    except ValueError as error:
+        raise UserError(
+            f"cannot read {quote(path, 300)}: {error}",
+            "the file is damaged; remove it or restore it",
+        ) from None
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, content: bytes) -> Iterator[str]:
+    """A synced file with this content beside `path`, for as long as nobody renames it."""
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        try:
+            if group_may_read():
+                os.fchmod(handle, 0o640)
+            write_all(handle, content)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        yield name
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,196 @@
+"""Every path. The two wings meet here and nowhere else.
+
+A run's folder has at most a dozen files, each with one writer:
+
+    run.json              the definition; written once, by whoever asked for the run
+    submitted.json        the claim of the submitter who sent it to a queue
+    attempt-0001.json     who ran it and from where on: claimed by exclusive create; the newest one only may publish
+    progress.json         where it is: state, iteration, rate; replaced by the newest attempt
+    metrics.jsonl         the curves, one digested line a point
+    checkpoint.pt         weights, momentum, iteration; and checkpoint.previous.pt
+    predictions.npz       per-image predictions, where a table needs them
+    final.json            what was measured once; written last: its presence is "done"
+    failed.json           why the newest attempt gave up; the next attempt removes it
+    log.txt               what the attempts said, appended
+
+A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights are given away:
+
+    weights.pt            the net's weights and batch-norm buffers
+    weights.json          their SHA-256, and the command that measures them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro.definition.bounds import check_name
+from repro.storage.atomic import cannot_read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything is. `REPRO_RESULTS`, `REPRO_FIGURES` and `REPRO_DATA` move the three folders."""
+
+    results: Path
+    figures: Path
+    data: Path
+    slurm: Path = ROOT / "slurm"
+
+    @property
+    def runs(self) -> Path:
+        return self.results / "runs"
+
+    @property
+    def published(self) -> Path:
+        return self.results / "published"
+
+    @property
+    def frame(self) -> Path:
+        return self.results / "runs.parquet"
+
+    @property
+    def copies(self) -> Path:
+        """What was read of folders that `frame` does not show: second copies of a run, and what is no run."""
+        return self.results / ".runs-copies.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.results / "report.html"
+
+    def run(self, run_id: str) -> Folder:
+        return Folder(self.runs / check_name(run_id, "a run"))
+
+    def finished(self, run_id: str) -> bool:
+        """Whether the run is done here, or published."""
+        return self.run(run_id).final.exists() or Folder(self.published / run_id).final.exists()
+
+    def tables_at(self, scale: str) -> Path:
+        return self.results if scale == "paper" else self.results / scale
+
+    def figures_at(self, scale: str) -> Path:
+        return self.figures if scale == "paper" else self.figures / scale
+
+
+def places() -> Places:
+    """The folders in force: the environment's, or those beside this code."""
+
+    def place(variable: str, name: str) -> Path:
+        return Path(os.environ.get(variable) or ROOT / name).expanduser().absolute()
+
+    return Places(
+        place("REPRO_RESULTS", "results"),
+        place("REPRO_FIGURES", "figures"),
+        place("REPRO_DATA", "data"),
+    )
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One run's folder. Knows the names; holds nothing."""
+
+    path: Path
+
+    @property
+    def definition(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def submitted(self) -> Path:
+        return self.path / "submitted.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        return self.path / "checkpoint.previous.pt"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.pt"
+
+    @property
+    def weights_record(self) -> Path:
+        return self.path / "weights.json"
+
+    @property
+    def final(self) -> Path:
+        return self.path / "final.json"
+
+    @property
+    def failed(self) -> Path:
+        return self.path / "failed.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    def attempt(self, number: int) -> Path:
+        return self.path / f"attempt-{number:04d}.json"
+
+    def set_aside(self) -> Path | None:
+        """Keep what is there under a name that no reader takes for a run, so that the run can begin from nothing."""
+        number = 1
+        while (aside := self.path.with_name(f".{self.path.name}.replaced-{number}")).exists():
+            number += 1
+        return self.path.rename(aside) if self.path.exists() else None
+
+    def put_back(self, aside: Path) -> None:
+        """Undo `set_aside`, unless something has begun here since."""
+        with contextlib.suppress(OSError):
+            aside.rename(self.path)
+
+    def attempts(self) -> list[int]:
+        """The numbers of the attempts on record, oldest first; none where there is no folder."""
+        found = (
+            name[8:-5]
+            for name in self._names()
+            if name.startswith("attempt-") and name.endswith(".json")
+        )
+        return sorted(int(number) for number in found if number.isdigit())
+
+    def temporaries(self) -> list[Path]:
+        """What attempts have begun to write, or left behind half written."""
+        names = (name for name in self._names() if name.startswith(".") and name.endswith(".tmp"))
+        return [self.path / name for name in names if not name.startswith(".submitted")]
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self.path)  # noqa: PTH208 – fails where `Path.glob` finds nothing
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
+
+
+def run_folders(parent: Path) -> Iterator[Folder]:
+    """The run folders in `parent`, by name: a folder is a run's if it has a definition."""
+    try:
+        names = sorted(
+            entry.name
+            for entry in os.scandir(parent)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+    except FileNotFoundError:
+        return
+    for name in names:
+        yield Folder(parent / name)

@@ -1,0 +1,127 @@
+"""What may go wrong is said before it is sent: too little memory, a disk too slow for the notice a job gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from experiments.recipes import CIFAR10, IMAGENET
+from repro.cluster.preflight.disk import write_speed
+from repro.cluster.preflight.estimate import estimate
+from repro.cluster.preflight.warnings import (
+    memory_in_words,
+    memory_needed,
+    seconds_to_save,
+    warnings_for,
+)
+from repro.cluster.profile import Profile
+from repro.cost.gpu_models import gpu_model
+from repro.cost.memory import GIB
+from repro.definition.net import resnet
+from repro.definition.run import Run
+from repro.storage.atomic import to_json, write_atomic
+from repro.storage.paths import Places
+
+SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)
+HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk will do
+
+
+def said(here: Places, profile: Profile, *runs: Run) -> str:
+    return "\n".join(warnings_for([(run,) for run in runs], here, profile))
+
+
+def past(here: Places, run: Run, device: str, **facts: float) -> None:
+    final = {"provenance": {"device": f"{device}: some", **facts}}
+    write_atomic(here.run(replace(run, seed=run.seed + 1).id).final, to_json(final))
+
+
+def test_where_all_is_well_nothing_is_said(here: Places) -> None:
+    assert said(here, replace(HERE, memory="16GB", gpu_type="h100", grace=3600), SMALL, LARGE) == ""
+
+
+def test_memory_that_is_too_little_is_named_with_what_to_ask_for(here: Places) -> None:
+    words = said(here, replace(HERE, gpus=0, memory="1GB"), SMALL)
+    assert (
+        words
+        == "resnet-20 needs about 1.6 GiB of a node's memory, and 1GB are asked for: `--memory 2GB`"
+    )
+
+
+def test_processes_share_a_batch_and_a_nodes_memory(here: Places) -> None:
+    one, two = (
+        memory_needed((LARGE,), Profile("mine", gpus=0, processes=count)).host for count in (1, 2)
+    )
+    assert one < two < 2 * one
+
+
+def test_a_card_that_is_too_small_is_named(here: Places) -> None:
+    words = said(here, replace(HERE, gpu_type="a100"), SMALL, LARGE)
+    assert words.startswith(
+        "resnet-152-b needs about 44.1 GiB of a GPU's memory, and a100 may have only 40 GB: ask"
+    )
+    assert "GPU's" not in said(here, replace(HERE, gpu_type="a100", gpus=4, processes=4), LARGE)
+
+
+@pytest.mark.parametrize(
+    ("gres", "memory"),
+    [
+        ("a100", 40),
+        ("nvidia_a100_80gb_pcie", 80),
+        ("a100_1g.5gb", 5),
+        ("NVIDIA-H100", 80),
+        ("geforce", None),
+    ],
+)
+def test_a_card_is_known_by_its_gres(gres: str, memory: int | None) -> None:
+    found = gpu_model(gres)
+    assert (found.memory if found else None) == memory
+
+
+def test_a_checkpoint_that_took_too_long_before_is_warned_of(here: Places) -> None:
+    past(here, SMALL, "cuda", save_seconds=75.0)
+    words = said(here, replace(HERE, grace=120), SMALL)
+    assert words.startswith(
+        "saving a checkpoint of resnet-20 took 75 s before, more than half of the 120 s that `grace`"
+    )
+    assert "set it to 150 in its profile" in words
+    assert said(here, replace(HERE, grace=150), SMALL) == ""
+
+
+def test_without_such_a_record_the_disk_is_measured(here: Places) -> None:
+    speed = write_speed(here.results)
+    assert speed is not None
+    assert not here.results.exists()
+    assert seconds_to_save(LARGE.net, speed) > seconds_to_save(SMALL.net, speed)
+    assert seconds_to_save(LARGE.net, 1e6) == pytest.approx(483, rel=0.01)  # 483 MB
+
+
+def test_results_on_one_machines_disk_are_warned_of_on_a_cluster(here: Places) -> None:
+    assert ("other nodes may not see" in said(here, Profile("mine", grace=3600), SMALL)) == (
+        "/tmp" in str(here.results)
+    )
+
+
+def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
+    past(here, SMALL, "cpu", seconds=7200.0)
+    assert (
+        str(estimate([SMALL], here, Profile("mine", gpus=0)))
+        == "about 2.0 GPU-hours (1 from past runs)"
+    )
+    assert "computed from the layers" in str(estimate([SMALL], here, Profile("mine")))
+    assert "a CPU takes many times that" in str(estimate([LARGE], here, Profile("mine", gpus=0)))
+
+
+def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
+    assert memory_in_words([(SMALL,), (LARGE,)], Profile("mine")).endswith("GiB of a GPU's memory")
+    assert memory_in_words(
+        [(SMALL,)], Profile("mine", environment={"REPRO_DEVICE": "cpu"})
+    ).endswith("of a node's memory")
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"),
+    [("500MB", 500 * 2**20), ("16GB", 16 * GIB), ("1.5T", 1536 * GIB), (None, None)],
+)
+def test_memory_is_read_as_slurm_reads_it(memory: str | None, size: float | None) -> None:
+    assert Profile("mine", memory=memory).memory_bytes == size

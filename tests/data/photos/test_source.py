@@ -1,0 +1,246 @@
+"""What the net is given of a photo: section 3.4's view, a function of (seed, iteration) however it is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn.functional import one_hot
+from torchvision.transforms import v2
+
+from repro.data import open_source
+from repro.data.photos import transforms
+from repro.data.photos.imagenet import import_photos
+from repro.data.photos.ordered_pool import map_in_order
+from repro.data.photos.source import Photos, open_photos
+from repro.data.sampling import batch_indices
+from repro.errors import RunFailed, UserError
+from tests.data.photos.photo_files import INPUT, folders, pixels, recipe
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Photos:
+    import_photos("imagenet", folders(tmp_path / "in"), tmp_path / "data")
+    return open_photos(recipe(), tmp_path / "data")
+
+
+def test_a_batch_is_as_training_wants_it(photos: Photos) -> None:
+    images, labels = next(photos.batches(seed=0, start=0, stop=1))
+    assert images.shape == (6, 3, 32, 32)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert labels.dtype == torch.int64
+
+
+def test_any_iteration_can_be_had_alone(photos: Photos) -> None:
+    all_at_once = list(photos.batches(seed=3, start=0, stop=5))
+    images, labels = next(photos.batches(seed=3, start=4, stop=5))
+    assert torch.equal(images, all_at_once[4][0])
+    assert torch.equal(labels, all_at_once[4][1])
+
+
+def test_processes_get_exact_slices(photos: Photos) -> None:
+    whole = [batch[0] for batch in photos.batches(seed=1, start=2, stop=4)]
+    parts = [[batch[0] for batch in photos.batches(1, 2, 4, rank, 4)] for rank in range(4)]
+    for iteration in range(2):
+        assert torch.equal(torch.cat([part[iteration] for part in parts]), whole[iteration])
+
+
+def test_another_seed_and_another_iteration_are_other_views(photos: Photos) -> None:
+    first, second = (batch[0] for batch in photos.batches(seed=0, start=0, stop=2))
+    other = next(photos.batches(seed=1, start=0, stop=1))[0]
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_two_batches_of_six_are_every_one_of_twelve_images_once(photos: Photos) -> None:
+    labels = torch.cat([labels for _, labels in photos.batches(seed=0, start=0, stop=2)])
+    assert one_hot(labels).sum(0).tolist() == [4, 4, 4]
+
+
+def test_the_order_is_that_of_every_other_data_set(photos: Photos) -> None:
+    order = np.concatenate(list(batch_indices(5, 12, 6, 0, 3)))
+    labels = torch.cat([labels for _, labels in photos.batches(seed=5, start=0, stop=3)])
+    assert labels.tolist() == photos.pack.labels[photos.pack.train[order]].tolist()
+
+
+def test_the_number_of_threads_changes_nothing(
+    photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = next(photos.batches(seed=0, start=0, stop=1))[0]
+    monkeypatch.setattr("repro.data.photos.ordered_pool.processors", lambda: 1)
+    assert torch.equal(next(photos.batches(seed=0, start=0, stop=1))[0], many)
+
+
+def test_threads_work_ahead_so_far_and_no_further_and_in_order() -> None:
+    started: list[int] = []
+
+    def tasks():
+        for number in range(100):
+            started.append(number)
+            yield number
+
+    results = map_in_order(lambda number: number * number, tasks(), ahead=5, workers=3)
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    assert len(started) <= 8
+    results.close()
+    assert list(map_in_order(lambda number: -number, range(50), ahead=7)) == [
+        -number for number in range(50)
+    ]
+
+
+def test_cropping_while_resizing_is_cropping_after_resizing() -> None:
+    image = Image.fromarray(pixels(1, 97, 61))
+    for side in (36, 61, 68):
+        resized = transforms.resize_whole(image, side).astype(int)
+        assert resized.shape[0] == side
+        cut = resized[3:35, 5:37]
+        assert np.abs(transforms.crop(image, side, 5, 3, 32) - cut).max() <= 2
+        assert np.abs(transforms.crop(image, side, 5, 3, 32) - cut).mean() < 0.1
+
+
+def test_the_centre_crop_is_torchvisions() -> None:
+    usual = v2.Compose([v2.Resize(36), v2.CenterCrop(32)])
+    for width, height in ((60, 48), (41, 83), (36, 36), (99, 50)):
+        image = Image.fromarray(pixels(2, width, height))
+        assert np.array_equal(transforms.centre_crop(image, 36, 32), np.asarray(usual(image)))
+
+
+def test_the_ten_crops_are_torchvisions_in_another_order() -> None:
+    usual = v2.Compose([v2.Resize(36), v2.TenCrop(32)])
+    image = Image.fromarray(pixels(3, 80, 48))
+    ours, theirs = transforms.ten_crops(image, 36, 32), (np.asarray(crop) for crop in usual(image))
+    assert {crop.tobytes() for crop in ours} == {crop.tobytes() for crop in theirs}
+
+
+def test_the_drawn_sides_places_and_flips_are_uniform_and_reach_both_ends() -> None:
+    seen = {"side": [], "left": [], "flip": []}
+    image = Image.fromarray(np.zeros((50, 90, 3), np.uint8))
+
+    def crop(_: Image.Image, side: int, left: int, top: int, size: int) -> np.ndarray:
+        seen["side"].append(side)
+        seen["left"].append(left / (90 * side // 50 - size))
+        assert 0 <= top <= side - size
+        return np.arange(2)[None, :, None]
+
+    drawn = transforms.draws(seed=0, iteration=0, batch=4000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transforms, "crop", crop)
+        for row in drawn:
+            seen["flip"].append(
+                transforms.training_view(image, 32, row, (36, 68), flip=True)[0, 0, 0]
+            )
+    assert (min(seen["side"]), max(seen["side"])) == (36, 68)
+    assert abs(np.mean(seen["side"]) - 52) < 0.6
+    assert (min(seen["left"]), max(seen["left"])) == (0, 1)
+    assert abs(np.mean(seen["left"]) - 0.5) < 0.02
+    assert abs(np.mean(seen["flip"]) - 0.5) < 0.03
+
+
+def test_without_flips_nothing_is_flipped() -> None:
+    image = Image.fromarray(pixels(4, 36, 36))
+    row = np.array([0, 0, 0, 1, 0, 0, 0, 0], np.uint64)
+    plain = transforms.training_view(image, 36, row, (36, 36), flip=False)
+    assert np.array_equal(plain, np.asarray(image))
+    assert np.array_equal(
+        transforms.training_view(image, 36, row, (36, 36), flip=True), np.asarray(image)[:, ::-1]
+    )
+
+
+def test_the_colours_move_along_the_principal_components() -> None:
+    shifts = transforms.colour_shift(
+        transforms.draws(seed=0, iteration=0, batch=20_000), sigma=0.1
+    ).astype(np.float64)
+    assert np.abs(shifts.mean(0)).max() < 1e-3
+    along = shifts @ transforms.EIGENVECTORS  # the vectors are orthogonal
+    assert np.allclose(along.std(0), 0.1 * transforms.EIGENVALUES, rtol=0.02)
+    assert np.abs(transforms.EIGENVECTORS.T @ transforms.EIGENVECTORS - np.eye(3)).max() < 1e-3
+
+
+def test_a_view_is_pixels_of_0_to_1_plus_a_shift_less_the_mean(photos: Photos) -> None:
+    raw = np.full((1, 32, 32, 3), 51, np.uint8)
+    found = photos.prepared(raw, np.array([[0.1, 0.0, -0.1]], np.float32))[0, :, 0, 0]
+    assert torch.allclose(
+        found, 0.2 + torch.tensor([0.1, 0.0, -0.1]) - torch.tensor(photos.mean), atol=1e-6
+    )
+
+
+def test_nothing_is_divided_by_the_deviation_unless_the_recipe_says_so(
+    photos: Photos, tmp_path: Path
+) -> None:
+    divided = open_photos(recipe(input=replace(INPUT, std="channel")), tmp_path / "data")
+    images, plain = next(divided.test())[0], next(photos.test())[0]
+    assert torch.allclose(images, plain / torch.tensor(photos.std)[:, None, None], atol=1e-6)
+
+
+def test_the_mean_is_that_of_the_training_images(photos: Photos, tmp_path: Path) -> None:
+    files = (tmp_path / "in/train").rglob("*.JPEG")
+    colours = [np.asarray(Image.open(file)).reshape(-1, 3).mean(0) / 255 for file in files]
+    assert np.allclose(photos.mean, np.mean(colours, axis=0), atol=1e-12)
+
+
+def test_the_tests_see_every_image_once_however_many_share_them(photos: Photos) -> None:
+    whole = torch.cat([images for images, _ in photos.test(batch=4)])
+    parts = [
+        images for rank in range(4) for images, _ in photos.test(batch=4, rank=rank, processes=4)
+    ]
+    assert whole.shape == (6, 3, 32, 32)
+    assert torch.equal(torch.cat(parts), whole)
+    assert sum(len(labels) for _, labels in photos.train_clean()) == 12
+    assert next(photos.test(rank=9, processes=10))[0].shape[0] == 1
+
+
+def test_generated_photos_are_made_at_first_use_and_are_varied(tmp_path: Path) -> None:
+    source = open_source(recipe("generated-photos"), tmp_path / "data")
+    again = open_source(recipe("generated-photos"), tmp_path / "elsewhere")
+    assert (source.train_images, source.test_images, source.classes) == (160, 40, 10)
+    assert source.hash == again.hash
+    assert source.origin == "generated"
+    images = [source._image(row) for row in range(200)]
+    assert len({image.size for image in images}) > 100
+    assert (
+        48
+        <= min(min(image.size) for image in images)
+        <= max(max(image.size) for image in images)
+        <= 96
+    )
+    assert torch.equal(next(source.batches(0, 0, 1))[0], next(again.batches(0, 0, 1))[0])
+
+
+def test_an_image_that_went_bad_is_named(photos: Photos, tmp_path: Path) -> None:
+    with (tmp_path / "data/imagenet/photos.pack").open("r+b") as file:
+        file.write(b"\0" * 400)
+    with pytest.raises(
+        RunFailed, match=r"cannot decode `train/n00/0\.JPEG` of data set `imagenet`"
+    ):
+        list(photos.train_clean())
+
+
+def test_a_pack_cut_while_it_is_read_is_named(photos: Photos, tmp_path: Path) -> None:
+    (tmp_path / "data/imagenet/photos.pack").write_bytes(b"")
+    with pytest.raises(UserError, match="it ends within `"):
+        next(photos.test())
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"mean": "pixel"}, "a mean image cannot be subtracted"),
+        ({"test_side": None}, "`recipe.input.test_side` is not set"),
+        ({"test_side": 31}, "`recipe.input.test_side` is `31`, and crops are 32×32"),
+        ({"test_sides": ()}, "`recipe.input.test_sides` is"),
+        (
+            {"test_sides": (16, 32)},
+            "`recipe.input.test_sides` is `\\(16, 32\\)`, and crops are 32×32",
+        ),
+    ],
+)
+def test_inputs_that_photos_cannot_have_are_refused(
+    tmp_path: Path, change: dict, problem: str
+) -> None:
+    with pytest.raises(UserError, match=problem):
+        open_photos(recipe("generated-photos", input=replace(INPUT, **change)), tmp_path)

@@ -1,0 +1,121 @@
+"""The README's first table is the best that is published, and says of each number what it is of."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.cifar10 import PLAIN, RESNET
+from experiments.recipes import SCALES
+from repro.storage.paths import ROOT, Folder, Places
+from tests.run_folders import finished, places, write_run  # noqa: F401
+
+README = (ROOT / "README.md").read_text()
+Finished = Callable[..., Folder]
+
+
+@pytest.fixture(scope="module")
+def results() -> Callable[..., str]:
+    """What `python tests/golden/write.py` makes of the README."""
+    write = runpy.run_path(str(Path(__file__).parent / "golden" / "write.py"))
+    made: Callable[..., str] = write["results"]
+    return made
+
+
+def rows(readme: str) -> dict[str, list[str]]:
+    """The cells of each net's line in the table of results, by its name."""
+    _, _, text = readme.partition("<!-- results:")
+    lines = [
+        line
+        for line in text.partition("<!-- end of results -->")[0].splitlines()
+        if line.startswith("| ")
+    ]
+    cells = [line.strip("| ").split(" | ") for line in lines]
+    return {name: rest for name, *rest in cells[1:]}
+
+
+def errors(test: float, train: float) -> dict[str, Any]:
+    return {
+        "published": True,
+        "test_error": test,
+        "train_error": train,
+        "curve": [{"test_error": test}],
+    }
+
+
+def test_the_readme_is_what_the_published_runs_make(results: Callable[..., str]) -> None:
+    assert results(README) == README, "run `python tests/golden/write.py`"
+
+
+def test_every_net_is_named_with_none_yet_where_nothing_is_published(
+    results: Callable[..., str],
+    places: Places,  # noqa: F811
+) -> None:
+    places.published.mkdir(parents=True)
+    readme = results(README, places.published)
+    assert "No run of scale `paper` is published yet" in readme
+    assert {cells[0] for cells in rows(readme).values()} == {"none yet"}
+    assert set(rows(readme)) >= {"plain-20", "plain-56", "ResNet-20", "ResNet-56", "ResNet-110"}
+
+
+def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
+    results: Callable[..., str],
+    places: Places,  # noqa: F811
+    finished: Finished,  # noqa: F811
+) -> None:
+    finished(RESNET[20].run, **errors(8.31, 0.9))
+    readme = results(README, places.published)
+    assert "1 of 9 nets have a number so far" in readme
+    assert rows(readme)["ResNet-20"] == [
+        "8.31 (n = 1)",
+        "8.75",
+        "incomplete 1/5",
+        "0.90 (n = 1)",
+        "0.63 (read off, ± 0.1)",
+        "paper",
+        "cifar10, official archive",
+    ]
+    assert rows(readme)["plain-20"][0] == "none yet"
+    assert "(figures/figure6.png)" in readme
+    assert "The paper's claims, at scale `paper`:" in readme
+
+
+def test_runs_of_scale_quick_are_not_shown(
+    results: Callable[..., str],
+    places: Places,  # noqa: F811
+    finished: Finished,  # noqa: F811
+) -> None:
+    finished(SCALES["quick"](PLAIN[20].run), **errors(33.0, 34.0))
+    assert rows(results(README, places.published))["plain-20"][0] == "none yet"
+
+
+def test_images_that_are_not_the_official_ones_are_named(
+    results: Callable[..., str],
+    places: Places,  # noqa: F811
+    finished: Finished,  # noqa: F811
+) -> None:
+    finished(PLAIN[20].run, **errors(9.5, 1.4), data={"origin": "imported"})
+    cells = rows(results(README, places.published))["plain-20"]
+    assert (cells[2], cells[-1]) == ("not comparable", "cifar10, imported")
+
+
+def test_each_net_is_shown_at_the_best_scale_there_is_of_it(
+    results: Callable[..., str],
+    places: Places,  # noqa: F811
+    finished: Finished,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Scale quick stands for one that is shown where there is nothing better.
+    monkeypatch.setitem(results.__globals__, "TOO_SHORT", ("smoke",))
+    for run in (PLAIN[20].run, PLAIN[56].run):
+        finished(SCALES["quick"](run), **errors(15.0, 12.0))
+    finished(PLAIN[20].run, **errors(9.5, 1.4))
+    readme = results(README, places.published)
+    table = rows(readme)
+    assert (table["plain-20"][0], table["plain-20"][-2]) == ("9.50 (n = 1)", "paper")
+    assert (table["plain-56"][0], table["plain-56"][-2]) == ("15.00 (n = 1)", "quick")
+    assert "at scale `paper`:" in readme

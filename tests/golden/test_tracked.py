@@ -1,0 +1,122 @@
+"""What is tracked comes out of the commands byte for byte: what needs no training, and what published runs make."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from repro.analysis.runs import run_record
+from repro.analysis.runs.publish import weights_are_whole
+from repro.cli import cli
+from repro.definition.experiment import at_scale, runs_of
+from repro.protocol import catalog
+from repro.storage.atomic import read_json
+from repro.storage.paths import ROOT, Folder, Places, run_folders
+
+RESULTS, FIGURES = ROOT / "results", ROOT / "figures"
+PUBLISHED = [folder.path for folder in run_folders(RESULTS / "published")]
+
+
+def published_at(scale: str) -> list[str]:
+    """The published runs that the experiments name at a scale; another reading's runs are on no page of theirs."""
+    public = {path.name for path in PUBLISHED}
+    experiments = tuple(
+        at_scale(catalog.load_experiment(name), catalog.load_scale(scale))
+        for name in catalog.REPRODUCED
+    )
+    return [run.id for run in runs_of(experiments) if run.id in public]
+
+
+SCALES = [name for name in catalog.all_scales() if published_at(name)]
+
+
+def made(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest where it was made."""
+    scales = {
+        scale: folder if scale == "paper" else folder / scale
+        for scale in catalog.all_scales()
+        if scale != "smoke"
+    }
+    return [
+        (scale, name)
+        for scale, place in scales.items()
+        for name in catalog.REPRODUCED
+        if name.startswith(kind) and list(place.glob(f"{name}.*"))
+    ]
+
+
+@pytest.fixture
+def clone(here: Places) -> Places:
+    """A clone: published runs, and no others."""
+    here.results.mkdir()
+    (here.results / "published").symlink_to(RESULTS / "published")
+    return here
+
+
+def repro(*words: str) -> None:
+    CliRunner().invoke(cli, words, catch_exceptions=False)
+
+
+def same(made_here: Path, tracked: Path, name: str) -> None:
+    files = sorted(tracked.glob(f"{name}.*"))
+    assert files
+    assert [
+        path.name for path in files if (made_here / path.name).read_bytes() != path.read_bytes()
+    ] == []
+
+
+@pytest.mark.parametrize(("scale", "name"), made(RESULTS, "table"))
+def test_a_tracked_table_is_what_the_command_writes(scale: str, name: str, clone: Places) -> None:
+    repro("table", name, "--scale", scale)
+    same(clone.tables_at(scale), RESULTS if scale == "paper" else RESULTS / scale, name)
+
+
+@pytest.mark.parametrize(("scale", "name"), made(FIGURES, "figure"))
+def test_a_tracked_figure_is_what_the_command_draws(scale: str, name: str, clone: Places) -> None:
+    repro("figure", name, "--scale", scale)
+    same(clone.figures_at(scale), FIGURES if scale == "paper" else FIGURES / scale, name)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_tracked_diff_is_what_the_command_says(scale: str, clone: Places) -> None:
+    repro("diff", "--scale", scale)
+    same(clone.tables_at(scale), RESULTS if scale == "paper" else RESULTS / scale, "diff")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_two_clones_write_the_same_report_and_it_shows_every_published_run_of_its_scale(
+    scale: str, clone: Places
+) -> None:
+    written = []
+    for locale in ("C", "C.UTF-8"):
+        subprocess.run(
+            [sys.executable, "-m", "repro.cli", "report", "--scale", scale],
+            env=os.environ | {"LC_ALL": locale, "PYTHONPATH": str(ROOT)},
+            check=True,
+            capture_output=True,
+        )
+        written.append(clone.report.read_bytes())
+    assert written[0] == written[1]
+    assert [run_id for run_id in published_at(scale) if run_id.encode() not in written[0]] == []
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_a_published_run_reads_in_full_and_says_where_it_comes_from(folder: Path) -> None:
+    [found] = [each for each in run_folders(folder.parent) if each.path == folder]
+    record = run_record.read_run(found)
+    assert (record["state"], record["problem"], record["id"]) == ("done", None, folder.name)
+    about = read_json(found.final)["provenance"]
+    assert about["dirty"] is False
+    assert re.fullmatch("[0-9a-f]{40}", about["commit"])
+    assert all(about[what] for what in ("code", "device", "torch"))
+    assert about["data"]["hash"]
+    assert about["data"].get("tested_on_training_images") is not True
+
+
+def test_published_weights_have_the_digest_that_their_record_names() -> None:
+    with_weights = [path for path in PUBLISHED if list(path.glob("weights.*"))]
+    assert [path.name for path in with_weights if not weights_are_whole(Folder(path))] == []
