@@ -20,9 +20,9 @@ sampled from the padded image or its horizontal flip. For testing, we only evalu
 from dataclasses import replace
 from typing import Any
 
-from repro.definition.experiment import Reading, Scale, Variant
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
+from repro.definition.scales import Reading, Scale, Variant
 
 # The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from repro.definition.experiment import Scale, Variant
 from repro.definition.net import Net
 from repro.definition.origin import is_complete, is_official
 from repro.definition.recipe import Recipe
 from repro.definition.run import Run
+from repro.definition.scales import Scale, Variant
 from repro.errors import UserError
 
 # What does not move a number, or is what tells the rows of a table apart.

@@ -7,9 +7,9 @@ import pytest
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import READINGS, SCALES, VARIANTS
-from repro.definition.experiment import with_variants
 from repro.definition.recipe import Plateau
 from repro.definition.run import Run, from_definition
+from repro.definition.scales import with_variants
 from repro.errors import UserError
 from repro.protocol.deviations import departures
 from repro.storage import metrics_file

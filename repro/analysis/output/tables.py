@@ -31,7 +31,8 @@ from repro.analysis.runs.frames import (
     training_images_note,
     twinned,
 )
-from repro.definition.experiment import Paper, Row, Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.deviations import departures_by_net
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
