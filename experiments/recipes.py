@@ -367,7 +367,9 @@ def _smoke_cifar(run: Run) -> Run:
     group = 16 if recipe.batch_norm_group else None
     seen = replace(recipe.input, size=8, pad=1)
     recipe = replace(recipe, dataset="generated", input=seen, batch=32, batch_norm_group=group)
-    recipe = replace(recipe, rate=recipe.rate / 20, evaluate_every=12, warmup=warmup)
+    recipe = replace(
+        recipe, learning_rate=recipe.learning_rate / 20, evaluate_every=12, warmup=warmup
+    )
     return replace(run, recipe=recipe)
 
 

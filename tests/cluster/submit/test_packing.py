@@ -141,7 +141,7 @@ def test_asked_to_stop_every_run_of_a_job_saves_and_goes_on_when_the_job_does(he
 
 def test_a_run_that_fails_ends_alone_and_the_job_says_so(here: Places) -> None:
     good = short(0)
-    bad = replace(short(1), recipe=replace(short(1).recipe, rate=1e30))
+    bad = replace(short(1), recipe=replace(short(1).recipe, learning_rate=1e30))
     said: list[str] = []
     for run in (good, bad):
         write_definition(here.run(run.id), run)
