@@ -149,7 +149,7 @@ def attestation(known: DatasetInfo) -> tuple[str, str]:
     digest = f"{known.name} has the digest {known.hash}"
     entry = expected.attestation(known.hash)
     if entry is not None:
-        return f"{digest}, computed by {entry.by} on {entry.install} from {entry.source}", ""
+        return f"{digest}, computed by {entry.by} on {entry.on} from {entry.source}", ""
     if known.origin != "official archive":
         return digest, ""
     lines = f'[[{known.name}.attested]]\nhash = "{known.hash}"\nby = "…"\non = "…"\nsource = "…"'
