@@ -311,7 +311,7 @@ def test_reading_what_did_not_change_takes_a_tenth_of_reading_it(places, finishe
     for seed in range(600):
         finished(replace(RUN, seed=seed), [20.0] * 64, test_error=8.7)
     code = (
-        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
+        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
         "t = time.process_time(); save(gather(places()), places()); cold = time.process_time() - t\n"
         "t = time.process_time(); save(gather(places()), places()); print((time.process_time() - t) / cold)"
     )
@@ -327,8 +327,8 @@ def test_gathering_what_did_not_change_imports_no_pandas(places, finished):
     finished(OTHER, test_error=8.8)
     collect(places)
     code = (
-        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
-        "gathered = gather(places()); save(gathered, places())\n"
+        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
+        "gathered = read_runs(places()); save(gathered, places())\n"
         "print(gathered.opened, gathered.table.num_rows, 'pandas' in sys.modules)"
     )
     said = subprocess.run(
