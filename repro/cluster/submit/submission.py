@@ -36,7 +36,7 @@ from repro.storage.atomic import (
     write_errors_explained,
 )
 from repro.storage.paths import Places
-from repro.storage.run_files import write_definition
+from repro.storage.run_files import is_done, write_definition
 
 _LONG = 60  # seconds for SLURM's verdict
 
@@ -191,7 +191,7 @@ def _sendable(state: State, wanted: SubmitOptions) -> bool:
 
 def _with_published(state: State, places: Places) -> State:
     """A run that is published is done, whether or not it has a folder here."""
-    published = state.word != "done" and not state.live and places.finished(state.id)
+    published = state.word != "done" and not state.live and is_done(state.id, places)
     return replace(state, word="done", reason="published") if published else state
 
 
