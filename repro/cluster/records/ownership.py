@@ -13,15 +13,17 @@ import os
 import socket
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch
 from repro.cluster.slurm import Live
-from repro.errors import UserError
-from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
+from repro.storage.atomic import create_exclusive, to_json, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
+from repro.storage.run_files import Failure, Progress, read_attempt, read_submitted
 
 # Of a claim: its job is in the queue; it is being sent now; its job is over; it never came to be;
 # or the scheduler cannot be asked.
@@ -106,25 +108,23 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
     return "ended"
 
 
-def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
+def failed_in(folder: Folder, failed: Failure) -> str | None:
     """Return the job that wrote `failed.json`; None where it was no job, or cannot be told."""
-    if "job" in failed:  # the job ended before its attempt began
-        return str(failed["job"])
-    number = failed.get("attempt")
-    if not isinstance(number, int):
+    if failed.job is not None:  # the job ended before its attempt began
+        return failed.job
+    if failed.attempt is None:
         return None
-    attempt = read_json(folder.attempt(number))
-    return attempt.get("job") if isinstance(attempt, dict) else None
+    attempt = read_attempt(folder, failed.attempt)
+    return attempt.job if attempt else None
 
 
-def is_alive(progress: dict[str, Any]) -> bool:
+def is_alive(progress: Progress) -> bool:
     """Whether the process of this machine that wrote `progress.json` is still there."""
-    pid = progress.get("pid")
-    if not isinstance(pid, int):
+    if progress.pid is None:
         return False
-    ticks = started_at(pid)
+    ticks = started_at(progress.pid)
     # Another process may have got its number since: then the start times differ.
-    return ticks is not None and progress.get("born", ticks) == ticks
+    return ticks is not None and progress.born in (None, ticks)
 
 
 def _sender_is_gone(claim: Claim) -> bool:
@@ -137,18 +137,8 @@ def _marker(folder: Folder, number: int) -> Path:
 
 
 def _read(path: Path) -> Claim | None:
-    values = read_json(path)
-    if values is None:
-        return None
-    try:
-        claim = Claim(**values)
-    except TypeError:
-        claim = None
-    if claim is None or not isinstance(claim.number, int) or not isinstance(claim.batch, str):
-        raise UserError(
-            f"`{path}` is not a claim", "it is damaged, or of another version; remove it"
-        )
-    return claim
+    record = read_submitted(path)
+    return None if record is None else Claim(**msgspec.structs.asdict(record))
 
 
 def _user() -> str:

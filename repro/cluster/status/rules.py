@@ -6,7 +6,6 @@ contradicts another. The documentation prints this table (`python -m repro.clust
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TypeAlias
@@ -108,7 +107,7 @@ class Facts:
     log: Log = Log.NONE
 
 
-Condition: TypeAlias = Mapping[str, tuple[StrEnum, ...]]
+Condition: TypeAlias = dict[str, tuple[StrEnum, ...]]
 
 
 @dataclass(frozen=True)
@@ -297,8 +296,11 @@ def _condition(fact: str, values: tuple[StrEnum, ...]) -> str:
 
 def vocabularies() -> dict[str, list[StrEnum]]:
     """Return every value of every fact, for tests over all combinations."""
-    defaults = Facts()
-    return {field.name: list(type(getattr(defaults, field.name))) for field in fields(Facts)}
+    kinds: dict[str, list[StrEnum]] = {}
+    for field in fields(Facts):
+        kind: type[StrEnum] = type(getattr(Facts(), field.name))
+        kinds[field.name] = list(kind)
+    return kinds
 
 
 if __name__ == "__main__":

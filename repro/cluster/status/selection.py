@@ -17,6 +17,7 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places, run_folders
+from repro.storage.run_files import read_definition
 
 Matches: TypeAlias = Callable[[Folder], bool]
 
@@ -77,14 +78,10 @@ class Kind:
 def kind_of(folder: Folder) -> Kind | None:
     """Return the kind of a run; None where its definition is absent or cannot be read."""
     try:
-        definition = read_json(folder.definition)
-        return Kind(
-            str(definition["net"]["name"]),
-            str(definition["recipe"]["name"]),
-            str(definition.get("scale", "paper")),
-        )
-    except (UserError, RecursionError, KeyError, TypeError, AttributeError):
+        run = read_definition(folder)
+    except UserError:
         return None
+    return Kind(run.net.name, run.recipe.name, run.scale)
 
 
 def scale_of(folder: Folder) -> str:

@@ -25,9 +25,10 @@ from repro.cluster.status.rules import (
     Submits,
     rule_for,
 )
-from repro.cluster.status.run_files import RunFiles, read_files
+from repro.cluster.status.run_records import RunRecords, read_records
 from repro.definition.words import RunState
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import Final
 
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _SUSPENDED = {"SUSPENDED", "STOPPED"}
@@ -66,7 +67,7 @@ class State:
 class Seen:
     """One run as it was seen: its files, its job, and the rule that applies to them."""
 
-    files: RunFiles
+    files: RunRecords
     job: slurm.Job | None
     rule: Rule
 
@@ -90,12 +91,12 @@ def all_states(folders: Iterable[Folder], places: Places) -> list[State]:
 def look_at(folders: Iterable[Folder], places: Places) -> list[Seen]:
     """Look at each run, with one question to each scheduler that may know of them."""
     batches: dict[str, Batch] = {}
-    files = [read_files(folder, places, batches) for folder in folders]
+    files = [read_records(folder, places, batches) for folder in folders]
     answers = ask_schedulers(files)
     return [judge(run, answers.get(run.slurm_conf)) for run in files]
 
 
-def ask_schedulers(files: Sequence[RunFiles]) -> dict[str | None, slurm.Live | None]:
+def ask_schedulers(files: Sequence[RunRecords]) -> dict[str | None, slurm.Live | None]:
     """Ask each scheduler for the batches that it may know; none where nothing was sent."""
     by_conf: dict[str | None, dict[str, str | None]] = {}
     for run in files:
@@ -104,7 +105,7 @@ def ask_schedulers(files: Sequence[RunFiles]) -> dict[str | None, slurm.Live | N
     return {conf: slurm.live_jobs(arrays, conf) for conf, arrays in by_conf.items()}
 
 
-def judge(files: RunFiles, live: slurm.Live | None) -> Seen:
+def judge(files: RunRecords, live: slurm.Live | None) -> Seen:
     """Decide by the files and the queue which rule applies to a run."""
     if files.damage:
         return Seen(files, None, rule_for(Facts(Record.DAMAGED)))
@@ -123,7 +124,7 @@ def judge(files: RunFiles, live: slurm.Live | None) -> Seen:
     return Seen(files, job, rule_for(facts))
 
 
-def _queue(files: RunFiles, live: slurm.Live | None) -> tuple[Queue, slurm.Job | None]:
+def _queue(files: RunRecords, live: slurm.Live | None) -> tuple[Queue, slurm.Job | None]:
     """Return what is known of the job in which the run was last sent."""
     if files.claim is None or files.batch is None:
         return Queue.NONE, None
@@ -150,37 +151,33 @@ def _queue_of(job: slurm.Job) -> Queue:
     return Queue.RUNS
 
 
-def _failure(files: RunFiles, job: slurm.Job | None) -> Failure:
+def _failure(files: RunRecords, job: slurm.Job | None) -> Failure:
     """Return what `failed.json` says, and whether this job wrote it or an earlier attempt."""
     if files.failed is None:
         return Failure.NONE
     current = job.id if job else files.job
     here = current is not None and files.failed_in == current
-    if files.failed.get("state") == RunState.DIVERGED:
+    if files.failed.state == RunState.DIVERGED:
         return Failure.DIVERGED if here else Failure.DIVERGED_EARLIER
     return Failure.FAILED if here else Failure.FAILED_EARLIER
 
 
-def _done(run_id: str, final: dict[str, Any]) -> State:
-    metrics = _object(final, "metrics")
-    provenance = _object(final, "provenance")
-    iterations = _object(_object(final, "run"), "recipe").get("iterations")
+def _done(run_id: str, final: Final) -> State:
+    provenance = final.provenance
+    iterations = final.definition["recipe"]["iterations"]
+    # A photo net is measured in several ways; its centre crop is what its curve shows.
+    metric = "test_error" if "test_error" in final.metrics else "center_top1"
     return State(
         run_id,
         RunState.DONE,
-        attempt=provenance.get("attempts"),
+        attempt=provenance.attempts,
         iteration=iterations,
         iterations=iterations,
-        train_error=metrics.get("train_error"),
-        test_error=metrics.get("test_error", metrics.get("center_top1")),
-        host=provenance.get("host"),
-        job=provenance.get("job"),
+        train_error=final.metric("train_error"),
+        test_error=final.metric(metric),
+        host=provenance.host,
+        job=provenance.job,
     )
-
-
-def _object(record: dict[str, Any], key: str) -> dict[str, Any]:
-    value = record.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 _PROGRESS_FACTS = (
@@ -199,8 +196,7 @@ _PROGRESS_FACTS = (
 def _facts(seen: Seen) -> dict[str, Any]:
     """Return what `progress.json` and the queue say of a run."""
     files, job = seen.files, seen.job
-    progress = files.progress or {}
-    facts = {name: progress.get(name) for name in _PROGRESS_FACTS}
+    facts = {name: getattr(files.progress, name, None) for name in _PROGRESS_FACTS}
     facts["job"] = facts["job"] or files.job
     facts["checkpoint_iteration"] = files.checkpoint_iteration
     facts["cluster"] = files.claim.cluster if files.claim else None
@@ -219,7 +215,7 @@ def _no_reason(seen: Seen) -> str:
 
 
 def _problem(seen: Seen) -> str:
-    return str((seen.files.failed or {}).get("problem", ""))
+    return seen.files.failed.problem if seen.files.failed else ""
 
 
 def _queue_reason(seen: Seen) -> str:
@@ -234,11 +230,11 @@ def _running_job(seen: Seen) -> str:
         return seen.job.state.lower()
     progress = seen.files.progress
     # Its own first word is still to come: what is there is of an earlier job.
-    return "starting" if progress and progress.get("job") != seen.job.id else ""
+    return "starting" if progress and progress.job != seen.job.id else ""
 
 
 def _stopped_process(seen: Seen) -> str:
-    pid = (seen.files.progress or {}).get("pid")
+    pid = getattr(seen.files.progress, "pid", None)
     return f"its process is stopped: `kill -CONT {pid}` lets it go on"
 
 
@@ -248,7 +244,7 @@ def _sender(seen: Seen) -> str:
 
 
 def _saved(seen: Seen) -> str:
-    return f"saved at iteration {(seen.files.progress or {}).get('iteration')}"
+    return f"saved at iteration {getattr(seen.files.progress, 'iteration', None)}"
 
 
 def _no_answer(seen: Seen) -> str:
@@ -260,7 +256,7 @@ def _no_answer(seen: Seen) -> str:
 
 
 def _elsewhere(seen: Seen) -> str:
-    return f"on {(seen.files.progress or {}).get('host')}, which cannot be asked from here"
+    return f"on {getattr(seen.files.progress, 'host', None)}, which cannot be asked from here"
 
 
 def _why_slurm_ended(seen: Seen) -> str:

@@ -23,11 +23,11 @@ from repro.cluster.submit.frozen_code import freeze_code, frozen_folder
 from repro.cluster.submit.packing import pack_runs
 from repro.cluster.submit.sbatch import array_for
 from repro.cluster.submit.sending import Unanswered, send_array, test_array
-from repro.definition.run import Run, to_definition
+from repro.definition.run import Run
 from repro.definition.words import RunState
 from repro.errors import EnvironmentProblem
-from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import Places
+from repro.storage.run_files import write_definition
 
 __all__ = [
     "Plan",
@@ -174,7 +174,7 @@ class _Submission:
         taken = take_claim(folder, claim, old)
         if taken is not None:
             self.claimed[run.id] = taken
-            create_exclusive(folder.definition, to_json(to_definition(run)))
+            write_definition(folder, run)
 
     def _send_claimed(self, runs: Sequence[Run], batch: Batch) -> tuple[int, str]:
         """Write the batch down and give it to SLURM; return its number of jobs and its array."""

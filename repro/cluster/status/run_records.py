@@ -1,29 +1,29 @@
-"""What the files of a run say, read before the scheduler is asked."""
+"""What the records of a run say, read before the scheduler is asked."""
 
 from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Any
 
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, failed_in, is_alive, newest_claim
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
 from repro.cluster.status.rules import Log, Process, Progress, Sender
-from repro.errors import UserError, quote
-from repro.storage.atomic import read_json
+from repro.errors import UserError
+from repro.storage import run_files
 from repro.storage.paths import Folder, Places
 from repro.storage.pid import is_stopped
+from repro.storage.run_files import Failure, FileProblem, Final
 
 
 @dataclass(frozen=True)
-class RunFiles:
+class RunRecords:
     """The records of one run; what is absent is None."""
 
     folder: Folder
-    final: dict[str, Any] | None = None
-    failed: dict[str, Any] | None = None
-    progress: dict[str, Any] | None = None
+    final: Final | None = None
+    failed: Failure | None = None
+    progress: run_files.Progress | None = None
     claim: Claim | None = None
     batch: Batch | None = None
     failed_in: str | None = None  # the job that wrote `failed`
@@ -55,24 +55,23 @@ class RunFiles:
     def attempt_state(self) -> Progress:
         if self.progress is None:
             return Progress.NONE
-        stopped = self.progress.get("state") == "stopped"
-        return Progress.STOPPED if stopped else Progress.AT_WORK
+        return Progress.STOPPED if self.progress.state == "stopped" else Progress.AT_WORK
 
     @property
     def process(self) -> Process:
         """The process of the last attempt; it is known on its own machine only."""
         if self.progress is None:
             return Process.NONE
-        if self.progress.get("host") != socket.gethostname():
+        if self.progress.host != socket.gethostname():
             return Process.ELSEWHERE
-        if not is_alive(self.progress):
+        if self.progress.pid is None or not is_alive(self.progress):
             return Process.GONE
-        return Process.STOPPED if is_stopped(self.progress["pid"]) else Process.ALIVE
+        return Process.STOPPED if is_stopped(self.progress.pid) else Process.ALIVE
 
     @property
     def sender(self) -> Sender:
         """Who started the last attempt: `repro run` in a job of one's own is no array element."""
-        job = str((self.progress or {}).get("job") or "")
+        job = (self.progress and self.progress.job) or ""
         return Sender.SUBMIT if self.claim and "_" in job else Sender.RUN
 
     @property
@@ -84,29 +83,31 @@ class RunFiles:
         return Log.ENDED_BY_SLURM if ended else Log.SILENT
 
 
-def read_files(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunFiles:
-    """Read the records: one file for a run that is done, a few for any other.
+def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunRecords:
+    """Read the records: two files for a run that is done, a few for any other.
 
     Batches that were read before are shared. A record that cannot be read is named as damage.
     """
     try:
-        final = _read_object(folder, "final")
+        final = run_files.read_final(folder)
         if final is not None:
-            return RunFiles(folder, final)
+            return RunRecords(folder, final)
         claim = newest_claim(folder)
         batch = _read_batch(claim, places, batches)
-        failed = _read_object(folder, "failed")
-        return RunFiles(
+        failed = run_files.read_failure(folder)
+        return RunRecords(
             folder,
             failed=failed,
             failed_in=failed_in(folder, failed) if failed else None,
-            progress=_read_object(folder, "progress"),
+            progress=run_files.read_progress(folder),
             claim=claim,
             batch=batch,
             checkpoint_iteration=checkpoint_iteration(folder),
         )
+    except FileProblem as error:
+        return RunRecords(folder, damage=error.reason)
     except UserError as error:
-        return RunFiles(folder, damage=error.problem)
+        return RunRecords(folder, damage=error.problem)
 
 
 def _read_batch(claim: Claim | None, places: Places, batches: dict[str, Batch]) -> Batch | None:
@@ -116,20 +117,3 @@ def _read_batch(claim: Claim | None, places: Places, batches: dict[str, Batch]) 
     # Read now: what is sent after the scheduler was asked must not look like what has ended.
     _ = batch.runs, batch.array
     return batch
-
-
-def _read_object(folder: Folder, name: str) -> dict[str, Any] | None:
-    """Return the record; None where there is none."""
-    path = getattr(folder, name)
-    try:
-        record = read_json(path)
-    except RecursionError:
-        record = "nested too deep"
-    if record is None and not path.exists():
-        return None
-    if not isinstance(record, dict):
-        raise UserError(
-            f"cannot read {quote(path, 300)}: it holds no record",
-            "the file is damaged; remove it or restore it",
-        )
-    return record
