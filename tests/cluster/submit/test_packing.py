@@ -23,7 +23,7 @@ from repro.definition.run import Run
 from repro.errors import UserError
 from repro.local.workers import WorkerPool
 from repro.stop_request import StopRequest
-from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
+from repro.storage.atomic import read_json, to_json, write_atomic
 from repro.storage.paths import Places, places
 from repro.storage.run_files import write_definition
 
@@ -97,12 +97,6 @@ def test_runs_that_share_a_job_share_one_gpu() -> None:
     with pytest.raises(UserError, match="`pack` is `4`, and a job has 1 processes and 2 GPUs"):
         load_profile("example", places().slurm, {"pack": "4", "gpus": 2})
     assert load_profile("example", places().slurm, {"pack": "4"}).pack == 4
-
-
-def test_a_batch_from_before_runs_could_share_a_job_is_still_read(tmp_path: Path) -> None:
-    create_exclusive(tmp_path / "runs.json", to_json({"schema": 1, "runs": ["a", "b"]}))
-    batch = Batch(tmp_path)
-    assert (batch.elements, batch.index("b"), batch.beside("b")) == ([["a"], ["b"]], 1, ["b"])
 
 
 def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) -> None:
