@@ -145,7 +145,7 @@ def _of_weights(
 
     from repro.storage.predictions import save as keep
     from repro.storage.predictions import top_errors
-    from repro.training.machine import prepare
+    from repro.training.device import prepare
 
     module, source = _opened(run, weights)
     there = prepare(run.recipe, torch.device(device) if device else None)

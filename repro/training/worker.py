@@ -1,7 +1,7 @@
 """A process that trains runs one after another.
 
-On its standard input it is told `{"id": …, "measure_again": false, "device": null}`, a line a run; it answers each with
-a JSON line on standard output. SIGTERM and Ctrl-C make it save, answer, and end.
+On its standard input it gets `{"id": …, "measure_again": false, "device": null}`, a line a run; it
+answers each with a JSON line on standard output. SIGTERM and Ctrl-C make it save, answer, and end.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ def main() -> int:
     return FINE
 
 
-def attempt(asked: dict[str, Any], here: Places, stop: StopRequest) -> dict[str, Any]:
-    """Train one run, and say how it ended."""
-    run_id = asked["id"]
+def attempt(request: dict[str, Any], here: Places, stop: StopRequest) -> dict[str, Any]:
+    """Train one run, and return how it ended."""
+    run_id = request["id"]
     try:
         run = from_definition(read_json(here.run(run_id).definition))
-        device = torch.device(asked["device"]) if asked.get("device") else None
-        train(run, here, stop, device, measure_again=asked["measure_again"])
+        device = None
+        if request.get("device"):
+            device = torch.device(request["device"])
+        train(run, here, stop, device, measure_again=request["measure_again"])
     except Stopped as reason:
         return {"id": run_id, "state": "stopped", "problem": str(reason)}
     except Superseded as reason:

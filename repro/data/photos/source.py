@@ -23,9 +23,10 @@ from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
 from repro.data.photos.pack_writer import FoundPhotos, pack
 from repro.data.photos.transforms import Pixels
-from repro.data.sampling import batch_indices, shard
+from repro.data.sampling import batch_indices
 from repro.data.source import Batch
 from repro.definition.recipe import Input, Recipe
+from repro.distributed import ALONE, Share
 from repro.errors import RunFailed, UserError, quote
 
 BATCHES_AHEAD = 3  # of decoded images waiting for the net
@@ -89,10 +90,8 @@ class Photos:
     def to(self, device: torch.device | str) -> Self:
         return replace(self, device=torch.device(device))
 
-    def batches(
-        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
-    ) -> Iterator[Batch]:
-        batch, mine = self.recipe.batch, shard(self.recipe.batch, rank, processes)
+    def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
+        batch, mine = self.recipe.batch, share.of(self.recipe.batch)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         plans = (
             list(
@@ -110,17 +109,17 @@ class Photos:
             )
             yield self.prepared(pixels, shift), self._labels([row for row, _ in plan])
 
-    def test(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self.pack.val, batch, rank, processes)
+    def test(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self.pack.val, batch, share)
 
-    def train_clean(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self.pack.train, batch, rank, processes)
+    def train_clean(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self.pack.train, batch, share)
 
     def test_views(
-        self, view: Callable[[Image.Image], View], rank: int = 0, processes: int = 1
+        self, view: Callable[[Image.Image], View], share: Share = ALONE
     ) -> Iterator[tuple[int, int, View]]:
         """The place, the class and any view of each test image: this process's share."""
-        places = range(self.test_images)[shard(self.test_images, rank, processes)]
+        places = range(self.test_images)[share.of(self.test_images)]
 
         def work(place: int) -> tuple[int, int, View]:
             row = int(self.pack.val[place])
@@ -137,11 +136,9 @@ class Photos:
             images /= self._moved(np.array(self.std, dtype=np.float32))
         return images.permute(0, 3, 1, 2)
 
-    def _plain(
-        self, rows: NDArray[np.int64], batch: int, rank: int, processes: int
-    ) -> Iterator[Batch]:
+    def _plain(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
         """Centre crops, as in Figure 4."""
-        mine = rows[shard(len(rows), rank, processes)]
+        mine = rows[share.of(len(rows))]
         plans = (list(mine[start : start + batch]) for start in range(0, len(mine), batch))
         side, size = self.input.test_side or 0, self.input.size
         for plan, pixels in self._decoded(
