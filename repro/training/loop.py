@@ -33,7 +33,7 @@ from repro.training.device import prepare
 from repro.training.interruptible import Interruptible
 from repro.training.optimizer import gradient_norms
 from repro.training.pace import Pace
-from repro.training.provenance import commit, provenance
+from repro.training.provenance import commit, provenance_of_training
 from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
@@ -131,7 +131,9 @@ def _train(
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance(run, source, device, pace, attempt, state.machines)
+    measured["provenance"] = provenance_of_training(
+        run, source, device, pace, attempt, state.machines
+    )
     return attempt.finish(measured)
 
 

@@ -20,7 +20,7 @@ from repro.training.device import device_name
 from repro.training.pace import Pace
 
 
-def provenance(
+def provenance_of_training(
     run: Run,
     source: Source,
     device: torch.device,
@@ -28,11 +28,27 @@ def provenance(
     attempt: Attempt,
     machines: list[str],
 ) -> dict[str, Any]:
+    """Return the provenance of a trained run, with what training alone knows."""
+    facts = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
+    facts["save_seconds"] = round(pace.slowest_save, 3)
+    if len(machines) > 1:
+        facts["machines"] = machines
+    return facts
+
+
+def provenance(
+    run: Run,
+    source: Source,
+    device: torch.device,
+    seconds: float,
+    attempts: int,
+    began: str | None = None,
+) -> dict[str, Any]:
     """Return the record of where a number comes from; its times of day are for people to read."""
-    facts: dict[str, Any] = {
-        "started": attempt.began,
+    return {
+        "started": began,
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(pace.seconds, 3),
+        "seconds": round(seconds, 3),
         "host": socket.gethostname(),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
@@ -42,13 +58,9 @@ def provenance(
         "code": code_hash(),
         **commit(),
         "data": data_facts(source),
-        "attempts": attempt.number,
+        "attempts": attempts,
         "job": slurm_job_id(),
-        "save_seconds": round(pace.slowest_save, 3),
     }
-    if len(machines) > 1:
-        facts["machines"] = machines
-    return facts
 
 
 def data_facts(source: Source) -> dict[str, Any]:

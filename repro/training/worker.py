@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from repro.definition.run import from_definition
 from repro.errors import FINE, INTERRUPTED, UserError
-from repro.storage.atomic import read_json, set_private_umask
+from repro.storage.atomic import set_private_umask
 from repro.storage.paths import Places, places
+from repro.storage.run_files import read_definition
 from repro.training import Stopped, StopRequest, train
 from repro.training.attempt import Superseded
 
@@ -39,7 +39,7 @@ def attempt(request: dict[str, Any], here: Places, stop: StopRequest) -> dict[st
     """Train one run, and return how it ended."""
     run_id = request["id"]
     try:
-        run = from_definition(read_json(here.run(run_id).definition))
+        run = read_definition(here.run(run_id))
         device = None
         if request.get("device"):
             device = torch.device(request["device"])

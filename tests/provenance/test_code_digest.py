@@ -141,7 +141,7 @@ DOORS = (
 )  # the ways to train
 STARTS_IT = (
     "repro.cluster",
-    "repro.local.workers",
+    "repro.local",
     "repro.training.worker",
 )  # and what is theirs alone
 TRAIN = """

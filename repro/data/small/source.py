@@ -131,11 +131,15 @@ class Images:
         return self._normalised(pixels, _gather(self.mean, places)), self.labels[order]
 
     def _plain(self, pixels: Tensor, labels: Tensor, batch: int, share: Share) -> Iterator[Batch]:
-        mine, mean = share.of(len(labels)), self._centre(self.mean, 0)
+        mine = share.of(len(labels))
         for images, answers in zip(
             pixels[mine].split(batch), labels[mine].split(batch), strict=True
         ):
-            yield self._normalised(images, mean), answers
+            yield self.seen(images), answers
+
+    def seen(self, pixels: Tensor) -> Tensor:
+        """What a net sees of whole images: less the mean, over the scale."""
+        return self._normalised(pixels, self._centre(self.mean, 0))
 
     def _normalised(self, pixels: Tensor, mean: Tensor) -> Tensor:
         """float32, N×3×H×W; lying in memory as N×H×W×3, which is channels last."""
