@@ -30,6 +30,7 @@ from repro.storage.paths import Folder, Places
 from repro.training.attempt import Attempt
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
+from repro.training.device_errors import DeviceFailure, device_errors_explained
 from repro.training.interruptible import Interruptible
 from repro.training.optimizer import gradient_norms
 from repro.training.pace import Pace
@@ -72,11 +73,15 @@ def train(
             # Between the look above and the claim an older attempt may have ended the run.
             if final := finished():
                 return final
-            return _train(run, places, attempt, stop or StopRequest(), device)
+            with device_errors_explained(run, device):
+                return _train(run, places, attempt, stop or StopRequest(), device)
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
         hint = "its record is kept; `repro status` shows it"
         raise RunFailed(f"{run.id}: {problem}", hint) from None
+    except DeviceFailure as problem:
+        attempt.fail("failed", attempt.iteration, problem.problem, problem.hint, problem.cause)
+        raise
     except UserError as problem:
         with contextlib.suppress(UserError):  # a disk that is full has no room for this either
             attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)

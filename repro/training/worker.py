@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from repro.errors import FINE, INTERRUPTED, UserError
+from repro.errors import FAILED, FINE, INTERRUPTED, UserError
 from repro.storage.atomic import set_private_umask
 from repro.storage.paths import Places, places
 from repro.storage.run_files import read_definition
 from repro.training import Stopped, StopRequest, train
 from repro.training.attempt import Superseded
+from repro.training.device_errors import DeviceFailure
 
 
 def main() -> int:
@@ -32,6 +33,8 @@ def main() -> int:
         print(json.dumps(answer), flush=True)
         if stop.reason:
             return INTERRUPTED
+        if answer.get("last"):
+            return FAILED
     return FINE
 
 
@@ -55,6 +58,8 @@ def attempt(request: dict[str, Any], here: Places, stop: StopRequest) -> dict[st
             "problem": error.problem,
             "hint": error.hint,
             "code": error.code,
+            # Its memory may be lost to a failed run: the next run gets a new process.
+            "last": isinstance(error, DeviceFailure),
         }
     return {"id": run_id, "state": "done"}
 
