@@ -26,7 +26,7 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         {"params": weights, "weight_decay": recipe.decay},
         {"params": others, "weight_decay": other_decay},
     ]
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
 
 
 def gradient_norms(net: nn.Module) -> dict[str, float]:

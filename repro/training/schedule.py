@@ -22,7 +22,7 @@ def learning_rate(
     It is rounded to float32 here, once: the captured step holds it in a float32 tensor, and the
     eager step would else multiply by the float64 value and end with other weights.
     """
-    start = recipe.rate
+    start = recipe.learning_rate
     if warming and recipe.warmup:
         start = recipe.warmup.rate
     drops = recipe.drops
