@@ -1,4 +1,4 @@
-"""A table of the paper as typed values: a row for each number, the paper's and ours, with the runs behind it."""
+"""A table of the paper as typed values, a row for each number, with the runs behind it."""
 
 from __future__ import annotations
 
