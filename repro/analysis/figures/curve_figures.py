@@ -22,7 +22,8 @@ from repro.analysis.figures.key import draw_key, key_of_errors, key_of_responses
 from repro.analysis.figures.page_layout import PageLayout
 from repro.analysis.figures.response_panel import draw_responses
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import Figure, Scale, at_scale
+from repro.definition.experiment import Figure, at_scale
+from repro.definition.scales import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 

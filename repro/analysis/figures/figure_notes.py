@@ -6,8 +6,9 @@ import pandas as pd
 
 from repro.analysis.figures.curves import SPLITS, Curve, FilledPanel, metric_of
 from repro.analysis.runs.frames import Collected, rows_of, training_images_note
-from repro.definition.experiment import Figure, Scale
+from repro.definition.experiment import Figure
 from repro.definition.origin import is_official
+from repro.definition.scales import Scale
 
 
 def notes_under(

@@ -21,7 +21,7 @@ from repro.analysis.output.diff_words import (
     summary,
     verdict_text,
 )
-from repro.analysis.output.formats import MISSING, Format, Sheet, render
+from repro.analysis.output.formats import MISSING, Format, Sheet, markdown_text, render
 
 CLAIM_COLUMNS = ["claim", "verdict", "p", "text", "evidence"]
 CSV_COLUMNS = ["experiment", "row", "metric", "paper", "paper_kind", "ours_mean", "ours_std", "n"]
@@ -35,20 +35,23 @@ def render_diff(diff: Diff, form: Format, verbose: bool = False) -> str:
     if form == "csv":
         return render(_facts(diff), "csv")
     sheets = []
+    before = f"{markdown_text(summary(diff))}\n\n" if form == "md" else ""
     if diff.claims:
         sheets.append(_claims(diff))
     sheets.append(_numbers(diff, verbose))
-    return "\n".join(render(sheet, form) for sheet in sheets)
+    return before + "\n".join(render(sheet, form) for sheet in sheets)
 
 
 def _claims(diff: Diff) -> Sheet:
     cells = []
-    for claim in diff.claims:
+    # Those that nothing here can decide come last.
+    for claim in sorted(diff.claims, key=lambda claim: not claim.checked):
+        verdict = str(claim.word) if claim.checked else "not checked"
         p = "" if claim.p is None else p_value(claim.p)
         evidence = "; ".join(map(evidence_text, claim.evidence))
-        cells.append([claim.claim.id, claim.word, p, claim.claim.text, evidence])
+        cells.append([claim.claim.id, verdict, p, claim.claim.text, evidence])
     frame = pd.DataFrame(cells, columns=CLAIM_COLUMNS)
-    return Sheet("The paper's claims", frame, frame, (summary(diff),))
+    return Sheet("The paper's claims", frame, frame)
 
 
 def _numbers(diff: Diff, verbose: bool) -> Sheet:
@@ -61,8 +64,6 @@ def _numbers(diff: Diff, verbose: bool) -> Sheet:
     frame = pd.DataFrame(cells, columns=columns)
     title = f"Ours and those of {diff.against}" if diff.against else "Ours and the paper's"
     notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()] + departure_text(diff)
-    if not diff.claims:
-        notes.insert(0, summary(diff))
     return Sheet(title, frame, frame, tuple(notes), (other, "ours"))
 
 

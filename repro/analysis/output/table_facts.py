@@ -16,7 +16,8 @@ from repro.analysis.compare.numbers import (
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING
 from repro.analysis.runs.frames import Collected, differing_columns, rows_of, twinned
-from repro.definition.experiment import Paper, Row, Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.deviations import Departure, departures_by_net
 
 # What the best over training of a metric is called.

@@ -16,7 +16,8 @@ from repro.analysis.compare.numbers import COUNTS, is_test_metric
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.analysis.output.table_facts import table
 from repro.analysis.runs.frames import Collected, complete_note, rows_of, training_images_note
-from repro.definition.experiment import Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.deviations import Departure, departures_by_net
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places

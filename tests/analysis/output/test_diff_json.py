@@ -449,7 +449,7 @@ def test_in_every_table_claims_come_before_numbers(places, as_printed, form):
 @pytest.mark.parametrize(
     ("form", "start"),
     [
-        ("md", "**The paper's claims**"),
+        ("md", "Of 3 claims that can be checked, "),
         ("latex", "\\begin{table}"),
         ("html", "<table>"),
         (
