@@ -120,7 +120,7 @@ class WorkerPool:
             )
             self._at_work.pop(run_id)
             self._events.put(event or _died(worker, run_id))
-            if event is None or event["state"] == "stopped":
+            if event is None or event["state"] == "stopped" or event.get("last"):
                 _close(worker)
                 if self._waiting.empty():
                     return
