@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
 
 import numpy as np
@@ -19,15 +19,8 @@ from repro.analysis.compare.statistics import (
     sample,
     welch_difference,
 )
-from repro.analysis.runs.frames import (
-    TRAINING_IMAGES_NOTE,
-    Collected,
-    differing_columns,
-    moved_machine,
-    rows_of,
-    tested_on_training_images,
-    twinned,
-)
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import TRAINING_IMAGES_NOTE, RunSet
 from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, InMostLayers, Ordering
 from repro.definition.run import Runs
@@ -162,7 +155,7 @@ def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
     """
     pair = check.higher, check.lower
     layers = [
-        rows_of(collected.responses, runs).pivot_table("response", "layer", "seed") for runs in pair
+        collected.of(runs).responses.pivot_table("response", "layer", "seed") for runs in pair
     ]
     means = collected.responses.groupby("id", observed=True)["response"].mean().to_dict()
     found = _groups(pair, "responses", collected, means)
@@ -231,10 +224,8 @@ def _curves(
     runs: Runs, metric: str, stretch: tuple[float, float], collected: Collected
 ) -> pd.DataFrame:
     """A column for each finished run, a line for each iteration of the stretch."""
-    points = rows_of(collected.points, runs)
-    points = points[
-        points["id"].isin(collected.finals["id"]) & points["iteration"].between(*stretch)
-    ]
+    points = collected.of(runs).of_finished.points
+    points = points[points["iteration"].between(*stretch)]
     return points.pivot_table(metric, "iteration", "id", aggfunc="last", observed=True)
 
 
@@ -250,55 +241,50 @@ def _groups(
     collected: Collected,
     along: Mapping[str, float] | None = None,
 ) -> tuple[SeedGroup, ...] | Finding:
-    """The groups' numbers (those given, or the final ones), or why they cannot be had or compared."""
-    rows = [rows_of(collected.runs, runs) for runs in wanted]
-    finals = [found[found["state"] == "done"] for found in rows]
+    """Return the groups' numbers (those given, or the final ones), or why there are none to compare."""
     names = _names(wanted)
-    lacking = [
-        name
-        for name, final, all_rows in zip(names, finals, rows, strict=True)
-        if _none(final, all_rows)
-    ]
-    if lacking:
-        return Finding("missing", f"{metric}: no run of {', '.join(lacking)} has finished")
-    every = pd.concat(finals)
-    lost = [f"{net} seed {seed}" for net, seed in _diverged(pd.concat(rows), metric)]
-    if lost:
-        return Finding(
-            "undecided",
-            f"{metric}: {', '.join(lost)} diverged, which no mean can show",
-            runs=tuple(every["id"]),
-        )
-    mixture = differing_columns(every, columns_not_averaged(collected.strict))
-    if collected.strict and moved_machine(every):
-        return Finding("undecided", f"{metric}: {moved_machine(every)[0]}", runs=tuple(every["id"]))
-    if twinned(every):
-        return Finding("undecided", f"{metric}: {twinned(every)[0]}", runs=tuple(every["id"]))
-    if mixture:
-        return Finding(
-            "undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared"
-        )
-    if is_test_metric(metric) and tested_on_training_images(every):
-        return Finding("undecided", f"{metric}: {TRAINING_IMAGES_NOTE}", runs=tuple(every["id"]))
+    sets = [collected.of(runs) for runs in wanted]
+    missing = [name for name, runs in zip(names, sets, strict=True) if not runs.over]
+    if missing:
+        return Finding("missing", f"{metric}: no run of {', '.join(missing)} has finished")
+    ids = tuple(run_id for runs in sets for run_id in runs.of_finished.ids)
+    together = collected.of(chain.from_iterable(wanted))
+    reason = _incomparable_because(metric, together, collected.strict)
+    if reason:
+        return Finding("undecided", f"{metric}: {reason}", runs=ids)
     groups = []
-    for name, runs, final in zip(names, wanted, finals, strict=True):
-        values = (
-            final["id"].map(along)
-            if along is not None
-            else final.get(metric, pd.Series(np.nan, final.index))
-        )
-        measured = values.notna()
-        numbers = dict(zip(final["seed"][measured], values[measured].astype(float), strict=True))
-        if not numbers:
-            return Finding(
-                "undecided", f"{metric}: no finished run of {name} has it", runs=tuple(final["id"])
-            )
-        groups.append(SeedGroup(name, numbers, tuple(final["id"][measured]), len(runs)))
+    for name, group, runs in zip(names, wanted, sets, strict=True):
+        numbers = _numbers(runs, metric, along)
+        if numbers.empty:
+            said = f"{metric}: no finished run of {name} has it"
+            return Finding("undecided", said, runs=runs.of_finished.ids)
+        seeds = runs.finished.set_index("id")["seed"][numbers.index]
+        by_seed = dict(zip(seeds, numbers, strict=True))
+        groups.append(SeedGroup(name, by_seed, tuple(numbers.index), len(group)))
     return tuple(groups)
 
 
-def _none(finals: pd.DataFrame, rows: pd.DataFrame) -> bool:
-    return finals.empty and not (rows["state"] == "diverged").any()
+def _numbers(runs: RunSet, metric: str, along: Mapping[str, float] | None) -> pd.Series:
+    """Return each finished run's number, by id; runs that have none are left out."""
+    if along is None:
+        return runs.values(metric).dropna()
+    ids = pd.Index(runs.finished["id"])
+    return pd.Series([along.get(run_id, math.nan) for run_id in ids], ids, dtype=float).dropna()
+
+
+def _incomparable_because(metric: str, runs: RunSet, strict: bool) -> str:
+    """Return what keeps some groups' runs from being compared with one another; '' where nothing does."""
+    diverged = [f"{net} seed {seed}" for net, seed in _diverged(runs, metric)]
+    if diverged:
+        return f"{', '.join(diverged)} diverged, which no mean can show"
+    for reason in (*(runs.moved_machine() if strict else ()), *runs.twinned()):
+        return reason
+    mixed = runs.differing(columns_not_averaged(strict))
+    if mixed:
+        return f"runs of different {', '.join(mixed)} are not compared"
+    if is_test_metric(metric) and runs.tested_on_training_images():
+        return TRAINING_IMAGES_NOTE
+    return ""
 
 
 def _names(wanted: Sequence[Runs]) -> list[str]:
@@ -311,10 +297,12 @@ def _names(wanted: Sequence[Runs]) -> list[str]:
     ]
 
 
-def _diverged(rows: pd.DataFrame, metric: str) -> Iterable[tuple[str, int]]:
-    infinite = rows["not_finite"].fillna("").map(lambda names: metric in names.split(","))
-    found = rows[(rows["state"] == "diverged") | infinite]
-    return zip(found["net"], found["seed"], strict=True)
+def _diverged(runs: RunSet, metric: str) -> Iterator[tuple[str, int]]:
+    """Yield net and seed of each run that diverged, or whose final number is not finite."""
+    measured = runs.measured(metric)
+    not_finite = set(measured.index[~np.isfinite(measured)])
+    lost = runs.records[(runs.records["state"] == "diverged") | runs.records["id"].isin(not_finite)]
+    return zip(lost["net"], lost["seed"], strict=True)
 
 
 def _difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate | None:

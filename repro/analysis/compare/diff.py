@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
+
+import pandas as pd
 
 from repro.analysis.compare import claims, verdict
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
@@ -16,7 +18,7 @@ from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers, quoted_numbers
 from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
 from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Experiment, Paper, runs_of
 from repro.definition.run import Run
 from repro.errors import UserError, did_you_mean, quote
@@ -68,8 +70,8 @@ def compare(
             for name, experiment in scaled.items()
         }
     runs = runs_of(tuple(scaled.values()))
-    known = rows_of(collected.runs, runs)
-    over = set(known.loc[known["state"].isin(["done", "diverged"]), "id"])
+    run_set = collected.of(runs)
+    over = set(run_set.over)
     return Diff(
         tuple(scaled),
         scale,
@@ -88,7 +90,7 @@ def compare(
         ()
         if against
         else tuple(number for name in scaled for number in quoted_numbers(name, scaled[name])),
-        _ledger(runs, known),
+        _ledger(runs, run_set.finished),
         tuple(run.id for run in runs if run.id not in over),
         len(runs),
         collected.problems + (theirs.problems if theirs else ()),
@@ -108,12 +110,10 @@ def parse_verdicts(text: str) -> tuple[str, ...]:
     return words
 
 
-def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...]]:
+def _ledger(runs: tuple[Run, ...], finished: pd.DataFrame) -> dict[Departure, tuple[str, ...]]:
     """Every departure of the runs asked for, and of the images they saw, with the nets it concerns."""
     data = {
-        row.id: {"name": row.data_name, "origin": row.data_origin}
-        for row in known.itertuples()
-        if row.state == "done"
+        row.id: {"name": row.data_name, "origin": row.data_origin} for row in finished.itertuples()
     }
     alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
     return group_by_departure({run: departures(run, data.get(run.id)) for run in alike.values()})

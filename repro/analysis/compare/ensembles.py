@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from repro.analysis.compare.numbers import Measured
 from repro.analysis.compare.verdict import Word
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Row, runs_of
 from repro.errors import UserError
 from repro.storage import predictions
@@ -30,15 +30,14 @@ class EnsembleError:
 def ensemble_error(row: Row, metric: str, collected: Collected) -> EnsembleError:
     """The row's ensemble, as far as its runs have finished."""
     members = runs_of(row)
-    measured = Measured(
-        metric, rows_of(collected.runs, members), len(members), strict=collected.strict
-    )
-    finished, planned = set(measured.finals["id"]), len(members)
+    runs = collected.of(members)
+    measured = Measured(metric, runs, len(members), strict=collected.strict)
+    finished, planned = set(runs.finished["id"]), len(members)
     done = tuple(run.id for run in members if run.id in finished)
     if not done:
         return EnsembleError(done, planned, word="missing")
     if len(done) < planned:
-        diverged = int((measured.rows["state"] == "diverged").sum())
+        diverged = len(runs.diverged)
         said = (
             f"{len(done)} of {planned} finished",
             *([f"{diverged} diverged"] if diverged else []),

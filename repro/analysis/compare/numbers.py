@@ -8,22 +8,15 @@ or torch is averaged and flagged.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from repro.analysis.compare.statistics import sample
 from repro.analysis.compare.verdict import OurValues, Verdict, judge
-from repro.analysis.runs.frames import (
-    TRAINING_IMAGES_NOTE,
-    Collected,
-    differing_columns,
-    moved_machine,
-    rows_of,
-    tested_on_training_images,
-    twinned,
-)
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import TRAINING_IMAGES_NOTE, RunSet
 from repro.cost.layers import cost
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table, metrics_of_row
 from repro.definition.origin import may_be_compared
@@ -87,72 +80,59 @@ class Measured:
     """The runs of one row, and what they say about one metric."""
 
     metric: str
-    rows: pd.DataFrame  # whatever their state
+    runs: RunSet
     planned: int
     allow_mixed: bool = False
     strict: bool = False
 
     @property
-    def finals(self) -> pd.DataFrame:
-        return self.rows[self.rows["state"] == "done"]
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        return tuple(self.rows.loc[self.rows["state"].isin(["done", "diverged"]), "id"])
-
-    @property
     def ours(self) -> OurValues:
-        """The finished runs' values, NaN where one is not finite. What a run did not measure is not there."""
-        found = self.rows[self.rows["state"] == "diverged"]
+        """The finished runs' values, and the runs that diverged instead."""
         lost = tuple(
-            f"seed {run.seed} at iteration {_whole(run.failed_at)}" for run in found.itertuples()
+            f"seed {run.seed} at iteration {_whole(run.failed_at)}"
+            for run in self.runs.diverged.itertuples()
         )
-        values = self.finals.loc[self._known, self.metric] if self.metric in self.rows else ()
-        return OurValues(tuple(map(float, values)), self.planned, lost)
+        return OurValues(tuple(self.runs.measured(self.metric)), self.planned, lost)
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """In what the runs differ so that they are not averaged, or that two of them are one."""
-        found = (
-            {}
-            if self.allow_mixed
-            else differing_columns(self.finals, columns_not_averaged(self.strict))
-        )
-        said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        said += moved_machine(self.finals) if self.strict else ()
-        return tuple(f"{reason}; not averaged" for reason in (*said, *twinned(self.finals)))
+        """Why the runs are not averaged: what they differ in, or that two of them are one."""
+        reasons: list[str] = []
+        if not self.allow_mixed:
+            reasons += self._mixed(columns_not_averaged(self.strict))
+        if self.strict:
+            reasons += self.runs.moved_machine()
+        reasons += self.runs.twinned()
+        return tuple(f"{reason}; not averaged" for reason in reasons)
 
     @property
     def flags(self) -> tuple[str, ...]:
         """In what the runs differ although they are averaged."""
-        found = differing_columns(
-            self.finals, (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
-        )
-        said = [f"mixed {name}: {_listed(values)}" for name, values in found.items()]
-        return tuple(
-            one
-            for one in (*said, *moved_machine(self.finals))
-            if f"{one}; not averaged" not in self.refused
-        )
+        columns = (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
+        flags = (*self._mixed(columns), *self.runs.moved_machine())
+        refused = self.refused
+        return tuple(flag for flag in flags if f"{flag}; not averaged" not in refused)
 
     @property
     def silent(self) -> tuple[str, ...]:
-        """The runs that gave neither a number nor a divergence, so that nobody has to guess where they went."""
-        failed, silent = int((self.rows["state"] == "failed").sum()), int((~self._known).sum())
-        said = [f"{failed} run{'s' * (failed > 1)} failed"] if failed else []
-        return (*said, *([f"{silent} finished without {self.metric}"] if silent else []))
+        """The runs that gave neither a number nor a divergence, so that nobody has to guess."""
+        failed = len(self.runs.failed)
+        silent = len(self.runs.finished) - len(self.runs.measured(self.metric))
+        reasons = []
+        if failed:
+            reasons.append(f"{failed} run{'s' * (failed > 1)} failed")
+        if silent:
+            reasons.append(f"{silent} finished without {self.metric}")
+        return tuple(reasons)
 
-    @property
-    def _known(self) -> pd.Series:
-        if self.metric not in self.rows:
-            return pd.Series(False, self.finals.index)
-        infinite = [self.metric in names.split(",") for names in self.finals["not_finite"]]
-        return self.finals[self.metric].notna() | pd.Series(infinite, self.finals.index, dtype=bool)
+    def _mixed(self, columns: Iterable[str]) -> list[str]:
+        differing = self.runs.differing(columns)
+        return [f"mixed {name}: {_listed(values)}" for name, values in differing.items()]
 
 
 Gate = Callable[
-    [Run, str, pd.DataFrame], tuple[str, ...]
-]  # run, metric, finals: what keeps them from comparison
+    [Run, str, RunSet], tuple[str, ...]
+]  # run, metric, runs: what keeps them from comparison
 
 
 def judge_numbers(
@@ -174,14 +154,12 @@ def judge_numbers(
             if paper and paper.kind == "exact" and metric in COUNTS:
                 found.append(_counted(name, row, metric, paper))
             elif paper and paper.kind != "quoted":
-                rows = rows_of(collected.runs, row.runs or ())
+                runs = collected.of(row.runs or ())
                 measured = Measured(
-                    metric, rows, len(row.runs or ()), allow_mixed, collected.strict
+                    metric, runs, len(row.runs or ()), allow_mixed, collected.strict
                 )
                 fields = (
-                    (gate or incomparable_because)(row.runs.run, metric, measured.finals)
-                    if row.runs
-                    else ()
+                    (gate or incomparable_because)(row.runs.run, metric, runs) if row.runs else ()
                 )
                 found.append(_measured(name, row, paper, measured, fields, margin, tolerance))
     return list(dict.fromkeys(found))  # two panels of a figure may show the same row
@@ -204,7 +182,7 @@ def quoted_numbers(name: str, experiment: Experiment) -> list[tuple[str, str, st
     ]
 
 
-def incomparable_because(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
+def incomparable_because(run: Run, metric: str, runs: RunSet) -> tuple[str, ...]:
     """The fields that keep these runs' numbers from being compared with the paper's."""
     found = [] if run.scale == "paper" else [f"scale: {run.scale}"]
     ours, theirs = run.recipe, as_printed(run.net).recipe
@@ -221,10 +199,10 @@ def incomparable_because(run: Run, metric: str, finals: pd.DataFrame) -> tuple[s
         found.append("selection: the best on the test set, not the last")
     return (
         *found,
-        *_other_images(run, finals),
+        *_other_images(run, runs.finished),
         *(
             [TRAINING_IMAGES_NOTE]
-            if is_test_metric(metric) and tested_on_training_images(finals)
+            if is_test_metric(metric) and runs.tested_on_training_images()
             else ()
         ),
     )
@@ -274,7 +252,7 @@ def _measured(
         std=summary.std if len(values) > 1 else None,
         n=len(measured.ours.finite),
         planned=measured.planned,
-        runs=measured.ids,
+        runs=measured.runs.over,
         refused=bool(measured.refused),
         flags=measured.flags,
     )

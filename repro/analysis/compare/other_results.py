@@ -17,7 +17,8 @@ import pandas as pd
 from repro.analysis.compare.numbers import COUNTS, REFUSED, Gate, numbered_rows
 from repro.analysis.compare.statistics import Sample, sample
 from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, collect, differing_columns, rows_of
+from repro.analysis.runs.frames import Collected, collect
+from repro.analysis.runs.run_set import RunSet, differing_columns
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table
 from repro.definition.run import Run
 from repro.errors import UserError, quote
@@ -141,8 +142,7 @@ def _of_table(table: pd.DataFrame) -> Numbers:
 
 def _of_runs(theirs: Collected) -> Numbers:
     def numbers(name: str, row: Row, metric: str) -> Iterator[tuple[str, Paper]]:
-        finals = rows_of(theirs.finals, row.runs or ())
-        values = [] if metric not in finals else list(finals[metric].dropna())
+        values = list(theirs.of(row.runs or ()).values(metric).dropna())
         if values:
             yield "", _paper(sample(values), min(values))
 
@@ -152,12 +152,14 @@ def _of_runs(theirs: Collected) -> Numbers:
 def _other_data(theirs: Collected) -> Gate:
     """Runs of one definition are comparable, whatever its scale, if they saw the same images."""
 
-    def gate(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
+    def gate(run: Run, metric: str, runs: RunSet) -> tuple[str, ...]:
         same = theirs.finals[
             theirs.finals["net"].eq(run.net.name) & theirs.finals["scale"].eq(run.scale)
         ]
         same = same[same["recipe"] == run.recipe.name]
-        found = differing_columns(pd.concat([finals[list(REFUSED)], same[list(REFUSED)]]), REFUSED)
+        found = differing_columns(
+            pd.concat([runs.finished[list(REFUSED)], same[list(REFUSED)]]), REFUSED
+        )
         return tuple(
             f"{name.replace('_', ' ')}: {' and '.join(value[:24] for value in values)}"
             for name, values in found.items()

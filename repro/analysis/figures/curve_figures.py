@@ -25,7 +25,8 @@ from repro.analysis.figures.panels import (
     draw_responses,
     named_by,
 )
-from repro.analysis.runs.frames import Collected, rows_of, training_images_note
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Figure, Panel, Scale, at_scale
 from repro.definition.origin import is_official
 from repro.storage.atomic import write_atomic
@@ -91,8 +92,9 @@ def notes_under(
 ) -> list[str]:
     """What a reader must know to read the figure right: scale and data, seeds, and what is not there."""
     runs = [run for curve in curves for run in curve.row.runs or ()]
-    finals = rows_of(collected.finals, runs)
-    said = [_scale_note(curves, scale), scale.note, _data_note(finals), _seen_note(figure, finals)]
+    run_set = collected.of(runs)
+    said = [_scale_note(curves, scale), scale.note]
+    said += [_data_note(run_set.finished), _seen_note(figure, run_set)]
     return [note for note in (*said, _seeds_note(curves), _gaps_note(curves)) if note]
 
 
@@ -150,9 +152,9 @@ def _data_note(finals: pd.DataFrame) -> str:
     return f"Data: {', '.join(others)}." if others else ""
 
 
-def _seen_note(figure: Figure, finals: pd.DataFrame) -> str:
+def _seen_note(figure: Figure, runs: RunSet) -> str:
     tested = any(panel.shows == "curves" and "test" in panel.splits for panel in figure.panels)
-    return training_images_note(finals) if tested else ""
+    return runs.training_images_note() if tested else ""
 
 
 def _seeds_note(curves: list[Curve]) -> str:

@@ -23,14 +23,8 @@ from repro.analysis.compare.numbers import (
 )
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
-from repro.analysis.runs.frames import (
-    Collected,
-    complete_note,
-    differing_columns,
-    rows_of,
-    training_images_note,
-    twinned,
-)
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Paper, Row, Scale, Table, at_scale, runs_of
 from repro.protocol.deviations import departures_by_net
 from repro.storage.atomic import write_atomic
@@ -93,8 +87,8 @@ def sheet(
     )
     marks, departures = _departures(scaled)
     tested = any(map(is_test_metric, experiment.metrics))
-    finals = rows_of(collected.finals, runs_of(scaled))
-    images = (training_images_note(finals) if tested else "", complete_note(finals))
+    runs = collected.of(runs_of(scaled))
+    images = (runs.training_images_note() if tested else "", runs.complete_note())
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     return Sheet(
         f"{heading(name)}. {experiment.title}",
@@ -156,8 +150,9 @@ def _fact(
     collected: Collected,
 ) -> dict[str, Any]:
     """One number as typed values."""
-    finals = rows_of(collected.finals, row.runs or ())
-    ours = _ours(word, metric, finals, collected.strict)
+    runs = collected.of(row.runs or ())
+    finals = runs.finished
+    ours = _ours(word, metric, runs, collected.strict)
     return {
         "experiment": name,
         "row": row.label,
@@ -194,14 +189,12 @@ def _ensemble(row: Row, metric: str, collected: Collected) -> dict[str, Any]:
     return ours | {"verdict": found.word, "reasons": found.reasons, "runs": found.runs}
 
 
-def _ours(
-    word: JudgedNumber | None, metric: str, finals: pd.DataFrame, strict: bool
-) -> dict[str, Any]:
+def _ours(word: JudgedNumber | None, metric: str, runs: RunSet, strict: bool) -> dict[str, Any]:
     """As it was judged; where the paper prints nothing to judge by, the mean of seeds that may be averaged."""
     if word:
         return {"ours_mean": word.mean, "ours_std": word.std, "n": word.n}
-    alike = not (differing_columns(finals, columns_not_averaged(strict)) or twinned(finals))
-    known = list(finals[metric].dropna()) if alike and metric in finals else []
+    alike = not (runs.differing(columns_not_averaged(strict)) or runs.twinned())
+    known = list(runs.values(metric).dropna()) if alike else []
     summary = sample(known)
     return {"ours_mean": summary.mean, "ours_std": summary.std, "n": summary.n}
 

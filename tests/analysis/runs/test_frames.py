@@ -17,7 +17,8 @@ from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.analysis.runs.cache import read_runs, save
-from repro.analysis.runs.frames import collect, differing_columns, rows_of, scale_with_results
+from repro.analysis.runs.frames import collect, scale_with_results
+from repro.analysis.runs.run_set import differing_columns
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 
@@ -276,7 +277,7 @@ def test_rows_of_a_group_come_by_seed(places, finished):
     for run in reversed(list(RESNET[20])):
         finished(run, test_error=float(run.seed))
     finished(PLAIN[20].run, test_error=9.0)
-    assert rows_of(collect(places).finals, RESNET[20])["test_error"].tolist() == [0, 1, 2, 3, 4]
+    assert collect(places).of(RESNET[20]).finished["test_error"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_mixed_names_what_differs_and_passes_over_what_is_missing(places, finished):
@@ -302,9 +303,9 @@ def test_reading_what_did_not_change_takes_a_tenth_of_reading_it(places, finishe
     for seed in range(600):
         finished(replace(RUN, seed=seed), [20.0] * 64, test_error=8.7)
     code = (
-        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
-        "t = time.process_time(); save(gather(places()), places()); cold = time.process_time() - t\n"
-        "t = time.process_time(); save(gather(places()), places()); print((time.process_time() - t) / cold)"
+        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
+        "t = time.process_time(); save(read_runs(places()), places()); cold = time.process_time() - t\n"
+        "t = time.process_time(); save(read_runs(places()), places()); print((time.process_time() - t) / cold)"
     )
     ratios = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
@@ -318,8 +319,8 @@ def test_gathering_what_did_not_change_imports_no_pandas(places, finished):
     finished(OTHER, test_error=8.8)
     collect(places)
     code = (
-        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
-        "gathered = gather(places()); save(gathered, places())\n"
+        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
+        "gathered = read_runs(places()); save(gathered, places())\n"
         "print(gathered.opened, gathered.table.num_rows, 'pandas' in sys.modules)"
     )
     said = subprocess.run(
