@@ -195,6 +195,12 @@ def _stride_in_3x3(run: Run) -> Run:
     return replace(run, net=replace(run.net, stride_in="3x3")) if run.net.bottleneck else run
 
 
+def _unpadded_pool(run: Run) -> Run:
+    return (
+        replace(run, net=replace(run.net, pool="unpadded")) if run.net.family == "imagenet" else run
+    )
+
+
 VARIANTS = {
     variant.name: variant
     for variant in (
@@ -252,6 +258,11 @@ VARIANTS = {
             "zeros-both",
             "option A pads channels on both sides, as Lasagne and akamaster do",
             _both_sides,
+        ),
+        Variant(
+            "unpadded-pool",
+            "the max pooling pads nothing and rounds up, as the authors' prototxt does",
+            _unpadded_pool,
         ),
         Variant(
             "stride-3x3",

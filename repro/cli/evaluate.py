@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.counter import Counter
 from repro.cli.options import (
     change_options,
     checked_device,
@@ -27,44 +28,68 @@ from repro.storage.input_files import check_input_file, check_output_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.data.photos.source import Photos
-    from repro.data.small.source import Images
-    from repro.nets import ConvNet
-    from repro.nets.weights import State
-    from repro.storage.predictions import Scores
+    from repro.definition.preprocessing import Preprocessing
+    from repro.evaluation.of_weights import Subject
+    from repro.evaluation.readings import Reading
+    from repro.nets.weights import Weights
+    from repro.storage.evaluations import Evaluation
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
+RECORD = "record"  # what `--save` alone means
+WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
 @click.command()
-@click.option("--net", metavar="NET", help="resnet-34-b, plain-18, resnet-50-v1.5, resnet-20 …")
+@click.option(
+    "--net",
+    metavar="NET",
+    help="resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).",
+)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Ours, torchvision's or akamaster's.",
+    help="Anybody's; docs/measuring-weights.md.",
 )
 @click.option(
     "--crops",
     type=click.Choice(list(WAYS)),
     help="Views to average (default: ten; of small images, the one there is).",
 )
+@click.option(
+    "--preprocess",
+    metavar="NAME",
+    help="paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
+)
+@click.option(
+    "--mean",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The mean.binaryproto of `authors`.",
+)
 @click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
 @device_option
 @click.option(
     "--save",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Keep the predictions, for ensembles.",
+    is_flag=False,
+    flag_value=RECORD,
+    metavar="[FILE]",
+    help="Keep a record in results/evaluations; with FILE only the predictions.",
 )
 @click.option(
     "--ensemble",
-    type=click.Path(path_type=Path),
     multiple=True,
-    metavar="FILE",
-    help="Kept predictions.",
+    metavar="RECORD",
+    help="Kept predictions: a record's name, or a file.",
 )
+@click.option(
+    "--mcnemar",
+    nargs=2,
+    metavar="RECORD RECORD",
+    help="Whether two records differ, by McNemar's test.",
+)
+@click.option("--list", "listed", is_flag=True, help="Name the records that are kept.")
 @scale_option()
 @change_options
 @json_option
@@ -72,10 +97,14 @@ def command(
     net: str | None,
     weights: Path | None,
     crops: str | None,
+    preprocess: str | None,
+    mean: Path | None,
     data: str | None,
     device: str | None,
-    save: Path | None,
-    ensemble: tuple[Path, ...],
+    save: str | None,
+    ensemble: tuple[str, ...],
+    mcnemar: tuple[str, str] | None,
+    listed: bool,
     scale: str,
     variants: tuple[str, ...],
     settings: tuple[str, ...],
@@ -87,36 +116,78 @@ def command(
     has the whole command.
 
     \b
-    For example:  repro evaluate --net resnet-50 --weights resnet50.pth --crops multi --save one.npz
-                  repro evaluate --ensemble one.npz --ensemble two.npz
+    For example:  repro evaluate --weights resnet50.pth --crops multi --save
+                  repro evaluate --weights ResNet-50-model.caffemodel --mean ResNet_mean.binaryproto --save
+                  repro evaluate --ensemble resnet-50-b --ensemble resnet-101-b
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
                   repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
     """
     checked_device(device)
-    if save is not None:
-        check_output_file(save, "predictions")
-    if ensemble and not (net or weights):
-        facts = _of_ensemble(ensemble)
-    elif net and weights and not ensemble:
-        check_input_file(weights, "weights", "name a file that `torch.save` wrote")
-        run = _run(net, data, scale_with(catalog.load_scale(scale), variants, settings))
-        facts = _of_weights(run, weights, crops, device, save)
-    else:
+    asked = [bool(net or weights), bool(ensemble), bool(mcnemar), listed]
+    if sum(asked) != 1 or (net and not weights):
         raise UserError(
-            "nothing to evaluate", "give `--net` and `--weights`, or one or more `--ensemble`"
+            "nothing to evaluate",
+            "give `--weights`, or `--ensemble`, or two records to `--mcnemar`, or `--list`",
         )
+    if listed:
+        facts = _listed()
+    elif mcnemar:
+        facts = _mcnemar(*mcnemar)
+    elif ensemble:
+        facts = _of_ensemble(ensemble)
+    else:
+        assert weights is not None
+        target = None if save in (None, RECORD) else check_output_file(Path(save), "predictions")
+        check_input_file(weights, "weights", WEIGHTS_HINT)
+        changed = scale_with(catalog.load_scale(scale), variants, settings)
+        of, asked_for, warnings = opened(weights, net, data, changed, device, preprocess)
+        facts = _of_weights(of, asked_for, warnings, crops, mean, target, save == RECORD)
     if as_json:
         print_json(facts)
     else:
-        click.echo(
-            f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
-        )
+        click.echo(_in_words(facts))
 
 
-def _run(name: str, data: str | None, scale: Scale) -> Run:
+def opened(
+    weights: Path,
+    net: str | None,
+    data: str | None,
+    scale: Scale,
+    device: str | None,
+    preprocess: str | None,
+) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
+    """Return the net with these weights on its images, its preprocessing, and what is to be said of the choice."""
+    import torch
+
+    from repro.evaluation.of_weights import preprocessing_for, subject
+    from repro.nets.weights import read
+
+    known = read(weights)
+    run = _run(known, net, data, scale)
+    if run.net != known.layout.variant(run.net):
+        run = replace(run, net=known.layout.variant(run.net))
+        click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
+    of = subject(run, known, weights, places().data, torch.device(device) if device else None)
+    wanted, warnings = _preprocessing(of, known, preprocess)
+    for warning in warnings:
+        click.echo(warning, err=True)
+    return of, preprocessing_for(of, wanted), warnings
+
+
+def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> Run:
     """Return the run that such weights are of, as far as measuring them depends on it."""
-    net = _net(name, data)
+    net = _net(name, data) if name else weights.net()
+    if net is None:
+        raise UserError(
+            "these weights are of no net of the paper that can be told from their names",
+            "name the net: `--net resnet-50`",
+        )
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
+    if name is None:
+        run = replace(run, net=replace(run.net, classes=net.classes))
+        click.echo(
+            f"these weights are of {net.name}; of a plain net only if `--net` says so", err=True
+        )
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
 
 
@@ -127,101 +198,173 @@ def _net(name: str, data: str | None) -> Net:
     return net_named(name, "cifar" if data and not is_photos(data, places().data) else None)
 
 
-def _of_ensemble(files: tuple[Path, ...]) -> dict[str, Any]:
-    from repro.storage.predictions import ensemble
+def _variant(net: Net) -> str:
+    parts = []
+    if net.stride_in == "3x3":
+        parts.append("stride in the 3x3")
+    if net.zeros == "both":
+        parts.append("zero channels on both sides")
+    if net.pool:
+        parts.append("pooling without padding")
+    return ", ".join(parts) or "the paper's own layers"
 
-    for file in files:
-        check_input_file(
-            file, "predictions", "name a file that `--save` kept, or a run's predictions.npz"
-        )
-    top1, top5 = ensemble(files)
-    return {"what": f"ensemble of {len(files)}", "top1": top1, "top5": top5}
+
+def _preprocessing(
+    of: Subject, weights: Weights, name: str | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return what was asked for, or what belongs to the weights; and a word where the two differ."""
+    from repro.definition.preprocessing import named as preprocessing_named
+
+    layout = weights.layout
+    proposed = layout.preprocess if of.photos else layout.preprocess_small
+    if name is None:
+        if proposed == "paper":
+            return preprocessing_named(proposed, small=not of.photos), ()
+        click.echo(f"preprocessing: {proposed}, which these weights were trained for", err=True)
+        return preprocessing_named(proposed, small=not of.photos), ()
+    wanted = preprocessing_named(name, small=not of.photos)
+    if layout.name == "ours" or _same_family(name, proposed):
+        return wanted, ()
+    return wanted, (
+        f"weights of {layout.name} were trained for preprocessing {proposed}, not {name}",
+    )
+
+
+def _same_family(name: str, proposed: str) -> bool:
+    """Whether two preprocessings subtract and divide alike: torchvision's two and timm's differ in sizes only."""
+    families = {
+        "torchvision-v1": "torchvision",
+        "torchvision-v2": "torchvision",
+        "authors-mean-colour": "authors",
+    }
+    family = "torchvision" if name.startswith("timm:") else families.get(name, name)
+    return family == families.get(proposed, proposed)
 
 
 def _of_weights(
-    run: Run, weights: Path, crops: str | None, device: str | None, save: Path | None
+    of: Subject,
+    preprocessing: Preprocessing,
+    warnings: tuple[str, ...],
+    crops: str | None,
+    mean: Path | None,
+    target: Path | None,
+    record: bool,
 ) -> dict[str, Any]:
-    import torch
+    from repro.evaluation import of_weights
+    from repro.storage.atomic import write_atomic
+    from repro.storage.evaluations import compressed
 
-    from repro.storage.predictions import save as keep
-    from repro.storage.predictions import top_errors
-    from repro.training.machine import prepare
+    reading = _reading(of, preprocessing, crops)
+    image = of_weights.mean_image(mean)
+    folder = of_weights.folder_for(places().results, of, [reading], image, reading.views)
+    with Counter("images") as counter:
+        result = of_weights.measure(
+            of,
+            [reading],
+            image,
+            folder if record else None,
+            with_scores=[reading],
+            progress=counter.at,
+        )
+    made = of_weights.evaluation(of, reading, result, folder.path.name, warnings)
+    for warning in made.warnings[len(warnings) :]:
+        click.echo(warning, err=True)
+    arrays = of_weights.predictions(of, reading, result)
+    if record:
+        folder.finish(made, arrays)
+        click.echo(f"kept as {made.id}", err=True)
+    if target is not None:
+        write_atomic(target, compressed(arrays))
+    return _facts(of, made, result.errors(reading), reading)
 
-    module, source = _opened(run, weights)
-    there = prepare(run.recipe, torch.device(device) if device else None)
-    # In the layout in which training measures, so that rounding is the same.
-    module = module.to(there).to(memory_format=torch.channels_last)
-    crops, scores = _measured(module, source.to(there), crops)
-    if save:
-        keep(save, source.hash, {WAYS[crops]: scores}, WAYS[crops])
-    top1, top5 = top_errors(scores.scores, scores.labels)
+
+def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Reading:
+    from repro.evaluation.readings import plain_reading
+
+    if not of.photos and crops not in (None, "center"):
+        hint = "the paper tests them by the single view: leave `--crops` out"
+        raise UserError(
+            f"{quote(of.source.name)} holds small images, which have no {quote(crops)} views", hint
+        )
+    views = crops or ("ten" if of.photos else "center")
+    pool = "unpadded" if of.run.net.pool else "padded"
+    return plain_reading(preprocessing, views, pool)  # type: ignore[arg-type]
+
+
+def _facts(
+    of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading
+) -> dict[str, Any]:
     return {
-        "what": f"{run.net.name}, {crops}, {source.name}, {source.test_images:,} images",
-        "net": run.net.name,
-        "crops": crops,
-        "scale": run.scale,
+        "what": f"{made.net.name}, {made.views}, {made.data.name}, {made.data.test_images:,} images",
+        "net": made.net.name,
+        "crops": made.views,
+        "scale": made.scale,
         "data": {
-            "name": source.name,
-            "hash": source.hash,
-            "origin": source.origin,
-            "test_images": source.test_images,
+            "name": made.data.name,
+            "hash": made.data.hash,
+            "origin": made.data.origin,
+            "test_images": made.data.test_images,
         },
-        "top1": top1,
-        "top5": top5,
+        "top1": errors[0],
+        "top5": errors[1],
+        "id": made.id,
+        "layout": made.weights.layout,
+        "sha256": made.weights.sha256,
+        "preprocessing": reading.facts()["preprocessing"],
+        "warnings": list(made.warnings),
     }
 
 
-def _opened(run: Run, weights: Path) -> tuple[ConvNet, Photos | Images]:
-    """The net with these weights, and the images as these weights expect them."""
-    from repro.data import open_source
-    from repro.nets import build
-    from repro.nets.weights import layout_of, load, read
+def _of_ensemble(names: tuple[str, ...]) -> dict[str, Any]:
+    from repro.storage.predictions import ensemble
 
-    state = read(weights)
-    net = layout_of(run.net, state)
-    if net != run.net:
-        what = (
-            f"stride in the {net.stride_in}"
-            if net.bottleneck
-            else f"zero channels on {net.zeros} sides"
+    top1, top5 = ensemble([_predictions(name) for name in names])
+    return {"what": f"ensemble of {len(names)}", "top1": top1, "top5": top5}
+
+
+def _mcnemar(one: str, other: str) -> dict[str, Any]:
+    from repro.analysis.compare.mcnemar import mcnemar
+    from repro.storage.predictions import load
+
+    compared = mcnemar(load(_predictions(one)), load(_predictions(other)))
+    return {"what": f"{one} and {other}", "mcnemar": compared}
+
+
+def _listed() -> dict[str, Any]:
+    from repro.storage.evaluations import evaluations
+
+    known, problems = evaluations(places().results)
+    for folder, problem in problems:
+        click.echo(f"{folder}: {problem}", err=True)
+    return {
+        "evaluations": [
+            {"id": one.id, "metrics": one.metrics, "data": one.data.name} for one in known
+        ]
+    }
+
+
+def _predictions(name: str) -> Path:
+    """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
+    from repro.storage.evaluations import found
+
+    path = Path(name)
+    if path.suffix == ".npz" or path.exists():
+        inside = path / "predictions.npz" if path.is_dir() else path
+        return check_input_file(inside, "predictions", "name a record, or a run's predictions.npz")
+    return found(places().results, name).predictions
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    if "evaluations" in facts:
+        return "\n".join(
+            f"{one['id']}: "
+            + ", ".join(f"{name} {value:.2f} %" for name, value in one["metrics"].items())
+            for one in facts["evaluations"]
         )
-        click.echo(f"these weights are of the variant with {what}", err=True)
-    module = build(net)
-    load(module, net, state)
-    source: Any = open_source(run.recipe, places().data)
-    if source.classes > net.classes:
-        raise UserError(
-            f"{quote(source.name)} has {source.classes} classes, the net {net.classes}",
-            "choose other data",
+    if "mcnemar" in facts:
+        return "\n".join(
+            f"{name}: only the first right {test['only_first']:,}, only the second {test['only_second']:,}, "
+            f"p = {test['p']:.3g}"
+            for name, test in facts["mcnemar"].items()
         )
-    return module, _as_trained_on(source, state)
-
-
-def _as_trained_on(source: Photos | Images, state: State) -> Photos | Images:
-    """torchvision's and akamaster's nets saw images less ImageNet's channel means, over its standard deviations."""
-    from repro.data.photos.pack_writer import IMAGENET_MEAN, IMAGENET_STD
-    from repro.data.photos.source import Photos
-
-    if isinstance(source, Photos) and "fc.weight" in state:
-        recipe = replace(source.recipe, input=replace(source.recipe.input, std="channel"))
-        return replace(source, recipe=recipe, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    if not isinstance(source, Photos) and "linear.weight" in state:
-        mean, std = (source.scale.new_tensor(values) for values in (IMAGENET_MEAN, IMAGENET_STD))
-        return replace(source, mean=(255 * mean).expand_as(source.mean), scale=1 / (255 * std))
-    return source
-
-
-def _measured(net: ConvNet, source: Photos | Images, crops: str | None) -> tuple[str, Scores]:
-    """The scores of all test images, and by which views."""
-    from repro.data.photos.source import Photos
-    from repro.evaluation.photos import scores_of
-    from repro.evaluation.single_view import single_view_scores
-
-    if isinstance(source, Photos):
-        return crops or "ten", scores_of(net, source, WAYS[crops or "ten"])
-    if crops not in (None, "center"):
-        hint = "the paper tests them by the single view: leave `--crops` out"
-        raise UserError(
-            f"{quote(source.name)} holds small images, which have no {quote(crops)} views", hint
-        )
-    return "center", single_view_scores(net, source)
+    return f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"

@@ -133,7 +133,8 @@ def _layers(net: Net, size: int) -> Iterator[Layer]:
     width = 64 if imagenet else 16
     size = _halved(size) if imagenet else size
     yield Layer("stem.conv", "main", 7 if imagenet else 3, 3, width, 2 if imagenet else 1, size)
-    size = _halved(size) if imagenet else size  # the max pooling
+    if imagenet:
+        size = _pooled(size) if net.pool == "unpadded" else _halved(size)
     channels = width
     for stage, count in enumerate(net.blocks):
         for number in range(count):
@@ -198,3 +199,8 @@ def _fully_connected(name: str, inputs: int, outputs: int, kernel: int = 1) -> L
 def _halved(size: int) -> int:
     """The map after a stride of 2, with the padding of every layer here."""
     return (size + 1) // 2
+
+
+def _pooled(size: int) -> int:
+    """The map after 3×3 pooling at stride 2 without padding, rounded up, as Caffe rounds."""
+    return max(1, (size - 2) // 2 + 1)

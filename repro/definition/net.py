@@ -41,6 +41,9 @@ class Net:
         "fan_in"  # He initialisation: equation 10 of the cited work, or 14
     )
     classes: int = 10
+    # The max pooling behind the first layer. The authors' prototxt pads nothing and rounds the map's size up; None pads
+    # by one pixel, as most ports do. From 112 pixels both give 56, but of windows one pixel apart.
+    pool: Literal["unpadded"] | None = None
 
     def __post_init__(self) -> None:
         if self.family == "cifar" and (self.depth < 8 or self.depth % 6 != 2):
@@ -67,6 +70,11 @@ class Net:
             raise UserError(
                 f"`stride_in` and `zeros` do not fit {quote(self.name)}",
                 "`stride_in` belongs to nets of bottlenecks, `zeros` to shortcut A",
+            )
+        if self.pool is not None and self.family != "imagenet":
+            raise UserError(
+                f"{quote(self.name)} has no max pooling to leave unpadded",
+                "`pool` belongs to ImageNet's nets",
             )
         if self.classes < 2:
             raise UserError(

@@ -20,14 +20,25 @@ def conv(kernel: int, inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
 
 
+def max_pool(padded: bool) -> nn.MaxPool2d:
+    """The pooling behind ImageNet's first layer: padded, or as in the authors' nets, where the last window is cut."""
+    return (
+        nn.MaxPool2d(3, stride=2, padding=1)
+        if padded
+        else nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    )
+
+
 class Stem(nn.Module):
     """The first layer; on ImageNet a max pooling follows."""
 
-    def __init__(self, kernel: int, width: int, stride: int, norm: Norm, pool: bool) -> None:
+    def __init__(
+        self, kernel: int, width: int, stride: int, norm: Norm, pool: nn.Module | None
+    ) -> None:
         super().__init__()
         self.conv = conv(kernel, 3, width, stride)
         self.norm = norm(width)
-        self.pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
+        self.pool = pool
 
     def forward(self, images: Tensor) -> Tensor:
         x = F.relu(self.norm(self.conv(images)), inplace=True)

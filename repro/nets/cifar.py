@@ -9,5 +9,5 @@ from repro.nets.conv_net import ConvNet, assemble
 
 def cifar(net: Net, norm: Norm, recompute: bool) -> ConvNet:
     return assemble(
-        net, Stem(3, 16, stride=1, norm=norm, pool=False), width=16, norm=norm, recompute=recompute
+        net, Stem(3, 16, stride=1, norm=norm, pool=None), width=16, norm=norm, recompute=recompute
     )

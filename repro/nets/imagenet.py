@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from repro.definition.net import Net
-from repro.nets.blocks import Norm, Stem
+from repro.nets.blocks import Norm, Stem, max_pool
 from repro.nets.conv_net import ConvNet, assemble
 
 
 def imagenet(net: Net, norm: Norm, recompute: bool) -> ConvNet:
-    return assemble(
-        net, Stem(7, 64, stride=2, norm=norm, pool=True), width=64, norm=norm, recompute=recompute
-    )
+    stem = Stem(7, 64, stride=2, norm=norm, pool=max_pool(padded=net.pool is None))
+    return assemble(net, stem, width=64, norm=norm, recompute=recompute)

@@ -118,6 +118,7 @@ def as_printed(net: Net, scale: Scale | None = None) -> Run:
         zeros="end" if net.shortcut == "A" else None,
         stride_in="1x1" if net.bottleneck else None,
         classes={"cifar": 10, "imagenet": 1000}[net.family],
+        pool=None,
     )
     return _at(scale, Run(plain, recipe))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,24 +81,40 @@ def test_torchvisions_weights_are_recognised_with_their_stride_and_their_input(
 
 
 def test_torchvisions_nets_get_the_scores_that_torchvision_gives(tmp_path: Path) -> None:
-    """The same weights on the same crops, divided by ImageNet's deviations."""
+    """The same weights on the same crops, less ImageNet's means, divided by its deviations."""
     from torchvision.models import resnet18
 
     from experiments.recipes import IMAGENET
-    from repro.cli.evaluate import _opened
+    from repro.data.photos.source import open_photos
     from repro.definition.run import Run
-    from repro.evaluation.crops import center
     from repro.protocol import catalog
+    from repro.storage.paths import places
+    from repro.storage.predictions import load
 
     torch.manual_seed(0)
-    theirs = resnet18(num_classes=10).eval()
-    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    network = resnet18(num_classes=10).eval()
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    words = (
+        "--net",
+        "resnet-18-b",
+        "--weights",
+        tmp_path / "weights.pth",
+        "--crops",
+        "center",
+        *SMOKE,
+    )
+    found = json.loads(evaluate(*words, "--json", "--save", tmp_path / "p.npz"))
+    assert found["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
     run = catalog.load_scale("smoke")(Run(resnet(18, "B", "imagenet"), IMAGENET))
-    module, source = _opened(run, tmp_path / "weights.pth")
+    source = open_photos(run.recipe, places().data)
+    recipe = replace(source.recipe, input=replace(source.recipe.input, std="channel"))
+    source = replace(source, recipe=recipe, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     with torch.no_grad():
-        expected = torch.cat([theirs(images).softmax(1) for images, _ in source.test()])
-    assert np.abs(center(module, source).scores - expected.numpy()).max() < 1e-5
-    assert (source.mean, source.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        expected = torch.cat([network(images).softmax(1) for images, _ in source.test()])
+    assert (
+        np.abs(load(tmp_path / "p.npz").scores - expected.numpy()).max() < 1e-3
+    )  # kept in half precision
+    assert np.array_equal(load(tmp_path / "p.npz").best["center"][:, 0], expected.argmax(1).numpy())
 
 
 def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
@@ -119,44 +136,49 @@ def test_small_images_are_measured_by_their_single_view(tmp_path: Path) -> None:
 
 
 def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Path) -> None:
-    from repro.cli.evaluate import _opened
+    from repro.data import open_source
     from repro.definition.experiment import at_scale, runs_of
     from repro.evaluation.error import measure_error
-    from repro.evaluation.single_view import single_view_scores
     from repro.protocol import catalog
     from repro.protocol.catalog import load_experiment
-    from repro.storage.predictions import top_errors
+    from repro.storage.paths import places
 
     run = runs_of(at_scale(load_experiment("table6"), catalog.load_scale("smoke"), 1))[0]
-    torch.save(build(run.net).state_dict(), tmp_path / "weights.pt")
-    module, source = _opened(run, tmp_path / "weights.pt")
-    scores = single_view_scores(module, source)
-    assert (
-        top_errors(scores.scores, scores.labels)[0]
-        == measure_error(module, source.test(), "test")["test_error"]
+    module = build(run.net)
+    torch.save(module.state_dict(), tmp_path / "weights.pt")
+    found = json.loads(
+        evaluate("--net", "resnet-20", "--weights", tmp_path / "weights.pt", *SMOKE, "--json")
     )
+    expected = measure_error(module, open_source(run.recipe, places().data).test(), "test")
+    assert found["top1"] == expected["test_error"]
 
 
 def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(
     tmp_path: Path,
 ) -> None:
     """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
-    from repro.cli.evaluate import _opened
+    from repro.data import open_source
     from repro.definition.experiment import at_scale, runs_of
     from repro.protocol import catalog
     from repro.protocol.catalog import load_experiment
+    from repro.storage.paths import places
+    from repro.storage.predictions import load as predictions_of
 
     run = runs_of(at_scale(load_experiment("table6"), catalog.load_scale("smoke"), 1))[0]
-    state = {f"module.{theirs(name)}": value for name, value in build(run.net).state_dict().items()}
+    module = build(replace(run.net, zeros="both"), seed=3).eval()
+    state = {f"module.{theirs(name)}": value for name, value in module.state_dict().items()}
     torch.save({"state_dict": state, "best_prec1": 91.7}, tmp_path / "resnet20.th")
-    words = ["--net", "resnet20", "--weights", str(tmp_path / "resnet20.th"), *SMOKE]
+    words = ["--weights", str(tmp_path / "resnet20.th"), "--save", str(tmp_path / "p.npz"), *SMOKE]
     result = CliRunner().invoke(cli, ["evaluate", *words], catch_exceptions=False)
-    assert "these weights are of the variant with zero channels on both sides" in result.stderr
-    _, source = _opened(run, tmp_path / "resnet20.th")
-    [(images, _)] = list(source.test(batch=source.test_images))
-    pixels = source.test_pixels.numpy() / 255
-    expected = (pixels - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
-    assert np.abs(images.permute(0, 2, 3, 1).numpy() - expected).max() < 1e-5
+    assert "these weights are of resnet-20" in result.stderr
+    assert "preprocessing: akamaster, which these weights were trained for" in result.stderr
+    pixels = open_source(run.recipe, places().data).test_pixels.numpy() / 255
+    seen = (pixels - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    with torch.inference_mode():
+        expected = (
+            module(torch.tensor(seen, dtype=torch.float32).permute(0, 3, 1, 2)).softmax(1).numpy()
+        )
+    assert np.abs(predictions_of(tmp_path / "p.npz").scores - expected).max() < 1e-3
 
 
 def theirs(name: str) -> str:
@@ -174,7 +196,12 @@ def theirs(name: str) -> str:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--net", "resnet-50"), ("--weights", "x"), ("--net", "resnet-50", "--ensemble", "x")],
+    [
+        (),
+        ("--net", "resnet-50"),
+        ("--list", "--ensemble", "x"),
+        ("--net", "resnet-50", "--ensemble", "x"),
+    ],
 )
 def test_half_a_question_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(UserError, match="nothing to evaluate"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from repro.definition.net import resnet
 from repro.errors import UserError
@@ -19,8 +18,7 @@ torch.set_num_threads(1)
 
 
 def ours_from(path, depth, classes):
-    net = build(resnet(depth, "B", "imagenet", classes=classes))
-    net.stem.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    net = build(resnet(depth, "B", "imagenet", classes=classes, pool="unpadded"))
     state = state_of(read_layers(path))
     missing, unexpected = net.load_state_dict(state, strict=False)
     assert not unexpected

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repro.cost.layers import cost, layers
 from repro.definition.net import plain, resnet
+from repro.errors import UserError
 from repro.nets import build, responding_layers, skeleton
 from repro.nets.blocks import Projection, ZeroPadded
 
@@ -221,3 +222,16 @@ def test_a_training_step_is_one_graph_for_the_compiler(group):
         compiled.stem.conv.weight.grad, eager.stem.conv.weight.grad, rtol=1e-3, atol=1e-2
     )
     torch.testing.assert_close(compiled.stem.norm.running_var, eager.stem.norm.running_var)
+
+
+@pytest.mark.parametrize("size", [32, 57, 64, 97, 224])
+def test_unpadded_pooling_is_counted_as_it_is_built(size):
+    net = resnet(18, "B", "imagenet", pool="unpadded")
+    stem = build(net).stem
+    side = stem(torch.zeros(1, 3, size, size)).shape[-1]
+    assert layers(net, size)[1].size == side
+
+
+def test_pooling_is_only_where_there_is_one():
+    with pytest.raises(UserError, match="`resnet-20` has no max pooling to leave unpadded"):
+        resnet(20, pool="unpadded")

@@ -1,5 +1,8 @@
 """Other people's weights give in our nets the logits they give in theirs."""
 
+import os
+
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -9,7 +12,9 @@ from torch.nn import functional as F
 from repro.definition.net import plain, resnet
 from repro.errors import UserError
 from repro.nets import build
-from repro.nets.weights import layout_of, load, read
+from repro.nets.weights import load, opened, read, variant
+from tests.nets.caffe_files import authors_net, write_net
+from tests.nets.safetensors_files import write_safetensors
 
 torch.set_num_threads(1)
 
@@ -79,7 +84,7 @@ def test_torchvisions_weights_give_the_same_logits(depth):
         unsettled(getattr(torchvision.models, f"resnet{depth}")()),
         torch.randn(2, 3, 64, 64),
     )
-    net = layout_of(resnet(depth, "B", "imagenet"), theirs.state_dict())
+    net = variant(resnet(depth, "B", "imagenet"), theirs.state_dict())
     ours = build(net)
     load(ours, net, theirs.state_dict())
     expected = theirs(images)
@@ -129,45 +134,323 @@ def test_weights_of_another_variant_are_refused_by_name():
 @pytest.mark.parametrize(
     ("net", "problem"),
     [
-        (resnet(32, zeros="both"), r"they lack `stage1\.block4\.conv1\.weight` \(60 such\)"),
+        (resnet(32, zeros="both"), r"they lack `stage1\.block4\.conv1\.weight`.* and 57 more"),
         (
             resnet(14, zeros="both"),
-            r"they have besides `stage1\.block3\.conv1\.weight` \(36 such\)",
-        ),
-        (
-            resnet(20, zeros="both", classes=5),
-            r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`",
+            r"they have besides `stage1\.block3\.conv1\.weight`.* and 33 more",
         ),
     ],
 )
-def test_weights_of_another_net_are_refused_by_what_differs(net, problem):
+def test_weights_of_another_net_are_refused_and_their_own_is_named(net, problem):
     with pytest.raises(UserError, match=problem) as error:
         load(build(net), net, Peer(3).state_dict())
     assert str(error.value).startswith(f"these weights are not of `{net.name}`")
+    assert error.value.hint == "they are of `resnet-20`: `--net resnet-20`"
+
+
+def test_weights_of_other_classes_are_refused():
+    net = resnet(20, zeros="both", classes=5)
+    with pytest.raises(
+        UserError, match=r"`classifier\.weight` has the shape `\(10, 64\)`, not `\(5, 64\)`"
+    ) as error:
+        load(build(net), net, Peer(3).state_dict())
     assert error.value.hint == "is the depth, the shortcut or the number of classes another?"
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_background_class_is_recognised():
+    net = resnet(20, zeros="both", classes=9)
+    with pytest.raises(UserError) as error:
+        load(build(net), net, Peer(3).state_dict())
+    assert error.value.hint.startswith(
+        "they have 10 classes: TensorFlow's nets count a background first"
+    )
+
+
+def test_a_misspelt_tensor_is_named_with_its_near_name():
+    state = dict(Peer(3).state_dict())
+    state["layer1.0.conv1.weigth"] = state.pop("layer1.0.conv1.weight")
+    with pytest.raises(UserError) as error:
+        load(build(PEER), PEER, state)
+    lacking = "they lack `stage1.block1.conv1.weight` (near: `stage1.block1.conv1.weigth`)"
+    assert lacking in str(error.value)
+    assert "they have besides `stage1.block1.conv1.weigth`" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("conv1.weight", float("nan")), ("bn1.running_var", -1.0)]
+)
+def test_values_that_no_training_gives_are_refused(name, value):
+    state = dict(Peer(3).state_dict())
+    state[name] = torch.full_like(state[name], value)
+    with pytest.raises(UserError, match="of these weights is") as error:
+        load(build(PEER), PEER, state)
+    assert error.value.hint == "the file is damaged: get it again"
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(UserError, match=r"no weights at `.*absent\.pt`") as error:
         read(tmp_path / "absent.pt")
-    assert error.value.hint == "name a file that `torch.save` wrote"
+    assert error.value.hint == "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
+    with pytest.raises(UserError, match="is a folder, no file of weights"):
+        read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 cut short"])
+@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 cut short", b"\x80\x02 cut"])
 def test_a_file_that_is_no_checkpoint_is_refused(content, tmp_path):
     (tmp_path / "odd.pt").write_bytes(content)
     with pytest.raises(UserError, match=r"`.*odd\.pt` cannot be read as weights") as error:
         read(tmp_path / "odd.pt")
-    assert (
-        error.value.hint
-        == "it must be a file of tensors that `torch.load(…, weights_only=True)` accepts"
-    )
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\x04\x00\x00\x00\x01", "a file of Torch7"),
+        (b"\x89HDF\r\n", "an HDF5 file, as Keras writes"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, not the file"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b'name: "ResNet-50"', "a prototxt"),
+    ],
+)
+def test_what_is_often_named_by_mistake_is_recognised(content, what, tmp_path):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(UserError, match=f"is {what}"):
+        read(tmp_path / "file")
+
+
+class MakesFolder:
+    """A pickle of this creates a folder where it is read without care."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
 
 
 def test_a_file_with_code_in_it_is_not_run(tmp_path):
-    torch.save(Peer(1), tmp_path / "module.pt")
-    with pytest.raises(UserError, match="cannot be read as weights"):
+    torch.save({"state_dict": MakesFolder(tmp_path / "ran")}, tmp_path / "module.pt")
+    with pytest.raises(UserError, match=r"wants to run `\w+\.mkdir` when it is read") as error:
         read(tmp_path / "module.pt")
+    assert error.value.hint.startswith("ask for, or save, a plain state dict")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+def test_of_mutated_checkpoints_none_crashes(tmp_path):
+    torch.save(
+        {name: value[:1].clone() for name, value in Peer(1).state_dict().items() if value.dim()},
+        tmp_path / "w",
+    )
+    original = (tmp_path / "w").read_bytes()
+    random, outcomes = np.random.default_rng(0), {"read": 0, "refused": 0}
+    for _ in range(1_000):
+        content = bytearray(original)
+        for place in random.integers(0, len(content), random.integers(1, 6)):
+            content[place] = random.integers(0, 256)
+        if random.random() < 0.3:
+            del content[random.integers(0, len(content)) :]
+        (tmp_path / "w").write_bytes(bytes(content))
+        try:
+            read(tmp_path / "w")
+            outcomes["read"] += 1
+        except UserError:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 50
+
+
+class MartynBlock(nn.Module):
+    """a-martyn/resnet's block, by its published description and names."""
+
+    def __init__(self, filters, subsample):
+        super().__init__()
+        self.conv1 = nn.Conv2d(filters // (1 + subsample), filters, 3, 1 + subsample, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.conv2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
+
+    def forward(self, x, residual):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        if residual and x.shape != y.shape:
+            x = x[:, :, ::2, ::2]
+            x = torch.cat((x, 0 * x), 1)
+        return F.relu(y + x if residual else y)
+
+
+class Martyn(nn.Module):
+    def __init__(self, n, residual):
+        super().__init__()
+        self.residual = residual
+        self.convIn = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bnIn = nn.BatchNorm2d(16)
+        self.stack1 = nn.ModuleList([MartynBlock(16, False) for _ in range(n)])
+        self.stack2a = MartynBlock(32, True)
+        self.stack2b = nn.ModuleList([MartynBlock(32, False) for _ in range(n - 1)])
+        self.stack3a = MartynBlock(64, True)
+        self.stack3b = nn.ModuleList([MartynBlock(64, False) for _ in range(n - 1)])
+        self.fcOut = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bnIn(self.convIn(x)))
+        for block in (*self.stack1, self.stack2a, *self.stack2b, self.stack3a, *self.stack3b):
+            x = block(x, self.residual)
+        return self.fcOut(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("net", [plain(20), resnet(20), plain(32)])
+def test_a_martyns_plain_and_residual_nets_give_the_same_logits(net, tmp_path):
+    theirs, images = (
+        unsettled(Martyn((net.depth - 2) // 6, net.kind == "resnet")),
+        torch.randn(2, 3, 32, 32),
+    )
+    torch.save(theirs.state_dict(), tmp_path / "plainnet.pt")
+    weights = read(tmp_path / "plainnet.pt")
+    assert weights.layout.name == "a-martyn"
+    assert weights.net(net.kind) == net
+    ours = build(net)
+    load(ours, net, weights)
+    torch.testing.assert_close(ours.eval()(images), theirs(images), atol=1e-5, rtol=1e-5)
+
+
+class Branches(nn.Module):
+    """Torch7's ConcatTable and CAddTable: the sum of two branches."""
+
+    def __init__(self, *branches):
+        super().__init__()
+        for place, branch in enumerate(branches):
+            self.add_module(str(place), branch)
+
+    def forward(self, x):
+        one, other = self.children()
+        return one(x) + other(x)
+
+
+class OptionA(nn.Module):
+    def forward(self, x):
+        x = x[:, :, ::2, ::2]
+        return torch.cat((x, 0 * x), 1)
+
+
+class Pooled(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+def layers(*pairs):
+    """A row of convolutions, each with its batch norm, and a ReLU between two."""
+    parts = []
+    for inputs, outputs, kernel, stride in pairs:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        parts += [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+
+
+def torch7_basic(inputs, width, stride, shortcut):
+    main = layers((inputs, width, 3, stride), (width, width, 3, 1))
+    return nn.Sequential(Branches(main, shortcut), nn.Identity(), nn.ReLU())
+
+
+def torch7_bottleneck(inputs, width, stride):
+    main = layers((inputs, width, 1, 1), (width, width, 3, stride), (width, 4 * width, 1, 1))
+    same = inputs == 4 * width and stride == 1
+    shortcut = nn.Identity() if same else layers((inputs, 4 * width, 1, stride))
+    return nn.Sequential(Branches(main, shortcut), nn.Identity(), nn.ReLU())
+
+
+def test_fb_resnet_torchs_cifar_nets_give_the_same_logits():
+    parts, inputs = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
+    for width in (16, 32, 64):
+        blocks = [
+            torch7_basic(
+                inputs, width, width // inputs, OptionA() if width != inputs else nn.Identity()
+            )
+        ]
+        blocks += [torch7_basic(width, width, 1, nn.Identity()) for _ in range(2)]
+        parts.append(nn.Sequential(*blocks))
+        inputs = width
+    theirs = unsettled(nn.Sequential(*parts, Pooled(), nn.Identity(), nn.Linear(64, 10)))
+    weights, images, ours = (
+        opened(theirs.state_dict()),
+        torch.randn(2, 3, 32, 32),
+        build(resnet(20)),
+    )
+    assert (weights.layout.name, weights.net()) == ("fb.resnet.torch", resnet(20))
+    load(ours, resnet(20), weights)
+    torch.testing.assert_close(ours.eval()(images), theirs(images), atol=1e-5, rtol=1e-5)
+
+
+def test_fb_resnet_torchs_imagenet_nets_give_the_same_logits():
+    parts = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
+    inputs = 64
+    for place, count in enumerate((3, 4, 6, 3)):
+        width, blocks = 64 * 2**place, []
+        for number in range(count):
+            blocks.append(torch7_bottleneck(inputs, width, 2 if place and not number else 1))
+            inputs = 4 * width
+        parts.append(nn.Sequential(*blocks))
+    theirs = unsettled(nn.Sequential(*parts, Pooled(), nn.Identity(), nn.Linear(2048, 5)))
+    weights, images = opened(theirs.state_dict()), torch.randn(1, 3, 64, 64)
+    net = weights.net()
+    assert net == resnet(50, "B", "imagenet", stride_in="3x3", classes=5)
+    ours = build(net)
+    load(ours, net, weights)
+    expected = theirs(images)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_safetensors_of_torchvisions_layout_load_with_their_stride_and_propose_their_preprocessing(
+    tmp_path,
+):
+    theirs, images = unsettled(torchvision.models.resnet50()), torch.randn(1, 3, 64, 64)
+    weights = read(write_safetensors(tmp_path / "resnet50.safetensors", theirs.state_dict()))
+    net = weights.net()
+    assert (net.name, net.stride_in, weights.layout.preprocess) == (
+        "resnet-50-b",
+        "3x3",
+        "torchvision-v1",
+    )
+    ours = build(net)
+    load(ours, net, weights)
+    expected = theirs(images)
+    torch.testing.assert_close(
+        ours.eval()(images) / expected.std(), expected / expected.std(), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_our_own_checkpoint_with_its_digest_is_read(tmp_path):
+    module = build(plain(20), seed=3)
+    torch.save({"net": module.state_dict(), "iteration": 5}, tmp_path / "checkpoint.pt")
+    with (tmp_path / "checkpoint.pt").open("ab") as file:
+        file.write(b"\x00" * 32)
+    weights = read(tmp_path / "checkpoint.pt")
+    assert weights.layout.name == "ours"
+    assert weights.net("plain") == plain(20)
+
+
+def test_the_authors_net_is_recognised_and_loads_as_its_variant(tmp_path):
+    path = write_net(tmp_path / "ResNet-50-model.caffemodel", authors_net(50, classes=12))
+    weights = read(path)
+    net = weights.net()
+    assert net == resnet(50, "B", "imagenet", classes=12, pool="unpadded")
+    load(build(net), net, weights)
+    padded = resnet(50, "B", "imagenet", classes=12)
+    with pytest.raises(UserError) as error:
+        load(build(padded), padded, weights)
+    assert error.value.hint == "build the net with `pool=unpadded`"
+
+
+def test_a_caffemodel_of_another_net_is_refused(tmp_path):
+    path = write_net(tmp_path / "vgg.caffemodel", authors_net(50, classes=2, width=1)[:3])
+    with pytest.raises(UserError, match="is of no net of the authors"):
+        read(path)
 
 
 @pytest.mark.parametrize("content", [[1, 2], {}, {"accuracy": 91.7}])

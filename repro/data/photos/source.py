@@ -6,7 +6,7 @@ threads nor that of processes, nor an interruption, changes a single pixel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -120,7 +120,14 @@ class Photos:
         self, view: Callable[[Image.Image], View], rank: int = 0, processes: int = 1
     ) -> Iterator[tuple[int, int, View]]:
         """The place, the class and any view of each test image: this process's share."""
-        places = range(self.test_images)[shard(self.test_images, rank, processes)]
+        return self.views_of(
+            range(self.test_images)[shard(self.test_images, rank, processes)], view
+        )
+
+    def views_of(
+        self, places: Iterable[int], view: Callable[[Image.Image], View]
+    ) -> Iterator[tuple[int, int, View]]:
+        """The place, the class and any view of these test images, each decoded once."""
 
         def work(place: int) -> tuple[int, int, View]:
             row = int(self.pack.val[place])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from repro.data.sampling import RandomDraws, random_bits
+from repro.definition.preprocessing import Filter
 
 Pixels = NDArray[np.uint8]  # … × height × width × 3
 
@@ -39,10 +40,25 @@ def resized_size(width: int, height: int, side: int) -> tuple[int, int]:
     return side * width // height, side
 
 
-def resize_whole(image: Image.Image, side: int) -> Pixels:
+def resize_whole(image: Image.Image, side: int, filter: Filter = "bilinear") -> Pixels:
     """The whole image, its shorter side resized to `side`."""
     size = resized_size(image.width, image.height, side)
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    if filter == "aliased bilinear":
+        return _aliased(image, size)
+    kind = Image.Resampling.BICUBIC if filter == "bicubic" else Image.Resampling.BILINEAR
+    return np.asarray(image.resize(size, kind))
+
+
+def _aliased(image: Image.Image, size: tuple[int, int]) -> Pixels:
+    """The image resized from the two nearest pixels each way, however much it shrinks: OpenCV's bilinear."""
+    from torch import from_numpy
+    from torch.nn.functional import interpolate
+
+    pixels = from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    resized = interpolate(
+        pixels, size=size[::-1], mode="bilinear", align_corners=False, antialias=False
+    )
+    return resized[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
 
 
 def crop(image: Image.Image, side: int, left: int, top: int, size: int) -> Pixels:
@@ -59,14 +75,22 @@ def crop(image: Image.Image, side: int, left: int, top: int, size: int) -> Pixel
 
 def centre_crop(image: Image.Image, side: int, size: int) -> Pixels:
     """The crop in the middle."""
-    pixels = resize_whole(image, side)
+    return centre_of(resize_whole(image, side), size)
+
+
+def centre_of(pixels: Pixels, size: int) -> Pixels:
+    """The crop in the middle of an image already resized."""
     top, left = (round((length - size) / 2) for length in pixels.shape[:2])
     return pixels[top : top + size, left : left + size]
 
 
 def ten_crops(image: Image.Image, side: int, size: int) -> Pixels:
     """The four corners and the centre, and the flips of these: 10 × size × size × 3."""
-    pixels = resize_whole(image, side)
+    return ten_of(resize_whole(image, side), size)
+
+
+def ten_of(pixels: Pixels, size: int) -> Pixels:
+    """The ten crops of an image already resized."""
     height, width = pixels.shape[:2]
     bottom, right = height - size, width - size
     corners = (

@@ -134,11 +134,15 @@ class Images:
     def _plain(
         self, pixels: Tensor, labels: Tensor, batch: int, rank: int, processes: int
     ) -> Iterator[Batch]:
-        mine, mean = shard(len(labels), rank, processes), self._centre(self.mean, 0)
+        mine = shard(len(labels), rank, processes)
         for images, answers in zip(
             pixels[mine].split(batch), labels[mine].split(batch), strict=True
         ):
-            yield self._normalised(images, mean), answers
+            yield self.seen(images), answers
+
+    def seen(self, pixels: Tensor) -> Tensor:
+        """What a net sees of whole images: less the mean, over the scale."""
+        return self._normalised(pixels, self._centre(self.mean, 0))
 
     def _normalised(self, pixels: Tensor, mean: Tensor) -> Tensor:
         """float32, N×3×H×W; lying in memory as N×H×W×3, which is channels last."""

@@ -1,0 +1,305 @@
+"""Measure weights that somebody trained: put them into their net, prepare images as they saw them, and test.
+
+Training is not touched by this. What is measured here is kept as an evaluation, never as a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from repro.data.photos.class_index import outputs_of
+from repro.definition.preprocessing import Preprocessing
+from repro.definition.run import Run, to_definition
+from repro.errors import UserError, quote
+from repro.evaluation.crops import evaluating, softmax
+from repro.evaluation.readings import METRIC, Reading
+from repro.evaluation.tester import Tester
+from repro.nets import ConvNet, build
+from repro.nets.caffemodel import read_mean
+from repro.nets.weights import Weights, load, sha256_of
+from repro.storage.evaluations import (
+    DataFacts,
+    Evaluation,
+    EvaluationFolder,
+    WeightsFacts,
+    folder_of,
+)
+from repro.storage.predictions import Scores, best_classes, errors_of
+from repro.training.machine import prepare, provenance
+
+if TYPE_CHECKING:
+    from repro.data.photos.source import Photos
+    from repro.data.small.source import Images
+
+BLOCK = 500  # images that are tested, and kept, at a time
+SMALL_METRIC = "test_error"  # what a run of small images calls its error
+FEW = 50  # images below which an error says nothing about guessing
+
+Progress = Callable[[int, int], None]  # images done, of how many
+
+
+@dataclass(eq=False)
+class Subject:
+    """A net with somebody's weights on a device, and the images it is to be tested on."""
+
+    run: Run  # its recipe says which images, and its scale how large; nothing is trained
+    weights: WeightsFacts
+    module: ConvNet
+    source: Any  # Photos or Images
+    device: torch.device
+    labels: NDArray[np.int64]  # the net's output for each class of the images
+
+    @property
+    def photos(self) -> bool:
+        return hasattr(self.source, "views_of")
+
+    @property
+    def data(self) -> DataFacts:
+        source = self.source
+        return DataFacts(
+            source.name,
+            source.hash,
+            source.origin,
+            source.test_images,
+            source.tested_on_training_images,
+        )
+
+
+@dataclass(eq=False)
+class Result:
+    """What the readings of one subject gave, in the order of the test images."""
+
+    labels: NDArray[np.int64]
+    best: dict[Reading, NDArray[np.int64]]  # images × 5
+    scores: dict[Reading, NDArray[np.float32]]  # images × classes; of the readings asked for
+    provenance: dict[str, Any]
+
+    def errors(self, reading: Reading) -> tuple[float, float]:
+        return errors_of(self.best[reading], self.labels)
+
+
+def subject(
+    run: Run, weights: Weights, path: Path, folder: Path, device: torch.device | None
+) -> Subject:
+    """Build the run's net with these weights, and open the run's images in `folder`."""
+    from repro.data import open_source
+
+    module = build(run.net)
+    load(module, run.net, weights)
+    source: Any = open_source(run.recipe, folder)
+    labels = _outputs(source, run)
+    there = prepare(run.recipe, device)
+    # In the layout in which training measures, so that rounding is the same.
+    module = module.to(there).to(memory_format=torch.channels_last)
+    facts = WeightsFacts(path.name, sha256_of(path), weights.layout.name)
+    return Subject(run, facts, module, source.to(there), there, labels)
+
+
+def mean_image(path: Path | None) -> NDArray[np.float32] | None:
+    """Return the mean image in a `mean.binaryproto`, if one is named."""
+    return None if path is None else read_mean(path)
+
+
+def folder_for(
+    results: Path,
+    of: Subject,
+    readings: Sequence[Reading],
+    mean: NDArray[np.float32] | None,
+    what: str,
+) -> EvaluationFolder:
+    """Return where the evaluation of these readings is kept."""
+    facts = {
+        "net": to_definition(of.run)["net"],
+        "weights": of.weights.sha256,
+        "data": of.data.hash,
+        "readings": [reading.facts() for reading in readings],
+        "mean": None if mean is None else hashlib.sha256(mean.tobytes()).hexdigest(),
+        "block": BLOCK,
+    }
+    return folder_of(results, f"{of.run.net.name}.{of.weights.layout}.{what}", facts)
+
+
+def measure(
+    of: Subject,
+    readings: Sequence[Reading],
+    mean: NDArray[np.float32] | None = None,
+    keep: EvaluationFolder | None = None,
+    with_scores: Sequence[Reading] = (),
+    progress: Progress = lambda done, total: None,
+) -> Result:
+    """Test the subject in all readings. With `keep`, what is done is kept block by block, and a killed test goes on."""
+    began = time.monotonic()
+    total = of.source.test_images
+    measure_block = _photo_blocks(of, readings, mean) if of.photos else _small_blocks(of, readings)
+    labels: list[NDArray[Any]] = []
+    best: dict[Reading, list[NDArray[Any]]] = {reading: [] for reading in readings}
+    scores: dict[Reading, list[NDArray[Any]]] = {reading: [] for reading in with_scores}
+    for number, start in enumerate(range(0, total, BLOCK)):
+        places = range(start, min(start + BLOCK, total))
+        arrays = keep.load_block(number) if keep else None
+        if arrays is None:
+            arrays = _arrays(measure_block(places), readings, with_scores)
+            if keep is not None:
+                keep.save_block(number, arrays)
+        labels.append(arrays["labels"])
+        for index, reading in enumerate(readings):
+            best[reading].append(arrays[f"best_{index}"])
+            if reading in scores:
+                scores[reading].append(arrays[f"scores_{index}"])
+        progress(places.stop, total)
+    facts = provenance(of.run, of.source, of.device, time.monotonic() - began, 1)
+    return Result(
+        np.concatenate(labels).astype(np.int64),
+        {reading: np.concatenate(parts).astype(np.int64) for reading, parts in best.items()},
+        {reading: np.concatenate(parts) for reading, parts in scores.items()},
+        facts,
+    )
+
+
+def evaluation(
+    of: Subject, reading: Reading, result: Result, name: str, warnings: Sequence[str]
+) -> Evaluation:
+    """Return the record of one reading."""
+    top1, top5 = result.errors(reading)
+    way = METRIC[reading.views]
+    metrics = (
+        {f"{way}_top1": top1, f"{way}_top5": top5}
+        if of.photos
+        else {SMALL_METRIC: top1, "test_top5": top5}
+    )
+    return Evaluation(
+        id=name,
+        net=of.run.net,
+        weights=of.weights,
+        data=of.data,
+        scale=of.run.scale,
+        views=reading.views,
+        reading=reading.facts(),
+        metrics=metrics,
+        warnings=(*warnings, *guessing(top1, result.labels, of.module.classifier.out_features)),
+        provenance=result.provenance,
+    )
+
+
+def predictions(of: Subject, reading: Reading, result: Result) -> dict[str, NDArray[Any]]:
+    """Return what the file of predictions holds, as runs write it."""
+    way = METRIC[reading.views]
+    return {
+        "data": np.array(of.data.hash),
+        "labels": result.labels.astype(np.uint16),
+        f"best_{way}": result.best[reading].astype(np.uint16),
+        "scores": result.scores[reading].astype(np.float16),
+    }
+
+
+def guessing(error: float, labels: NDArray[np.int64], classes: int) -> tuple[str, ...]:
+    """Say so, where the net is no better than guessing: most often the classes are in another order."""
+    images = len(labels)
+    expected = images / classes
+    right = round(images * (100 - error) / 100)
+    # Three standard deviations above guessing: by chance one net in seven hundred would be taken for a guess.
+    if images < FEW or right > expected + 3 * expected**0.5 + 1:
+        return ()
+    return (
+        f"{right} of {images:,} images are right, no better than guessing among {classes:,} classes: are the classes "
+        "in another order than the sorted names, is the preprocessing another, or are the weights untrained?",
+    )
+
+
+def preprocessing_for(of: Subject, asked: Preprocessing) -> Preprocessing:
+    """Return the preprocessing at the run's sizes: at other scales than `paper` everything is smaller."""
+    wanted = of.run.recipe.input
+    own = asked.name == "paper"
+    if own and of.photos and wanted.std == "channel":
+        asked = replace(asked, std=of.source.std)
+    if not of.photos or (of.run.scale == "paper" and not own):
+        return asked
+    return replace(
+        asked,
+        resize=wanted.test_side or asked.resize,
+        crop=wanted.size,
+        sides=wanted.test_sides or asked.sides,
+    )
+
+
+def _outputs(source: Photos | Images | Any, run: Run) -> NDArray[np.int64]:
+    """Return the net's output for each class. Small images are of as many classes as their nets."""
+    pack = getattr(source, "pack", None)
+    if pack is not None:
+        return outputs_of(pack.about.classes, run.net.classes, source.name)
+    if source.classes > run.net.classes:
+        raise UserError(
+            f"{quote(source.name)} has {source.classes} classes, the net {run.net.classes}",
+            "choose other data",
+        )
+    return np.arange(source.classes)
+
+
+def _photo_blocks(
+    of: Subject, readings: Sequence[Reading], mean: NDArray[np.float32] | None
+) -> Callable[[range], dict[Reading, Scores]]:
+    tester = Tester(of.module, of.source, readings, mean)
+
+    def measure(places: range) -> dict[Reading, Scores]:
+        measured = tester.block(places)
+        return {
+            reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
+            for reading, scores in measured.items()
+        }
+
+    return measure
+
+
+def _small_blocks(
+    of: Subject, readings: Sequence[Reading]
+) -> Callable[[range], dict[Reading, Scores]]:
+    """Small images are in memory as they are: the single view, or it and its flip."""
+
+    def measure(places: range) -> dict[Reading, Scores]:
+        return {reading: _of_small(of, reading, places) for reading in readings}
+
+    return measure
+
+
+def _of_small(of: Subject, reading: Reading, places: range) -> Scores:
+    source = _as_seen(of.source, reading.preprocessing)
+    pixels, labels = (
+        source.test_pixels[places.start : places.stop],
+        source.test_labels[places.start : places.stop],
+    )
+    images = source.seen(pixels)
+    with evaluating(of.module):
+        scores = softmax(of.module(images))
+        if reading.flip:
+            scores = (scores + softmax(of.module(images.flip(3)))) / 2
+    return Scores(np.array(places), labels.cpu().numpy(), scores.cpu().numpy())
+
+
+def _as_seen(source: Images, wanted: Preprocessing) -> Images:
+    """Return the images less what this preprocessing subtracts; `data` leaves them as the recipe sees them."""
+    if isinstance(wanted.mean, str):
+        return source
+    mean = source.scale.new_tensor(wanted.mean) * 255
+    scale = 1 / (source.scale.new_tensor(wanted.std or (1.0, 1.0, 1.0)) * 255)
+    return replace(source, mean=mean.expand_as(source.mean), scale=scale)
+
+
+def _arrays(
+    measured: dict[Reading, Scores], readings: Sequence[Reading], with_scores: Sequence[Reading]
+) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"labels": measured[readings[0]].labels.astype(np.uint16)}
+    for index, reading in enumerate(readings):
+        scores = measured[reading].scores
+        arrays[f"best_{index}"] = best_classes(scores).astype(np.uint16)
+        if reading in with_scores:
+            arrays[f"scores_{index}"] = scores
+    return arrays
