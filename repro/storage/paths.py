@@ -70,6 +70,10 @@ class Places:
         """Whether the run is done here, or published."""
         return self.run(run_id).final.exists() or Folder(self.published / run_id).final.exists()
 
+    def looks(self, experiment: str, scale: str) -> Path:
+        """What has been looked at of an experiment's claims, which makes later looks dearer."""
+        return self.tables_at(scale) / "looks" / f"{experiment}.json"
+
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
 

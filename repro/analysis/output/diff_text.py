@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from repro.analysis.compare.claim_tests import Finding
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.seed_groups import Finding
 from repro.definition.experiment import Paper
 from repro.protocol.deviations import departure_lines
 

@@ -13,14 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from repro.analysis.compare.comparability import columns_not_averaged, is_test_metric
 from repro.analysis.compare.ensembles import ensemble_error
-from repro.analysis.compare.numbers import (
-    COUNTS,
-    JudgedNumber,
-    columns_not_averaged,
-    is_test_metric,
-    judge_numbers,
-)
+from repro.analysis.compare.numbers import COUNTS, JudgedNumber, judge_numbers
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.analysis.runs.frames import Collected

@@ -13,6 +13,7 @@ from repro.definition.origin import is_complete
 from repro.definition.run import Run
 from repro.protocol.deviations import COMPLETE
 
+RANKED = "response_rank_"  # of a metric that is derived: the tenth largest response and so on
 TRAINING_IMAGES_NOTE = "the test images are the training images"
 
 
@@ -69,6 +70,9 @@ class RunSet:
     def values(self, metric: str) -> pd.Series:
         """Return the finished runs' values of a metric, by id; NaN where a run did not measure it."""
         known = self.finished.set_index("id")
+        if metric.startswith(RANKED):
+            rank = int(metric.removeprefix(RANKED))
+            return self._response_at_rank(rank).reindex(known.index)
         if metric not in known:
             return pd.Series(float("nan"), known.index)
         return known[metric].astype(float)
@@ -123,6 +127,13 @@ class RunSet:
         origins = self.finished["data_origin"].dropna().unique()
         complete = sorted(origin for origin in origins if is_complete(origin))
         return f"Data: {', '.join(complete)}; {COMPLETE}." if complete else ""
+
+    def _response_at_rank(self, rank: int) -> pd.Series:
+        """Return each run's largest, second largest … layer response, by id."""
+        loudest_first = self.responses.sort_values("response", ascending=False)
+        at_rank = loudest_first.groupby("id", observed=True)["response"].nth(rank - 1)
+        ids = loudest_first.loc[at_rank.index, "id"].astype(str)
+        return pd.Series(at_rank.to_numpy(float), ids)
 
     def _in_state(self, state: str) -> pd.DataFrame:
         return self.records[self.records["state"] == state]
