@@ -109,6 +109,22 @@ experiment = Figure(
             ),
         ),
         Claim(
+            "S41-5",
+            "Deeper non-bottleneck ResNets gain from depth (as shown on CIFAR-10).",
+            "footnote 4",  # the same nets as F6-3, which is judged with training errors as well
+            (Ordering("test_error", tuple(RESNET[depth] for depth in (20, 32, 44, 56, 110))),),
+        ),
+        Claim(
+            "S41-5b",
+            "Plain nets of bottleneck design degrade, too.",
+            "footnote 4",
+            (
+                Unchecked(
+                    "no number and no depth are given; a plain net of bottlenecks can be built"
+                ),
+            ),
+        ),
+        Claim(
             "F6-3b",
             "The curves in the middle end at the levels given beside the rows.",
             "Figure 6",

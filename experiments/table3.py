@@ -78,11 +78,5 @@ experiment = Table(
             "section 4.1; Table 3",
             (Unchecked("no threshold is given; its number is judged in its row"),),
         ),
-        Claim(
-            "S41-5",
-            "Deeper non-bottleneck ResNets also gain from depth; bottleneck plain nets degrade too.",
-            "footnote 4",
-            (Unchecked("no number and no depth are given"),),
-        ),
     ),
 )

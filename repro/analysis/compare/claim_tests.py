@@ -90,7 +90,7 @@ def judge_count(check: Counted) -> Finding:
         f"to be {check.low:g} to {check.high:g}"
     )
     inside = check.low <= ratio <= check.high
-    return Finding("counted" if inside else "fails", said, effect=ratio)
+    return Finding("holds" if inside else "fails", said, effect=ratio)
 
 
 def above(groups: Sequence[SeedGroup], said: str) -> Finding:

@@ -25,7 +25,7 @@ class Finding:
     `here`: about these trained nets and these test images only, not about how nets train.
     """
 
-    word: Literal["tested", "counted", "fails", "undecided", "missing", "not checked"]
+    word: Literal["tested", "holds", "fails", "undecided", "missing", "not checked"]
     said: str
     p: float | None = None
     against: float | None = None

@@ -18,12 +18,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, folder_stamp, read_run
+from repro.analysis.runs.run_record import (
+    CURVE,
+    DATA,
+    PROVENANCE,
+    data_column,
+    folder_stamp,
+    read_run,
+)
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
-from repro.storage.paths import Folder, Places, run_folders
+from repro.storage.paths import Folder, Places, run_folders, unprintable_names
 
-LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "4"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -32,7 +39,13 @@ def _list_of(kind: pa.DataType) -> pa.DataType:
     )  # as Parquet names it: what was kept and what is fresh are of one type
 
 
-_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    list: _list_of(pa.string()),
+}
 _FIXED = (
     *(
         (name, pa.string())
@@ -43,9 +56,10 @@ _FIXED = (
         for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")
     ),
     *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
-    *((name, pa.string()) for name in ("failure", "not_finite")),
+    ("failure", pa.string()),
+    ("not_finite", _list_of(pa.string())),
     *((name, _ARROW[kind]) for name, kind in PROVENANCE),
-    *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
+    *((data_column(name), _ARROW[kind]) for name, kind in DATA),
     ("responses", _list_of(pa.float64())),
     *(
         (f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64()))
@@ -92,9 +106,8 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    return CachedRuns(
-        tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles
-    )
+    problems += doubled + _unprintable(places)
+    return CachedRuns(tables[0], problems, len(found), len(fresh), tables[1], changed, doubles)
 
 
 def save(gathered: CachedRuns, places: Places) -> None:
@@ -116,6 +129,17 @@ def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.T
     tables = [_schema().empty_table() if known is None else _rows(known, same)]
     tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
     return _in_order(pa.concat_tables(tables, promote_options="default"))
+
+
+def _unprintable(places: Places) -> tuple[Problem, ...]:
+    """Name the folders that are not read, because no table or terminal could show their names."""
+    problem = "not read: its name has characters that cannot be shown; rename it"
+    parents = (("published", places.published), ("runs", places.runs))
+    return tuple(
+        Problem(f"{parent}/{name}", problem)
+        for parent, path in parents
+        for name in unprintable_names(path)
+    )
 
 
 def _stamped(places: Places) -> Iterator[Found]:

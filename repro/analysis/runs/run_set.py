@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
-from repro.analysis.runs.run_record import AND_THEN
 from repro.definition.origin import is_complete
 from repro.definition.run import Run
 from repro.protocol.deviations import COMPLETE
@@ -80,8 +80,8 @@ class RunSet:
     def measured(self, metric: str) -> pd.Series:
         """Return the values of the finished runs that measured a metric; some are not finite."""
         values = self.values(metric)
-        names = self.finished["not_finite"].fillna("").str.split(",")
-        not_finite = names.map(lambda some: metric in some).to_numpy(bool)
+        names = self.finished["not_finite"]
+        not_finite = np.array([some is not None and metric in some for some in names], dtype=bool)
         return values[values.notna().to_numpy() | not_finite]
 
     def differing(self, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -90,11 +90,11 @@ class RunSet:
 
     def moved_machine(self) -> tuple[str, ...]:
         """Return the runs that went on elsewhere than they began, and what was different there."""
-        moved = self.finished.dropna(subset=["machines"])
+        sentence = "seed {} went on elsewhere, so it is not comparable bit for bit: {}"
         return tuple(
-            f"seed {seed} went on elsewhere, so it is not comparable bit for bit: "
-            f"{_differing_parts(machines)}"
-            for seed, machines in zip(moved["seed"], moved["machines"], strict=True)
+            sentence.format(seed, _differing_parts(machines))
+            for seed, machines in zip(self.finished["seed"], self.finished["machines"], strict=True)
+            if machines is not None and len(machines)
         )
 
     def twinned(self) -> tuple[str, ...]:
@@ -163,10 +163,10 @@ def _rows_of(frame: pd.DataFrame, ids: Iterable[str]) -> pd.DataFrame:
     return frame[frame["id"].isin(list(ids))].sort_values("seed", kind="stable")
 
 
-def _differing_parts(machines: str) -> str:
+def _differing_parts(machines: Iterable[str]) -> str:
     """Return what differs between some machines; all of each where they do not name the same."""
-    parts = [machine.split(", ") for machine in machines.split(AND_THEN)]
+    parts = [machine.split(", ") for machine in machines]
     if len(set(map(len, parts))) > 1:
-        return machines
+        return " → ".join(machines)
     differing = [names for names in zip(*parts, strict=True) if len(set(names)) > 1]
-    return ", ".join(AND_THEN.join(names) for names in differing)
+    return ", ".join(" → ".join(names) for names in differing)

@@ -21,11 +21,12 @@ from torch import Tensor
 from repro.data.photos import generated, transforms
 from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
-from repro.data.photos.pack_writer import FoundPhotos, pack
+from repro.data.photos.pack_writer import PhotosToPack, pack
 from repro.data.photos.transforms import Pixels
-from repro.data.sampling import batch_indices, shard
+from repro.data.sampling import batch_indices
 from repro.data.source import Batch
 from repro.definition.recipe import Input, Recipe
+from repro.distributed import ALONE, Share
 from repro.errors import RunFailed, UserError, quote
 
 BATCHES_AHEAD = 3  # of decoded images waiting for the net
@@ -37,7 +38,7 @@ def open_photos(recipe: Recipe, folder: Path) -> Photos:
     """The recipe's set of photos in `folder`; the generated one is made there at first use."""
     place = folder / recipe.dataset
     if recipe.dataset == generated.NAME and not (place / ABOUT).exists():
-        pack(FoundPhotos(generated.draw(), lambda: "generated"), place)
+        pack(PhotosToPack(generated.draw(), lambda: "generated"), place)
     opened = open_pack(place)
     return Photos(
         _checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu")
@@ -89,10 +90,8 @@ class Photos:
     def to(self, device: torch.device | str) -> Self:
         return replace(self, device=torch.device(device))
 
-    def batches(
-        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
-    ) -> Iterator[Batch]:
-        batch, mine = self.recipe.batch, shard(self.recipe.batch, rank, processes)
+    def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
+        batch, mine = self.recipe.batch, share.of(self.recipe.batch)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         plans = (
             list(
@@ -110,19 +109,18 @@ class Photos:
             )
             yield self.prepared(pixels, shift), self._labels([row for row, _ in plan])
 
-    def test(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self.pack.val, batch, rank, processes)
+    def test(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self.pack.val, batch, share)
 
-    def train_clean(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self.pack.train, batch, rank, processes)
+    def train_clean(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self.pack.train, batch, share)
 
     def test_views(
-        self, view: Callable[[Image.Image], View], rank: int = 0, processes: int = 1
+        self, view: Callable[[Image.Image], View], share: Share = ALONE
     ) -> Iterator[tuple[int, int, View]]:
         """The place, the class and any view of each test image: this process's share."""
-        return self.views_of(
-            range(self.test_images)[shard(self.test_images, rank, processes)], view
-        )
+        places = range(self.test_images)[share.of(self.test_images)]
+        return self.views_of(places, view)
 
     def views_of(
         self, places: Iterable[int], view: Callable[[Image.Image], View]
@@ -144,11 +142,9 @@ class Photos:
             images /= self._moved(np.array(self.std, dtype=np.float32))
         return images.permute(0, 3, 1, 2)
 
-    def _plain(
-        self, rows: NDArray[np.int64], batch: int, rank: int, processes: int
-    ) -> Iterator[Batch]:
+    def _plain(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
         """Centre crops, as in Figure 4."""
-        mine = rows[shard(len(rows), rank, processes)]
+        mine = rows[share.of(len(rows))]
         plans = (list(mine[start : start + batch]) for start in range(0, len(mine), batch))
         side, size = self.input.test_side or 0, self.input.size
         for plan, pixels in self._decoded(

@@ -13,13 +13,20 @@ from pathlib import Path
 
 from repro.analysis.output.report.content import page
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import Scale
+from repro.definition.scales import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 MOODS = {
-    "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
-    "bad": ("worse", "deviates", "fails", "failed", "diverged"),
+    "good": (
+        "reproduced",
+        "consistent",
+        "holds",
+        "holds for these nets",
+        "done",
+        "within reading error",
+    ),
+    "bad": ("worse", "deviates", "fails", "fails for these nets", "failed", "diverged"),
     "odd": (
         "better",
         "not comparable",

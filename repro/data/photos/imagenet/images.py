@@ -1,4 +1,4 @@
-"""What all containers share: which files are images, and what a name says of split and class."""
+"""What all containers share: what a file's name says of split and class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from repro.errors import UserError, quote
 Split: TypeAlias = Literal["train", "val"]
 Piece: TypeAlias = "tuple[Split | None, Path]"  # one file of a container of many, and its split
 
-IMAGES = (".jpeg", ".jpg", ".png")
 LARGEST = 1 << 28  # bytes of one image file
 SPLITS: tuple[Split, ...] = ("train", "val")
 
@@ -21,11 +20,6 @@ _FOLDERS = ("", "data", "default", "imagenet-1k")  # where the pieces of a conta
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "validation": "val"}
 _UNLABELLED = "test"  # the test images' classes were never published
 _SPLIT = re.compile(r"(?:^|[-_.])(train|validation|val|test)(?=[-_.\d]|$)")
-
-
-def is_image(name: str) -> bool:
-    """Whether a file of that name is taken for an image."""
-    return name.lower().endswith(IMAGES) and not name.startswith(".")
 
 
 def class_name(label: int | str, where: str) -> str:
@@ -45,12 +39,16 @@ def pieces_in(root: Path, suffix: str) -> list[Piece]:
     Class folders are never looked into: they may hold a million files.
     """
     bases = [root / name for name in _FOLDERS]
-    folders = [*bases, *(base / split for base in bases for split in _SPLIT_NAMES)]
-    return [piece for folder in folders for piece in with_splits(_files(folder, suffix))]
+    below = [base / split for base in bases for split in _SPLIT_NAMES]
+    folders = [*bases, *below]
+    pieces: list[Piece] = []
+    for folder in folders:
+        pieces += with_splits(_files(folder, suffix))
+    return pieces
 
 
 def with_splits(files: list[Path]) -> Iterator[Piece]:
-    """Each file with the split that its name says, or its folder. Test files are left out."""
+    """Yield each file with the split that its name says, or its folder's; leave test files out."""
     for file in files:
         name = _SPLIT.search(file.stem)
         split = name.group(1) if name else file.parent.name
