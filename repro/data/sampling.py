@@ -49,8 +49,3 @@ def batch_indices(
         yield np.concatenate(
             [order(epoch)[places[epochs == epoch]] for epoch in range(epochs[0], epochs[-1] + 1)]
         )
-
-
-def shard(count: int, rank: int, processes: int) -> slice:
-    """This process's part of `count` things: contiguous, and with the other ranks' parts the whole."""
-    return slice(rank * count // processes, (rank + 1) * count // processes)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor, device
 
+    from repro.distributed import Share
+
 # Sets prepared before pixels were compared call the official CIFAR-10 `official archive`.
 Origin: TypeAlias = Literal["official pixels", "official archive", "imported", "generated"]
 Batch: TypeAlias = (
@@ -48,13 +50,11 @@ class Source(Protocol):
     def to(self, device: device | str) -> Self:
         """The same source, its batches on that device; small data sets move there whole."""
 
-    def batches(
-        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
-    ) -> Iterator[Batch]:
+    def batches(self, seed: int, start: int, stop: int, share: Share = ...) -> Iterator[Batch]:
         """The augmented batches of iterations start … stop-1: this process's exact slice of each."""
 
-    def test(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+    def test(self, batch: int = 500, share: Share = ...) -> Iterator[Batch]:
         """The test images in the testing view, each exactly once over all ranks."""
 
-    def train_clean(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
+    def train_clean(self, batch: int = 500, share: Share = ...) -> Iterator[Batch]:
         """The training images in the testing view, each exactly once over all ranks."""

@@ -288,7 +288,7 @@ def saved_by_training(here: Places, iteration: int) -> Folder:
 
     from repro.nets import build
     from repro.training import checkpoint
-    from repro.training.step import sgd
+    from repro.training.optimizer import sgd
 
     folder = here.run(OTHER.id)
     net = build(resnet(8)).to(memory_format=torch.channels_last)

@@ -11,8 +11,9 @@ from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError
 from repro.storage.paths import Folder
 from repro.training import Stopped, StopRequest, train
 from repro.training import checkpoint as checkpoints
-from repro.training.attempt import Attempt, ReadOnlyAttempt, Superseded
-from repro.training.machine import Pace
+from repro.training.attempt import Attempt, Superseded
+from repro.training.pace import Pace
+from repro.training.read_only_attempt import ReadOnlyAttempt
 
 
 @pytest.fixture
@@ -310,7 +311,7 @@ def test_a_finished_run_found_finished_after_the_claim_is_left_alone(tiny, here,
 
 def test_saving_takes_at_most_its_share_of_the_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("repro.training.machine.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("repro.training.pace.time.monotonic", lambda: now[0])
     monkeypatch.setenv("REPRO_SAVE_EVERY", "0")
     pace, saving = Pace(0, 10**6, 0.0), 0.0
     while now[0] < 10_000:

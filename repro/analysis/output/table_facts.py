@@ -1,4 +1,4 @@
-"""A table of the paper as typed values: a row for each number, the paper's and ours, with the runs behind it."""
+"""A table of the paper as typed values, a row for each number, with the runs behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from repro.analysis.compare.numbers import (
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING
 from repro.analysis.runs.frames import Collected, differing_columns, rows_of, twinned
-from repro.definition.experiment import Paper, Row, Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.deviations import Departure, departures_by_net
 
 # What the best over training of a metric is called.

@@ -26,9 +26,10 @@ from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
 from repro.data.photos.pack_writer import PhotosToPack, pack
 from repro.data.photos.transforms import Pixels
-from repro.data.sampling import batch_indices, shard
+from repro.data.sampling import batch_indices
 from repro.data.source import Batch
 from repro.definition.recipe import Input, Recipe
+from repro.distributed import ALONE, Share
 from repro.errors import RunFailed, UserError, quote
 
 BATCHES_AHEAD = 3  # of images decoded, or being decoded, while the net works on another batch
@@ -102,23 +103,23 @@ class Photos:
         return replace(self, device=torch.device(device))
 
     def batches(
-        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
+        self, seed: int, start: int, stop: int, share: Share = ALONE
     ) -> Iterator[Batch]:
-        mine = shard(self.recipe.batch, rank, processes)
+        mine = share.of(self.recipe.batch)
         plans = self.training_plans(seed, range(start, stop), mine)
         return self._batches(plans, mine.stop - mine.start, self.training_view)
 
-    def test(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._centre_crops(self.pack.val, batch, rank, processes)
+    def test(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._centre_crops(self.pack.val, batch, share)
 
-    def train_clean(self, batch: int = 100, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._centre_crops(self.pack.train, batch, rank, processes)
+    def train_clean(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
+        return self._centre_crops(self.pack.train, batch, share)
 
     def test_views(
-        self, view: Callable[[Image.Image], View], rank: int = 0, processes: int = 1
+        self, view: Callable[[Image.Image], View], share: Share = ALONE
     ) -> Iterator[tuple[int, int, View]]:
         """Yield the place, the class and any view of each test image of this process's share."""
-        places = range(self.test_images)[shard(self.test_images, rank, processes)]
+        places = range(self.test_images)[share.of(self.test_images)]
         return self.views_of(places, view)
 
     def views_of(
@@ -173,10 +174,10 @@ class Photos:
         )
 
     def _centre_crops(
-        self, rows: NDArray[np.int64], batch: int, rank: int, processes: int
+        self, rows: NDArray[np.int64], batch: int, share: Share
     ) -> Iterator[Batch]:
         """Yield the centre crops of Figure 4."""
-        mine = rows[shard(len(rows), rank, processes)]
+        mine = rows[share.of(len(rows))]
         plans = (
             [PlannedImage(row, self._mean) for row in mine[start : start + batch].tolist()]
             for start in range(0, len(mine), batch)

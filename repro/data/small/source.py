@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from repro.data.sampling import RandomDraws, batch_indices, permutation, random_bits, shard
+from repro.data.sampling import RandomDraws, batch_indices, permutation, random_bits
 from repro.data.small import generated, npy_store
 from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.source import Batch, Origin
 from repro.definition.recipe import Recipe
+from repro.distributed import ALONE, Share
 from repro.errors import UserError, quote
 
 HELD_OUT = 10  # the 45k/5k split holds out one image in ten
@@ -102,11 +103,9 @@ class Images:
         }
         return replace(self, **moved)
 
-    def batches(
-        self, seed: int, start: int, stop: int, rank: int = 0, processes: int = 1
-    ) -> Iterator[Batch]:
+    def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
         batch = self.recipe.batch
-        mine = shard(batch, rank, processes)
+        mine = share.of(batch)
         orders = batch_indices(seed, self.train_images, batch, start, stop)
         for iteration, order in zip(range(start, stop), orders, strict=True):
             plan = np.stack(
@@ -114,11 +113,11 @@ class Images:
             )
             yield self._augmented(_moved(plan[:, mine], self.pixels.device))
 
-    def test(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self.test_pixels, self.test_labels, batch, rank, processes)
+    def test(self, batch: int = 500, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self.test_pixels, self.test_labels, batch, share)
 
-    def train_clean(self, batch: int = 500, rank: int = 0, processes: int = 1) -> Iterator[Batch]:
-        return self._plain(self._centre(self.pixels, 1), self.labels, batch, rank, processes)
+    def train_clean(self, batch: int = 500, share: Share = ALONE) -> Iterator[Batch]:
+        return self._plain(self._centre(self.pixels, 1), self.labels, batch, share)
 
     def _augmented(self, plan: Tensor) -> Batch:
         """The planned crops; every index was drawn on the CPU, so a GPU is never waited for."""
@@ -131,10 +130,8 @@ class Images:
         pixels = _gather(self.pixels, order[:, None, None] * side**2 + places)
         return self._normalised(pixels, _gather(self.mean, places)), self.labels[order]
 
-    def _plain(
-        self, pixels: Tensor, labels: Tensor, batch: int, rank: int, processes: int
-    ) -> Iterator[Batch]:
-        mine = shard(len(labels), rank, processes)
+    def _plain(self, pixels: Tensor, labels: Tensor, batch: int, share: Share) -> Iterator[Batch]:
+        mine = share.of(len(labels))
         for images, answers in zip(
             pixels[mine].split(batch), labels[mine].split(batch), strict=True
         ):

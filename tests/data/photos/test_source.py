@@ -20,6 +20,7 @@ from repro.data.photos.imagenet import import_photos
 from repro.data.photos.ordered_pool import map_in_order
 from repro.data.photos.source import BUFFERS, Photos, open_photos
 from repro.data.sampling import batch_indices
+from repro.distributed import Share
 from repro.errors import RunFailed, UserError
 from tests.data.photos.photo_files import INPUT, folders, pixels, recipe
 
@@ -47,7 +48,7 @@ def test_any_iteration_can_be_had_alone(photos: Photos) -> None:
 
 def test_processes_get_exact_slices(photos: Photos) -> None:
     whole = [batch[0] for batch in photos.batches(seed=1, start=2, stop=4)]
-    parts = [[batch[0] for batch in photos.batches(1, 2, 4, rank, 4)] for rank in range(4)]
+    parts = [[batch[0] for batch in photos.batches(1, 2, 4, Share(rank, 4))] for rank in range(4)]
     for iteration in range(2):
         assert torch.equal(torch.cat([part[iteration] for part in parts]), whole[iteration])
 
@@ -227,12 +228,12 @@ def test_the_mean_is_that_of_the_training_images(photos: Photos, tmp_path: Path)
 def test_the_tests_see_every_image_once_however_many_share_them(photos: Photos) -> None:
     whole = torch.cat([images for images, _ in photos.test(batch=4)])
     parts = [
-        images for rank in range(4) for images, _ in photos.test(batch=4, rank=rank, processes=4)
+        images for rank in range(4) for images, _ in photos.test(batch=4, share=Share(rank, 4))
     ]
     assert whole.shape == (6, 3, 32, 32)
     assert torch.equal(torch.cat(parts), whole)
     assert sum(len(labels) for _, labels in photos.train_clean()) == 12
-    assert next(photos.test(rank=9, processes=10))[0].shape[0] == 1
+    assert next(photos.test(share=Share(9, 10)))[0].shape[0] == 1
 
 
 def test_generated_photos_are_made_at_first_use_and_are_varied(tmp_path: Path) -> None:

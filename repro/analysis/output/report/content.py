@@ -14,7 +14,7 @@ from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
-from repro.analysis.output.diff_text import departure_text, p_value, summary
+from repro.analysis.output.diff_words import departure_text, p_value, summary
 from repro.analysis.output.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
 from repro.analysis.output.svg import inline_svg
