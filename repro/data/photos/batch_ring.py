@@ -51,7 +51,7 @@ class Buffer:
             # Labels are handed on as they are, and the buffer will be written again.
             return DeviceBatch(own[0], own[1], own[2].clone())
         pixels, means, labels = (tensor.to(device, non_blocking=True) for tensor in own)
-        self.copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self.copied = torch.cuda.Event()
         self.copied.record(torch.cuda.current_stream(device))
         return DeviceBatch(pixels, means, labels)
 

@@ -1,7 +1,7 @@
 """Photos of many sizes: decoded, cropped and resized in threads while the net trains.
 
-Section 3.4. What is drawn for an image is a function of (seed, iteration, position in the batch), so
-neither the number of threads nor that of processes, nor an interruption, changes a single pixel.
+Section 3.4. What is drawn for an image is a function of (seed, iteration, position in the batch).
+So neither the number of threads nor that of processes, nor an interruption, changes a single pixel.
 """
 
 from __future__ import annotations
@@ -102,9 +102,7 @@ class Photos:
     def to(self, device: torch.device | str) -> Self:
         return replace(self, device=torch.device(device))
 
-    def batches(
-        self, seed: int, start: int, stop: int, share: Share = ALONE
-    ) -> Iterator[Batch]:
+    def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
         mine = share.of(self.recipe.batch)
         plans = self.training_plans(seed, range(start, stop), mine)
         return self._batches(plans, mine.stop - mine.start, self.training_view)
@@ -173,9 +171,7 @@ class Photos:
             self._image(image.row), self.input.size, image.drawn, sides, self.input.flip
         )
 
-    def _centre_crops(
-        self, rows: NDArray[np.int64], batch: int, share: Share
-    ) -> Iterator[Batch]:
+    def _centre_crops(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
         """Yield the centre crops of Figure 4."""
         mine = rows[share.of(len(rows))]
         plans = (

@@ -1,4 +1,4 @@
-"""What the net is given of a photo: section 3.4's view, a function of (seed, iteration) however it is made."""
+"""What the net is given of a photo: section 3.4's view, a function of (seed, iteration)."""
 
 from __future__ import annotations
 
