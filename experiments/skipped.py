@@ -81,7 +81,8 @@ EXPERIMENTS = {
         claims=(
             Claim(
                 "D-5",
-                "The mAP is 85.6 on VOC 2007 and 83.8 on VOC 2012, 10 points above the best before.",
+                "The mAP is 85.6 on VOC 2007 and 83.8 on VOC 2012, 10 points above the best "
+                "before.",
                 "appendix B; Tables 10 and 11",
                 NO_DETECTOR,
             ),
@@ -110,7 +111,8 @@ EXPERIMENTS = {
         claims=(
             Claim(
                 "D-7",
-                "Given the class, the localisation error falls from VGG's 33.1 to 13.3, and to 11.7.",
+                "Given the class, the localisation error falls from VGG's 33.1 to 13.3, and to "
+                "11.7.",
                 "appendix C; Table 13",
                 NO_LOCALISER,
             ),

@@ -1,7 +1,7 @@
 """Table 3. Error rates (%, 10-crop testing) on ImageNet validation.
 
-VGG-16 was tested by the paper's authors. ResNet-50, 101 and 152 are of option B, which uses projections only for
-increasing dimensions.
+VGG-16 was tested by the paper's authors. ResNet-50, 101 and 152 are of option B, which uses
+projections only for increasing dimensions.
 """
 
 from experiments.imagenet import PLAIN, RESNET, SPREAD, SPREAD_TOP5
@@ -53,7 +53,8 @@ experiment = Table(
         ),
         Claim(
             "T3-3",
-            "C is marginally better than B, which the paper attributes to the parameters of thirteen more projections "
+            "C is marginally better than B, which the paper attributes to the parameters of "
+            "thirteen more projections "
             "(4 % more in all).",
             "section 4.1; Table 3",
             (
@@ -69,8 +70,10 @@ experiment = Table(
         ),
         Claim(
             "T3-5",
-            "The 50, 101 and 152-layer ResNets are more accurate than the 34-layer ones by considerable margins. "
-            "(No margin is given; here, each is better than the one before, in both ways of testing.)",
+            "The 50, 101 and 152-layer ResNets are more accurate than the 34-layer ones by "
+            "considerable margins. "
+            "(No margin is given; here, each is better than the one before, in both ways of "
+            "testing.)",
             "section 4.1; Tables 3 and 4",
             tuple(Ordering(metric, (B, *DEEP)) for metric in (TOP1, "multi_scale_top1")),
         ),

@@ -1,4 +1,4 @@
-"""Errors a user can meet. Each says what is wrong, with the value in backticks, and what to do about it."""
+"""Errors a user can meet. Each says what is wrong, with the value, and what to do about it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,16 @@ class EnvironmentProblem(UserError):
 
 
 def quote(value: object, width: int = 80) -> str:
-    """A value as an error message may print it: escaped, in backticks, cut at its end; of a path the end is kept."""
+    """Return a value as an error message may print it: escaped, cut, in backticks.
+
+    Of a path the end is kept, which says more than its beginning.
+    """
     text = str(value).encode("unicode_escape").decode("ascii")
     if len(text) <= width:
         return f"`{text}`"
-    return f"`…{text[1 - width :]}`" if isinstance(value, PurePath) else f"`{text[: width - 1]}…`"
+    if isinstance(value, PurePath):
+        return f"`…{text[1 - width :]}`"
+    return f"`{text[: width - 1]}…`"
 
 
 def is_printable(text: str) -> bool:
