@@ -24,7 +24,8 @@ from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
 from repro.definition.scales import Reading, Scale, Variant
 
-# The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
+# The protocol as the paper prints it. Runs are compared with it field by field: the deviation
+# ledger. Where the words leave a value open, ours is a reading of them, and the ledger quotes them.
 
 CIFAR10_AS_PRINTED = Recipe(
     name="cifar10-as-printed",
@@ -48,12 +49,20 @@ IMAGENET_AS_PRINTED = Recipe(
         test_sides=(224, 256, 384, 480, 640),
     ),
     batch=256,
-    iterations=550_000,  # "up to 60×10⁴"; Figure 4 stops at 55×10⁴
-    drops=(150_000, 300_000),  # where Figure 4 drops
+    iterations=550_000,  # read off Figure 4
+    drops=(150_000, 300_000),  # read off Figure 4
     evaluate_every=5_000,
     batch_norm_group=32,  # eight GPUs
     batch_norm_average="re-estimated",
 )
+
+# What is printed where no value is, by family and field.
+PRINTED_WORDS = {
+    "imagenet": {
+        "recipe.iterations": "up to 60×10⁴ iterations",
+        "recipe.drops": "when the error plateaus",
+    }
+}
 
 # What is run by default.
 
@@ -77,8 +86,8 @@ AS_PRINTED = {"cifar": CIFAR10_AS_PRINTED, "imagenet": IMAGENET_AS_PRINTED}
 
 WHY = {
     "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` normalises as the paper did",
-    "recipe.input.mean": "a mean image of one size cannot be subtracted from crops of other sizes, as the "
-    "fully convolutional test needs; the mean of each channel can",
+    "recipe.input.mean": "the authors subtract a mean image of 224×224 from each crop; the whole "
+    "images of Table 4's fully convolutional test have no such crop, and the mean of each channel fits both",
 }
 
 READINGS = (
@@ -115,6 +124,11 @@ READINGS = (
         "as in the cited augmentation's public code",
     ),
     Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
+    Reading(
+        "“until the training error is below 80%”",
+        "of the last 100 iterations together",
+        "the paper does not say over how many images; one batch of 128 is too noisy",
+    ),
     Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
     Reading("warm-up of ResNet-1202", "as ResNet-110", "“trained as described above”"),
     Reading(
@@ -123,6 +137,26 @@ READINGS = (
         "the 45k/5k split was used to choose the schedule",
     ),
     Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
+    Reading(
+        "momentum (variant `caffe-sgd`)",
+        "v ← 0.9 v + g, and the rate multiplies the step",
+        "the authors' README gives Caffe's v ← 0.9 v + lr g, in which an old rate lives on for some ten steps",
+    ),
+    Reading(
+        "“up to 60×10⁴ iterations” (ImageNet)",
+        "550,000",
+        "Figure 4 stops at 55×10⁴",
+    ),
+    Reading(
+        "“when the error plateaus” (ImageNet)",
+        "fixed drops at 150,000 and 300,000",
+        "where the curves of Figure 4 drop",
+    ),
+    Reading(
+        "max pooling (variant `unpadded-pool`)",
+        "padded by one pixel",
+        "as most ports do; the authors' net pads nothing and rounds the map's size up",
+    ),
     Reading(
         "training error",
         "running, with augmentation, over the window",
@@ -147,6 +181,11 @@ READINGS = (
         "resizing",
         "bilinear, antialiased, only the region the crop needs",
         "the paper does not name a filter",
+    ),
+    Reading(
+        "ten crops",
+        "224×224 from a shorter side of 256; softmax averaged",
+        "as the authors' README says; the paper cites [21] alone",
     ),
     Reading(
         "fully convolutional test",
@@ -229,6 +268,11 @@ VARIANTS = {
             "decay-weights",
             "no decay of batch norm and biases, as matresnet does",
             _recipe(decay_on="weights"),
+        ),
+        Variant(
+            "caffe-sgd",
+            "the rate is inside the momentum, v ← 0.9 v + lr g, as in the authors' Caffe",
+            _recipe(momentum_form="caffe"),
         ),
         Variant(
             "std",

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Literal
 
-from repro.definition.net import Net
+from repro.definition.net import Block, Net
 from repro.errors import UserError, quote
 
 Role = Literal["main", "projection", "fc"]
@@ -64,8 +64,10 @@ class Cost:
 
 
 @cache
-def cost(net: Net, size: int | None = None) -> Cost:
-    """What the net costs on one image of that side."""
+def cost(net: Net | Block, size: int | None = None) -> Cost:
+    """Return what a net costs on one image of that side, or a block of Figure 5 on one position."""
+    if isinstance(net, Block):
+        return cost_of(figure5()[net.name.removesuffix(" block")])
     return cost_of(layers(net, size))
 
 

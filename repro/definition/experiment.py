@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from repro.definition.net import Net
+from repro.definition.net import Block, Net
 from repro.definition.run import Run, Runs
 from repro.definition.scales import Scale
 
@@ -114,11 +114,11 @@ class Close:
 
 @dataclass(frozen=True)
 class Counted:
-    """A ratio of counts, needing no training: `count` of one net over that of another (or over a plain number)."""
+    """A ratio of counts, needing no training: of one net over another, or over a plain number."""
 
     count: Literal["multiply_adds", "parameters", "layers", "projections"]
-    net: Net
-    over: Net | float
+    net: Net | Block
+    over: Net | Block | float
     low: float
     high: float
 
@@ -227,6 +227,7 @@ class Skipped:
     title: str
     reason: str
     page: int
+    claims: tuple[Claim, ...] = ()  # what the paper says of it; unchecked
 
 
 Experiment: TypeAlias = Table | Figure | Drawing | Skipped

@@ -100,6 +100,13 @@ class Net:
         return f"{self.kind}-{self.depth}" + (f"-{self.shortcut}".lower() if letter else "")
 
 
+@dataclass(frozen=True)
+class Block:
+    """One of the two blocks of Figure 5, at one position of its map."""
+
+    name: Literal["basic block", "bottleneck block"]
+
+
 def plain(depth: int, family: Family = "cifar", **choices: Any) -> Net:
     """The plain net of that depth."""
     return _net(family, "plain", depth, **choices)

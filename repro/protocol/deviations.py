@@ -54,7 +54,7 @@ def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departu
     paper, ours = _flat(printed), _flat(run)
     fields = [name for name in ours if ours[name] != paper[name] and name not in _NOT_PROTOCOL]
     found = [
-        Departure(name, _said(name, paper[name]), _said(name, ours[name]), _why(name, run))
+        Departure(name, _printed(name, paper[name], run), _said(name, ours[name]), _why(name, run))
         for name in fields
     ]
     if run.scale != "paper":
@@ -136,6 +136,14 @@ def format_value(value: Any) -> str:
             f"{key} {format_value(item)}" for key, item in value.items() if item is not None
         )
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _printed(field: str, value: Any, run: Run) -> str:
+    """Return what the paper has: its words, where it prints no value, with our reading of them."""
+    words = _recipes().PRINTED_WORDS.get(run.net.family, {}).get(field)
+    if words is None or run.scale != "paper":
+        return _said(field, value)
+    return f"“{words}”, read as {_said(field, value)}"
 
 
 def _said(field: str, value: Any) -> str:
