@@ -57,6 +57,7 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
     help="What is printed (default: table).",
 )
 @json_option
+@click.option("--verbose", is_flag=True, help="Every number, reason and piece of evidence.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
@@ -76,13 +77,15 @@ def command(
     fail_on: str,
     form: str,
     as_json: bool,
+    verbose: bool,
     against: Path | None,
     allow_mixed: bool = False,
     strict: bool = False,
 ) -> int:
     """Say how our numbers differ from the paper's, with how much confidence.
 
-    Without EXPERIMENT: all of them, kept as results/diff.md too; what is missing is then no failure.
+    Claims first, then a line for each number. Without EXPERIMENT: all of them, kept as
+    results/diff.md too. Exit code 1 on what --fail-on names, 3 as long as something is missing.
 
     For example:  repro diff table6 figure6
     """
@@ -101,7 +104,7 @@ def command(
         )
 
     from repro.analysis.compare.diff import compare, parse_verdicts
-    from repro.analysis.output.diff_json import render_diff
+    from repro.analysis.output.diff_sheets import render_diff
     from repro.analysis.runs.frames import collect
 
     failures = parse_verdicts(fail_on)
@@ -109,7 +112,7 @@ def command(
     chosen = asked or scale_of_results(declared.values(), collected, scales)
     scaled = {name: at_scale(experiment, chosen, seeds) for name, experiment in declared.items()}
     diff = compare(declared, scaled, collected, chosen.name, allow_mixed, against, chosen.note)
-    _print(diff, "json" if as_json else form)
+    _print(diff, "json" if as_json else form, verbose)
     if not (experiments or against or seeds or chosen.chosen or allow_mixed or strict):
         path = places().tables_at(chosen.name) / "diff.md"
         write_atomic(path, render_diff(diff, "md").encode())
@@ -117,19 +120,20 @@ def command(
     refused = strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED
-    return INCOMPLETE if experiments and (diff.lacking or diff.fails(("missing",))) else FINE
+    return INCOMPLETE if diff.lacking or diff.fails(("missing",)) else FINE
 
 
-def _print(diff: Diff, form: str) -> None:
-    from repro.analysis.output.diff_json import diff_document, render_diff
+def _print(diff: Diff, form: str, verbose: bool) -> None:
+    from repro.analysis.output.diff_json import diff_document
+    from repro.analysis.output.diff_sheets import render_diff
     from repro.analysis.output.diff_text import render_text
 
     if form == "json":
         print_json(diff_document(diff))
     elif form == "table":
-        click.echo(render_text(diff, text_width(), _painted), nl=False)
+        click.echo(render_text(diff, text_width(), _painted, verbose), nl=False)
     else:
-        click.echo(render_diff(diff, form), nl=False)  # type: ignore[arg-type]
+        click.echo(render_diff(diff, form, verbose), nl=False)  # type: ignore[arg-type]
 
 
 def _check_file(path: Path | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
+from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names
 
@@ -192,12 +193,16 @@ def _explain(state: State) -> None:
     from repro.cluster.status.logs import last_lines, likely_cause
 
     here = places()
-    words = last_lines(state.id, here)
     click.echo(f"{state.id}  {state.word}  {state.reason}")
+    try:
+        words, retry = last_lines(state.id, here), retry_command(state)
+    except UserError as problem:  # of this folder: the other runs are shown as well
+        click.echo(f"  {problem.problem}\n")
+        return
     for line in words:
         click.echo(f"    {line}")
     click.echo(f"  likely cause: {likely_cause(state, words)}")
-    click.echo(f"  to retry: {retry_command(state)}\n")
+    click.echo(f"  to retry: {retry}\n")
 
 
 def retry_command(state: State) -> str:

@@ -67,6 +67,10 @@ class Places:
     def run(self, run_id: str) -> Folder:
         return Folder(self.runs / check_name(run_id, "a run"))
 
+    def looks(self, experiment: str, scale: str) -> Path:
+        """What has been looked at of an experiment's claims, which makes later looks dearer."""
+        return self.tables_at(scale) / "looks" / f"{experiment}.json"
+
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
 

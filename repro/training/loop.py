@@ -27,7 +27,9 @@ from repro.evaluation.error import measure_error
 from repro.stop_request import Stopped, StopRequest
 from repro.storage.atomic import disk_errors_explained, read_json
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
+from repro.training.caffe_momentum import CaffeMomentum
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
 from repro.training.device_errors import DeviceFailure, device_errors_explained
@@ -60,7 +62,9 @@ def train(
     def finished() -> dict[str, Any] | None:
         if measure_again:
             return None
-        final: dict[str, Any] | None = read_json(folder.final)
+        if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+            return None
+        final: dict[str, Any] = read_json(folder.final)
         return final
 
     if final := finished():
@@ -179,6 +183,14 @@ def make_step(
     log: Callable[[str], None] = lambda line: None,
 ) -> Step:
     """Return the step: on one GPU a captured one, unless `REPRO_CAPTURE` is 0; else the eager."""
+    last_rate = float(optimizer.param_groups[0]["lr"])  # of the checkpoint, if there was one
+    step = _eager_or_captured(net, optimizer, recipe)
+    if recipe.momentum_form == "caffe":
+        return CaffeMomentum(step, optimizer, last_rate)
+    return step
+
+
+def _eager_or_captured(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
     eager = EagerStep(net, optimizer, recipe)
     on_gpu = next(net.parameters()).device.type == "cuda"
     wanted = os.environ.get("REPRO_CAPTURE") != "0"
