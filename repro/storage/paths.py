@@ -31,6 +31,7 @@ from repro.definition.bounds import check_name
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
+PAPER_NUMBERS = ROOT / "experiments" / "paper"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,10 @@ class Places:
     def finished(self, run_id: str) -> bool:
         """Whether the run is done here, or published."""
         return self.run(run_id).final.exists() or Folder(self.published / run_id).final.exists()
+
+    def is_published(self, run_id: str) -> bool:
+        """Return whether the run's record is published."""
+        return Folder(self.published / run_id).final.exists()
 
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
