@@ -34,11 +34,9 @@ if TYPE_CHECKING:
     from repro.definition.experiment import Panel as Panel
     from repro.definition.experiment import Paper as Paper
     from repro.definition.experiment import Row as Row
-    from repro.definition.experiment import Scale as Scale
     from repro.definition.experiment import Skipped as Skipped
     from repro.definition.experiment import Table as Table
     from repro.definition.experiment import Unchecked as Unchecked
-    from repro.definition.experiment import Variant as Variant
     from repro.definition.experiment import digitised as digitised
     from repro.definition.experiment import exact as exact
     from repro.definition.experiment import mean as mean
@@ -47,18 +45,21 @@ if TYPE_CHECKING:
     from repro.definition.recipe import Recipe as Recipe
     from repro.definition.run import Run as Run
     from repro.definition.run import Runs as Runs
+    from repro.definition.scales import Scale as Scale
+    from repro.definition.scales import Variant as Variant
     from repro.errors import UserError as UserError
     from repro.protocol.selection import Selection as Selection
 
 _HOMES = {
     "repro.api": "collect compare figure load report run status submit table",
     "repro.definition.experiment": (
-        "Bound Claim Close Counted Drawing Figure InMostLayers Ordering Panel Paper Row Scale "
-        "Skipped Table Unchecked Variant digitised exact mean quoted"
+        "Bound Claim Close Counted Drawing Figure InMostLayers Ordering Panel Paper Row "
+        "Skipped Table Unchecked digitised exact mean quoted"
     ),
     "repro.definition.net": "Net",
     "repro.definition.recipe": "Recipe",
     "repro.definition.run": "Run Runs",
+    "repro.definition.scales": "Scale Variant",
     "repro.errors": "UserError",
     "repro.protocol.selection": "Selection",
 }

@@ -20,13 +20,13 @@ from repro.definition.experiment import (
     Drawing,
     Experiment,
     Figure,
-    Scale,
     Skipped,
     Table,
     at_scale,
     runs_of,
 )
 from repro.definition.run import Run
+from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.protocol import catalog
 from repro.protocol.selection import (

@@ -20,9 +20,9 @@ from repro.cli.options import (
     json_option,
     print_json,
 )
-from repro.definition.experiment import Scale
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
+from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection

@@ -45,6 +45,10 @@ class ProgressLines:
         done = len(runs) - len(to_do)
         click.echo(f"{counted(len(runs), 'run')}: {done} done, {len(to_do)} to do", err=True)
 
+    def say(self, text: str) -> None:
+        """Say what takes a while."""
+        click.echo(text, err=True)
+
     def warn(self, warning: str, hint: str) -> None:
         """Show a warning, with what to do."""
         click.echo(f"Warning: {warning}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ import click
 from repro.errors import EnvironmentProblem, UserError
 
 COLOURS = ("auto", "always", "never")
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 READER_GONE = 141  # what a shell says of a tool that SIGPIPE ended
 
 
@@ -49,18 +51,18 @@ def discard_output() -> None:
 
 
 def of_stream(error: OSError) -> UserError | None:
-    """Return which stream could not be written, if it was one."""
-    if error.filename is not None:
+    """Return that the output could not be written, if that is what failed.
+
+    A stream has no file name; where one of our files cannot be written, the error names it.
+    """
+    if error.filename is not None or error.errno not in _OF_WRITING:
         return None
-    for name, stream in (("standard output", sys.stdout), ("standard error", sys.stderr)):
-        if _fails(stream):
-            problem = f"cannot write to {name}: {error.strerror or error}"
-            return EnvironmentProblem(problem, "send it to a terminal, or to a file with space")
-    return None
+    problem = f"cannot write to standard output: {error.strerror or error}"
+    return EnvironmentProblem(problem, "send it to a terminal, or to a file with space")
 
 
 def _fails(stream: TextIO) -> bool:
-    """Return whether a stream still fails: what could not be written is still in its buffer."""
+    """Return whether a stream still fails: what could not be written may still be in its buffer."""
     try:
         stream.flush()
     except (OSError, ValueError):

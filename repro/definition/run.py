@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -20,6 +21,11 @@ from repro.definition.recipe import Recipe
 from repro.errors import UserError, quote
 
 DIGITS = 10  # of a run's digest
+
+# The recipe's fields that run.json and ids know by an older key.
+JSON_KEYS = {"learning_rate": "rate"}
+
+_ID = re.compile(rf".+\.s\d+-[0-9a-f]{{{DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -91,40 +97,58 @@ def _text(part: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def looks_like_run_id(name: str) -> bool:
+    """Return whether a folder of this name claims to be a run's: it ends with a seed and a digest."""
+    return _ID.fullmatch(name) is not None
+
+
 def from_definition(values: dict[str, Any]) -> Run:
-    """The run that `definition` describes; a wrong key or type is an error that names its path."""
+    """Return the run that `values` describe; a wrong key or type is an error that names its path."""
     import msgspec
 
     try:
-        return _strictly(msgspec.convert(values, Run, strict=True), values)
+        run = msgspec.convert(_with_field_names(values), Run, strict=True)
     except msgspec.ValidationError as error:
+        reason = str(error)
+        for name, key in JSON_KEYS.items():
+            reason = reason.replace(name, key)
         raise UserError(
-            f"not the definition of a run: {error}", "was it written by another version?"
+            f"not the definition of a run: {reason}", "was it written by another version?"
         ) from None
-
-
-def _strictly(run: Run, values: dict[str, Any]) -> Run:
-    """msgspec passes over unknown keys of a dataclass; a definition with one is of another version."""
-    unknown = _paths(values) - _paths(asdict(run))
+    # msgspec passes over unknown keys of a dataclass.
+    known = msgspec.to_builtins(run)
+    known["recipe"] = {JSON_KEYS.get(key, key): value for key, value in known["recipe"].items()}
+    unknown = sorted(_unknown(values, known))
     if unknown:
         raise UserError(
-            f"not the definition of a run: unknown {', '.join(quote(path) for path in sorted(unknown))}",
+            f"not the definition of a run: unknown {', '.join(map(quote, unknown))}",
             "it was written by a newer version; update this one",
         )
     return run
 
 
-def _paths(values: dict[str, Any], prefix: str = "") -> set[str]:
-    paths = set()
+def _with_field_names(values: Any) -> Any:
+    """Return the definition with the recipe's fields called as in the code."""
+    recipe = values.get("recipe") if isinstance(values, dict) else None
+    if not isinstance(recipe, dict):
+        return values
+    names = {key: name for name, key in JSON_KEYS.items()}
+    return values | {"recipe": {names.get(key, key): value for key, value in recipe.items()}}
+
+
+def _unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the paths in `values` that `known` does not have."""
     for key, value in values.items():
-        paths.add(prefix + key)
-        if isinstance(value, dict):
-            paths |= _paths(value, f"{prefix}{key}.")
-    return paths
+        if key not in known:
+            yield prefix + key
+        elif isinstance(value, dict):
+            yield from _unknown(value, known[key], f"{prefix}{key}.")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: _plain(value) for key, value in values.items() if value is not None}
+    return {
+        JSON_KEYS.get(key, key): _plain(value) for key, value in values.items() if value is not None
+    }
 
 
 def _plain(value: Any) -> Any:

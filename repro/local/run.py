@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from types import FrameType
 from typing import Protocol
 
 from repro.definition.run import Run
-from repro.errors import FAILED, FINE, EnvironmentProblem, RunFailed, UserError, quote
-from repro.local.workers import RunEnd, WorkerPool, read_progress, runs_to_train
+from repro.errors import FAILED, FINE, EnvironmentProblem, UserError, quote
+from repro.local.workers import RunEnd, WorkerPool, runs_to_train
 from repro.storage.paths import Places
 
 OLDEST_TORCH = (2, 11)  # that is known to work
@@ -39,6 +38,9 @@ class Watcher(Protocol):
     def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None:
         """Training begins; `to_do` are the runs that are not done yet."""
 
+    def say(self, text: str) -> None:
+        """Something takes a while before training begins."""
+
     def warn(self, warning: str, hint: str) -> None:
         """Something will be slow or odd."""
 
@@ -53,6 +55,8 @@ class Silent:
     """A watcher that shows nothing."""
 
     def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None: ...
+
+    def say(self, text: str) -> None: ...
 
     def warn(self, warning: str, hint: str) -> None: ...
 
@@ -96,6 +100,8 @@ def train_runs(
 
     SIGTERM and SIGHUP do what Ctrl-C does: every worker saves and ends, then KeyboardInterrupt.
     """
+    from repro.cluster.status.at_work import refuse_if_at_work
+
     watcher = watcher or Silent()
     device = checked_device(options.device)
     to_do = list(runs)
@@ -104,7 +110,8 @@ def train_runs(
     if to_do:
         check_torch()
         check_data(to_do, places)
-        check_idle(to_do, places)
+        # Two processes at one run would take turns in stopping each other.
+        refuse_if_at_work([run.id for run in to_do], places, watcher.say)
     # Only now: what would stop the new runs must not move the old ones.
     if options.again:
         for run in to_do:
@@ -219,28 +226,6 @@ def check_data(runs: Sequence[Run], places: Places) -> None:
             few = f"the {info.train_images:,} training images of {quote(name)}"
             problem = f"`recipe.batch` {quote(batch)} is more than {few}"
             raise UserError(problem, "choose a smaller batch")
-
-
-def check_idle(runs: Sequence[Run], places: Places) -> None:
-    """Raise an error if a run is at work elsewhere: two would take turns in stopping each other."""
-    from repro.cluster.records.ownership import is_alive
-    from repro.cluster.status.state import all_states
-
-    begun = [folder for run in runs if (folder := places.run(run.id)).progress.exists()]
-    for state in all_states(begun, places):
-        progress = read_progress(state.id, places)
-        sent = state.job and state.cluster
-        known = sent or (state.host == socket.gethostname() and is_alive(progress))
-        if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
-            who = f"process {progress.get('pid')} on {state.host}"
-            stop = f"`kill {progress.get('pid')}`"
-            if sent:
-                who, stop = f"job {state.job} on {state.host}", f"`repro cancel {state.id}`"
-            raise RunFailed(
-                f"{quote(state.id, 100)} is running: {who}",
-                f"wait for it; or {stop}, which saves, and then this command carries on; "
-                "or leave it out with `--skip`",
-            )
 
 
 def warn_of_slow_bf16(runs: Sequence[Run], device: str | None, watcher: Watcher) -> None:

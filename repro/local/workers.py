@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from repro.definition.run import Run, to_definition
-from repro.storage.atomic import create_exclusive, read_json, to_json
+from repro.definition.run import Run
+from repro.errors import FAILED, RunFailed, UserError
+from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
+from repro.storage.run_files import FileProblem, write_definition
 
 # A step asks for the same few hundred maps again and again: keep them, in huge pages.
 KEEPING_MEMORY = {
@@ -65,8 +67,12 @@ class WorkerPool:
         `on_tick` is called about twice a second with the ids of the runs at work.
         """
         for run in runs:
-            write_definition(run, self.places)
-            self._waiting.put(run.id)
+            try:
+                write_definition(self.places.run(run.id), run)
+            except (RunFailed, FileProblem) as problem:
+                self._events.put(_refused(run.id, problem))
+            else:
+                self._waiting.put(run.id)
         minders = []
         for _ in range(min(self.jobs, len(runs))):
             minder = threading.Thread(target=self._mind, daemon=True)
@@ -164,11 +170,6 @@ class WorkerPool:
         return worker
 
 
-def write_definition(run: Run, places: Places) -> None:
-    """Write the run's definition into its folder, unless it is there."""
-    create_exclusive(places.run(run.id).definition, to_json(to_definition(run)))
-
-
 def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     """Return the runs that are neither done here nor published."""
     return [run for run in runs if not places.finished(run.id)]
@@ -178,6 +179,12 @@ def read_progress(run_id: str, places: Places) -> dict[str, Any]:
     """Return where a run says it is; nothing before it has begun."""
     progress: dict[str, Any] = read_json(places.run(run_id).progress) or {}
     return progress
+
+
+def _refused(run_id: str, problem: UserError) -> RunEnd:
+    """Return the event of a run that was not begun, because its folder is not its own."""
+    end: RunEnd = {"id": run_id, "state": "failed", "problem": problem.problem}
+    return end | {"hint": problem.hint, "code": FAILED}
 
 
 def _ask(worker: subprocess.Popen[str], order: dict[str, Any]) -> RunEnd | None:

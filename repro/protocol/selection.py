@@ -14,15 +14,14 @@ from repro.definition.experiment import (
     Figure,
     Panel,
     Row,
-    Scale,
     Skipped,
     Table,
     at_scale,
     groups_of,
     runs_of,
-    with_variants,
 )
 from repro.definition.run import Run
+from repro.definition.scales import Scale, with_variants
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 

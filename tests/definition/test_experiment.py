@@ -9,7 +9,6 @@ from experiments.imagenet import RESNET as IMAGENET_RESNET
 from repro.definition.experiment import (
     Ordering,
     Paper,
-    Scale,
     Table,
     at_scale,
     digitised,
@@ -18,8 +17,8 @@ from repro.definition.experiment import (
     mean,
     quoted,
     runs_of,
-    with_variants,
 )
+from repro.definition.scales import Scale, with_variants
 from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
 from repro.protocol.selection import select
 

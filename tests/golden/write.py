@@ -21,12 +21,14 @@ from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
 from repro.analysis.output.diff_text import our_cell, p_value, paper_cell, word_of
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
-from repro.definition.experiment import Experiment, Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Experiment, Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
 from repro.storage.paths import ROOT, Places
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
+READINGS_PAGE = ROOT / "docs" / "readings-and-departures.md"
 TRACKED = Places(ROOT / "results", ROOT / "figures", ROOT / "data")
 PUBLISHED = TRACKED.published
 NETS = "figure6"  # whose rows the README's first table has, and which its figure is
@@ -54,14 +56,14 @@ def ids() -> list[str]:
     return list(dict.fromkeys(run.id for run in runs))
 
 
-def readings(readme: str) -> str:
-    """The README with the table of readings as the recipes have it."""
+def readings(page: str) -> str:
+    """Return the page with the table of readings as the recipes have it."""
     lines = [
         "| what | here | why |",
         "|---|---|---|",
         *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS),
     ]
-    return _between(readme, "readings", "\n".join(lines))
+    return _between(page, "readings", "\n".join(lines))
 
 
 def results(readme: str, published: Path = PUBLISHED) -> str:
@@ -79,9 +81,7 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
-    shown = next(
-        load_scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
-    )
+    shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
     lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
     return _between(readme, "results", "\n".join(lines))
 
@@ -242,4 +242,5 @@ def _between(readme: str, what: str, text: str) -> str:
 if __name__ == "__main__":
     IDS.write_text("\n".join(ids()) + "\n")
     artefacts()
-    README.write_text(results(readings(README.read_text())))
+    README.write_text(results(README.read_text()))
+    READINGS_PAGE.write_text(readings(READINGS_PAGE.read_text()))

@@ -25,7 +25,7 @@ NAME = "first_iteration_below_90"
 
 def slow(**changes: Any) -> Run:
     """A run that guesses for 105 iterations, then learns."""
-    learning = {"iterations": 130, "drops": (), "evaluate_every": 65, "rate": 0.005}
+    learning = {"iterations": 130, "drops": (), "evaluate_every": 65, "learning_rate": 0.005}
     return tiny_run(seed=1, **learning | {"warmup": Warmup(rate=1e-6, iterations=105)} | changes)
 
 
@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_and_goes_on_finds_the_same_iteration(looks, here,
 
 
 def test_a_run_that_never_learns_has_none(here):
-    run = slow(rate=1e-6, iterations=105)
+    run = slow(learning_rate=1e-6, iterations=105)
     assert NAME not in train(run, here)["metrics"]
 
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_from_before_this_was_recorded_is_gone_on_from_and_the_numb
 def test_the_device_is_asked_rarely_and_no_more_once_the_answer_is_known(monkeypatch):
     looks = []
     monkeypatch.setattr(
-        first_below.processes, "total", lambda counts: looks.append(len(counts)) or counts
+        first_below.distributed, "total", lambda counts: looks.append(len(counts)) or counts
     )
     first = FirstBelow(batch=10, device=torch.device("cpu"))
     for iteration in range(5_000):
@@ -95,7 +95,7 @@ def test_the_device_is_asked_rarely_and_no_more_once_the_answer_is_known(monkeyp
 
 
 def test_the_wrong_answers_of_all_processes_count(monkeypatch):
-    monkeypatch.setattr(first_below.processes, "total", lambda counts: counts * 2)
+    monkeypatch.setattr(first_below.distributed, "total", lambda counts: counts * 2)
     first = FirstBelow(batch=20, device=torch.device("cpu"))  # ten of them here
     for iteration in range(300):
         first.saw(iteration, torch.tensor(9 if iteration < 150 else 8))
