@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,10 @@ from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
+Precision = Literal["fp32", "tf32", "bf16"]
 
-def recipe_of(precision: str = "fp32", batch: int = 128) -> Recipe:
+
+def recipe_of(precision: Precision = "fp32", batch: int = 128) -> Recipe:
     """The paper's recipe on generated images."""
     return replace(
         CIFAR10, dataset=generated.NAME, precision=precision, batch=batch, iterations=FOREVER
@@ -45,7 +47,7 @@ def recipe_of(precision: str = "fp32", batch: int = 128) -> Recipe:
 def ours(
     depth: int,
     steps: int,
-    precision: str = "fp32",
+    precision: Precision = "fp32",
     batch: int = 128,
     device: str = "cpu",
     capture: bool = True,
@@ -89,7 +91,7 @@ def usual(
             scores = net(images)
             loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.item()  # the meters of most public code
             right += (scores.argmax(1) == labels).float().mean().item()
@@ -207,9 +209,10 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
     net.zero_grad()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         scores = net(images)
-    functional.cross_entropy(
-        scores if scores.dtype == torch.float64 else scores.float(), labels
-    ).backward()
+    if scores.dtype != torch.float64:
+        scores = scores.float()
+    loss = functional.cross_entropy(scores, labels)
+    loss.backward()  # type: ignore[no-untyped-call]
     return torch.cat(
         [
             parameter.grad.double().flatten()

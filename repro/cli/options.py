@@ -113,7 +113,7 @@ def select_option(
 
 
 def _selection_options(function: Callable[..., Any], scale: str | None) -> Callable[..., Any]:
-    options = (
+    options: tuple[Decorator, ...] = (
         scale_option(scale),
         click.option(
             "--seeds", type=WholeNumber(1, 1000), metavar="N", help="How many seeds of each run."
@@ -122,8 +122,7 @@ def _selection_options(function: Callable[..., Any], scale: str | None) -> Calla
         *_part_options(),
     )
     for option in reversed(options):
-        decorate: Decorator = option
-        function = decorate(function)
+        function = option(function)
     return function
 
 
