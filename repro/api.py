@@ -89,11 +89,13 @@ def submit(
     `profile` has values that take the place of those in the cluster's profile, as `{"time": 90}`.
     """
     from repro.cluster.profile import load_profile
+    from repro.cluster.submit.packing import with_known_sharing
     from repro.cluster.submit.request import plan_selection
     from repro.cluster.submit.submission import SubmitOptions, send
 
     here = places()
     cluster = load_profile(on, here.slurm, profile or {})
+    cluster, _ = with_known_sharing(cluster, here)
     chosen = select(*experiments, **options).reproduced()
     wanted = SubmitOptions(retry, again, chosen.words())
     plan = plan_selection(chosen, here, cluster, wanted)
@@ -335,9 +337,7 @@ def _without_default_scale(
 
 def _has_points(collected: Collected, runs: Sequence[Run]) -> bool:
     """Return whether a curve of these runs has a point, or a layer a response."""
-    from repro.analysis.runs.frames import rows_of
-
-    points = rows_of(collected.points, runs)
-    if points[["train_error", "test_error"]].notna().any(axis=None):
+    run_set = collected.of(runs)
+    if run_set.points[["train_error", "test_error"]].notna().any(axis=None):
         return True
-    return bool(rows_of(collected.responses, runs)["response"].notna().any())
+    return bool(run_set.responses["response"].notna().any())

@@ -28,9 +28,10 @@ from repro.nets import build
 from repro.nets.blocks import ZeroPadded
 from repro.storage.paths import Folder
 from repro.training.checkpoint import save
-from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
+from repro.training.device import prepare
+from repro.training.loop import make_step
+from repro.training.pace import SAVE_EVERY, SAVE_SHARE
 from repro.training.state import State
-from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
@@ -91,7 +92,7 @@ def usual(
             scores = net(images)
             loss = functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item()  # the meters of most public code
             right += (scores.argmax(1) == labels).float().mean().item()
@@ -212,7 +213,7 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
     if scores.dtype != torch.float64:
         scores = scores.float()
     loss = functional.cross_entropy(scores, labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return torch.cat(
         [
             parameter.grad.double().flatten()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from repro.cli.click_errors import Command
 from repro.cli.options import (
     TEXT_FORMATS,
     OneOf,
+    gather,
     json_option,
     print_json,
     print_scale,
@@ -33,6 +35,15 @@ LARGEST_CSV = 50_000_000  # bytes
 FAIL_ON = "worse,fails"
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """With what ours is compared, and how strictly."""
+
+    against: Path | None = None  # numbers in the place of the paper's
+    strict: bool = False
+    allow_mixed: bool = False
+
+
 @click.command(cls=Command)
 @select_option("any", scale=None)
 @click.option(
@@ -46,6 +57,7 @@ FAIL_ON = "worse,fails"
     help="What is printed (default: table).",
 )
 @json_option
+@click.option("--verbose", is_flag=True, help="Every number, reason and piece of evidence.")
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
@@ -56,79 +68,82 @@ FAIL_ON = "worse,fails"
 @click.option(
     "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
 )
+@gather("how", Comparison, ("against", "strict", "allow_mixed"))
 def command(
     selection: Selection,
     fail_on: str,
     form: str,
     as_json: bool,
-    against: Path | None,
-    strict: bool,
-    allow_mixed: bool,
+    verbose: bool,
+    how: Comparison,
 ) -> int:
     """Say how our numbers differ from the paper's, with how much confidence.
 
-    Without EXPERIMENT: all of them, kept as results/diff.md too; what is missing is then no failure.
+    Claims first, then a line for each number. Without EXPERIMENT: all of them, kept as
+    results/diff.md too. Exit code 1 on what --fail-on names, 3 as long as something is missing.
 
     For example:  repro diff table6 figure6
     """
-    if strict and allow_mixed:
+    if how.strict and how.allow_mixed:
         raise UserError(
             "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
         )
-    form = "json" if as_json else form
-    return print_diff(selection, form, fail_on, against, strict, allow_mixed)
+    return print_diff(selection, "json" if as_json else form, fail_on, verbose, how)
 
 
 def print_diff(
     selection: Selection,
     form: str = "table",
     fail_on: str = FAIL_ON,
-    against: Path | None = None,
-    strict: bool = False,
-    allow_mixed: bool = False,
+    verbose: bool = False,
+    how: Comparison | None = None,
 ) -> int:
     """Print the diff, and return the exit code."""
+    how = how or Comparison()
     asked = selection.reproduced()
     pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
-    _check_file(against)
+    _check_file(how.against)
 
     from repro.analysis.compare.diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
     selection, collected = print_scale(selection, pages)
     diff = api.compare(
-        selection, against=against, strict=strict, allow_mixed=allow_mixed, collected=collected
+        selection,
+        against=how.against,
+        strict=how.strict,
+        allow_mixed=how.allow_mixed,
+        collected=collected,
     )
-    _print(diff, form)
+    _print(diff, form, verbose)
     whole = not (asked.experiments or asked.seeds or asked.changed or asked.partial)
-    if whole and not (against or allow_mixed or strict):
+    if whole and how == Comparison():
         _write_markdown(diff)
-    refused = strict and any(row.refused for row in diff.rows)
+    refused = how.strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED
-    if asked.experiments and (diff.lacking or diff.fails(("missing",))):
-        return INCOMPLETE
-    return FINE
+    return INCOMPLETE if diff.lacking or diff.fails(("missing",)) else FINE
 
 
 def _write_markdown(diff: Diff) -> None:
-    from repro.analysis.output.diff_json import render_diff
+    from repro.analysis.output.diff_sheets import render_diff
 
     path = places().tables_at(diff.scale) / "diff.md"
     write_atomic(path, render_diff(diff, "md").encode())
     click.echo(f"written: {path}", err=True)
 
 
-def _print(diff: Diff, form: str) -> None:
-    from repro.analysis.output.diff_json import diff_document, render_diff
+def _print(diff: Diff, form: str, verbose: bool) -> None:
+    from repro.analysis.output.diff_json import diff_document
+    from repro.analysis.output.diff_sheets import render_diff
     from repro.analysis.output.diff_text import render_text
 
     if form == "json":
         print_json(diff_document(diff))
     elif form == "table":
-        click.echo(render_text(diff, text_width(), _painted), nl=False)
+        click.echo(render_text(diff, text_width(), _painted, verbose), nl=False)
     else:
-        click.echo(render_diff(diff, form), nl=False)  # type: ignore[arg-type]
+        click.echo(render_diff(diff, form, verbose), nl=False)  # type: ignore[arg-type]
 
 
 def _check_file(path: Path | None) -> None:

@@ -15,6 +15,7 @@ from repro.protocol import catalog
 from repro.protocol.selection import Selection
 from repro.storage.atomic import read_json
 from repro.storage.paths import Places, places, run_folders
+from repro.storage.run_files import is_done
 
 _HEADING = ("experiment", "done", "published", "left", "state", "what it is")
 
@@ -48,7 +49,7 @@ def _facts(name: str, experiment: Experiment, here: Places) -> dict[str, Any]:
         facts |= {"state": "skipped", "done": 0, "published": 0, "total": 0}
         return facts | {"gpu_hours_left": 0.0, "reason": experiment.reason}
     runs = runs_of(experiment)
-    left = [run for run in runs if not here.finished(run.id)]
+    left = [run for run in runs if not is_done(run.id, here)]
     published = [run for run in runs if here.is_published(run.id)]
     return facts | {
         "state": _state(len(runs), len(left)),

@@ -269,9 +269,7 @@ def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) ->
     """Return how a page ends: 0 with anything of ours on it, 1 where runs diverged, else 3."""
     if complete:
         return FINE
-    ids = {run.id for run in runs}
-    states = collected.runs.loc[collected.runs["id"].isin(ids), "state"]
-    return FAILED if (states == "diverged").any() else INCOMPLETE
+    return FAILED if len(collected.of(runs).diverged) else INCOMPLETE
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -22,8 +22,9 @@ from repro.cli.options import (
     part_options,
     print_json,
 )
+from repro.errors import UserError
 from repro.protocol import catalog
-from repro.storage.paths import Folder, places
+from repro.storage.paths import Folder, places, unprintable_names
 
 if TYPE_CHECKING:
     from repro.cluster.status.state import State
@@ -94,7 +95,10 @@ def _folders(
     names = (*catalog.NAMES, *catalog.GROUPS)
     # An experiment may have no folder yet; a pattern that matches none is a mistake.
     must_match = any(pattern.removeprefix("!") not in names for pattern in patterns)
-    return keep_selected(select_folders(patterns, places(), must_match, scale), only, skip)
+    here = places()
+    for name in unprintable_names(here.runs):
+        click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
+    return keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
 
 
 def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
@@ -200,12 +204,16 @@ def _explain(state: State) -> None:
     from repro.cluster.status.logs import last_lines, likely_cause
 
     here = places()
-    words = last_lines(state.id, here)
     click.echo(f"{state.id}  {state.word}  {state.reason}")
+    try:
+        words, retry = last_lines(state.id, here), retry_command(state)
+    except UserError as problem:  # of this folder: the other runs are shown as well
+        click.echo(f"  {problem.problem}\n")
+        return
     for line in words:
         click.echo(f"    {line}")
     click.echo(f"  likely cause: {likely_cause(state, words)}")
-    click.echo(f"  to retry: {retry_command(state)}\n")
+    click.echo(f"  to retry: {retry}\n")
 
 
 def retry_command(state: State) -> str:

@@ -72,6 +72,15 @@ class ProfileOptions:
             raise UserError("`--on` is missing: which cluster?", hint)
         return with_sbatch(load_profile(self.cluster, here.slurm, self.values), self.sbatch)
 
+    def load_and_print(self, here: Places) -> Profile:
+        """Return the profile; say why runs do not share jobs, if they were to."""
+        from repro.cluster.submit.packing import with_known_sharing
+
+        profile, why_not_packed = with_known_sharing(self.load(here), here)
+        if why_not_packed:
+            click.echo(why_not_packed, err=True)
+        return profile
+
 
 def profile_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --on, --sbatch and an option for each key of a profile; pass on one `asked`."""
@@ -145,7 +154,7 @@ def command(
             "the first needs no SLURM, the second does",
         )
     here = places()
-    profile = asked.load(here)
+    profile = asked.load_and_print(here)
     experiments = selection.reproduced().experiments_at_scale()
     options = submission.SubmitOptions(retry, again, selection.words())
     plan = plan_selection(selection, here, profile, options)

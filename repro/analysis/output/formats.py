@@ -80,17 +80,17 @@ def plain_text(sheet: Sheet) -> str:
 def markdown(sheet: Sheet) -> str:
     """Return a GitHub table, its notes as a list."""
     header, body = _texts(sheet.cells)
-    rows = [list(map(_markdown_text, row)) for row in [header, *body]]
+    rows = [list(map(markdown_text, row)) for row in [header, *body]]
     sides = [column in sheet.right for column in sheet.cells.columns]
     # Columns are padded, but not to the length of a paragraph.
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
     rules = "|".join(map(_markdown_rule, widths, sides))
     lines = [f"| {' | '.join(_padded(row, widths, sides))} |" for row in rows]
     lines.insert(1, f"|{rules}|")
-    lines = [f"**{_markdown_text(sheet.title)}**", "", *lines]
+    lines = [f"**{markdown_text(sheet.title)}**", "", *lines]
     if sheet.notes:
         lines.append("")
-    lines += [f"- {_markdown_text(note)}" for note in sheet.notes]
+    lines += [f"- {markdown_text(note)}" for note in sheet.notes]
     return "\n".join(lines)
 
 
@@ -233,7 +233,7 @@ def _padded(row: list[str], widths: list[int], sides: list[bool]) -> list[str]:
     return texts
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -15,6 +15,7 @@ from repro.definition.experiment import Experiment, Skipped, groups_of
 from repro.definition.run import Run
 from repro.protocol.selection import Selection
 from repro.storage.paths import Places
+from repro.storage.run_files import is_done
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def foresee(plan: Plan, selection: Selection, places: Places, profile: Profile) 
         runs=len(plan.runs),
         arrays=len(plan.arrays),
         jobs=len(jobs),
-        hours=estimate(plan.runs, places, profile),
+        hours=estimate(jobs, places, profile),
         memory=memory_in_words(jobs, profile),
         claims=claims_decided(selection.experiments_at_scale(), plan.runs, places),
     )
@@ -82,7 +83,7 @@ def claims_decided(
             needed: set[Run] = set()
             for group in groups_of(claim):
                 needed.update(group)
-            missing = {run for run in needed if not places.finished(run.id)}
+            missing = {run for run in needed if not is_done(run.id, places)}
             if missing and missing <= to_come:
                 claims.append(claim.id)
     return tuple(dict.fromkeys(claims))

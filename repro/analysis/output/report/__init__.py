@@ -18,8 +18,15 @@ from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 MOODS = {
-    "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
-    "bad": ("worse", "deviates", "fails", "failed", "diverged"),
+    "good": (
+        "reproduced",
+        "consistent",
+        "holds",
+        "holds for these nets",
+        "done",
+        "within reading error",
+    ),
+    "bad": ("worse", "deviates", "fails", "fails for these nets", "failed", "diverged"),
     "odd": (
         "better",
         "not comparable",

@@ -14,7 +14,7 @@ from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
-from repro.analysis.output.diff_text import departure_text, p_value, summary
+from repro.analysis.output.diff_words import departure_text, p_value, summary
 from repro.analysis.output.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
 from repro.analysis.output.svg import inline_svg
@@ -35,7 +35,7 @@ WORDS = (
         "worse",
         "A difference is shown; our error is the higher one. A run that diverged counts as worse than any number.",
     ),
-    ("deviates", "A count that is not the paper's."),
+    ("deviates", "A count or a response that is not the paper's."),
     (
         "not comparable",
         "Another data set, schedule, crop or scale: orderings can be judged, numbers cannot.",
@@ -44,6 +44,11 @@ WORDS = (
     ("missing", "Nothing has finished."),
     ("holds", "The claim is shown, at 5 % over all claims together."),
     ("fails", "The opposite of the claim is shown."),
+    (
+        "holds for these nets",
+        "Shown of these trained nets on their test images; of the recipe it says nothing.",
+    ),
+    ("fails for these nets", "The opposite is shown of these trained nets on their test images."),
     ("undecided", "Neither is shown; the evidence says why."),
     ("not checked", "Nothing here could decide it; the reason stands beside it."),
 )
@@ -128,7 +133,7 @@ def page(collected: Collected, scale: Scale) -> Page:
 
 def _judged(diff: Diff) -> Iterator[dict[str, str]]:
     """The claims that there is something to say about, the decided ones first."""
-    order = ("holds", "fails", "undecided")
+    order = ("holds", "fails", "holds for these nets", "fails for these nets", "undecided")
     known = [one for one in diff.claims if one.checked and one.word in order]
     for one in sorted(known, key=lambda one: order.index(one.word)):
         p = "" if one.p is None else f"p = {p_value(one.p)}"
@@ -204,7 +209,7 @@ def _claim(one: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
         "id": one.claim.id,
         "text": one.claim.text,
         "where": one.claim.where,
-        "verdict": one.word if one.checked else "not checked",
+        "verdict": one.word,
         "evidence": said + p,
         "runs": tuple(
             {linked[run]: run.rpartition(".s")[0] for run in behind if run in linked}.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.run import Runs
 from repro.protocol.deviations import departures
 
@@ -51,7 +51,7 @@ def anchors(groups: Iterable[Runs], collected: Collected) -> dict[str, str]:
 def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterable[Group]:
     """Every group of which anything is there, in the order of the paper."""
     for group in _wide(groups):
-        rows = rows_of(collected.runs, group)
+        rows = collected.of(group).records
         if len(rows):
             recipe = f"{group.run.net.name}, {group.run.recipe.name}, {len(group)} seed{'s' * (len(group) > 1)}"
             said = "; ".join(map(str, departures(group.run)))
