@@ -4,7 +4,9 @@ The deeper network has higher training error, and thus test error. The runs are 
 levels beside them: the last points of its curves, read off the figure, test first.
 """
 
-from experiments.cifar10 import PLAIN
+from dataclasses import replace
+
+from experiments.cifar10 import PLAIN, PLAIN_SPREAD, PLAIN_SPREAD_TRAIN
 from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 ROWS = (
@@ -12,13 +14,23 @@ ROWS = (
     Row("plain-56", PLAIN[56], (digitised(13.25, 0.05), digitised(5.58, 0.3))),
 )
 
+PANEL = Panel(
+    "",
+    ROWS,
+    x=(0, 6.4),
+    y=(0, 20),
+    digitised="left",
+    margins=(0.5, 0.5),
+    spreads=(PLAIN_SPREAD, PLAIN_SPREAD_TRAIN),
+)
+
 experiment = Figure(
     title="Training error and test error on CIFAR-10 with 20-layer and 56-layer plain networks",
     page=1,
     digitised="figure6.csv",
     panels=(
-        Panel("training error", ROWS, x=(0, 6.4), y=(0, 20), digitised="left", splits=("train",)),
-        Panel("test error", ROWS, x=(0, 6.4), y=(0, 20), digitised="left", splits=("test",)),
+        replace(PANEL, title="training error", splits=("train",)),
+        replace(PANEL, title="test error", splits=("test",)),
     ),
     claims=(
         Claim(

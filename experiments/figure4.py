@@ -5,7 +5,7 @@ Thin curves denote training error, and bold curves denote validation error of th
 counterparts. The numbers beside the runs are read off the plateaus of the figure from 50×10⁴ iterations on.
 """
 
-from experiments.imagenet import PLAIN, RESNET
+from experiments.imagenet import PLAIN, RESNET, SPREAD
 from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 VALIDATION, TRAINING = 0.3, 0.6  # reading errors, in points
@@ -30,6 +30,8 @@ experiment = Figure(
             x=(0, 55),
             y=(20, 60),
             digitised="left",
+            margins=(0.5, 0.5),
+            spreads=(SPREAD, SPREAD),
         ),
         Panel(
             title="ResNet",
@@ -48,6 +50,8 @@ experiment = Figure(
             x=(0, 55),
             y=(20, 60),
             digitised="right",
+            margins=(0.5, 0.5),
+            spreads=(SPREAD, SPREAD),
         ),
     ),
     claims=(

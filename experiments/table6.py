@@ -4,7 +4,7 @@ The paper runs ResNet-110 five times and prints best (mean ± std); we compare
 with its mean. Every other row of the paper is a single run, as far as it says.
 """
 
-from experiments.cifar10 import RESNET
+from experiments.cifar10 import RESNET, SPREAD
 from repro.definition.experiment import (
     Bound,
     Claim,
@@ -42,6 +42,8 @@ experiment = Table(
     title="Classification error (%) on the CIFAR-10 test set",
     page=7,
     metrics=("parameters_millions", "test_error"),
+    margins=(0.0, 0.5),
+    spreads=(0.0, SPREAD),
     rows=(
         *(Row(method, paper=(parameters, error)) for method, parameters, error in OTHERS),
         *(

@@ -28,9 +28,10 @@ from repro.nets import build
 from repro.nets.blocks import ZeroPadded
 from repro.storage.paths import Folder
 from repro.training.checkpoint import save
-from repro.training.machine import SAVE_EVERY, SAVE_SHARE, prepare
+from repro.training.device import prepare
+from repro.training.loop import make_step
+from repro.training.pace import SAVE_EVERY, SAVE_SHARE
 from repro.training.state import State
-from repro.training.step import make_step
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 

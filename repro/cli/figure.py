@@ -65,7 +65,7 @@ def command(
     chosen = scales[catalog.load_scale(scale).name] if scale is not None else None
 
     from repro.analysis.figures import architecture, curve_figures
-    from repro.analysis.runs.frames import collect, rows_of
+    from repro.analysis.runs.frames import collect
 
     here = places()
     collected = collect(here)
@@ -89,14 +89,12 @@ def command(
         click.echo("\n".join(files))
         click.echo(fill(said, text_width(), break_on_hyphens=False), err=True)
     wanted = runs_of(at_scale(figure, chosen_scale, seeds))
-    points, responses = (
-        rows_of(frame, wanted) for frame in (collected.points, collected.responses)
-    )
+    runs = collected.of(wanted)
     drawn = (
-        points[["train_error", "test_error"]].notna().any(axis=None)
-        or responses["response"].notna().any()
+        runs.points[["train_error", "test_error"]].notna().any(axis=None)
+        or runs.responses["response"].notna().any()
     )
-    return exit_code_of(not wanted or bool(drawn), rows_of(collected.runs, wanted))
+    return exit_code_of(not wanted or bool(drawn), runs.records)
 
 
 def _figure(name: str) -> Figure | Drawing:

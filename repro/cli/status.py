@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
+from repro.errors import UserError
 from repro.protocol import catalog
-from repro.storage.paths import Folder, places
+from repro.storage.paths import Folder, places, unprintable_names
 
 if TYPE_CHECKING:
     from repro.cluster.status.state import State
@@ -90,6 +91,8 @@ def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[Stat
     here = places()
     ours = (*catalog.NAMES, *catalog.GROUPS)
     must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
+    for name in unprintable_names(here.runs):
+        click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
     found = all_states(select_folders(patterns, here, must_match, scale), here)
     return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
 
@@ -190,12 +193,16 @@ def _explain(state: State) -> None:
     from repro.cluster.status.logs import last_lines, likely_cause
 
     here = places()
-    words = last_lines(state.id, here)
     click.echo(f"{state.id}  {state.word}  {state.reason}")
+    try:
+        words, retry = last_lines(state.id, here), retry_command(state)
+    except UserError as problem:  # of this folder: the other runs are shown as well
+        click.echo(f"  {problem.problem}\n")
+        return
     for line in words:
         click.echo(f"    {line}")
     click.echo(f"  likely cause: {likely_cause(state, words)}")
-    click.echo(f"  to retry: {retry_command(state)}\n")
+    click.echo(f"  to retry: {retry}\n")
 
 
 def retry_command(state: State) -> str:

@@ -139,13 +139,18 @@ def _profile(
     cluster: str | None, here: Places, asked: dict[str, Any], options: tuple[str, ...]
 ) -> Profile:
     from repro.cluster.profile import load_profile, with_sbatch
+    from repro.cluster.submit.packing import with_known_sharing
 
     if cluster is None:
         known = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
         raise UserError(
             "`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}"
         )
-    return with_sbatch(load_profile(cluster, here.slurm, asked), options)
+    profile = with_sbatch(load_profile(cluster, here.slurm, asked), options)
+    profile, why_not_packed = with_known_sharing(profile, here)
+    if why_not_packed:
+        click.echo(why_not_packed, err=True)
+    return profile
 
 
 def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
@@ -201,8 +206,8 @@ def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
     from repro.cluster.preflight.warnings import memory_in_words, warnings_for
     from repro.cluster.submit.packing import pack_runs
 
-    hours, runs = estimate(plan.runs, here, profile), counted(len(plan.runs), "run")
     jobs = [element for _, some in plan.arrays for element in pack_runs(some, profile)]
+    hours, runs = estimate(jobs, here, profile), counted(len(plan.runs), "run")
     sharing = f" ({counted(len(jobs), 'job')})" if len(jobs) < len(plan.runs) else ""
     arrays = counted(len(plan.arrays), "array")
     click.echo(f"{runs} in {arrays}{sharing}, {hours}, {memory_in_words(jobs, profile)}", err=True)

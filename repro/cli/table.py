@@ -67,7 +67,7 @@ def command(
 
     from repro.analysis.compare.numbers import judge_numbers
     from repro.analysis.output import formats, tables
-    from repro.analysis.runs.frames import collect, rows_of
+    from repro.analysis.runs.frames import collect
 
     here = places()
     collected = replace(collect(here), strict=strict)
@@ -91,7 +91,7 @@ def command(
         click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
         return FAILED
     wanted = runs_of(at_scale(table, chosen_scale, seeds))
-    return exit_code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
+    return exit_code_of(not wanted or tables.has_ours(sheet), collected.of(wanted).records)
 
 
 def _table(name: str) -> Table:

@@ -57,9 +57,7 @@ def check_readable(path: Path) -> None:
         raise UserError(f"{quote(path, 300)} is neither a folder nor a file", hint)
 
 
-def read_members(
-    path: Path, largest: int, wanted: Wanted = lambda name: True
-) -> Iterator[Member]:
+def read_members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Iterator[Member]:
     """Yield the wanted files of a folder, a .tar, .tar.gz or .zip; none has more than `largest`
     bytes."""
     check_readable(path)

@@ -67,6 +67,7 @@ class Row:
         Runs, ...
     ] = ()  # our number is the error of the mean of all these runs' predictions
     note: str = ""
+    metrics: tuple[str, ...] = ()  # what a figure's numbers are of, where they are not errors
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,14 @@ class Ordering:
 
 @dataclass(frozen=True)
 class InMostLayers:
-    """One group responds more than the other in more than half of the layers; both nets have as many."""
+    """One group responds more than the other in more than half of the layers; both nets have as many.
+
+    By rank: the loudest layer of one against the loudest of the other, and so on.
+    """
 
     higher: Runs
     lower: Runs
+    by: Literal["layer", "rank"] = "layer"
 
 
 @dataclass(frozen=True)
@@ -140,17 +145,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper. The margin is the difference, in points, that would matter; declared before any run."""
+    """A table of the paper. What decides its verdicts is declared with it, before any run.
+
+    margins: of each metric, the most that is ever called equal, in points; less where a neighbouring
+    row is nearer. spreads: of each metric, the published standard deviation between seeds.
+    """
 
     title: str
     metrics: tuple[str, ...]
     rows: tuple[Row, ...]
     page: int
     claims: tuple[Claim, ...] = ()
-    margin: float = 0.5
-    one_seed_tolerance: float = (
-        0.35  # published spread between seeds: 0.35 on CIFAR-10, 0.55 on ImageNet
-    )
+    margins: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
     note: str = ""
 
 
@@ -158,7 +165,8 @@ class Table:
 class Panel:
     """One set of axes. Its curves' paper counterparts are the `digitised` file's rows of the same label.
 
-    A row's `paper` is what was read off the ends of its curves: test error, then training error; () where nothing was.
+    A row's `paper` has the levels of its curves: test error, then training error; () where there is
+    none. `margins` and `spreads` are of these, as a table's are of its metrics.
     """
 
     title: str
@@ -171,10 +179,17 @@ class Panel:
     test_metric: str = (
         "test_error"  # of the curves; `measured_by` says what it is in the final record
     )
+    margins: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
 
 
-def metrics_of_row(row: Row) -> tuple[str, str]:
-    """The metrics of a final record that a figure's numbers are of: ImageNet's test error goes by its crops there."""
+def metrics_of_row(row: Row) -> tuple[str, ...]:
+    """Return the metrics of a final record that a figure's numbers are of.
+
+    ImageNet's test error goes by its crops there.
+    """
+    if row.metrics:
+        return row.metrics
     imagenet = row.runs is not None and row.runs.run.net.family == "imagenet"
     return "center_top1" if imagenet else "test_error", "train_error"
 

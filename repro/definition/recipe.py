@@ -131,6 +131,8 @@ class Recipe:
     )
     batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
     plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
+    # Caffe's v ← m v + lr g keeps an old rate in the momentum after a drop. None: v ← m v + g.
+    momentum_form: Literal["caffe"] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "a recipe")

@@ -23,8 +23,11 @@ class ClaimVerdict(StrEnum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    HOLDS_HERE = "holds for these nets"  # one training each, on these test images
+    FAILS_HERE = "fails for these nets"
     UNDECIDED = "undecided"
     MISSING = "missing"
+    UNCHECKED = "not checked"  # nothing here could decide it
 
 
 class RunState(StrEnum):

@@ -34,7 +34,8 @@ from repro.storage.evaluations import (
     folder_of,
 )
 from repro.storage.predictions import Scores, best_classes, errors_of
-from repro.training.machine import prepare, provenance
+from repro.training.device import prepare
+from repro.training.provenance import commit, provenance
 
 if TYPE_CHECKING:
     from repro.data.photos.source import Photos
@@ -93,6 +94,7 @@ def subject(
     """Build the run's net with these weights, and open the run's images in `folder`."""
     from repro.data import open_source
 
+    commit()  # now and not at the end: the files may be edited while it measures
     module = build(run.net)
     load(module, run.net, weights)
     source: Any = open_source(run.recipe, folder)

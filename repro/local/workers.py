@@ -21,9 +21,16 @@ from typing import Any
 
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
+from repro.local.last_words import KILLED, record_failure
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
-from repro.storage.run_files import FileProblem, write_definition
+from repro.storage.run_files import (
+    FileProblem,
+    is_done,
+    read_attempt,
+    read_failure,
+    write_definition,
+)
 
 KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
     "THP_MEM_ALLOC_ENABLE": "1",
@@ -119,13 +126,25 @@ class WorkerPool:
                 worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device}
             )
             self._at_work.pop(run_id)
-            self._events.put(event or _died(worker, run_id))
-            if event is None or event["state"] == "stopped":
+            self._events.put(event or self._died(worker, run_id))
+            if event is None or event["state"] == "stopped" or event.get("last"):
                 _close(worker)
                 if self._waiting.empty():
                     return
                 worker = self._worker()
         _close(worker)
+
+    def _died(self, worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
+        """Return what is said of a worker that died, and record it where it could not itself."""
+        event = _died(worker, run_id)
+        folder = self.places.run(run_id)
+        with contextlib.suppress(UserError):
+            recorded = read_failure(folder)
+            attempt = read_attempt(folder, recorded.attempt or 0) if recorded else None
+            if recorded and attempt and attempt.pid == worker.pid:
+                return event | {"problem": recorded.problem, "hint": recorded.hint}
+        record_failure(folder, event["problem"], event["hint"], cause=KILLED)
+        return event
 
     def _worker(self) -> subprocess.Popen[str]:
         own = {
@@ -149,7 +168,7 @@ class WorkerPool:
 
 def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     """The runs that are neither done here nor published."""
-    return [run for run in runs if not places.finished(run.id)]
+    return [run for run in runs if not is_done(run.id, places)]
 
 
 def read_progress(run_id: str, places: Places) -> dict[str, Any]:

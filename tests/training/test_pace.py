@@ -10,7 +10,7 @@ from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.paths import Places
 from repro.training import train
-from repro.training.machine import Pace, busy
+from repro.training.pace import Pace, busy
 
 GPU = torch.device("cuda", 0)
 

@@ -9,7 +9,7 @@ from repro.definition.run import Run
 from repro.storage.atomic import read_json
 from repro.storage.paths import Places
 from repro.training import Stopped, StopRequest, train
-from repro.training.checkpoint import load
+from repro.training.checkpoint import load, save
 
 
 class StopAt(StopRequest):
@@ -85,6 +85,26 @@ def test_the_warm_up_switches_where_it_did_in_the_unbroken_run(tiny, here, tmp_p
     with pytest.raises(Stopped):
         train(tiny, here, StopAt(3))
     assert train(tiny, here)["metrics"]["warmup_switch"] == whole["metrics"]["warmup_switch"] > 3
+
+
+# What a checkpoint held when the project was first published; later versions added keys.
+FIRST_KEYS = {
+    *("run", "iteration", "net", "optimizer", "warm_up", "window"),
+    *("latest", "metrics_size", "data", "threads", "seconds"),
+}
+
+
+def test_a_checkpoint_of_the_first_layout_resumes_and_ends_like_an_unbroken_run(
+    tiny, here, unbroken
+):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(17))
+    folder = here.run(tiny.id)
+    saved = load(folder)
+    assert set(saved) > FIRST_KEYS
+    save(folder, {key: saved[key] for key in FIRST_KEYS}, lambda: None)
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)
 
 
 def test_a_finished_run_is_not_trained_again(tiny, here):

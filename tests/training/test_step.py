@@ -6,8 +6,10 @@ import torch
 from experiments.recipes import CIFAR10
 from repro.definition.net import resnet
 from repro.nets import build
+from repro.training.captured_step import CapturedStep
+from repro.training.loop import EagerStep, make_step
+from repro.training.optimizer import sgd
 from repro.training.schedule import learning_rate
-from repro.training.step import CapturedStep, eager_step, make_step, sgd
 
 torch.set_num_threads(1)
 
@@ -40,6 +42,13 @@ def batches(count):
         )
 
 
+def captured(kind):
+    """Make steps of this kind as training does."""
+    return lambda net, optimizer, recipe: kind(
+        net, optimizer, EagerStep(net, optimizer, recipe).learn
+    )
+
+
 def trained(make, rates=(0.1, 0.1, 0.01)):
     """The losses, and everything the steps left: weights, statistics, momentum."""
     net = build(resnet(8)).train()
@@ -54,18 +63,18 @@ def trained(make, rates=(0.1, 0.1, 0.01)):
 
 
 def test_the_captured_step_is_the_step_to_the_bit():
-    assert all(map(torch.equal, trained(Played), trained(eager_step)))
+    assert all(map(torch.equal, trained(captured(Played)), trained(EagerStep)))
 
 
 def test_rehearsing_leaves_no_trace_and_the_rate_reaches_the_graph():
-    frozen, initial = trained(Played, rates=(0.0,)), build(resnet(8))
+    frozen, initial = trained(captured(Played), rates=(0.0,)), build(resnet(8))
     assert torch.equal(frozen[1], initial.stem.conv.weight)
     assert (
         next(value for value in frozen if value.dtype == torch.int64) == 1
     )  # one batch tracked, not four
 
 
-@pytest.mark.parametrize("make", [make_step, Played])
+@pytest.mark.parametrize("make", [make_step, captured(Played)])
 def test_a_step_answers_its_summed_loss_and_wrong_answers(make):
     net = build(resnet(8)).train()
     loss, wrong = make(net, sgd(net, CIFAR10), CIFAR10)(*next(batches(1)), 0.1)
@@ -80,7 +89,7 @@ def test_on_a_gpu_the_graph_is_the_step_to_the_bit(precision):
 
     torch.backends.cudnn.deterministic = True
     recipe, ends = replace(CIFAR10, precision=precision), []
-    for make in (CapturedStep, eager_step):
+    for make in (captured(CapturedStep), EagerStep):
         net = build(resnet(20)).to("cuda", memory_format=torch.channels_last).train()
         step = make(net, sgd(net, recipe), recipe)
         for images, labels in batches(5):

@@ -30,6 +30,8 @@ from repro.definition.words import ClaimVerdict, Verdict
 COLOURS = {
     "reproduced": "green",
     "holds": "green",
+    "holds for these nets": "green",
+    "fails for these nets": "red",
     "consistent": "cyan",
     "better": "blue",
     "worse": "red",

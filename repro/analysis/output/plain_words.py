@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Figure, at_scale
 from repro.definition.origin import may_be_compared
 from repro.definition.scales import Scale
@@ -49,17 +49,17 @@ def _errors_by_depth(collected: Collected, scale: Scale) -> tuple[Errors, Errors
     figure = catalog.load_experiment(FIGURE)
     assert isinstance(figure, Figure)
     errors: dict[str, Errors] = {"plain": {}, "resnet": {}}
-    finished = []
+    finished = [collected.finals.iloc[:0]]
     for row in (row for panel in at_scale(figure, scale).panels for row in panel.rows):
         if row.runs is None:
             continue
-        finals = rows_of(collected.finals, row.runs)
-        if "test_error" not in finals or finals["test_error"].dropna().empty:
-            continue
-        net = row.runs.run.net
-        errors[net.kind][net.depth] = float(finals["test_error"].mean())
-        finished.append(finals)
-    return errors["plain"], errors["resnet"], pd.concat(finished or [collected.finals.iloc[:0]])
+        runs = collected.of(row.runs)
+        values = runs.values("test_error").dropna()
+        if len(values):
+            net = row.runs.run.net
+            errors[net.kind][net.depth] = float(values.mean())
+            finished.append(runs.finished)
+    return errors["plain"], errors["resnet"], pd.concat(finished)
 
 
 def _residual_words(rise: float, other: float) -> str:

@@ -234,7 +234,7 @@ def _claim(judged: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
         "id": judged.claim.id,
         "text": judged.claim.text,
         "where": judged.claim.where,
-        "verdict": str(judged.word) if judged.checked else "not checked",
+        "verdict": str(judged.word),
         "p": "" if judged.p is None else f"p = {p_value(judged.p)}",
         "evidence": [text.removeprefix("not checked here: ") for text in evidence],
         "runs": tuple(dict.fromkeys((linked[run], run.rpartition(".s")[0]) for run in runs)),

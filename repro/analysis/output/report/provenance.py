@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.run import Run, Runs
 
 RUN_COLUMNS = (
@@ -51,7 +51,7 @@ def anchors(groups: Iterable[Runs], collected: Collected) -> dict[str, str]:
 def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterator[Group]:
     """Yield every group of which anything is there, in the order of the paper."""
     for group in _widest(groups):
-        rows = rows_of(collected.runs, group).to_dict("records")
+        rows = collected.of(group).records.to_dict("records")
         if rows:
             seeds = f"{len(rows)} of {len(group)} seeds"
             label = f"{group.run.net.name}, {group.run.recipe.name}, {seeds}"
@@ -60,19 +60,18 @@ def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterator[Gro
 
 def run_facts(runs: list[Run], collected: Collected) -> Iterator[tuple[str, str]]:
     """Yield what is known of the runs together: their states, code, devices, data and hours."""
-    records = rows_of(collected.runs, runs)
-    states = Counter(records["state"])
+    known = collected.of(runs)
+    states = Counter(known.records["state"])
     yield "Runs finished", f"{states['done']} of {len(runs)}"
     for state in ("unfinished", "failed", "diverged"):
         if states[state]:
             yield f"Runs {state}", str(states[state])
-    finals = records[records["state"] == "done"]
     for name, column in FACTS.items():
-        values = sorted(map(str, finals[column].dropna().unique()))
+        values = sorted(map(str, known.finished[column].dropna().unique()))
         if values:
             yield name, ", ".join(values)
-    if len(finals):
-        yield "Hours of training", f"{finals['seconds'].sum() / 3600:.1f}"
+    if states["done"]:
+        yield "Hours of training", f"{known.finished['seconds'].sum() / 3600:.1f}"
 
 
 def _widest(groups: Iterable[Runs]) -> Iterable[Runs]:

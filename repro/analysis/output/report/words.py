@@ -13,19 +13,29 @@ WORDS = {
     "better": "A difference is shown; our error is the lower one.",
     "worse": "A difference is shown; our error is the higher one. A run that diverged counts as "
     "worse than any number.",
-    "deviates": "A count that is not the paper's.",
+    "deviates": "A count or a response that is not the paper's.",
     "not comparable": "Another data set, schedule, crop or scale: orderings can be judged, numbers "
     "cannot.",
     "incomplete": "Some seeds have not finished.",
     "holds": "The claim is shown, at 5 % over all claims together.",
     "fails": "The opposite of the claim is shown.",
+    "holds for these nets": "Shown of these trained nets on their test images; of the recipe it says "
+    "nothing.",
+    "fails for these nets": "The opposite is shown of these trained nets on their test images.",
     "undecided": "Neither is shown; the evidence says why.",
     "missing": "Nothing has finished.",
     "not checked": "Nothing here could decide it; the reason stands beside it.",
 }
 COLOURS = {
-    "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
-    "bad": ("worse", "deviates", "fails", "failed", "diverged"),
+    "good": (
+        "reproduced",
+        "consistent",
+        "holds",
+        "holds for these nets",
+        "done",
+        "within reading error",
+    ),
+    "bad": ("worse", "deviates", "fails", "fails for these nets", "failed", "diverged"),
     "odd": (
         "better",
         "not comparable",
@@ -46,7 +56,8 @@ def title_of(diff: Diff) -> str:
     claims = {claim.word for claim in diff.claims if claim.checked}
     if diff.lacking or numbers.intersection(UNFINISHED) or ClaimVerdict.MISSING in claims:
         return f"{name}: a reproduction in progress"
-    if numbers.intersection(AGAINST) or ClaimVerdict.FAILS in claims:
+    fails = claims.intersection({ClaimVerdict.FAILS, ClaimVerdict.FAILS_HERE})
+    if numbers.intersection(AGAINST) or fails:
         return f"{name}: a reproduction, with differences"
     return f"{name}, reproduced"
 
