@@ -33,6 +33,7 @@ from repro.errors import UserError, is_printable, printable, quote
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
+PAPER_NUMBERS = ROOT / "experiments" / "paper"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Places:
     def looks(self, experiment: str, scale: str) -> Path:
         """What has been looked at of an experiment's claims, which makes later looks dearer."""
         return self.tables_at(scale) / "looks" / f"{experiment}.json"
+
+    def is_published(self, run_id: str) -> bool:
+        """Return whether the run's record is published."""
+        return Folder(self.published / run_id).final.exists()
 
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale

@@ -71,6 +71,11 @@ class Provenance(Struct, frozen=True):
     attempts: Count | None = None
     job: str | None = None
     save_seconds: float | None = None
+    layout: str | None = None  # of images and weights in memory
+    captured: bool | None = None  # whether the step was a CUDA graph
+    mps: bool | None = None  # whether it shared its GPU through CUDA's MPS; None: no GPU
+    driver: str | None = None  # NVIDIA's
+    gpu: dict[str, float] = {}  # mean_percent, peak_memory_gib, card_kwh
     machines: list[str] = []  # only where the run went on elsewhere
 
 
