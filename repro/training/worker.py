@@ -26,7 +26,7 @@ from repro.training.device_errors import DeviceFailure
 def main() -> int:
     set_private_umask()
     torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
-    stop = StopRequest().install(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    stop = StopRequest().install(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
     here = places()
     for line in sys.stdin:
         answer = attempt(json.loads(line), here, stop)
