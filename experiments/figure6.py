@@ -1,8 +1,9 @@
 """Figure 6. Training on CIFAR-10.
 
-Dashed lines denote training error, and bold lines denote testing error. Left: plain networks; the error of plain-110 is
-higher than 60 % and not displayed. Middle: ResNets. Right: ResNets with 110 and 1202 layers. The levels beside the runs
-are read off the ends of the curves, test first; a training level is the mean of its last 5,000 iterations.
+Dashed lines denote training error, and bold lines denote testing error. Left: plain networks; the
+error of plain-110 is higher than 60 % and not displayed. Middle: ResNets. Right: ResNets with 110
+and 1202 layers. The levels beside the runs are read off the ends of the curves, test first; a
+training level is the mean of its last 5,000 iterations.
 """
 
 from experiments import table6
@@ -51,6 +52,8 @@ MIDDLE = tuple(
 )
 RIGHT = tuple(Row(f"ResNet-{n}", RESNET[n]) for n in (110, 1202))  # too coarse to read a level off
 
+BY_DEPTH = tuple(RESNET[depth] for depth in (20, 32, 44, 56, 110))
+
 READ_OFF = Unchecked(
     "read off the figure, not a sentence of the paper: judged as numbers, row by row"
 )
@@ -96,15 +99,17 @@ experiment = Figure(
         Claim(
             "F6-2",
             "The error of plain-110 is higher than 60 %.",
-            "Figure 6, caption",  # training or test is not said; test is what a bare "error" means elsewhere
+            # training or test is not said; test is what a bare "error" means elsewhere
+            "Figure 6, caption",
             (Bound("test_error", PLAIN[110], above=60.0),),
         ),
         Claim(
             "F6-3",
-            "ResNets overcome the difficulty: neither error rises with depth, and the test error falls at every step.",
+            "ResNets overcome the difficulty: neither error rises with depth, and the test error "
+            "falls at every step.",
             "section 4.2; Figure 6, middle",
             (
-                Ordering("test_error", tuple(RESNET[depth] for depth in (20, 32, 44, 56, 110))),
+                Ordering("test_error", BY_DEPTH),
                 Ordering("train_error", (RESNET[20], RESNET[110])),
             ),
         ),
@@ -112,7 +117,7 @@ experiment = Figure(
             "S41-5",
             "Deeper non-bottleneck ResNets gain from depth (as shown on CIFAR-10).",
             "footnote 4",  # the same nets as F6-3, which is judged with training errors as well
-            (Ordering("test_error", tuple(RESNET[depth] for depth in (20, 32, 44, 56, 110))),),
+            (Ordering("test_error", BY_DEPTH),),
         ),
         Claim(
             "S41-5b",
@@ -132,13 +137,15 @@ experiment = Figure(
         ),
         Claim(
             "W-1",
-            "At 0.01, the training error of ResNet-110 is below 80 % after about 400 iterations (here: 200 to 800).",
+            "At 0.01, the training error of ResNet-110 is below 80 % after about 400 iterations "
+            "(here: 200 to 800).",
             "section 4.2",
             (Bound("warmup_switch", RESNET[110], above=200, below=800),),
         ),
         Claim(
             "W-2",
-            "From 0.1 directly, ResNet-110 gets below 90 % only after several epochs (here: two or more), but still "
+            "From 0.1 directly, ResNet-110 gets below 90 % only after several epochs (here: two "
+            "or more), but still "
             "reaches similar accuracy.",
             "footnote 5",
             (

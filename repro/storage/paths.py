@@ -4,7 +4,7 @@ A run's folder has at most a dozen files, each with one writer:
 
     run.json              the definition; written once, by whoever asked for the run
     submitted.json        the claim of the submitter who sent it to a queue
-    attempt-0001.json     who ran it and from where on: claimed by exclusive create; the newest one only may publish
+    attempt-0001.json     who ran it, and from which iteration: only the newest may publish
     progress.json         where it is: state, iteration, rate; replaced by the newest attempt
     metrics.jsonl         the curves, one digested line a point
     checkpoint.pt         weights, momentum, iteration; and checkpoint.previous.pt
@@ -13,7 +13,8 @@ A run's folder has at most a dozen files, each with one writer:
     failed.json           why the newest attempt gave up; the next attempt removes it
     log.txt               what the attempts said, appended
 
-A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights are given away:
+A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights
+are given away:
 
     weights.pt            the net's weights and batch-norm buffers
     weights.json          their SHA-256, and the command that measures them
@@ -32,11 +33,12 @@ from repro.errors import UserError, is_printable, printable, quote
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
+PAPER_NUMBERS = ROOT / "experiments" / "paper"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything is. `REPRO_RESULTS`, `REPRO_FIGURES` and `REPRO_DATA` move the three folders."""
+    """Where everything is. `REPRO_RESULTS`, `REPRO_FIGURES` and `REPRO_DATA` move the folders."""
 
     results: Path
     figures: Path
@@ -57,7 +59,7 @@ class Places:
 
     @property
     def copies(self) -> Path:
-        """What was read of folders that `frame` does not show: second copies of a run, and what is no run."""
+        """What was read of folders that `frame` leaves out: second copies, and what is no run."""
         return self.results / ".runs-copies.parquet"
 
     @property
@@ -70,6 +72,10 @@ class Places:
     def looks(self, experiment: str, scale: str) -> Path:
         """What has been looked at of an experiment's claims, which makes later looks dearer."""
         return self.tables_at(scale) / "looks" / f"{experiment}.json"
+
+    def is_published(self, run_id: str) -> bool:
+        """Return whether the run's record is published."""
+        return Folder(self.published / run_id).final.exists()
 
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
@@ -162,7 +168,7 @@ class Folder:
         return self.path / f"attempt-{number:04d}.json"
 
     def set_aside(self) -> Path | None:
-        """Keep what is there under a name that no reader takes for a run, so that the run can begin from nothing."""
+        """Rename the folder so that no reader takes it for a run, and the run can begin anew."""
         number = 1
         while (aside := self.path.with_name(f".{self.path.name}.replaced-{number}")).exists():
             number += 1
