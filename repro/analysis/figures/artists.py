@@ -15,7 +15,7 @@ def draw_mean(
     axes: Axes, points: pd.DataFrame, columns: tuple[str, str], name: str, kind: dict[str, Any]
 ) -> None:
     """Draw the mean over seeds, with a band of one standard deviation where there are several."""
-    import seaborn  # type: ignore[import-untyped]
+    import seaborn
 
     x, y = columns
     band = {"alpha": 0.18, "linewidth": 0}

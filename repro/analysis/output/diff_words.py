@@ -63,7 +63,7 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
     """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
     ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
-    about = list(row.flags)
+    about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
     if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
