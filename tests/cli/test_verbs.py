@@ -158,6 +158,7 @@ def test_show_sets_the_papers_numbers_in_columns(name):
         CliRunner().invoke(cli, ["show", name, "--json"], prog_name="repro").output
     )["paper"]
     lines = shown.partition("\nThe paper's numbers\n")[2].splitlines()[: len(numbers)]
+    lines = [re.sub(r" ± \S+( \(n=\d+\))?", "", line) for line in lines]
     expected = [
         [number["row"], number["metric"], f"{number['value']:.{number['digits']}f}"]
         for number in numbers
