@@ -6,7 +6,7 @@ left; so are the levels beside them: the last points of its curves, read off the
 
 from dataclasses import replace
 
-from experiments.cifar10 import PLAIN, PLAIN_SPREAD, PLAIN_SPREAD_TRAIN
+from experiments.cifar10 import PLAIN, PLAIN_SPREADS
 from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 ROWS = (
@@ -21,7 +21,7 @@ PANEL = Panel(
     y=(0, 20),
     digitised="left",
     margins=(0.5, 0.5),
-    spreads=(PLAIN_SPREAD, PLAIN_SPREAD_TRAIN),
+    spreads=PLAIN_SPREADS,
 )
 
 experiment = Figure(

@@ -29,6 +29,7 @@ from repro.definition.net import Net
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
+from repro.protocol.decidable import decidable_claims, warnings
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
 from repro.protocol.selection import Selection, refuse_group
 from repro.storage.paths import PAPER_NUMBERS, places
@@ -103,6 +104,8 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
             for claim in experiment.claims
         ],
         "departures": _departures(experiment),
+        "decidable": [asdict(one) for one in decidable_claims(experiment)],
+        "warnings": warnings([experiment]),
     }
 
 
@@ -206,6 +209,7 @@ def _print(facts: dict[str, Any]) -> None:
     _print_numbers(facts)
     claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
     _print_lines("The paper's claims", claims)
+    _print_lines("Before you spend on these runs", facts["warnings"])
     _print_nets(facts["nets"])
     departures = {}
     for fact in facts["departures"]:

@@ -13,9 +13,10 @@ A run's folder has at most a dozen files, each with one writer:
     failed.json           why the newest attempt gave up; the next attempt removes it
     log.txt               what the attempts said, appended
 
-A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights
-are given away:
+A published folder has three of them, run.json, metrics.jsonl and final.json; their digests; and
+where its weights are given away, two more:
 
+    published.json        the SHA-256 of the three, as they were published
     weights.pt            the net's weights and batch-norm buffers
     weights.json          their SHA-256, and the command that measures them
 """
@@ -147,6 +148,10 @@ class Folder:
     @property
     def weights(self) -> Path:
         return self.path / "weights.pt"
+
+    @property
+    def published_digests(self) -> Path:
+        return self.path / "published.json"
 
     @property
     def weights_record(self) -> Path:

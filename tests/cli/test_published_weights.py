@@ -221,6 +221,7 @@ def test_a_campaigns_results_are_published_into_another_results_folder(
     ) == [
         "final.json",
         "metrics.jsonl",
+        "published.json",
         "run.json",
     ]
 
