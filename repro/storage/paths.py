@@ -110,6 +110,17 @@ def places() -> Places:
     )
 
 
+def variable_of(path: Path) -> str:
+    """Return the variable that moves the folder a path is in: results, where it is in none."""
+    with contextlib.suppress(UserError):
+        folders = places()
+        if path.is_relative_to(folders.figures):
+            return "REPRO_FIGURES"
+        if path.is_relative_to(folders.data):
+            return "REPRO_DATA"
+    return "REPRO_RESULTS"
+
+
 def _folder_of(variable: str, name: str) -> Path:
     """Return the folder that the variable names, or the usual one of that name."""
     text = os.environ.get(variable)

@@ -46,7 +46,7 @@ CLAIMS = {  # by section, table or figure; D: detection and localisation, all un
     "S33": "1 2",
     "T2": "1 2 3 4",
     "F4": "1 2 3 4 5",
-    "S41": "1 2 3 4 5",
+    "S41": "1 2 3 4 5 5b",
     "T3": "1 2 3 4 5",
     "F5": "1 2",
     "T4": "1 2",
@@ -103,7 +103,7 @@ def test_an_experiment_is_a_page_of_data_that_opens_with_its_caption(name):
     page = ast.parse(text)
     kind, number = re.fullmatch(r"([a-z]+)(\d+)", name).groups()
     assert ast.get_docstring(page).startswith(f"{kind.title()} {number}. ")
-    assert text.count("\n") <= 135  # those with many claims; the data alone is under 40
+    assert text.count("\n") <= 180  # those with many claims; the data alone is under 60
     assert not [
         node
         for node in ast.walk(page)
