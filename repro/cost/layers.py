@@ -81,6 +81,7 @@ def cost_of(some: Iterable[Layer]) -> Cost:
     )
 
 
+@cache
 def layers(net: Net, size: int | None = None) -> tuple[Layer, ...]:
     """The weighted layers of a net, in order, for images of that side (32 on CIFAR, 224 on ImageNet)."""
     size = TRAINED_ON[net.family] if size is None else size
