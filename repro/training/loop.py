@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +42,7 @@ from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
 from repro.training.window import Diverged
 
-# (images, labels, learning rate) → this process's summed loss and its count of wrong answers
-Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
+Step: TypeAlias = "EagerStep | CapturedStep"
 
 
 def train(
@@ -103,11 +102,11 @@ def _train(
     state = State(run, source, device)
     state.restore(attempt.load())
     attempt.open_metrics(state.metrics_size)
-    pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
+    pace = Pace(state.iteration, recipe.iterations, state.seconds, state.usage)
     attempt.progress("running", state.iteration)
 
     # ---- train ----
-    step = make_step(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe, attempt.say)
     share = distributed.share()
     for images, labels in source.batches(run.seed, state.iteration, recipe.iterations, share):
         rate = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
@@ -141,13 +140,18 @@ def _train(
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
     measured["provenance"] = provenance_of_training(
-        run, source, device, pace, attempt, state.machines
+        run, source, state, pace, attempt, captured=step.captured
     )
     return attempt.finish(measured)
 
 
 class EagerStep:
-    """One step of SGD, operation by operation."""
+    """One step of SGD, operation by operation.
+
+    It returns this process's summed loss and its count of wrong answers, both on the device.
+    """
+
+    captured = False
 
     def __init__(self, net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
         self._net = distributed.averaging_gradients(net)
@@ -172,21 +176,28 @@ class EagerStep:
         return loss.detach(), (scores.argmax(1) != labels).sum()
 
 
-def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def make_step(
+    net: nn.Module,
+    optimizer: torch.optim.SGD,
+    recipe: Recipe,
+    log: Callable[[str], None] = lambda line: None,
+) -> Step:
     """Return the step: on one GPU a captured one, unless `REPRO_CAPTURE` is 0; else the eager."""
     last_rate = float(optimizer.param_groups[0]["lr"])  # of the checkpoint, if there was one
-    step = _eager_or_captured(net, optimizer, recipe)
+    step = _eager_or_captured(net, optimizer, recipe, log)
     if recipe.momentum_form == "caffe":
         return CaffeMomentum(step, optimizer, last_rate)
     return step
 
 
-def _eager_or_captured(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def _eager_or_captured(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe, log: Callable[[str], None]
+) -> Step:
     eager = EagerStep(net, optimizer, recipe)
     on_gpu = next(net.parameters()).device.type == "cuda"
     wanted = os.environ.get("REPRO_CAPTURE") != "0"
     if on_gpu and wanted and distributed.share().alone:
-        return CapturedStep(net, optimizer, eager.learn)
+        return CapturedStep(net, optimizer, eager, log)
     return eager
 
 

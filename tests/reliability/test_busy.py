@@ -81,8 +81,9 @@ def test_a_gpu_that_is_not_there_is_named_by_what_asked_for_it(monkeypatch):
 def test_a_run_that_goes_on_with_other_code_or_on_another_machine_has_both_on_record(
     tmp_path, monkeypatch
 ):
-    # `prepared` lifts it, for this test alone.
-    monkeypatch.setattr(pace, "SAVE_SHARE", pace.SAVE_SHARE)
+    monkeypatch.setattr(
+        pace, "SAVE_SHARE", pace.SAVE_SHARE
+    )  # `prepared` lifts it, for this test alone
     monkeypatch.setenv("REPRO_SAVE_EVERY", "0")
     here = places(prepared(tmp_path), "moved")
     stop = StopRequest()
