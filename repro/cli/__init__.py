@@ -39,7 +39,9 @@ VERBS = {
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
-    "doctor": "What would fail later, said now.",
+    "config": "Every setting in force, and where it comes from.",
+    "init": "Lay out a folder to work in: an example profile, the published records.",
+    "doctor": "Check for problems before you queue or train.",
     "completion": "The script that completes commands and names in your shell.",
 }
 

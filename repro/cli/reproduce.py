@@ -13,7 +13,7 @@ import click
 
 from repro import api
 from repro.cli.click_errors import Command
-from repro.cli.options import device_option, select_option
+from repro.cli.options import device_option, require_clean_option, select_option
 from repro.cli.progress import ProgressLines
 from repro.cli.run import jobs_option, print_what_next
 from repro.cli.text_table import text_width
@@ -28,6 +28,7 @@ from repro.storage.paths import places
 @select_option()
 @device_option
 @jobs_option
+@require_clean_option
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     """Run what is lacking, show the tables and figures, and say what came out.
 

@@ -22,6 +22,7 @@ def draw_mean(
     seaborn.lineplot(points, x=x, y=y, errorbar="sd", err_kws=band, legend=False, ax=axes, **kind)
     name_artist(axes, axes.get_lines()[-1], name)
     name_artist(axes, axes.collections[-1], f"{name} band")
+    # Seaborn names the axes after the columns.
     axes.set_xlabel("")
     axes.set_ylabel("")
 

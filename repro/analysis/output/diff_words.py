@@ -116,7 +116,7 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
 
 
 def _claims_in_words(diff: Diff) -> list[str]:
-    """Return sentences about the claims that runs decide, those that counting decides, and the others."""
+    """Return sentences about the claims that runs decide and those that counting decides."""
     by_runs = [claim for claim in diff.claims if claim.checked and not claim.by_counting]
     counted = [claim for claim in diff.claims if claim.checked and claim.by_counting]
     tested = [claim for claim in by_runs if claim.tested]
@@ -153,7 +153,7 @@ def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
 
 
 def _false_words(diff: Diff) -> str:
-    """Return how many numbers chance alone calls different, and which do not outlast the correction."""
+    """Return how many numbers chance alone calls different, and which stay unconfirmed."""
     tested = len(diff.tested_rows)
     if not tested:
         return ""

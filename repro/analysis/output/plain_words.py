@@ -29,6 +29,7 @@ def depth_in_words(collected: Collected, scale: Scale) -> str:
     depths = sorted(plain.keys() & residual.keys())
     if len(depths) < 2:
         return ""
+    # The same two depths of both kinds, so that one is measured by the other.
     shallow, deep = depths[0], depths[-1]
     rise = plain[deep] - plain[shallow]
     other = residual[deep] - residual[shallow]
