@@ -24,9 +24,7 @@ def weights_after(form: str | None) -> Tensor:
     """Train a small net by `make_step` through a schedule that drops and rises."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 5, bias=False))
-    recipe = replace(
-        tiny_run().recipe, batch=8, momentum=MOMENTUM, decay=DECAY, momentum_form=form
-    )
+    recipe = replace(tiny_run().recipe, batch=8, momentum=MOMENTUM, decay=DECAY, momentum_form=form)
     step = make_step(net, sgd(net, recipe), recipe)
     for images, labels, rate in batches():
         step(images, labels, rate)
