@@ -2,7 +2,7 @@
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
 # make test-gpu    the tests of the GPU path, on a machine that has one (about four minutes)
 # make test-long   every kind of damage in full, for the table in docs/reliability.md
-# make check  style and types; make lock: the requirements, pinned again
+# make check  style, types and which part may import which; make lock: the requirements, pinned again
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,8 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_style.py
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -1,12 +1,12 @@
 """Figure 1. Training error and test error on CIFAR-10 with 20-layer and 56-layer plain networks.
 
-The deeper network has higher training error, and thus test error. The runs are those of Figure 6, left; so are the
-levels beside them: the last points of its curves, read off the figure, test first.
+The deeper network has higher training error, and thus test error. The runs are those of Figure 6,
+left; so are the levels beside them: the last points of its curves, read off the figure, test first.
 """
 
 from dataclasses import replace
 
-from experiments.cifar10 import PLAIN, PLAIN_SPREAD, PLAIN_SPREAD_TRAIN
+from experiments.cifar10 import PLAIN, PLAIN_SPREADS
 from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 ROWS = (
@@ -21,7 +21,7 @@ PANEL = Panel(
     y=(0, 20),
     digitised="left",
     margins=(0.5, 0.5),
-    spreads=(PLAIN_SPREAD, PLAIN_SPREAD_TRAIN),
+    spreads=PLAIN_SPREADS,
 )
 
 experiment = Figure(
@@ -35,7 +35,8 @@ experiment = Figure(
     claims=(
         Claim(
             "F1-1",
-            "The 56-layer plain net has higher training error than the 20-layer one, and higher test error.",
+            "The 56-layer plain net has higher training error than the 20-layer one, and higher "
+            "test error.",
             "section 1; Figure 1",
             (
                 Ordering("train_error", (PLAIN[56], PLAIN[20])),
@@ -48,13 +49,15 @@ experiment = Figure(
             "Figure 1",
             (
                 Unchecked(
-                    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+                    "read off the figure, not a sentence of the paper: judged as numbers, row by "
+                    "row"
                 ),
             ),
         ),
         Claim(
             "S1-1",
-            "The degradation is not overfitting: it is the training error that rises with depth, on ImageNet too.",
+            "The degradation is not overfitting: it is the training error that rises with depth, "
+            "on ImageNet too.",
             "sections 1, 4.1 and 4.2",
             (Unchecked("checked as F1-1 and F6-1 on CIFAR-10, and as F4-1 on ImageNet"),),
         ),

@@ -1,11 +1,12 @@
 """Figure 7. Standard deviations (std) of layer responses on CIFAR-10.
 
-The responses are the outputs of each 3×3 layer, after BN and before nonlinearity. Top: the layers are shown in their
-original order. Bottom: the responses are ranked in descending order.
+The responses are the outputs of each 3×3 layer, after BN and before nonlinearity. Top: the layers
+are shown in their original order. Bottom: the responses are ranked in descending order.
 
-"Generally smaller" is judged rank by rank, as smaller at most ranks: the lower panel is how the paper itself makes
-nets comparable, and by position even its own ResNet-56 exceeds plain-56 around layers 33 to 50, and ResNet-20 zigzags.
-This was declared before any run of scale `paper`; results/LOG.md has the rules before it, and how the verdict moved.
+"Generally smaller" is judged rank by rank, as smaller at most ranks: the lower panel is how the
+paper itself makes nets comparable, and by position even its own ResNet-56 exceeds plain-56 around
+layers 33 to 50, and ResNet-20 zigzags. This was declared before any run of scale `paper`;
+results/LOG.md has the rules before it, and how the verdict moved.
 """
 
 from experiments.cifar10 import PLAIN, RESNET
@@ -73,8 +74,10 @@ experiment = Figure(
         ),
         Claim(
             "S41-1",
-            "Plain nets with BN have forward signals of non-zero variance and backward gradients of healthy norm. "
-            "(No number is given; here, on plain-56: a mean response above 0.1, first-layer gradients above 10⁻⁴.)",
+            "Plain nets with BN have forward signals of non-zero variance and backward gradients "
+            "of healthy norm. "
+            "(No number is given; here, on plain-56: a mean response above 0.1, first-layer "
+            "gradients above 10⁻⁴.)",
             "section 4.1",
             (
                 Bound("response_mean", PLAIN[56], above=0.1),

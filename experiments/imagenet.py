@@ -1,7 +1,8 @@
 """The runs of section 4.1, which Tables 2 to 5 and Figure 4 share: one seed of every net.
 
-The paper reports one training of each. Nine nets of 550,000 iterations are dear enough: one seed is declared, judged by
-the published spread between seeds and never called reproduced. `--seeds` raises it.
+The paper reports one training of each. Nine nets of 550,000 iterations are dear enough: one seed is
+declared, judged by the published spread between seeds and never called reproduced. `--seeds` raises
+it.
 """
 
 from experiments.recipes import IMAGENET

@@ -1,7 +1,7 @@
 """Table 2. Top-1 error (%, 10-crop testing) on ImageNet validation.
 
-Here the ResNets have no extra parameter compared to their plain counterparts (option A). Figure 4 shows the training
-procedures of the same four runs.
+Here the ResNets have no extra parameter compared to their plain counterparts (option A). Figure 4
+shows the training procedures of the same four runs.
 """
 
 from experiments.imagenet import PLAIN, RESNET, SPREAD

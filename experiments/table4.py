@@ -1,7 +1,7 @@
 """Table 4. Error rates (%) of single-model results on the ImageNet validation set.
 
-The paper tests fully convolutionally and averages the scores at five scales (shorter side 224, 256, 384, 480, 640).
-VGG's 8.43 is reported on the test set.
+The paper tests fully convolutionally and averages the scores at five scales (shorter side 224, 256,
+384, 480, 640). VGG's 8.43 is reported on the test set.
 """
 
 from experiments.imagenet import RESNET, SPREAD, SPREAD_TOP5
@@ -36,7 +36,8 @@ experiment = Table(
         ),
         Claim(
             "T4-2",
-            "The 34-layer ResNets are already very competitive (here: better than VGG's final 7.1).",
+            "The 34-layer ResNets are already very competitive (here: better than VGG's final "
+            "7.1).",
             "section 4.1; Table 4",
             (Bound(TOP5, RESNET[34, "B"], below=7.1), Bound(TOP5, RESNET[34, "C"], below=7.1)),
         ),

@@ -1,4 +1,4 @@
-"""The words that verdicts and run states are given in. Their values are printed, and saved as JSON."""
+"""The words of verdicts and run states. Their values are printed, and saved as JSON."""
 
 from __future__ import annotations
 

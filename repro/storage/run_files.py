@@ -33,7 +33,7 @@ _Content = TypeVar("_Content", bound=Struct)
 
 
 class FileProblem(UserError):
-    """A file of a run folder that cannot be believed. `reason` names the file without its folder."""
+    """A file of a run folder cannot be believed. `reason` names the file without its folder."""
 
     def __init__(self, path: Path, reason: str, hint: str = "", code: int = USAGE) -> None:
         super().__init__(f"{quote(path.parent, 300)}: {reason}", hint)

@@ -184,13 +184,15 @@ def make_step(
 ) -> Step:
     """Return the step: on one GPU a captured one, unless `REPRO_CAPTURE` is 0; else the eager."""
     last_rate = float(optimizer.param_groups[0]["lr"])  # of the checkpoint, if there was one
-    step = _eager_or_captured(net, optimizer, recipe)
+    step = _eager_or_captured(net, optimizer, recipe, log)
     if recipe.momentum_form == "caffe":
         return CaffeMomentum(step, optimizer, last_rate)
     return step
 
 
-def _eager_or_captured(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def _eager_or_captured(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe, log: Callable[[str], None]
+) -> Step:
     eager = EagerStep(net, optimizer, recipe)
     on_gpu = next(net.parameters()).device.type == "cuda"
     wanted = os.environ.get("REPRO_CAPTURE") != "0"

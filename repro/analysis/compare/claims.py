@@ -84,6 +84,10 @@ class _Weighed:
     refuted: float  # p of "the opposite of some part is true"
     looks: int
 
+    @property
+    def tested(self) -> bool:
+        return any(finding.p is not None for finding in self.evidence)
+
 
 def judge_claims(
     declared: Mapping[str, Experiment],
@@ -164,7 +168,7 @@ def _weigh(
 
 def _corrected(weighed: Sequence[_Weighed]) -> list[JudgedClaim]:
     """Return the verdicts, with the p-values of all tested claims corrected together."""
-    tested = [one for one in weighed if any(finding.p is not None for finding in one.evidence)]
+    tested = [one for one in weighed if one.tested]
     shown = holm_adjusted([one.shown for one in tested])
     refuted = holm_adjusted([one.refuted for one in tested])
     corrected = {

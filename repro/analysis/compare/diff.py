@@ -108,8 +108,9 @@ def compare(
     if against:
         return _against_others(diff, scaled, collected, allow_mixed, against)
     # What is judged with variants is other data, and no look at these claims.
-    places = collected.places
-    books = {name: LookBook(None if note else places.looks(name, scale)) for name in scaled}
+    books = {}
+    if not note:
+        books = {name: LookBook(collected.places.looks(name, scale)) for name in scaled}
     rows: list[JudgedNumber] = []
     curves: list[CurveGap] = []
     quoted: list[tuple[str, str, str, Paper]] = []

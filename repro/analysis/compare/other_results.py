@@ -144,10 +144,11 @@ def _gate_of_runs(theirs: Collected) -> Gate:
         columns = list(REFUSED)
         others = theirs.of(row.runs).finished
         both = pd.concat([runs.finished[columns], others[columns]])
-        return tuple(
-            f"{name.replace('_', ' ')}: {' and '.join(value[:24] for value in values)}"
-            for name, values in differing_columns(both, REFUSED).items()
-        )
+        reasons = []
+        for name, values in differing_columns(both, REFUSED).items():
+            shortened = " and ".join(value[:24] for value in values)
+            reasons.append(f"{name.replace('_', ' ')}: {shortened}")
+        return tuple(reasons)
 
     return gate
 

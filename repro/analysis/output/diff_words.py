@@ -63,7 +63,7 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
     """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
     ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
-    about = list(row.flags)
+    about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
     if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
@@ -116,7 +116,7 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
 
 
 def _claims_in_words(diff: Diff) -> list[str]:
-    """Return sentences about the claims that runs decide, those that counting decides, and the others."""
+    """Return sentences about the claims that runs decide and those that counting decides."""
     by_runs = [claim for claim in diff.claims if claim.checked and not claim.by_counting]
     counted = [claim for claim in diff.claims if claim.checked and claim.by_counting]
     tested = [claim for claim in by_runs if claim.tested]
@@ -153,7 +153,7 @@ def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
 
 
 def _false_words(diff: Diff) -> str:
-    """Return how many numbers chance alone calls different, and which do not outlast the correction."""
+    """Return how many numbers chance alone calls different, and which stay unconfirmed."""
     tested = len(diff.tested_rows)
     if not tested:
         return ""

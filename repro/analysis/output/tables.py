@@ -63,6 +63,7 @@ def sheet(
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
         blocks={named(metric): _with_content(block) for metric, block in blocks.items()},
+        departures=len(departure_notes),
     )
 
 

@@ -110,10 +110,10 @@ def _runs(table: pa.Table) -> pd.DataFrame:
     runs = table.drop_columns(list(INTERNAL)).to_pandas()
     runs = runs.rename(columns=lambda name: name.removeprefix("metric."))
     lengths, iterations = _flat(table, "curve.iteration")
-    last = np.cumsum(lengths) - 1
-    runs["reached"] = [
-        int(iterations[at]) if length else 0 for at, length in zip(last, lengths, strict=True)
-    ]
+    reached = np.zeros(len(lengths), dtype=np.int64)
+    started = lengths > 0
+    reached[started] = iterations[np.cumsum(lengths)[started] - 1]
+    runs["reached"] = reached
     return runs
 
 
