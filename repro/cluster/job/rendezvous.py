@@ -21,7 +21,8 @@ from repro.storage.atomic import read_json, to_json, write_atomic
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
-PATIENCE = timedelta(minutes=10)  # for the slowest node to import torch
+PATIENCE = timedelta(hours=1)  # for the slowest node to copy the data and import torch
+TIMEOUT = timedelta(hours=1)  # for the slowest process to reach what all of them do together
 PORTS = 50  # tried one after another
 
 
@@ -39,10 +40,13 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
     meeting = batch / f"{index}.meeting-{start}.json"
     store = _store(meeting, rank, processes, host, port)
     on_gpu = torch.cuda.is_available() and os.environ.get("REPRO_DEVICE", "cuda").startswith("cuda")
+    backend, device = "gloo", None
     if on_gpu:
-        torch.cuda.set_device(local_rank % torch.cuda.device_count())
+        backend = "nccl"
+        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
     distributed.init_process_group(
-        "nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=processes
+        backend, timeout=TIMEOUT, store=store, rank=rank, world_size=processes, device_id=device
     )
     try:
         yield rank
