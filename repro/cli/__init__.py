@@ -25,6 +25,7 @@ VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
     "show": "What an experiment is: nets, recipe, departures, the paper's numbers.",
     "run": "Train here what an experiment still lacks.",
+    "plan": "Which runs decide the most within a budget of GPU-hours.",
     "submit": "Send what an experiment still lacks to a SLURM cluster.",
     "status": "Where every run is.",
     "logs": "What a run said.",
