@@ -370,16 +370,15 @@ def _predictions(name: str) -> Path:
 
 
 def _in_words(facts: dict[str, Any]) -> str:
-    if "evaluations" in facts:
-        return "\n".join(
-            f"{one['id']}: "
-            + ", ".join(f"{name} {value:.2f} %" for name, value in one["metrics"].items())
-            for one in facts["evaluations"]
-        )
-    if "mcnemar" in facts:
-        return "\n".join(
-            f"{name}: only the first right {test['only_first']:,}, only the second {test['only_second']:,}, "
-            f"p = {test['p']:.3g}"
-            for name, test in facts["mcnemar"].items()
-        )
-    return f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+    lines = []
+    for record in facts.get("evaluations", ()):
+        errors = [f"{name} {value:.2f} %" for name, value in record["metrics"].items()]
+        lines.append(f"{record['id']}: {', '.join(errors)}")
+    for name, test in facts.get("mcnemar", {}).items():
+        counts = f"only the first right {test['only_first']:,}"
+        counts += f", only the second {test['only_second']:,}"
+        lines.append(f"{name}: {counts}, p = {test['p']:.3g}")
+    if "top1" in facts:
+        errors_in_words = f"top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+        lines.append(f"{facts['what']}: {errors_in_words}")
+    return "\n".join(lines)

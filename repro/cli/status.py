@@ -145,11 +145,14 @@ def _shown(names: Sequence[str], found: Sequence[State]) -> list[str]:
 
 
 def _table(found: Sequence[State]) -> None:
-    """As many columns as fit, by their worth, in the order in which they are read."""
+    """Print as many columns as fit, by their worth, in the order in which they are read."""
     from shutil import get_terminal_size
 
     rows, names = [_cells(state) for state in found], _shown(_WORTH, found)
-    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in names}
+    widths = {}
+    for name in names:
+        longest = max((len(row[name]) for row in rows), default=0)
+        widths[name] = max(len(name), longest)
     left, kept = get_terminal_size().columns, []
     for name in names:
         if left < widths[name] and name not in ("run", "state"):
