@@ -42,7 +42,7 @@ from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
 from repro.training.window import Diverged
 
-Step: TypeAlias = "EagerStep | CapturedStep"
+Step: TypeAlias = "EagerStep | CapturedStep | CaffeMomentum"
 
 
 def train(
@@ -59,22 +59,14 @@ def train(
     """
     folder = places.run(run.id)
 
-    def finished() -> dict[str, Any] | None:
-        if measure_again:
-            return None
-        if read_final(folder, run) is None:  # an error where it is there and cannot be believed
-            return None
-        final: dict[str, Any] = read_json(folder.final)
-        return final
-
-    if final := finished():
+    if final := _finished(folder, run, measure_again):
         return final
     attempt = _claim(folder, run)
     try:
         with disk_errors_explained(folder.path):
             device = prepare(run.recipe, device)
             # Between the look above and the claim an older attempt may have ended the run.
-            if final := finished():
+            if final := _finished(folder, run, measure_again):
                 return final
             with device_errors_explained(run, device):
                 return _train(run, places, attempt, stop or StopRequest(), device)
@@ -91,6 +83,16 @@ def train(
         raise
     finally:
         attempt.close()
+
+
+def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
+    """Return the final record of a run that is done and is not to be measured again."""
+    if measure_again:
+        return None
+    if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+        return None
+    final: dict[str, Any] = read_json(folder.final)
+    return final
 
 
 def _train(
