@@ -126,6 +126,7 @@ def changes():
     yield "recipe.plateau", replace(RUN, recipe=replace(RECIPE, plateau=Plateau(), drops=()))
     yield "net.kind, net.shortcut", replace(RUN, net=plain(20))
     yield "net.family, net.stride_in", replace(RUN, net=resnet(50, "B", "imagenet"))
+    yield "net.pool", replace(RUN, net=resnet(18, "A", "imagenet", pool="unpadded"))
 
 
 @pytest.mark.parametrize(("path", "changed"), list(changes()))

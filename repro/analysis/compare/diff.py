@@ -13,6 +13,7 @@ from typing import Any, get_args
 from repro.analysis.compare import claims, verdict
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
+from repro.analysis.compare.measured_weights import MeasuredNumber, measured_numbers
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers, quoted_numbers
 from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
 from repro.analysis.runs.cache import Problem
@@ -42,6 +43,7 @@ class Diff:
     asked: int  # runs in all
     problems: tuple[Problem, ...]
     note: str = ""  # what was chosen beside the scale
+    measured: tuple[MeasuredNumber, ...] = ()  # of weights that others released
 
     def fails(self, words: Collection[str]) -> bool:
         """Whether any number or claim has one of these words."""
@@ -93,7 +95,15 @@ def compare(
         len(runs),
         collected.problems + (theirs.problems if theirs else ()),
         note,
+        () if against else _measured(scaled, collected),
     )
+
+
+def _measured(scaled: Mapping[str, Experiment], collected: Collected) -> tuple[MeasuredNumber, ...]:
+    numbers: list[MeasuredNumber] = []
+    for name, experiment in scaled.items():
+        numbers += measured_numbers(name, experiment, collected.evaluations)
+    return tuple(numbers)
 
 
 def parse_verdicts(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from repro.errors import UserError
+from repro.errors import UserError, quote
 from repro.storage.predictions import Predictions
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.output.diff_text import (
     departure_text,
@@ -48,6 +49,10 @@ def render_diff(diff: Diff, form: Format) -> str:
         numbers,
         *([Sheet("Claims", _claim_cells(diff), pd.DataFrame())] if diff.claims else []),
     ]
+    if diff.measured:
+        sheets.append(
+            Sheet("Released weights, measured here", _measured_cells(diff), pd.DataFrame())
+        )
     return "\n".join(render(sheet, form) for sheet in sheets)
 
 
@@ -60,6 +65,7 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "summary": summary(diff),
         "rows": [_row(row) for row in diff.rows],
         "claims": [_claim(claim) for claim in diff.claims],
+        "measured": [_measured(number) for number in diff.measured],
         "curves": [_curve(gap) for gap in diff.curves],
         "quoted": [_quoted(*number) for number in diff.quoted],
         "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
@@ -68,6 +74,38 @@ def diff_document(diff: Diff) -> dict[str, Any]:
             {"folder": problem.folder, "problem": problem.problem} for problem in diff.problems
         ],
     }
+
+
+def _measured(number: MeasuredNumber) -> dict[str, Any]:
+    return {
+        "experiment": number.experiment,
+        "row": number.row,
+        "metric": number.metric,
+        "weights": number.weights,
+        "evaluation": number.evaluation,
+        "error": _number(number.error),
+        "images": number.images,
+        "paper": number.paper.value,
+        "against_paper": str(number.against_paper),
+        "published": number.published.value if number.published else None,
+        "against_published": str(number.against_published),
+        "reasons": list(number.reasons),
+    }
+
+
+def _measured_cells(diff: Diff) -> pd.DataFrame:
+    """The numbers of released weights, for reading."""
+    cells = [
+        {
+            "experiment": number.experiment,
+            "row": number.row,
+            "metric": number.metric,
+            "weights": number.weights,
+            "measured": in_words(number),
+        }
+        for number in diff.measured
+    ]
+    return pd.DataFrame(cells, columns=["experiment", "row", "metric", "weights", "measured"])
 
 
 def _row(row: JudgedNumber) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from repro.analysis.compare.claim_tests import Finding
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber
+from repro.analysis.compare.measured_weights import in_words as measured_in_words
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.definition.experiment import Paper
 from repro.protocol.deviations import departure_lines
@@ -43,6 +45,8 @@ def summary(diff: Diff) -> str:
     said.append(_numbers_in_words(diff.rows, other))
     if not diff.against:
         said.append(_claims_in_words([claim for claim in diff.claims if claim.checked]))
+    if diff.measured:
+        said.append(_measured_in_words(diff.measured))
     if diff.lacking:
         said.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
     if diff.problems:
@@ -68,6 +72,10 @@ def render_text(diff: Diff, width: int = 80, paint: Paint = lambda text, word: t
             [f"{claim.claim.text} [{claim.claim.where}]", *map(paper_in_words, claim.evidence)],
             width,
         )
+    for number in diff.measured:
+        name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
+        lines += ["", _headline(name, number.against_paper, number.against_paper, paint)]
+        lines += _indented([measured_in_words(number), f"record {number.evaluation}"], width)
     lines += _section("What makes numbers not comparable", _barred(diff.rows), width)
     lines += _section("Claims that nothing here checks", _unchecked(diff.claims), width)
     lines += _section(
@@ -106,6 +114,19 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
         }.get(word, "")
         parts.append(f"{len(found)} {'is' if len(found) == 1 else 'are'} {word}{with_whom}{name}")
     return f"Of {len(rows)} number{_s(rows)}, {', '.join(parts)}."
+
+
+def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
+    """How many numbers of released weights stand how to the paper's, and to those published for them."""
+    to_paper = Counter(str(number.against_paper) for number in numbers)
+    published = [number for number in numbers if number.published is not None]
+    to_published = Counter(str(number.against_published) for number in published)
+    parts = ", ".join(f"{count} {word}" for word, count in to_paper.most_common())
+    line = f"Released weights give {len(numbers)} number{_s(numbers)} (to the paper's: {parts}"
+    if to_published:
+        parts = ", ".join(f"{count} {word}" for word, count in to_published.most_common())
+        line += f"; to those published for them: {parts}"
+    return f"{line})."
 
 
 def _claims_in_words(claims: Sequence[JudgedClaim]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.ensembles import ensemble_error
+from repro.analysis.compare.measured_weights import MeasuredNumber, in_words, measured_numbers
 from repro.analysis.compare.numbers import (
     COUNTS,
     JudgedNumber,
@@ -58,6 +59,7 @@ ROW, PAPER, OURS, BEST, SELECTED_NAME, VERDICT = (
     "selected\non test",
     "verdict",
 )
+RELEASED = "released\nweights"  # measured here, trained by others: in no mean and in no verdict
 TOLD = (
     "better",
     "worse",
@@ -80,7 +82,17 @@ def table(
             scaled.metrics, row.paper or (None,) * len(scaled.metrics), strict=True
         )
     ]
+    released = measured_numbers(name, scaled, collected.evaluations)
+    if released:
+        for fact in facts:
+            fact["released"] = _released_cells(fact, released)
     return pd.DataFrame(facts).assign(scale=scale.name)
+
+
+def _released_cells(fact: dict[str, Any], released: Iterable[MeasuredNumber]) -> tuple[str, ...]:
+    """What released weights give for one number of the table, each with whose they are."""
+    place = fact["row"], fact["metric"]
+    return tuple(number.cell for number in released if (number.row, number.metric) == place)
 
 
 def sheet(
@@ -102,7 +114,12 @@ def sheet(
         facts.drop(columns="flags").assign(
             departures=[tuple(map(str, found)) for found in facts["departures"]]
         ),
-        (*filter(None, images), *_notes(experiment, facts, scale), *departures),
+        (
+            *filter(None, images),
+            *_notes(experiment, facts, scale),
+            *_released_notes(name, scaled, collected),
+            *departures,
+        ),
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
         blocks={named(metric): _said(block) for metric, block in blocks.items()},
@@ -235,7 +252,10 @@ def _block(facts: pd.DataFrame, metric: str, marks: dict[str, str]) -> pd.DataFr
         },
         index=list(facts["row"]),
     )
-    spare = [column for column in (BEST, SELECTED_NAME) if (cells[column] == MISSING).all()]
+    if "released" in facts:
+        cells.insert(3, RELEASED, ["; ".join(cell) or MISSING for cell in facts["released"]])
+    optional = (BEST, SELECTED_NAME, *([RELEASED] if RELEASED in cells else []))
+    spare = [column for column in optional if (cells[column] == MISSING).all()]
     cells = cells.drop(columns=spare)
     return cells.rename(columns={OURS: "ours"}) if metric in COUNTS else cells
 
@@ -244,6 +264,21 @@ def _said(block: pd.DataFrame) -> pd.DataFrame:
     """The rows about which there is something to say."""
     ours = "ours" if "ours" in block else OURS
     return block[(block[[PAPER, ours, VERDICT]] != MISSING).any(axis=1)]
+
+
+def _released_notes(name: str, scaled: Table, collected: Collected) -> tuple[str, ...]:
+    """What the column of released weights holds, and how each number stands to those in print."""
+    numbers = measured_numbers(name, scaled, collected.evaluations)
+    if not numbers:
+        return ()
+    lines = [
+        f"{number.row}, {number.metric}, {number.weights}: {in_words(number)}."
+        for number in numbers
+    ]
+    return (
+        "Released weights: measured here and trained by others; in no mean, no verdict.",
+        *lines,
+    )
 
 
 def _our_cell(fact: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 MOODS = {
-    "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
+    "good": ("equal", "reproduced", "consistent", "holds", "done", "within reading error"),
     "bad": ("worse", "deviates", "fails", "failed", "diverged"),
     "odd": (
         "better",

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff, compare
+from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
@@ -80,6 +81,7 @@ class Page:
     groups: tuple[Group, ...]
     departures: tuple[str, ...]
     problems: tuple[Any, ...]
+    measured: tuple[dict[str, str], ...] = ()  # numbers of released weights
     run_columns: tuple[dict[str, Any], ...] = RUN_COLUMNS
     words: tuple[dict[str, str], ...] = field(
         default_factory=lambda: tuple({"word": word, "meaning": meaning} for word, meaning in WORDS)
@@ -122,7 +124,18 @@ def page(collected: Collected, scale: Scale) -> Page:
         groups=tuple(groups_of_runs(groups, collected)),
         departure_text=tuple(departure_text(diff)),
         problems=collected.problems,
+        measured=tuple(_measured(number) for number in diff.measured),
     )
+
+
+def _measured(number: MeasuredNumber) -> dict[str, str]:
+    return {
+        "word": str(number.against_paper),
+        "text": f"{tables.heading(number.experiment)}, {number.row}, {tables.named(number.metric)}",
+        "weights": number.weights,
+        "said": in_words(number),
+        "record": number.evaluation,
+    }
 
 
 def _judged(diff: Diff) -> Iterator[dict[str, str]]:
