@@ -7,17 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import pytest
 
 from experiments.cifar10 import PLAIN
-from repro.analysis.compare import claims, verdict
+from repro.analysis.compare import verdict
 from repro.analysis.compare.statistics import equivalence_power, seeds_to_decide
 from repro.cli import cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper
+from repro.definition.words import ClaimVerdict, Verdict
 from repro.protocol.catalog import REPRODUCED, load_experiment, load_scale
 from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import FakeSlurm
@@ -265,8 +266,8 @@ def test_the_page_explains_every_word():
     explained = [
         word for row in cells("word | means") for word in row[0].replace("`", "").split(", ")
     ]
-    assert set(explained) == {*get_args(verdict.Word)}
-    assert all(f"| `{word}` |" in VERDICTS.read_text() for word in get_args(claims.Word))
+    assert set(explained) == {*Verdict}
+    assert all(f"| `{word}` |" in VERDICTS.read_text() for word in ClaimVerdict)
 
 
 def test_all_runs_are_read_with_pandas_as_the_page_says(places, finished, monkeypatch, capsys):  # noqa: F811

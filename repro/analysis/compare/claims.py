@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from repro.analysis.compare.claim_tests import (
     Finding,
@@ -36,8 +35,7 @@ from repro.definition.experiment import (
     Skipped,
     Unchecked,
 )
-
-Word = Literal["holds", "fails", "undecided", "missing"]
+from repro.definition.words import ClaimVerdict
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class JudgedClaim:
 
     experiment: str
     claim: Claim
-    word: Word
+    word: ClaimVerdict
     p: float | None
     evidence: tuple[Finding, ...]
 
@@ -129,7 +127,7 @@ def _refuted(evidence: Sequence[Finding]) -> float:
     return min(1.0, len(against) * min(against)) if against else 1.0
 
 
-def _word(evidence: Sequence[Finding], shown: float | None, refuted: float | None) -> Word:
+def _word(evidence: Sequence[Finding], shown: float | None, refuted: float | None) -> ClaimVerdict:
     words = {finding.word for finding in evidence}
     if "fails" in words or (refuted is not None and refuted < ALPHA):
         return "fails"

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from repro.analysis.compare import claims, verdict
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
 from repro.analysis.compare.measured_weights import MeasuredNumber, measured_numbers
@@ -20,10 +19,11 @@ from repro.analysis.runs.cache import Problem
 from repro.analysis.runs.frames import Collected, rows_of
 from repro.definition.experiment import Experiment, Paper, runs_of
 from repro.definition.run import Run
+from repro.definition.words import ClaimVerdict, Verdict
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.deviations import Departure, departures, group_by_departure
 
-WORDS = tuple(dict.fromkeys((*get_args(verdict.Word), *get_args(claims.Word))))
+WORDS = tuple(dict.fromkeys(map(str, (*Verdict, *ClaimVerdict))))
 DEFAULT_FAILURES = ("worse", "fails")
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from repro.analysis.compare.statistics import (
     ALPHA,
@@ -33,17 +32,7 @@ from repro.analysis.compare.statistics import (
     welch_difference,
 )
 from repro.definition.experiment import Paper
-
-Word = Literal[
-    "reproduced",
-    "consistent",
-    "better",
-    "worse",
-    "deviates",
-    "not comparable",
-    "incomplete",
-    "missing",
-]
+from repro.definition.words import Verdict as Word
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch, jobs_folder
@@ -21,13 +21,10 @@ from repro.cluster.records.ownership import (
     newest_claim,
 )
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
+from repro.definition.words import RunState
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places
-
-Word = Literal[
-    "done", "running", "queued", "suspended", "interrupted", "lost", "failed", "diverged", "lacking"
-]
 
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 
@@ -37,7 +34,7 @@ class State:
     """Where one run is, and what can be said about it."""
 
     id: str
-    word: Word
+    word: RunState
     reason: str = ""
     attempt: int | None = None
     iteration: int | None = None
@@ -57,7 +54,7 @@ class State:
     @property
     def live(self) -> bool:
         """Whether something is at work on it, or will be without being asked."""
-        return self.word in ("running", "queued", "suspended")
+        return self.word in (RunState.RUNNING, RunState.QUEUED, RunState.SUSPENDED)
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ def state_of(seen: RunFiles, live: slurm.Live | None) -> State:
     """The state that follows from the files and the queue."""
     if seen.damage:
         return State(
-            seen.id, "failed", seen.damage
+            seen.id, RunState.FAILED, seen.damage
         )  # not retriable: first the file must be put right
     if seen.final is not None:
         return _done(seen.id, seen.final)
@@ -148,8 +145,8 @@ def state_of(seen: RunFiles, live: slurm.Live | None) -> State:
         ):  # else the job goes on with those that share it
             return _in_queue(seen, job)
     word, reason = _out_of_queue(seen, where)
-    retriable = word in ("failed", "diverged", "lost") or (
-        word == "running" and _by_hearsay(seen, where)
+    retriable = word in (RunState.FAILED, RunState.DIVERGED, RunState.LOST) or (
+        word == RunState.RUNNING and _by_hearsay(seen, where)
     )
     return State(seen.id, word, reason, retriable=retriable, **_facts(seen))
 
@@ -162,7 +159,7 @@ def _done(run_id: str, final: dict[str, Any]) -> State:
     provenance = final.get("provenance", {})
     return State(
         run_id,
-        "done",
+        RunState.DONE,
         attempt=provenance.get("attempts"),
         iteration=iterations,
         iterations=iterations,
@@ -176,26 +173,30 @@ def _done(run_id: str, final: dict[str, Any]) -> State:
 def _in_queue(seen: RunFiles, job: slurm.Job) -> State:
     facts = _facts(seen) | {"job": job.id, "elapsed": job.elapsed, "limit": job.limit}
     if job.state in _WAITING:
-        return State(seen.id, "queued", job.reason, **facts | {"host": None, "elapsed": None})
+        return State(
+            seen.id, RunState.QUEUED, job.reason, **facts | {"host": None, "elapsed": None}
+        )
     if job.state in ("SUSPENDED", "STOPPED"):
-        return State(seen.id, "suspended", job.reason, **facts)
+        return State(seen.id, RunState.SUSPENDED, job.reason, **facts)
     reason = "" if job.state == "RUNNING" else job.state.lower()
     if seen.progress and seen.progress.get("job") != job.id:  # its own first word is still to come
-        return State(seen.id, "running", reason or "starting", **facts | {"host": job.node})
-    return State(seen.id, "running", reason, **facts | {"host": job.node})
+        return State(seen.id, RunState.RUNNING, reason or "starting", **facts | {"host": job.node})
+    return State(seen.id, RunState.RUNNING, reason, **facts | {"host": job.node})
 
 
-def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
+def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[RunState, str]:
     """The state of a run for which no job waits or runs, as far as is known."""
     progress = seen.progress
     if where == "sending":
         assert seen.claim is not None
         return (
-            "queued",
+            RunState.QUEUED,
             f"being sent by {seen.claim.user} on {seen.claim.host}, process {seen.claim.pid}",
         )
     if seen.failed is not None and (where != "unknown" or seen.failed_in == seen.job):
-        word: Word = "diverged" if seen.failed.get("state") == "diverged" else "failed"
+        word = (
+            RunState.DIVERGED if seen.failed.get("state") == RunState.DIVERGED else RunState.FAILED
+        )
         return word, str(seen.failed.get("problem", ""))
     saved = (
         f"saved at iteration {progress.get('iteration')}"
@@ -204,17 +205,17 @@ def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     )
     if where == "unknown":
         at_work = progress and not saved and not seen.failed
-        return ("running" if at_work else "queued"), "; ".join(
+        return (RunState.RUNNING if at_work else RunState.QUEUED), "; ".join(
             filter(None, (saved, "scheduler unknown"))
         )
     if saved:
-        return "interrupted", saved
+        return RunState.INTERRUPTED, saved
     if progress and not _was_sent(seen):
         return _here(progress)
     return _ended(seen, where)
 
 
-def _ended(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
+def _ended(seen: RunFiles, where: Standing | None) -> tuple[RunState, str]:
     """The state of a run whose job is gone, and that has not said how it ended."""
     index = seen.batch.index(seen.id) if seen.batch else None
     if (
@@ -225,13 +226,13 @@ def _ended(seen: RunFiles, where: Standing | None) -> tuple[Word, str]:
     ):
         said = seen.batch.slurm_says(index)
         if said:
-            return "interrupted", said
-        return "lost", "its job ended without a word: " + (
+            return RunState.INTERRUPTED, said
+        return RunState.LOST, "its job ended without a word: " + (
             "killed, or out of memory" if seen.progress else "before training"
         )
     if seen.progress:
-        return "lost", "its job is gone"
-    return "lacking", "taken from the queue before it started" if where == "ended" else ""
+        return RunState.LOST, "its job is gone"
+    return RunState.LACKING, "taken from the queue before it started" if where == "ended" else ""
 
 
 def _was_sent(seen: RunFiles) -> bool:
@@ -240,11 +241,15 @@ def _was_sent(seen: RunFiles) -> bool:
     return seen.claim is not None and "_" in str(job or "")
 
 
-def _here(progress: dict[str, Any]) -> tuple[Word, str]:
+def _here(progress: dict[str, Any]) -> tuple[RunState, str]:
     """A run that was started without `repro submit`: its process is known on its own machine only."""
     if progress.get("host") != socket.gethostname():
-        return "running", f"on {progress.get('host')}, which cannot be asked from here"
-    return ("running", "") if is_alive(progress) else ("interrupted", "its process has ended")
+        return RunState.RUNNING, f"on {progress.get('host')}, which cannot be asked from here"
+    return (
+        (RunState.RUNNING, "")
+        if is_alive(progress)
+        else (RunState.INTERRUPTED, "its process has ended")
+    )
 
 
 def _by_hearsay(seen: RunFiles, where: Standing | None) -> bool:
