@@ -122,7 +122,7 @@ def page(collected: Collected, scale: Scale) -> Page:
             for name, one in skipped.items()
         ),
         groups=tuple(groups_of_runs(groups, collected)),
-        departure_text=tuple(departure_text(diff)),
+        departures=tuple(departure_text(diff)),
         problems=collected.problems,
         measured=tuple(_measured(number) for number in diff.measured),
     )
