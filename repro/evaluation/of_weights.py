@@ -21,8 +21,8 @@ from repro.definition.preprocessing import Preprocessing
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError, quote
 from repro.evaluation.crops import evaluating, softmax
+from repro.evaluation.photo_measurer import PhotoMeasurer
 from repro.evaluation.readings import METRIC, Reading
-from repro.evaluation.tester import Tester
 from repro.nets import ConvNet, build
 from repro.nets.caffemodel import read_mean
 from repro.nets.weights import Weights, load, sha256_of
@@ -247,10 +247,10 @@ def _outputs(source: Photos | Images | Any, run: Run) -> NDArray[np.int64]:
 def _photo_blocks(
     of: Subject, readings: Sequence[Reading], mean: NDArray[np.float32] | None
 ) -> Callable[[range], dict[Reading, Scores]]:
-    tester = Tester(of.module, of.source, readings, mean)
+    measurer = PhotoMeasurer(of.module, of.source, readings, mean)
 
     def measure(places: range) -> dict[Reading, Scores]:
-        measured = tester.block(places)
+        measured = measurer.block(places)
         return {
             reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
             for reading, scores in measured.items()
