@@ -95,7 +95,9 @@ def subject(
 
     module = build(run.net)
     load(module, run.net, weights)
-    source: Any = open_source(run.recipe, folder)
+    # Nothing is trained, so a set smaller than a batch will do.
+    seen_as = replace(run.recipe, batch=1, batch_norm_group=None)
+    source: Any = open_source(seen_as, folder)
     labels = _outputs(source, run)
     there = prepare(run.recipe, device)
     # In the layout in which training measures, so that rounding is the same.
