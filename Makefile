@@ -1,6 +1,6 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
-# make test-long   every kind of damage in full, for the README's table of reliability
+# make test-long   every kind of damage in full, for the table in docs/reliability.md
 # make check  style and types; make lock: the requirements, pinned again
 
 PYTHON ?= python3

@@ -348,12 +348,13 @@ def _listed() -> dict[str, Any]:
 
 def _predictions(name: str) -> Path:
     """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
-    from repro.storage.evaluations import found
+    from repro.storage.evaluations import PREDICTIONS, found
 
     path = Path(name)
+    if (path / PREDICTIONS).is_file():
+        return path / PREDICTIONS
     if path.suffix == ".npz" or path.exists():
-        inside = path / "predictions.npz" if path.is_dir() else path
-        return check_input_file(inside, "predictions", "name a record, or a run's predictions.npz")
+        return check_input_file(path, "predictions", "name a record, or a run's predictions.npz")
     return found(places().results, name).predictions
 
 

@@ -1,11 +1,13 @@
-"""The files in a folder or an archive, one after the other, read in memory: nothing is ever unpacked to disk.
+"""The files in a folder or an archive, one after the other, read in memory.
 
-An archive is a stranger's. A name that leaves the archive, a link or a device is refused with the whole archive, and no
-file is read beyond the size that was allowed.
+Nothing is ever unpacked to disk. An archive may come from anybody, so a name that leaves the
+archive, a link or a device is refused with the whole archive, and no file is read beyond the size
+that was allowed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import stat
@@ -18,7 +20,21 @@ from typing import IO, Protocol, TypeAlias, cast
 
 from repro.errors import EnvironmentProblem, UserError, quote
 
-Member: TypeAlias = "tuple[PurePosixPath, bytes]"
+Member: TypeAlias = tuple[PurePosixPath, bytes]  # name and content of a file
+Wanted: TypeAlias = Callable[[PurePosixPath], bool]
+
+GZIP = b"\x1f\x8b"  # the first two bytes of a gzip file
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+# What the libraries raise of a damaged archive; of an encrypted zip, a RuntimeError.
+DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class Stream(Protocol):
@@ -27,45 +43,31 @@ class Stream(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-GZIP = b"\x1f\x8b"
+def is_image_name(name: str) -> bool:
+    """Return whether a file of that name is taken for an image."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
-Wanted: TypeAlias = Callable[[PurePosixPath], bool]
+def check_readable(path: Path) -> None:
+    """Refuse a path with nothing there, and a device or a pipe, which would never end."""
+    hint = "name a folder of images, or an archive of one"
+    if not path.exists():
+        raise EnvironmentProblem(f"there is nothing at {quote(path, 300)}", hint)
+    if not (path.is_dir() or path.is_file()):
+        raise UserError(f"{quote(path, 300)} is neither a folder nor a file", hint)
 
 
 def read_members(path: Path, largest: int, wanted: Wanted = lambda name: True) -> Iterator[Member]:
-    """Yield name and content of each wanted file in a folder, a .tar, .tar.gz or .zip; none has more than `largest`
+    """Yield the wanted files of a folder, a .tar, .tar.gz or .zip; none has more than `largest`
     bytes."""
-    try:
+    check_readable(path)
+    with _damage_explained(path):
         if path.is_dir():
             yield from _in_folder(path, path, largest, wanted)
-        elif not path.exists():
-            raise EnvironmentProblem(
-                f"there is nothing at {quote(path, 300)}",
-                "name a folder of images, or a .tar, .tar.gz or .zip of one",
-            )
-        elif not path.is_file():
-            raise neither(path)
         elif zipfile.is_zipfile(path):
             yield from _in_zip(path, largest, wanted)
         else:
             yield from _in_tar(path, largest, wanted)
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise UserError(
-            f"{quote(path, 300)} is not a whole archive: {error}",
-            "copy it again, or make it with tar, tar -z or zip",
-        ) from None
-    except OSError as error:  # gzip says so of damage, too
-        raise EnvironmentProblem(
-            f"cannot read {quote(path, 300)}: {error}", "make it readable, or copy it again"
-        ) from None
 
 
 def member_names(path: Path) -> list[PurePosixPath]:
@@ -81,72 +83,48 @@ def member_names(path: Path) -> list[PurePosixPath]:
     return names
 
 
-def in_stream(file: Stream, called: str, largest: int) -> Iterator[Member]:
-    """Name and content of each file of a tar that can only be read from front to back."""
+def read_tar_stream(file: Stream, name: str, largest: int) -> Iterator[Member]:
+    """Yield each file of a tar that can only be read from front to back."""
+    stream = cast("IO[bytes]", file)  # in this mode `tarfile` calls nothing but `read`
+    with _damage_explained(name), tarfile.open(fileobj=stream, mode="r|*") as archive:
+        yield from _members(archive, largest, lambda member: True)
+
+
+@contextlib.contextmanager
+def _damage_explained(name: str | Path) -> Iterator[None]:
     try:
-        stream = cast("IO[bytes]", file)  # in this mode `tarfile` calls nothing but `read`
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in _entries(archive):
-                extracted = archive.extractfile(member) if member.isreg() else None
-                if extracted is not None:
-                    yield PurePosixPath(member.name), _content(extracted, member.name, largest)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        hint = "copy or download it again, and compare sizes"
-        raise UserError(f"{quote(called)} is not a whole archive: {error}", hint) from None
-    except OSError as error:
+        yield
+    except DAMAGE as error:
+        hint = "copy or download it again; or make it with tar, tar -z or zip"
+        raise UserError(f"{quote(name, 300)} is not a whole archive: {error}", hint) from None
+    except OSError as error:  # gzip raises it of damage, too
         hint = "make it readable, or copy it again"
-        raise EnvironmentProblem(f"cannot read {quote(called)}: {error}", hint) from None
-
-
-def _entries(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The entries of a tar, one at a time. `tarfile` keeps all it has read: gigabytes for ImageNet."""
-    while (member := archive.next()) is not None:
-        archive.members.clear()  # type: ignore[attr-defined]
-        yield member
-
-
-def neither(path: Path) -> UserError:
-    """What to say of a device or a pipe, which would never end."""
-    return UserError(
-        f"{quote(path, 300)} is neither a folder nor a file",
-        "name a folder of images or an archive",
-    )
+        raise EnvironmentProblem(f"cannot read {quote(name, 300)}: {error}", hint) from None
 
 
 def _in_folder(root: Path, folder: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        name = Path(entry.path).relative_to(root).as_posix()
+        path = Path(entry.path)
+        name = PurePosixPath(path.relative_to(root))
         if entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(root, Path(entry.path), largest, wanted)
+            yield from _in_folder(root, path, largest, wanted)
         elif not entry.is_file(follow_symlinks=False):
-            raise _refused(name, "is a link or a device")
-        elif wanted(PurePosixPath(name)):
-            with open(entry.path, "rb") as file:  # noqa: PTH123 - an entry has a path in text
-                yield PurePosixPath(name), _content(file, name, largest)
+            raise _refused(str(name), "is a link or a device")
+        elif wanted(name):
+            with path.open("rb") as file:
+                yield name, _content(file, str(name), largest)
 
 
 def _in_tar(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
-    with (
-        _unzipped(path) as stream,
-        tarfile.open(fileobj=stream, mode="r|") as archive,
-    ):  # read once, front to back
-        for member in _entries(archive):
-            name = _contained(member.name)
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise _refused(member.name, "is a link or a device")
-            if not wanted(name):
-                continue
-            file = archive.extractfile(member)
-            assert file is not None, "a regular file has content"
-            yield name, _content(file, member.name, largest)
-        while stream.read(1 << 20):  # to the end, where gzip compares its checksum
+    with _unzipped(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        yield from _members(archive, largest, wanted)
+        # Gzip compares its checksum at the end of the file, which is beyond the end of the tar.
+        while stream.read(1 << 20):
             pass
 
 
 def _unzipped(path: Path) -> IO[bytes] | gzip.GzipFile:
-    """The bytes of the tar. One that was cut between two members reads well: only its missing end tells."""
+    """Open the bytes of the tar; one that was cut between two members lacks only its end."""
     with path.open("rb") as file:
         if file.read(2) == GZIP:
             return gzip.open(path)
@@ -156,13 +134,30 @@ def _unzipped(path: Path) -> IO[bytes] | gzip.GzipFile:
     return path.open("rb")
 
 
+def _members(archive: tarfile.TarFile, largest: int, wanted: Wanted) -> Iterator[Member]:
+    while (member := archive.next()) is not None:
+        # `tarfile` keeps every entry that it has read: gigabytes for ImageNet.
+        archive.members.clear()  # type: ignore[attr-defined]
+        name = _contained(member.name)
+        if member.isdir():
+            continue
+        if not member.isreg():
+            raise _refused(member.name, "is a link or a device")
+        if not wanted(name):
+            continue
+        file = archive.extractfile(member)
+        assert file is not None, "a regular file has content"
+        yield name, _content(file, member.name, largest)
+
+
 def _in_zip(path: Path, largest: int, wanted: Wanted) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            name, mode = _contained(member.filename), member.external_attr >> 16
+            name = _contained(member.filename)
             if member.is_dir():
                 continue
-            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            # The upper half has the mode of Unix, or nothing.
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
                 raise _refused(member.filename, "is a link or a device")
             if not wanted(name):
                 continue
@@ -185,6 +180,5 @@ def _content(file: IO[bytes], name: str, largest: int) -> bytes:
 
 
 def _refused(name: str, reason: str) -> UserError:
-    return UserError(
-        f"{quote(name)} {reason}: nothing was imported", "remove it, and import the rest"
-    )
+    problem = f"{quote(name)} {reason}: nothing was imported"
+    return UserError(problem, "remove it, and import the rest")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from repro.data import PHOTOS, is_photos
 from repro.data.photos.attested import expected_of
-from repro.data.photos.pack_format import GIVEN, NO_SPLIT, About, check_pack, read_about
+from repro.data.photos.pack_format import GIVEN, NO_SPLIT, About, check_pack, look_at_pack
 from repro.data.small import cifar10, generated, npy_store
 from repro.data.small.containers import read_images
 from repro.data.small.image_arrays import Arrays
@@ -75,11 +75,9 @@ def dataset_info(name: str, folder: Path, whole: bool = False) -> DatasetInfo:
             return DatasetInfo(name, state, where, hint=_how_to_get(name))
         if is_photos(name, folder):
             return _photos(
-                check_pack(folder / name) if whole else read_about(folder / name), name, where
+                check_pack(folder / name) if whole else look_at_pack(folder / name), name, where
             )
-        manifest = (
-            npy_store.load(name, folder)[1] if whole else npy_store.read_manifest(name, folder)
-        )
+        manifest = npy_store.load(name, folder)[1] if whole else npy_store.look_at(name, folder)
     except UserError as error:
         return DatasetInfo(name, "damaged", where, problem=error.problem, hint=error.hint)
     return (
@@ -149,11 +147,14 @@ def attestation(known: DatasetInfo) -> tuple[str, str]:
     digest = f"{known.name} has the digest {known.hash}"
     entry = expected.attestation(known.hash)
     if entry is not None:
-        return f"{digest}, computed by {entry.by} on {entry.install} from {entry.source}", ""
+        return f"{digest}, computed by {entry.by} on {entry.on} from {entry.source}", ""
     if known.origin != "official archive":
         return digest, ""
     lines = f'[[{known.name}.attested]]\nhash = "{known.hash}"\nby = "…"\non = "…"\nsource = "…"'
-    return digest, f"nobody has attested this digest: add to repro/data/attested.toml\n\n{lines}"
+    return (
+        digest,
+        f"nobody has attested this digest: add to repro/data/photos/attested.toml\n\n{lines}",
+    )
 
 
 def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, url: str) -> None:

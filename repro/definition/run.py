@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -20,6 +21,8 @@ from repro.definition.recipe import Recipe
 from repro.errors import UserError, quote
 
 DIGITS = 10  # of a run's digest
+
+_ID = re.compile(rf".+\.s\d+-[0-9a-f]{{{DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ def _text(part: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def looks_like_run_id(name: str) -> bool:
+    """Return whether a folder of this name claims to be a run's: it ends with a seed and a digest."""
+    return _ID.fullmatch(name) is not None
+
+
 def from_definition(values: dict[str, Any]) -> Run:
     """The run that `definition` describes; a wrong key or type is an error that names its path."""
     import msgspec
@@ -104,23 +112,25 @@ def from_definition(values: dict[str, Any]) -> Run:
 
 
 def _strictly(run: Run, values: dict[str, Any]) -> Run:
-    """msgspec passes over unknown keys of a dataclass; a definition with one is of another version."""
-    unknown = _paths(values) - _paths(asdict(run))
+    """Refuse unknown keys, which msgspec passes over: such a definition is of a newer version."""
+    import msgspec
+
+    unknown = sorted(_unknown(values, msgspec.to_builtins(run)))
     if unknown:
         raise UserError(
-            f"not the definition of a run: unknown {', '.join(quote(path) for path in sorted(unknown))}",
+            f"not the definition of a run: unknown {', '.join(map(quote, unknown))}",
             "it was written by a newer version; update this one",
         )
     return run
 
 
-def _paths(values: dict[str, Any], prefix: str = "") -> set[str]:
-    paths = set()
+def _unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the paths in `values` that `known` does not have."""
     for key, value in values.items():
-        paths.add(prefix + key)
-        if isinstance(value, dict):
-            paths |= _paths(value, f"{prefix}{key}.")
-    return paths
+        if key not in known:
+            yield prefix + key
+        elif isinstance(value, dict):
+            yield from _unknown(value, known[key], f"{prefix}{key}.")
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

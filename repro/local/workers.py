@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from repro.definition.run import Run, to_definition
-from repro.storage.atomic import create_exclusive, read_json, to_json
+from repro.definition.run import Run
+from repro.errors import FAILED, RunFailed, UserError
+from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
+from repro.storage.run_files import FileProblem, write_definition
 
 KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
     "THP_MEM_ALLOC_ENABLE": "1",
@@ -52,8 +54,12 @@ class WorkerPool:
     ) -> Iterator[dict[str, Any]]:
         """Train the runs, yielding how each ended. `look` is called about twice a second with the runs at work."""
         for run in runs:
-            write_definition(run, self.places)
-            self._waiting.put(run.id)
+            try:
+                write_definition(self.places.run(run.id), run)
+            except (RunFailed, FileProblem) as problem:
+                self._events.put(_refused(run.id, problem))
+            else:
+                self._waiting.put(run.id)
         minders = [
             threading.Thread(target=self._mind, daemon=True)
             for _ in range(min(self.jobs, len(runs)))
@@ -141,11 +147,6 @@ class WorkerPool:
         return worker
 
 
-def write_definition(run: Run, places: Places) -> None:
-    """Write the run's definition into its folder, unless it is there."""
-    create_exclusive(places.run(run.id).definition, to_json(to_definition(run)))
-
-
 def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     """The runs that are neither done here nor published."""
     return [run for run in runs if not places.finished(run.id)]
@@ -155,6 +156,12 @@ def read_progress(run_id: str, places: Places) -> dict[str, Any]:
     """Where a run says it is; empty before its first word."""
     found: dict[str, Any] = read_json(places.run(run_id).progress) or {}
     return found
+
+
+def _refused(run_id: str, problem: UserError) -> dict[str, Any]:
+    """Return the event of a run that was not begun, because its folder is not its own."""
+    about = {"problem": problem.problem, "hint": problem.hint, "code": FAILED}
+    return {"id": run_id, "state": "failed"} | about
 
 
 def _ask(worker: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from repro.definition.run import Run, from_definition, to_definition
+from repro.definition.run import Run, to_definition
 from repro.errors import Incomplete, RunFailed, quote
 from repro.storage import metrics_file
 from repro.storage.atomic import (
@@ -34,6 +34,7 @@ from repro.storage.atomic import (
 )
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
+from repro.storage.run_files import write_definition
 from repro.training import checkpoint
 
 SCHEMA = 1
@@ -276,17 +277,6 @@ def previous_progress(folder: Folder) -> dict[str, Any]:
         "from": before.get("from", 0),
         "fruitless": 0 if ended else before.get("fruitless", 0) + 1,
     }
-
-
-def write_definition(folder: Folder, run: Run) -> None:
-    """Give the folder its definition; a folder that has one must have this one."""
-    if create_exclusive(folder.definition, to_json(to_definition(run))):
-        return
-    if from_definition(read_json(folder.definition)) != run:
-        raise RunFailed(
-            f"the folder of {run.id} holds the definition of another run",
-            f"move {folder.path} away, or choose another folder with `REPRO_RESULTS`",
-        )
 
 
 def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:

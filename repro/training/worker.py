@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from repro.definition.run import from_definition
 from repro.errors import FINE, INTERRUPTED, UserError
-from repro.storage.atomic import read_json, set_private_umask
+from repro.storage.atomic import set_private_umask
 from repro.storage.paths import Places, places
+from repro.storage.run_files import read_definition
 from repro.training import Stopped, StopRequest, train
 from repro.training.attempt import Superseded
 
@@ -39,7 +39,7 @@ def attempt(asked: dict[str, Any], here: Places, stop: StopRequest) -> dict[str,
     """Train one run, and say how it ended."""
     run_id = asked["id"]
     try:
-        run = from_definition(read_json(here.run(run_id).definition))
+        run = read_definition(here.run(run_id))
         device = torch.device(asked["device"]) if asked.get("device") else None
         train(run, here, stop, device, measure_again=asked["measure_again"])
     except Stopped as reason:

@@ -80,9 +80,9 @@ def _open(chromium: Any, file: Path, **how: Any) -> Iterator[Opened]:
     context = chromium.new_context(**how)
     opened = Opened(context.new_page())
     opened.page.set_default_timeout(5_000)
-    opened.page.install("console", lambda message: opened.said.append(message.text))
-    opened.page.install("pageerror", lambda error: opened.said.append(str(error)))
-    opened.page.install("request", lambda request: opened.asked.append(request.url))
+    opened.page.on("console", lambda message: opened.said.append(message.text))
+    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.page.on("request", lambda request: opened.asked.append(request.url))
     opened.page.goto(file.as_uri())
     yield opened
     context.close()

@@ -166,6 +166,31 @@ def test_check_finds_a_changed_byte_and_says_what_to_do(capsys, images: Path, he
     assert "hint: `repro data prepare cifar10 --replace` makes it again" in err
 
 
+@pytest.mark.parametrize("file", ["train.npy", "test_labels.npy"])
+def test_list_says_that_an_array_that_was_cut_is_damaged(
+    capsys, images: Path, here: Places, file: str
+) -> None:
+    repro(capsys, "import", "cifar10", images)
+    path = here.data / "cifar10" / file
+    path.write_bytes(path.read_bytes()[:-5])
+    code, out, err = repro(capsys, "list")
+    assert code == 0
+    assert out.splitlines()[1].split()[:2] == ["cifar10", "damaged"]
+    assert "cannot read data set `cifar10`" in err
+
+
+def test_list_says_that_a_pack_that_was_cut_is_damaged(
+    capsys, tmp_path: Path, here: Places
+) -> None:
+    repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
+    path = here.data / "imagenet/photos.pack"
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:100])
+    _, out, err = repro(capsys, "list")
+    assert out.splitlines()[2].split()[:2] == ["imagenet", "damaged"]
+    assert f"it has 100 bytes, not {size:,}" in err
+
+
 def test_check_prints_the_digest_of_a_set_of_photos_and_asks_nobody_to_attest_a_sample(
     capsys, tmp_path
 ) -> None:
@@ -185,7 +210,7 @@ def test_check_of_the_official_archives_prints_the_lines_that_attest_them(
     values = json.loads(record.read_text())
     record.write_text(json.dumps(values | {"origin": "official archive"}))
     _, _, err = repro(capsys, "check", "imagenet")
-    assert "hint: nobody has attested this digest: add to repro/data/attested.toml" in err
+    assert "hint: nobody has attested this digest: add to repro/data/photos/attested.toml" in err
     lines = err[err.index("[[imagenet") :]
     (entry,) = tomllib.loads(lines)["imagenet"]["attested"]
     assert entry["hash"] == values["hash"]
@@ -254,7 +279,7 @@ def test_what_goes_wrong_is_said_and_nothing_made(
 
 
 def test_listing_does_not_load_torch() -> None:
-    script = "import sys; from repro.data import registry; from pathlib import Path; registry.known(Path('nowhere'))"
+    script = "import sys; from repro.data import registry; from pathlib import Path; registry.all_datasets(Path('nowhere'))"
     subprocess.run(
         [sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True
     )

@@ -237,7 +237,7 @@ def test_too_little_memory_is_warned_of(
 def test_runs_taken_at_the_same_moment_are_told(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "take", lambda folder, ours, old: None)
+    monkeypatch.setattr(submission, "take_claim", lambda folder, ours, old: None)
     assert code(*TABLE6) == 0
     assert "left 6 runs that somebody else sent at this moment" in capsys.readouterr().err
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from repro.cli import VERBS, cli
 from repro.definition.overrides import with_overrides
-from repro.local.workers import write_definition
 from repro.protocol import catalog
+from repro.storage.run_files import write_definition
 
 TINY = [
     "--scale",
@@ -298,7 +298,7 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 def test_a_run_folder_of_another_version_is_refused(here):
     run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
-    write_definition(run, here)
+    write_definition(here.run(run.id), run)
     folder = here.run(run.id)
     folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))
     done = repro("run", "table6", "--scale", "smoke", "--only", run.id)

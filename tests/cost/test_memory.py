@@ -30,20 +30,20 @@ TAKEN = """
     from pathlib import Path
     import torch
     from repro.data import open_source
-    from repro.evaluation.error import error
+    from repro.evaluation.error import measure_error
     from repro.evaluation.responses import responses
     from repro.storage.paths import places
     from repro.training.state import State
-    from repro.training.step import stepper
+    from repro.training.step import make_step
     from tests.cost.test_memory import GENERATED, Run, resnet
 
     device = torch.device(sys.argv[2])
     source = open_source(GENERATED, places().data).to(device)
     state = State(Run(resnet(int(sys.argv[1])), GENERATED), source, device)
-    step = stepper(state.net, state.optimizer, GENERATED)
+    step = make_step(state.net, state.optimizer, GENERATED)
     for images, labels in source.batches(0, 0, 4):
         step(images, labels, 0.1)
-    error(state.net, source.test(), "test")
+    measure_error(state.net, source.test(), "test")
     responses(state.net, source.test())
     said = Path("/proc/self/status").read_text()  # ru_maxrss has the parent's too
     [high] = re.findall("VmHWM:[^0-9]*([0-9]+)", said)

@@ -90,7 +90,7 @@ def test_what_is_no_archive_and_what_is_not_there_are_errors(tmp_path: Path) -> 
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(UserError, match="is not a whole archive") as error:
         read(tmp_path / "notes.txt")
-    assert error.value.hint == "copy it again, or make it with tar, tar -z or zip"
+    assert error.value.hint == "copy or download it again; or make it with tar, tar -z or zip"
     with pytest.raises(EnvironmentProblem, match="there is nothing at"):
         read(tmp_path / "nowhere")
     with pytest.raises(UserError, match="is neither a folder nor a file"):

@@ -21,7 +21,7 @@ Finished = Callable[..., Folder]
 @pytest.fixture(scope="module")
 def results() -> Callable[..., str]:
     """What `python tests/golden/write.py` makes of the README."""
-    write = runpy.run_path(str(Path(__file__).parent / "golden" / "write.py"))
+    write = runpy.run_path(str(Path(__file__).parent / "write.py"))
     made: Callable[..., str] = write["results"]
     return made
 

@@ -27,6 +27,7 @@ from repro.storage.paths import ROOT, Places
 
 IDS = Path(__file__).parent / "run_ids.txt"
 README = ROOT / "README.md"
+READINGS_PAGE = ROOT / "docs" / "readings-and-departures.md"
 TRACKED = Places(ROOT / "results", ROOT / "figures", ROOT / "data")
 PUBLISHED = TRACKED.published
 NETS = "figure6"  # whose rows the README's first table has, and which its figure is
@@ -54,14 +55,14 @@ def ids() -> list[str]:
     return list(dict.fromkeys(run.id for run in runs))
 
 
-def readings(readme: str) -> str:
-    """The README with the table of readings as the recipes have it."""
+def readings(page: str) -> str:
+    """Return the page with the table of readings as the recipes have it."""
     lines = [
         "| what | here | why |",
         "|---|---|---|",
         *(f"| {r.what} | {r.ours} | {r.why} |" for r in READINGS),
     ]
-    return _between(readme, "readings", "\n".join(lines))
+    return _between(page, "readings", "\n".join(lines))
 
 
 def results(readme: str, published: Path = PUBLISHED) -> str:
@@ -80,7 +81,7 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
     shown = next(
-        load_scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
+        scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
     )
     lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
     return _between(readme, "results", "\n".join(lines))
@@ -242,4 +243,5 @@ def _between(readme: str, what: str, text: str) -> str:
 if __name__ == "__main__":
     IDS.write_text("\n".join(ids()) + "\n")
     artefacts()
-    README.write_text(results(readings(README.read_text())))
+    README.write_text(results(README.read_text()))
+    READINGS_PAGE.write_text(readings(READINGS_PAGE.read_text()))

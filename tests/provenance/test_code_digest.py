@@ -44,12 +44,12 @@ def edit(path: Path, old: str, new: str) -> None:
 COMPUTING = (
     "training/step.py",
     "training/schedule.py",
-    "nets/norm.py",
-    "data/images.py",
+    "nets/batch_norm.py",
+    "data/small/source.py",
     "evaluation/crops.py",
-    "net.py",
-    "recipe.py",
-    "processes.py",
+    "definition/net.py",
+    "definition/recipe.py",
+    "distributed.py",
 )
 
 
@@ -141,7 +141,7 @@ DOORS = (
 )  # the ways to train
 STARTS_IT = (
     "repro.cluster",
-    "repro.local.workers",
+    "repro.local",
     "repro.training.worker",
 )  # and what is theirs alone
 TRAIN = """

@@ -1,7 +1,7 @@
 """The long tier, `make test-long`: every kind of damage in full, the figures kept in `results/reliability.json`.
 
 It takes most of an hour on one core. `python -m tests.reliability.long kills power` does only those kinds and keeps the
-other figures; `python -m tests.reliability.long print` damages nothing, prints the table, and puts it into the README.
+other figures; `python -m tests.reliability.long print` damages nothing, prints the table, and puts it into the page.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from repro.storage.atomic import read_json, to_json
 from repro.storage.paths import ROOT
 
 FILE = ROOT / "results" / "reliability.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- reliability: written by `make test-long` -->\n", "<!-- end of reliability -->"
 
 FULL: dict[str, tuple[int, ...]] = {
@@ -72,11 +72,11 @@ def main(words: list[str]) -> None:
         print(name, json.dumps(figures[name]), flush=True)
     print(table(figures))
     print("\n".join(f"- {what}: {why}" for what, why in REASONS.items()))
-    README.write_text(published(README.read_text(), figures))
+    PAGE.write_text(published(PAGE.read_text(), figures))
 
 
 def published(readme: str, figures: Figures) -> str:
-    """The README with the table of these figures."""
+    """Return the page with the table of these figures."""
     before, rest = readme.split(BEGIN)
     return before + BEGIN + table(figures) + "\n" + END + rest.split(END)[1]
 

@@ -85,7 +85,7 @@ def test_a_checkpoint_from_before_this_was_recorded_is_gone_on_from_and_the_numb
 def test_the_device_is_asked_rarely_and_no_more_once_the_answer_is_known(monkeypatch):
     looks = []
     monkeypatch.setattr(
-        first_below.processes, "total", lambda counts: looks.append(len(counts)) or counts
+        first_below.distributed, "total", lambda counts: looks.append(len(counts)) or counts
     )
     first = FirstBelow(batch=10, device=torch.device("cpu"))
     for iteration in range(5_000):
@@ -95,7 +95,7 @@ def test_the_device_is_asked_rarely_and_no_more_once_the_answer_is_known(monkeyp
 
 
 def test_the_wrong_answers_of_all_processes_count(monkeypatch):
-    monkeypatch.setattr(first_below.processes, "total", lambda counts: counts * 2)
+    monkeypatch.setattr(first_below.distributed, "total", lambda counts: counts * 2)
     first = FirstBelow(batch=20, device=torch.device("cpu"))  # ten of them here
     for iteration in range(300):
         first.saw(iteration, torch.tensor(9 if iteration < 150 else 8))

@@ -93,7 +93,7 @@ def test_while_a_warm_up_lasts_nothing_drops(here):
         iterations=40,
         evaluate_every=5,
         drops=(),
-        warmup=Warmup(learning_rate=1e-6, iterations=30),
+        warmup=Warmup(rate=1e-6, iterations=30),
         plateau=Plateau(patience=1, threshold=50.0),
     )
     assert train(run, here)["metrics"].get("rate_drop_1", 40) > 30

@@ -312,7 +312,7 @@ def _names(wanted: Sequence[Runs]) -> list[str]:
 
 
 def _diverged(rows: pd.DataFrame, metric: str) -> Iterable[tuple[str, int]]:
-    infinite = rows["not_finite"].fillna("").map(lambda names: metric in names.split(","))
+    infinite = rows["not_finite"].map(lambda names: names is not None and metric in names)
     found = rows[(rows["state"] == "diverged") | infinite]
     return zip(found["net"], found["seed"], strict=True)
 

@@ -146,7 +146,7 @@ class Measured:
     def _known(self) -> pd.Series:
         if self.metric not in self.rows:
             return pd.Series(False, self.finals.index)
-        infinite = [self.metric in names.split(",") for names in self.finals["not_finite"]]
+        infinite = [self.metric in names for names in self.finals["not_finite"]]
         return self.finals[self.metric].notna() | pd.Series(infinite, self.finals.index, dtype=bool)
 
 

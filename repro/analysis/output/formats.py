@@ -1,7 +1,7 @@
-"""One table in every format: plain text, Markdown, LaTeX, HTML for reading; CSV and JSON for programs.
+"""One table in every format: text, Markdown, LaTeX and HTML to read; CSV and JSON for programs.
 
-A `Sheet` has both faces of a table: `cells` are text as people read it, `facts` are the typed values behind them.
-Whatever a cell contains, it arrives as text: nothing in it can become markup, a command, or a spreadsheet's formula.
+A `Sheet` has `cells`, text for reading, and `facts`, the typed values behind them. Whatever a cell
+contains, it arrives as text: nothing in it can become markup, a command, or a spreadsheet's formula.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import html
 import json
 import math
 import re
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal
 
 import pandas as pd
@@ -43,13 +45,12 @@ class Sheet:
     notes: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)  # what the JSON says beside the rows
-    blocks: dict[str, pd.DataFrame] = field(
-        default_factory=dict
-    )  # the cells in narrower parts, for 80 columns
+    # The cells in narrower parts, for 80 columns.
+    blocks: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def render(sheet: Sheet, form: Format) -> str:
-    """The sheet in that format, ending in one newline."""
+    """Return the sheet in that format, ending in one newline."""
     writers: dict[Format, Callable[[Sheet], str]] = {
         "table": plain_text,
         "md": markdown,
@@ -62,42 +63,48 @@ def render(sheet: Sheet, form: Format) -> str:
 
 
 def plain_text(sheet: Sheet) -> str:
-    """Aligned columns for a terminal or a log: no boxes, nothing cut."""
-    parts = sheet.blocks if len(sheet.blocks) > 1 else {"": sheet.cells}
+    """Return aligned columns for a terminal or a log: no boxes, nothing cut."""
     lines = [sheet.title]
-    for name, cells in parts.items():
-        lines += ["", *([name] if name else []), *_aligned(cells, sheet.right)]
-    return "\n".join([*lines, *_after(sheet.notes)])
+    if len(sheet.blocks) > 1:
+        for name, cells in sheet.blocks.items():
+            lines += ["", name, *_aligned(cells, sheet.right)]
+    else:
+        lines += ["", *_aligned(sheet.cells, sheet.right)]
+    if sheet.notes:
+        lines.append("")
+    for note in sheet.notes:
+        lines.append(textwrap.fill(note, 80, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n".join(lines)
 
 
 def markdown(sheet: Sheet) -> str:
-    """A GitHub table, its footnotes as a list. Columns are padded, but not to the length of a paragraph."""
+    """Return a GitHub table, its notes as a list."""
     header, body = _texts(sheet.cells)
-    grid = [[_markdown_text(text) for text in row] for row in [header, *body]]
+    rows = [list(map(_markdown_text, row)) for row in [header, *body]]
     sides = [column in sheet.right for column in sheet.cells.columns]
-    widths = [min(WIDEST, max(map(len, column))) for column in zip(*grid, strict=True)]
-    rules = [
-        "-" * (width + 1) + ":" if side else ":" + "-" * (width + 1)
-        for width, side in zip(widths, sides, strict=True)
-    ]
+    # Columns are padded, but not to the length of a paragraph.
+    widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    rules = "|".join(map(_markdown_rule, widths, sides))
+    lines = [f"| {' | '.join(_padded(row, widths, sides))} |" for row in rows]
+    lines.insert(1, f"|{rules}|")
+    lines = [f"**{_markdown_text(sheet.title)}**", "", *lines]
+    if sheet.notes:
+        lines.append("")
+    lines += [f"- {_markdown_text(note)}" for note in sheet.notes]
+    return "\n".join(lines)
 
-    def line(row: list[str]) -> str:
-        padded = (
-            _pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
 
-    notes = [f"- {_markdown_text(note)}" for note in sheet.notes]
-    lines = [line(grid[0]), f"|{'|'.join(rules)}|", *map(line, grid[1:])]
-    return "\n".join(
-        [f"**{_markdown_text(sheet.title)}**", "", *lines, *([""] if notes else []), *notes]
-    )
+def _markdown_rule(width: int, right: bool) -> str:
+    if right:
+        return "-" * (width + 1) + ":"
+    return ":" + "-" * (width + 1)
 
 
 def latex(sheet: Sheet) -> str:
-    """A booktabs table, ready to paste; needs \\usepackage{booktabs}."""
+    """Return a booktabs table, ready to paste; needs \\usepackage{booktabs}."""
     _, body = _texts(sheet.cells)
-    sides = "".join("r" if column in sheet.right else "l" for column in sheet.cells.columns)
+    sides = "".join("lr"[column in sheet.right] for column in sheet.cells.columns)
+    notes = [rf"\par\smallskip{{\footnotesize {latex_text(note)}}}" for note in sheet.notes]
     return "\n".join(
         [
             r"\begin{table}",
@@ -110,14 +117,14 @@ def latex(sheet: Sheet) -> str:
             *map(_latex_row, body),
             r"\bottomrule",
             r"\end{tabular}",
-            *(rf"\par\smallskip{{\footnotesize {latex_text(note)}}}" for note in sheet.notes),
+            *notes,
             r"\end{table}",
         ]
     )
 
 
 def _latex_header(sheet: Sheet) -> list[str]:
-    """The column names; where there are several metrics, each one's name spans its own columns."""
+    """Return the column names; each of several metrics spans its own columns."""
     if len(sheet.blocks) < 2:
         return [_latex_row(_texts(sheet.cells)[0])]
     spans, rules, names, at = [""], [], [_one_line(sheet.cells.columns[0])], 2
@@ -135,51 +142,41 @@ def _latex_row(texts: list[str]) -> str:
 
 
 def to_html(sheet: Sheet) -> str:
-    """A table element with its caption and notes, everything escaped."""
+    """Return a table element with its caption and notes, everything escaped."""
     header, body = _texts(sheet.cells)
-    right = [' class="number"' if column in sheet.right else "" for column in sheet.cells.columns]
+    sides = [column in sheet.right for column in sheet.cells.columns]
+    lines = ["<table>", f"<caption>{html.escape(sheet.title)}</caption>"]
+    lines.append(f"<thead>{_html_row('th', header, sides)}</thead>")
+    lines.append("<tbody>")
+    lines += [_html_row("td", texts, sides) for texts in body]
+    lines += ["</tbody>", "</table>"]
+    if sheet.notes:
+        notes = [f"<li>{html.escape(note)}</li>" for note in sheet.notes]
+        lines.append(f"<ul>{''.join(notes)}</ul>")
+    return "\n".join(lines)
 
-    def row(texts: list[str], tag: str) -> str:
-        cells = (
-            f"<{tag}{side}>{html.escape(text)}</{tag}>"
-            for text, side in zip(texts, right, strict=True)
-        )
-        return f"<tr>{''.join(cells)}</tr>"
 
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in sheet.notes)
-    return "\n".join(
-        [
-            "<table>",
-            f"<caption>{html.escape(sheet.title)}</caption>",
-            f"<thead>{row(header, 'th')}</thead>",
-            "<tbody>",
-            *(row(texts, "td") for texts in body),
-            "</tbody>",
-            "</table>",
-            *([f"<ul>{notes}</ul>"] if notes else []),
-        ]
-    )
+def _html_row(tag: str, texts: list[str], sides: list[bool]) -> str:
+    cells = []
+    for text, right in zip(texts, sides, strict=True):
+        side = ' class="number"' if right else ""
+        cells.append(f"<{tag}{side}>{html.escape(text)}</{tag}>")
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def csv(sheet: Sheet) -> str:
-    """The facts, one line a number; a text that a spreadsheet would run as a formula is quoted by an apostrophe."""
+    """Return the facts, one line a number. An apostrophe stops a spreadsheet's formulas."""
     safe = sheet.facts.map(_csv_value)
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
 def to_json(sheet: Sheet) -> str:
-    """The facts as one document. A number that is missing or not finite is null."""
-    rows = [
-        {key: _json_value(value) for key, value in row.items()}
-        for row in sheet.facts.to_dict("records")
-    ]
-    document = {
-        "schema": 1,
-        "title": sheet.title,
-        **sheet.about,
-        "rows": rows,
-        "notes": list(sheet.notes),
-    }
+    """Return the facts as one document. A number that is missing or not finite is null."""
+    rows = []
+    for record in sheet.facts.to_dict("records"):
+        rows.append(dict(zip(record, map(_json_value, record.values()), strict=True)))
+    document = {"schema": 1, "title": sheet.title, **sheet.about, "rows": rows}
+    document["notes"] = list(sheet.notes)
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
 
@@ -188,62 +185,52 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~#$])")
 
 
 def _aligned(cells: pd.DataFrame, right: tuple[str, ...]) -> list[str]:
-    """Header, rule and rows, padded to equal columns; a header may take several lines, and then stands on the last."""
+    """Return header, rule and rows, padded to equal columns."""
+    heads = _header_lines(cells)
     _, body = _texts(cells)
-    names = [str(column).split("\n") for column in cells.columns]
-    tall = max(map(len, names), default=0)
-    heads = [
-        list(line)
-        for line in zip(*([""] * (tall - len(name)) + name for name in names), strict=True)
-    ]
-    widths = [max(_width(row[at]) for row in [*heads, *body]) for at in range(len(names))]
+    widths = [max(map(_width, column)) for column in zip(*heads, *body, strict=True)]
     sides = [column in right for column in cells.columns]
+    rule = ["-" * width for width in widths]
+    return ["  ".join(_padded(row, widths, sides)).rstrip() for row in [*heads, rule, *body]]
 
-    def line(row: list[str]) -> str:
-        padded = (
-            _pad(text, width, side) for text, width, side in zip(row, widths, sides, strict=True)
-        )
-        return "  ".join(padded).rstrip()
 
-    return [*map(line, heads), "  ".join("-" * width for width in widths), *map(line, body)]
+def _header_lines(cells: pd.DataFrame) -> list[list[str]]:
+    """Return the lines of a header: a heading with fewer lines than others stands on the last."""
+    upwards = [str(column).split("\n")[::-1] for column in cells.columns]
+    lines = [list(line) for line in zip_longest(*upwards, fillvalue="")]
+    return lines[::-1]
 
 
 def _texts(cells: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and cells, each on one line."""
-    header = [_one_line(column) for column in cells.columns]
-    return header, [[_one_line(value) for value in row] for row in cells.itertuples(index=False)]
+    """Return header and cells, each on one line."""
+    header = list(map(_one_line, cells.columns))
+    return header, [list(map(_one_line, row)) for row in cells.itertuples(index=False)]
 
 
 def _one_line(value: Any) -> str:
-    return (
-        " ".join(str(value).split())
-        if isinstance(value, str)
-        else MISSING
-        if _absent(value)
-        else str(value)
-    )
-
-
-def _after(notes: tuple[str, ...]) -> list[str]:
-    import textwrap
-
-    wrapped = [
-        textwrap.fill(note, 80, subsequent_indent="  ", break_on_hyphens=False) for note in notes
-    ]
-    return ["", *wrapped] if notes else []
+    if isinstance(value, str):
+        return " ".join(value.split())
+    return MISSING if _is_missing(value) else str(value)
 
 
 def _width(text: str) -> int:
-    """Terminal columns: a combining mark takes none, a wide character two."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+    """Return how many columns of a terminal the text takes."""
+    return sum(map(_letter_width, text))
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space
+def _letter_width(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _padded(row: list[str], widths: list[int], sides: list[bool]) -> list[str]:
+    """Return the texts of a row, each padded to its column: a number at left, a text at right."""
+    texts = []
+    for text, width, right in zip(row, widths, sides, strict=True):
+        space = " " * (width - _width(text))
+        texts.append(space + text if right else text + space)
+    return texts
 
 
 def _markdown_text(text: str) -> str:
@@ -263,10 +250,10 @@ def _json_value(value: Any) -> Any:
         return [_json_value(item) for item in value]
     if isinstance(value, (str, bool, dict)) or value is None:
         return value
-    if _absent(value) or (isinstance(value, float) and not math.isfinite(value)):
+    if _is_missing(value) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value.item() if hasattr(value, "item") else value
 
 
-def _absent(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

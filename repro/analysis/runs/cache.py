@@ -18,12 +18,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, folder_stamp, read_run
+from repro.analysis.runs.run_record import (
+    CURVE,
+    DATA,
+    PROVENANCE,
+    data_column,
+    folder_stamp,
+    read_run,
+)
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Folder, Places, run_folders
 
-LAYOUT = "3"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "4"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -32,7 +39,13 @@ def _list_of(kind: pa.DataType) -> pa.DataType:
     )  # as Parquet names it: what was kept and what is fresh are of one type
 
 
-_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    list: _list_of(pa.string()),
+}
 _FIXED = (
     *(
         (name, pa.string())
@@ -43,9 +56,10 @@ _FIXED = (
         for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")
     ),
     *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
-    *((name, pa.string()) for name in ("failure", "not_finite")),
+    ("failure", pa.string()),
+    ("not_finite", _list_of(pa.string())),
     *((name, _ARROW[kind]) for name, kind in PROVENANCE),
-    *((name if name.endswith("images") else f"data_{name}", _ARROW[kind]) for name, kind in DATA),
+    *((data_column(name), _ARROW[kind]) for name, kind in DATA),
     ("responses", _list_of(pa.float64())),
     *(
         (f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64()))

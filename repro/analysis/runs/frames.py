@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
-from repro.analysis.runs.run_record import AND_THEN, CURVE
+from repro.analysis.runs.run_record import CURVE
 from repro.definition.experiment import Experiment, Scale, Skipped, at_scale, runs_of
 from repro.definition.origin import is_complete
 from repro.definition.run import Run
@@ -132,10 +132,11 @@ def complete_note(rows: pd.DataFrame) -> str:
 
 def moved_machine(rows: pd.DataFrame) -> tuple[str, ...]:
     """The runs that went on under other conditions than they began, and what was other."""
-    found = rows.dropna(subset=["machines"])
+    sentence = "seed {} went on elsewhere, so it is not comparable bit for bit: {}"
     return tuple(
-        f"seed {seed} went on elsewhere, so it is not comparable bit for bit: {_difference(machines)}"
-        for seed, machines in zip(found["seed"], found["machines"], strict=True)
+        sentence.format(seed, _difference(machines))
+        for seed, machines in zip(rows["seed"], rows["machines"], strict=True)
+        if machines is not None and len(machines)
     )
 
 
@@ -149,14 +150,12 @@ def twinned(rows: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def _difference(machines: str) -> str:
+def _difference(machines: Iterable[str]) -> str:
     """What differs between some machines, or all of each where they do not say the same things."""
-    parts = [machine.split(", ") for machine in machines.split(AND_THEN)]
+    parts = [machine.split(", ") for machine in machines]
     if len(set(map(len, parts))) > 1:
-        return machines
-    return ", ".join(
-        AND_THEN.join(found) for found in zip(*parts, strict=True) if len(set(found)) > 1
-    )
+        return " → ".join(machines)
+    return ", ".join(" → ".join(facts) for facts in zip(*parts, strict=True) if len(set(facts)) > 1)
 
 
 def scale_with_results(

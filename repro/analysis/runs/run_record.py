@@ -1,8 +1,8 @@
-"""One run folder, read: a flat record of what it defines, measured and went through, or the reason why it cannot be.
+"""One run folder, read: a flat record of what it defines, measured and went through.
 
-Nothing here believes a file blindly: a definition must be one this version knows, a final record must be of the run
-whose folder it is in, and a line of metrics must carry its own digest. Names of folders mean nothing; a run is what
-its definition says.
+Nothing here believes a file blindly. A definition must be one this version knows, a final record
+must be of the run whose folder it is in, and a line of metrics must carry its own digest. Names of
+folders mean nothing: a run is what its definition says.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from repro.definition.run import from_definition
+from repro.definition.run import Run, to_definition
 from repro.errors import UserError
 from repro.storage import metrics_file
 from repro.storage.paths import Folder
-
-SCHEMA = 1  # the newest final.json that this version understands
-MOST = 1_000  # metrics of a run: each becomes a column
+from repro.storage.run_files import (
+    DataFacts,
+    FileProblem,
+    Final,
+    Provenance,
+    read_definition,
+    read_failure,
+    read_final,
+    read_regular,
+)
 
 CURVE = (
     "iteration",
@@ -48,7 +53,7 @@ PROVENANCE = (
     ("code", str),
     ("attempts", int),
     ("job", str),
-    ("machines", str),
+    ("machines", list),
 )
 DATA = (
     ("name", str),
@@ -61,21 +66,17 @@ DATA = (
 
 _ANY = Folder(Path())
 _STAMPED = tuple(path.name for path in (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed))
-AND_THEN = " → "  # between the machines of a run that went on elsewhere
 
 Record = dict[str, Any]
 
 
-class Unreadable(Exception):
-    """The folder cannot be read as a run; the message says why."""
-
-
 def folder_stamp(folder: Folder) -> str:
-    """What changes when any file that `read` looks at changes: times and sizes, without opening anything."""
+    """Return what changes when any file that `read_run` looks at changes: times and sizes."""
     marks, inside = [], str(folder.path)
     for name in _STAMPED:
         try:
-            status = os.stat(f"{inside}/{name}")  # noqa: PTH116 – no Path is made, since this is done 40,000 times
+            # No Path is made, since this is done 40,000 times.
+            status = os.stat(f"{inside}/{name}")  # noqa: PTH116
             marks.append(f"{status.st_mtime_ns}.{status.st_size}")
         except OSError:
             marks.append("-")
@@ -83,25 +84,22 @@ def folder_stamp(folder: Folder) -> str:
 
 
 def read_run(folder: Folder) -> Record:
-    """The folder's record. Its `state` is done, diverged, failed, unfinished, or unreadable (see `problem`)."""
-    record: Record = {"problem": None}
+    """Return the folder's record, with its `state`: done, diverged, failed, unfinished, unreadable.
+
+    `problem` says why a folder is unreadable, or what was left out of its curve.
+    """
     try:
-        record |= _defined(folder)
-        record |= _final(folder, record) or _unfinished(folder)
-        record |= _curve(folder)
-    except Unreadable as reason:
-        return {"state": "unreadable", "problem": str(reason)}
-    return record
+        run = read_definition(folder)
+        final = read_final(folder, run)
+        ending = _unfinished(folder) if final is None else _done(final)
+        return _defined(run) | ending | _curve(folder)
+    except FileProblem as problem:
+        return {"state": "unreadable", "problem": problem.reason}
+    except UserError as problem:
+        return {"state": "unreadable", "problem": problem.problem}
 
 
-def _defined(folder: Folder) -> Record:
-    values = _json(folder, "run.json")
-    if values is None:
-        raise Unreadable("not a run: it has no run.json")
-    try:
-        run = from_definition(values)
-    except UserError as error:
-        raise Unreadable(f"{error.problem} ({error.hint})") from None
+def _defined(run: Run) -> Record:
     net, recipe = run.net, run.recipe
     return {
         "id": run.id,
@@ -115,122 +113,66 @@ def _defined(folder: Folder) -> Record:
         "iterations": recipe.iterations,
         "scale": run.scale,
         "seed": run.seed,
-        "definition": _canonical(values),
+        "definition": json.dumps(to_definition(run), sort_keys=True, separators=(",", ":")),
     }
 
 
-def _canonical(values: Any) -> str:
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-
-def _final(folder: Folder, defined: Record) -> Record | None:
-    """What was measured once, or None where the run is not done."""
-    final = _json(folder, "final.json")
-    if final is None:
-        return None
-    if not isinstance(final, dict) or not isinstance(final.get("metrics"), dict):
-        raise Unreadable("final.json is damaged: it has no metrics")
-    if final.get("schema", 0) > SCHEMA:
-        raise Unreadable(
-            f"final.json was written by a newer version (schema {final['schema']}); update this one"
-        )
-    if len(final["metrics"]) > MOST:
-        raise Unreadable(
-            f"final.json has {len(final['metrics']):,} metrics, more than any run measures"
-        )
-    if _canonical(final.get("run")) != defined["definition"] or final.get("id") != defined["id"]:
-        raise Unreadable("final.json is of another run than run.json")
-    metrics = {
-        name: _number(value, final.get("flags", {}).get(name))
-        for name, value in final["metrics"].items()
-    }
+def _done(final: Final) -> Record:
+    """Return what was measured once, and where."""
+    metrics = {name: final.metric(name) for name in final.metrics}
     record = {f"metric.{name}": value for name, value in metrics.items()}
-    record["not_finite"] = ",".join(
-        sorted(name for name, value in metrics.items() if not math.isfinite(value))
+    not_finite = [name for name, value in metrics.items() if not math.isfinite(value or 0.0)]
+    return (
+        record
+        | _provenance(final.provenance)
+        | {"state": "done", "responses": final.responses, "not_finite": sorted(not_finite)}
     )
-    return record | _provenance(final) | {"state": "done", "responses": final.get("responses")}
 
 
-def _provenance(final: Record) -> Record:
-    """Where a number comes from; a value of an unexpected type is left out rather than guessed at."""
-    given = final.get("provenance") or {}
-    data = given.get("data") or {}
-    record = {name: _typed(given.get(name), kind) for name, kind in PROVENANCE}
-    for name, kind in DATA:
-        record[name if name.endswith("images") else f"data_{name}"] = _typed(data.get(name), kind)
+def _provenance(provenance: Provenance) -> Record:
+    record = {name: getattr(provenance, name) for name, _ in PROVENANCE}
+    record["machines"] = provenance.machines or None
+    data: DataFacts = provenance.data
+    for name, _ in DATA:
+        record[data_column(name)] = getattr(data, name)
     return record
+
+
+def data_column(name: str) -> str:
+    """Return the column that a fact about the data is in."""
+    return name if name.endswith("images") else f"data_{name}"
 
 
 def _unfinished(folder: Folder) -> Record:
-    failed = _json(folder, "failed.json")
-    if not isinstance(failed, dict):
+    failure = read_failure(folder)
+    if failure is None:
         return {"state": "unfinished"}
-    state = "diverged" if failed.get("state") == "diverged" else "failed"
-    return {
-        "state": state,
-        "failed_at": _typed(failed.get("iteration"), int),
-        "failure": str(failed.get("problem")),
-    }
+    state = "diverged" if failure.state == "diverged" else "failed"
+    return {"state": state, "failed_at": failure.iteration, "failure": failure.problem}
 
 
 def _curve(folder: Folder) -> Record:
-    """The metrics as columns. A bad line is never believed; where it stands decides what is said."""
-    try:
-        content = folder.metrics.read_bytes()
-    except FileNotFoundError:
-        content = b""
-    except OSError as error:
-        raise Unreadable(f"metrics.jsonl cannot be read: {error.strerror}") from None
-    decoded = [metrics_file.decode(line) for line in content.splitlines(keepends=True)]
-    rows = [row for row in decoded if row is not None]
-    record: Record = {f"curve.{name}": [row.get(name) for row in rows] for name in CURVE}
-    if len(rows) < len(decoded):
-        last = max((at for at, row in enumerate(decoded) if row is not None), default=-1)
-        middle = [at + 1 for at, row in enumerate(decoded[:last]) if row is None]
-        tail = len(decoded) - 1 - last
-        said = (
-            [
-                f"line{'s' * (len(middle) > 1)} {', '.join(map(str, middle))} of metrics.jsonl damaged"
-            ]
-            if middle
-            else []
-        )
-        said += (
-            [f"a torn tail of {tail} line{'s' * (tail > 1)} dropped from metrics.jsonl"]
-            if tail
-            else []
-        )
-        record["problem"] = "; ".join(said)
+    """Return the metrics as columns, without the lines that cannot be believed."""
+    content = read_regular(folder.metrics) or b""
+    rows = [metrics_file.decode(line) for line in content.splitlines(keepends=True)]
+    believed = [row for row in rows if row is not None]
+    record: Record = {f"curve.{name}": [row.get(name) for row in believed] for name in CURVE}
+    record["problem"] = "; ".join(_bad_lines([row is not None for row in rows])) or None
     return record
 
 
-def _json(folder: Folder, name: str) -> Any:
-    try:
-        return msgspec.json.decode((folder.path / name).read_bytes())
-    except FileNotFoundError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unreadable(f"{name} is damaged: not JSON") from None
-    except OSError as error:
-        raise Unreadable(f"{name} cannot be read: {error.strerror}") from None
-
-
-def _number(value: Any, flag: str | None) -> float:
-    """A metric's value; null is NaN, or what its flag says."""
-    if isinstance(value, (int, float)):
-        return float(value)
-    return float(flag) if flag in ("nan", "inf", "-inf") else math.nan
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if kind is str:
-        return (
-            None
-            if value is None
-            else AND_THEN.join(map(str, value))
-            if isinstance(value, list)
-            else str(value)
-        )
-    if kind is float and isinstance(value, int):
-        return float(value)
-    return value if isinstance(value, kind) else None
+def _bad_lines(whole: list[bool]) -> list[str]:
+    """Return what to say of lines that are not whole: damage in the middle, a torn tail at the end."""
+    bad = [number for number, is_whole in enumerate(whole, start=1) if not is_whole]
+    tail = 0
+    while bad and bad[-1] == len(whole) - tail:
+        bad.pop()
+        tail += 1
+    problems = []
+    if bad:
+        lines = "line" if len(bad) == 1 else "lines"
+        problems.append(f"{lines} {', '.join(map(str, bad))} of metrics.jsonl damaged")
+    if tail:
+        lines = "line" if tail == 1 else "lines"
+        problems.append(f"a torn tail of {tail} {lines} dropped from metrics.jsonl")
+    return problems

@@ -28,16 +28,15 @@ from repro.cluster.submit.frozen_code import freeze_code, frozen_folder
 from repro.cluster.submit.packing import pack_runs
 from repro.cluster.submit.sbatch import ArrayText, array_for
 from repro.definition.bounds import check_name
-from repro.definition.run import Run, to_definition
+from repro.definition.run import Run
 from repro.errors import EnvironmentProblem
 from repro.storage.atomic import (
     allow_group,
-    create_exclusive,
     make_folder,
-    to_json,
     write_errors_explained,
 )
 from repro.storage.paths import Places
+from repro.storage.run_files import write_definition
 
 _LONG = 60  # seconds for SLURM's verdict
 
@@ -215,7 +214,7 @@ def _claim(
         claim = take_claim(folder, Claim.ours(batch.name, profile.name, profile.slurm_conf), old)
         if claim is not None:
             claimed[run.id] = claim
-            create_exclusive(folder.definition, to_json(to_definition(run)))
+            write_definition(folder, run)
 
 
 def _undo(

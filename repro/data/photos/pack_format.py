@@ -128,20 +128,27 @@ class Reader:
 
 def open_pack(folder: Path) -> Pack:
     """The packed set in that folder, if its manifest is whole and its pack has the right size."""
-    about = read_about(folder)
+    about = look_at_pack(folder)
     manifest = _read(folder / MANIFEST)
     found = hashlib.sha256(manifest).hexdigest()
     if found != about.manifest:
         raise damaged(
             folder / MANIFEST, f"its SHA-256 is {found[:12]}…, not {about.manifest[:12]}…"
         )
-    size = (folder / PACK).stat().st_size if (folder / PACK).exists() else 0
-    if size != about.bytes:
-        raise damaged(folder / PACK, f"it has {size:,} bytes, not {about.bytes:,}")
     splits, labels, offsets, lengths = _columns(manifest)
     rows = np.arange(len(labels))
     train, val = rows[splits != "val"], rows[splits != "train"]
     return Pack(folder, about, labels, offsets, lengths, train, val, Reader(folder / PACK))
+
+
+def look_at_pack(folder: Path) -> About:
+    """Return what the set in that folder is, if its pack has the right size; reads no image."""
+    about = read_about(folder)
+    pack = folder / PACK
+    size = pack.stat().st_size if pack.exists() else 0
+    if size != about.bytes:
+        raise damaged(pack, f"it has {size:,} bytes, not {about.bytes:,}")
+    return about
 
 
 def check_pack(folder: Path) -> About:

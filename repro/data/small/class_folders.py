@@ -11,13 +11,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from repro.data.archives import Member, read_members
+from repro.data.archives import Member, is_image_name, read_members
 from repro.data.small.image_arrays import Arrays, Pixels
 from repro.data.small.image_file import SmallImages
 from repro.errors import UserError, quote
 
 PARTS = ("train", "test")
-IMAGES = (".jpg", ".jpeg", ".png")
 LARGEST_FILE = 1_000_000  # bytes
 
 LAYOUT = "images lie in `train/<class>/` and `test/<class>/`, as .jpg or .png files"
@@ -30,7 +29,7 @@ def read_class_folders(path: Path) -> Arrays:
 
 def is_image(path: PurePosixPath) -> bool:
     """Return whether this is the name of an image file."""
-    return path.suffix.lower() in IMAGES and not path.name.startswith(".")
+    return is_image_name(path.name)
 
 
 def _decoded(files: Iterable[Member]) -> dict[str, dict[tuple[str, str], Pixels]]:

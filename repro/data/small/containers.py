@@ -7,6 +7,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from repro.data.archives import member_names
+from repro.data.other_formats import other_format
+from repro.data.parquet_rows import SUFFIX as PARQUET
 from repro.data.small.cifar10_batches import (
     is_binary_batch,
     is_python_batch,
@@ -16,39 +18,33 @@ from repro.data.small.cifar10_batches import (
 from repro.data.small.class_folders import is_image, read_class_folders
 from repro.data.small.image_arrays import Arrays
 from repro.data.small.npz import read_npz
-from repro.data.small.parquet import LAYOUT, SUFFIX, parquet_files, read_parquet
+from repro.data.small.parquet import LAYOUT, parquet_files, read_parquet
 from repro.errors import UserError, quote
 
 ACCEPTED = (
-    "accepted are CIFAR-10's python and binary versions, train/<class>/ and test/<class>/ with .png or .jpg files "
-    "(each a folder, .tar, .tar.gz or .zip), a folder with train-*.parquet and test-*.parquet, and .npz"
+    "accepted are CIFAR-10's python and binary versions, train/<class>/ and test/<class>/ with "
+    ".png or .jpg files (each a folder, .tar, .tar.gz or .zip), a folder with train-*.parquet and "
+    "test-*.parquet, and .npz"
 )
 
 # Files that are often taken for what is accepted: a pattern of their names, and what they are.
+# What they are comes before what `other_format` says, which is meant for photos.
 REFUSED = (
     ("cifar-100-*", "CIFAR-100, which is another data set"),
     ("fine_label_names.txt", "CIFAR-100, which is another data set"),
     ("*.mat", "a MATLAB version"),
-    (
-        "*.arrow",
-        "a data set as Hugging Face's `save_to_disk` writes it (write it with `to_parquet`)",
-    ),
-    ("*.tfrecord*", "records of TensorFlow"),
-    ("*.h5", "an HDF5 file"),
-    ("*.hdf5", "an HDF5 file"),
     ("*.pt", "a file of torch"),
     ("*.pth", "a file of torch"),
     ("*.pkl", "a pickle, which might run code"),
     ("*.pickle", "a pickle, which might run code"),
     ("*.npy", "a single array (write all four into one .npz)"),
-    ("*.7z", "a 7-Zip archive (unpack it first)"),
-    ("*.rar", "a RAR archive (unpack it first)"),
     ("*.tar", "an archive in a folder (name the archive itself)"),
     ("*.tar.gz", "an archive in a folder (name the archive itself)"),
     ("*.tgz", "an archive in a folder (name the archive itself)"),
     ("*.zip", "an archive in a folder (name the archive itself)"),
     ("*.npz", "an .npz file in a folder (name the file itself)"),
 )
+READ = (".tar", ".tar.gz", ".tgz", ".zip", ".npz")
 CIFAR_100_PYTHON = {"train", "test", "meta"}  # the names of its files
 
 
@@ -73,7 +69,7 @@ def read_images(path: Path) -> Arrays:
 def _refuse_single_file(path: Path) -> None:
     """Refuse a file that is a part of a set, or no archive at all."""
     name = PurePosixPath(path.name)
-    if name.suffix == SUFFIX:
+    if name.suffix == PARQUET:
         raise UserError(
             f"{quote(path, 300)} is one Parquet file, and a set has a `train` and a `test` split",
             LAYOUT,
@@ -83,9 +79,7 @@ def _refuse_single_file(path: Path) -> None:
             f"{quote(path, 300)} is one batch of CIFAR-10, which has six",
             "name the folder that has all of them",
         )
-    if not path.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".zip", ".npz")) and _what_it_is(
-        [name]
-    ):
+    if not path.name.lower().endswith(READ) and _what_it_is([name]):
         raise _not_accepted(path, [name])
 
 
@@ -109,7 +103,7 @@ def _what_it_is(names: list[PurePosixPath]) -> str:
     for pattern, what in REFUSED:
         if any(fnmatch(part.lower(), pattern) for part in parts):
             return what
-    return ""
+    return next(filter(None, map(other_format, names)), "")
 
 
 def _not_accepted(path: Path, names: list[PurePosixPath]) -> UserError:

@@ -51,9 +51,7 @@ def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
         arrays = Arrays(**loaded, classes=stored.classes)
         found = content_hash(arrays)
     except (OSError, ValueError, EOFError) as error:
-        raise EnvironmentProblem(
-            f"cannot read data set {quote(name)} in {quote(place, 300)}: {error}", _remake(name)
-        ) from None
+        raise _unreadable(name, folder, error) from None
     if found != stored.hash:
         raise EnvironmentProblem(
             f"data set {quote(name)} in {quote(place, 300)} has changed: expected SHA-256 {stored.hash}, found {found}",
@@ -121,6 +119,31 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
             "update this one, or prepare the set again",
         )
     return manifest
+
+
+def look_at(name: str, folder: Path) -> Manifest | None:
+    """Return what the set says of itself, if its files are as long as they say; reads no pixel."""
+    manifest = read_manifest(name, folder)
+    if manifest is None:
+        return None
+    images = {"train": manifest.train_images, "test": manifest.test_images}
+    for array in ARRAYS:
+        path = folder / name / f"{array}.npy"
+        try:
+            # A file that is shorter than its header says cannot be mapped.
+            count = len(np.load(path, mmap_mode="r", allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise _unreadable(name, folder, error) from None
+        expected = images[array.removesuffix("_labels")]
+        if count != expected:
+            problem = f"{quote(path, 300)} has {count:,} entries, not {expected:,}"
+            raise EnvironmentProblem(problem, _remake(name))
+    return manifest
+
+
+def _unreadable(name: str, folder: Path, error: Exception) -> EnvironmentProblem:
+    problem = f"cannot read data set {quote(name)} in {quote(folder / name, 300)}: {error}"
+    return EnvironmentProblem(problem, _remake(name))
 
 
 def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest:

@@ -1,24 +1,18 @@
-"""Small images in Parquet files, as Hugging Face stores them: a row is an image file and a label."""
+"""Small images in a folder of Parquet files; each file's name says its split."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from repro.data.parquet_rows import SUFFIX, read_rows
 from repro.data.small.image_arrays import Arrays, Labels, Pixels, checked_arrays
 from repro.data.small.image_file import SmallImages
-from repro.errors import EnvironmentProblem, UserError, quote
+from repro.errors import UserError, quote
 
 SPLITS = ("train", "test")
-IMAGE_COLUMNS = ("image", "img")
-LABEL_COLUMNS = ("label", "labels")
-SUFFIX = ".parquet"
-ROWS_AT_ONCE = 1000
-
 LAYOUT = (
     "name a folder with train-*.parquet and test-*.parquet, with the columns `image` and `label`"
 )
@@ -54,46 +48,15 @@ def _split_of(path: Path, folder: Path) -> str:
 
 def _images(paths: list[Path], decoder: SmallImages) -> tuple[Pixels, Labels]:
     """Return the images and labels of these files, one after the other."""
-    images, labels = [], []
+    images: list[Pixels] = []
+    labels: list[int] = []
     for path in paths:
-        for number, (image, label) in enumerate(_rows(path)):
-            content = image.get("bytes") if isinstance(image, dict) else image
-            if not isinstance(content, bytes) or not isinstance(label, int):
-                raise UserError(
-                    f"row {number} of {quote(path, 300)} has no image bytes, or no number for a label",
-                    LAYOUT,
-                )
-            images.append(decoder.decode(f"{path.name}, row {number}", content))
-            labels.append(label)
+        for number, row in enumerate(read_rows(path)):
+            where = f"{path.name}, row {number}"
+            if not isinstance(row.label, int):
+                raise UserError(f"{quote(where)} has no number for a label", LAYOUT)
+            images.append(decoder.decode(where, row.content))
+            labels.append(row.label)
     if not images:
         raise UserError(f"{quote(paths[0], 300)} has no rows", LAYOUT)
     return np.stack(images), np.array(labels, dtype=np.int64)
-
-
-def _rows(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Yield the image and the label of each row."""
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
-
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            image, label = _column(path, names, IMAGE_COLUMNS), _column(path, names, LABEL_COLUMNS)
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=[image, label]):
-                yield from zip(batch[image].to_pylist(), batch[label].to_pylist(), strict=True)
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise EnvironmentProblem(
-            f"cannot read {quote(path, 300)} as Parquet: {reason}", "copy it again"
-        ) from None
-
-
-def _column(path: Path, names: list[str], usual: tuple[str, ...]) -> str:
-    for name in usual:
-        if name in names:
-            return name
-    columns = quote(", ".join(names))
-    raise UserError(
-        f"{quote(path, 300)} has the columns {columns}, and none of them is {quote(usual[0])}",
-        LAYOUT,
-    )

@@ -204,8 +204,8 @@ def test_one_broken_link_breaks_the_chain(places, group):
         (13.0, {"above": 60.0}, "fails"),
         (60.02, {"above": 60.0}, "undecided"),
         (0.5, {"below": 1.0}, "holds"),
-        (400.0, {"above": 200.0, "below": 800.0}, "holds"),
-        (900.0, {"above": 200.0, "below": 800.0}, "fails"),
+        (40.0, {"above": 20.0, "below": 80.0}, "holds"),
+        (90.0, {"above": 20.0, "below": 80.0}, "fails"),
     ],
 )
 def test_a_threshold(places, group, mean, bounds, word):

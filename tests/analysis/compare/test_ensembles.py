@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments import table5
-from repro.analysis.output import tables
+from repro.analysis.output import table_facts, tables
 from repro.analysis.output.formats import render
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import at_scale, runs_of
@@ -42,7 +42,7 @@ def finish(finished):
 
 
 def fact(places, scale=PAPER, seeds=None) -> pd.Series:
-    return tables.table("table5", table5.experiment, collect(places), scale, seeds).iloc[-1]
+    return table_facts.table("table5", table5.experiment, collect(places), scale, seeds).iloc[-1]
 
 
 def text(places) -> str:

@@ -250,10 +250,10 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
         "from repro.protocol import catalog; from repro.storage import paths\n"
         "from repro.analysis.figures import architecture, curve_figures, style\n"
         "from repro.analysis.runs import frames\n"
-        "scale = catalog.scale('paper'); places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
-        "drawing = curve_figures.draw(catalog.load('figure1'), frames.collect(places), scale)\n"
+        "scale = catalog.load_scale('paper'); places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
+        "drawing = curve_figures.draw(catalog.load_experiment('figure1'), frames.collect(places), scale)\n"
         "curve_figures.write('figure1', drawing, places, 'paper', style.FORMATS)\n"
-        "nets = architecture.draw(catalog.load('figure3'))\n"
+        "nets = architecture.draw(catalog.load_experiment('figure3'))\n"
         "curve_figures.write('figure3', nets, places, 'paper', style.FORMATS)"
     )
     written = []

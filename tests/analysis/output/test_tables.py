@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments import table1, table2, table6
-from repro.analysis.output import tables
+from repro.analysis.output import table_facts, tables
 from repro.analysis.output.formats import SUFFIXES, render
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import Paper, Row, Table, at_scale, quoted
@@ -31,7 +31,7 @@ def finish(finished, label: str, errors: list[float], scale=PAPER, **more) -> No
 
 
 def facts(places, label: str, metric: str = "test_error", scale=PAPER) -> pd.Series:
-    frame = tables.table("table6", TABLE6, collect(places), scale)
+    frame = table_facts.table("table6", TABLE6, collect(places), scale)
     return frame[(frame["row"] == label) & (frame["metric"] == metric)].iloc[0]
 
 
@@ -45,7 +45,7 @@ def line(text: str, start: str) -> str:
 
 
 def test_the_rows_are_the_paper_s_in_the_paper_s_order(places):
-    frame = tables.table("table6", TABLE6, collect(places), PAPER)
+    frame = table_facts.table("table6", TABLE6, collect(places), PAPER)
     assert list(frame["row"].unique()) == [row.label for row in TABLE6.rows]
     assert list(frame["metric"].unique()) == ["parameters_millions", "test_error"]
 
@@ -107,7 +107,7 @@ def test_parameters_are_counted_without_any_run(places):
 
 
 def test_table_1_needs_no_training(places):
-    frame = tables.table("table1", table1.experiment, collect(places), PAPER)
+    frame = table_facts.table("table1", table1.experiment, collect(places), PAPER)
     assert list(frame["ours_mean"].round(3)) == [1.795, 3.644, 3.858, 7.570, 11.282]
     assert set(frame["verdict"]) == {"reproduced"}
 
@@ -153,7 +153,7 @@ def test_some_seeds_of_all_are_said(places, finished):
 
 def test_fewer_seeds_can_be_asked_for(places, finished):
     finish(finished, "ResNet-20", [8.7, 8.8, 8.9])
-    frame = tables.table("table6", TABLE6, collect(places), PAPER, seeds=2)
+    frame = table_facts.table("table6", TABLE6, collect(places), PAPER, seeds=2)
     assert frame[frame["row"] == "ResNet-20"]["n"].max() == 2
 
 
@@ -241,4 +241,4 @@ def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
     ],
 )
 def test_the_paper_s_cell_is_set_as_the_paper_sets_it(paper, cell):
-    assert tables.as_printed(paper) == cell
+    assert table_facts.as_printed(paper) == cell

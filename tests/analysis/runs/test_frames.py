@@ -82,7 +82,7 @@ def test_a_number_that_is_not_finite_is_named_and_not_lost(places, finished):
         RUN, [{"train_loss": math.inf, "test_error": math.nan}], test_error=None, train_error=1.0
     )
     found = collect(places)
-    assert found.runs["not_finite"].tolist() == ["test_error"]
+    assert [list(names) for names in found.runs["not_finite"]] == [["test_error"]]
     assert found.points["train_loss"].tolist() == [math.inf]
     assert b"NaN" not in folder.metrics.read_bytes()
 
@@ -147,10 +147,19 @@ def test_a_final_record_of_another_run_is_named(places, finished):
     assert problems(places) == {RUN.id: "final.json is of another run than run.json"}
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"metrics": 3}'])
-def test_a_final_record_without_metrics_is_named(places, finished, content):
+@pytest.mark.parametrize("content", ["[]", "{}", '{"metrics": 3}', "[" * 100_000])
+def test_a_final_record_of_another_shape_is_named(places, finished, content):
     finished(RUN).final.write_text(content)
-    assert problems(places) == {RUN.id: "final.json is damaged: it has no metrics"}
+    assert problems(places)[RUN.id].startswith("final.json is damaged: ")
+    assert collect(places).finals.empty
+
+
+def test_another_runs_folder_under_a_runs_name_is_named_and_not_counted(places, finished):
+    folder = finished(RUN, test_error=8.7)
+    shutil.copytree(folder.path, places.run(OTHER.id).path)
+    said = f"the folder has the name of one run and holds another, `{RUN.id}`"
+    assert problems(places) == {OTHER.id: said}
+    assert collect(places).finals["id"].tolist() == [RUN.id]
 
 
 def test_a_run_is_what_its_definition_says_and_not_its_folder(places, finished):
@@ -302,7 +311,7 @@ def test_reading_what_did_not_change_takes_a_tenth_of_reading_it(places, finishe
     for seed in range(600):
         finished(replace(RUN, seed=seed), [20.0] * 64, test_error=8.7)
     code = (
-        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
+        "import time; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
         "t = time.process_time(); save(gather(places()), places()); cold = time.process_time() - t\n"
         "t = time.process_time(); save(gather(places()), places()); print((time.process_time() - t) / cold)"
     )
@@ -318,8 +327,8 @@ def test_gathering_what_did_not_change_imports_no_pandas(places, finished):
     finished(OTHER, test_error=8.8)
     collect(places)
     code = (
-        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import gather, save\n"
-        "gathered = gather(places()); save(gathered, places())\n"
+        "import sys; from repro.storage.paths import places; from repro.analysis.runs.cache import read_runs, save\n"
+        "gathered = read_runs(places()); save(gathered, places())\n"
         "print(gathered.opened, gathered.table.num_rows, 'pandas' in sys.modules)"
     )
     said = subprocess.run(

@@ -115,13 +115,13 @@ def test_of_many_real_processes_one_takes_an_old_claim(folder: Folder) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from repro.cluster.records.ownership import Claim, newest, take
+from repro.cluster.records.ownership import Claim, newest_claim, take_claim
 from repro.storage.paths import Folder
 folder = Folder(Path({str(folder.path)!r}))
-old = newest(folder)
+old = newest_claim(folder)
 print("ready", flush=True)
 sys.stdin.readline()
-sys.exit(0 if take(folder, Claim.ours(sys.argv[1], "mine", None), old) else 1)
+sys.exit(0 if take_claim(folder, Claim.ours(sys.argv[1], "mine", None), old) else 1)
 """
     racers = [
         subprocess.Popen(

@@ -21,10 +21,11 @@ from repro.cluster.submit.packing import MOST, pack_runs
 from repro.definition.net import plain, resnet
 from repro.definition.run import Run
 from repro.errors import UserError
-from repro.local.workers import WorkerPool, write_definition
+from repro.local.workers import WorkerPool
 from repro.stop_request import StopRequest
 from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Places, places
+from repro.storage.run_files import write_definition
 
 FIVE, OTHER = (
     tuple(Run(resnet(20), CIFAR10).repeated(5)),
@@ -109,7 +110,7 @@ def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) 
 
     runs, said = [short(0), short(1)], []
     for run in runs:
-        write_definition(run, here)
+        write_definition(here.run(run.id), run)
     assert train_all(runs, here, StopRequest(), said.append) == (True, 0)
     assert sorted(said) == [f"{run.id} done" for run in runs]
     apart = Places(tmp_path / "apart", tmp_path / "figures", here.data)
@@ -121,7 +122,7 @@ def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) 
 def test_asked_to_stop_every_run_of_a_job_saves_and_goes_on_when_the_job_does(here: Places) -> None:
     runs = [short(0, 100_000), short(1, 100_000)]
     for run in runs:
-        write_definition(run, here)
+        write_definition(here.run(run.id), run)
 
     class AsSoonAsBothAreUnderWay(StopRequest):
         @property
@@ -143,7 +144,7 @@ def test_a_run_that_fails_ends_alone_and_the_job_says_so(here: Places) -> None:
     bad = replace(short(1), recipe=replace(short(1).recipe, rate=1e30))
     said: list[str] = []
     for run in (good, bad):
-        write_definition(run, here)
+        write_definition(here.run(run.id), run)
     over, code = train_all([good, bad], here, StopRequest(), said.append)
     assert (over, code) == (True, 1)
     assert here.run(good.id).final.exists()
@@ -192,7 +193,7 @@ def in_a_job(monkeypatch: pytest.MonkeyPatch, here: Places) -> Batch:
     batch = Batch(jobs_folder(here) / "one")
     batch.declare([[short(0).id, short(1).id]], {})
     for seed in (0, 1):
-        write_definition(short(seed), here)
+        write_definition(here.run(short(seed).id), short(seed))
         take_claim(here.run(short(seed).id), Claim.ours("one", "mine", None), None)
     return batch
 

@@ -270,7 +270,7 @@ def test_of_many_submitters_at_once_each_run_is_sent_by_one(here: Places, slurm:
     script = textwrap.dedent("""
         import sys
         from repro.storage.paths import places
-        from tests.cluster.test_submission import planned, sent
+        from tests.cluster.submit.test_submission import planned, sent
         sys.stdin.readline()
         sent(places())
     """)
@@ -320,7 +320,7 @@ def _killed_in(function: str, here: Places) -> None:
 import os, signal
 from repro.cluster.submit import submission
 from repro.storage.paths import places
-from tests.cluster.test_submission import sent
+from tests.cluster.submit.test_submission import sent
 submission.{function} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 sent(places())
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.data.archives import in_stream
+from repro.data.archives import read_tar_stream
 from repro.data.photos import attested
 from repro.data.photos.attested import Attested, Expected, expected_of
 from repro.data.photos.imagenet import import_photos, labels
@@ -222,7 +222,7 @@ def tar_of(count: int) -> bytes:
 
 
 def test_a_tar_of_many_files_is_read_without_keeping_what_was_read() -> None:
-    files = in_stream(BytesIO(tar_of(500)), "many.tar", 100)
+    files = read_tar_stream(BytesIO(tar_of(500)), "many.tar", 100)
     gc.collect()
     most = 0
     for number, _ in enumerate(files):
@@ -302,7 +302,7 @@ def _kaggle_without(root: Path, line: str) -> Path:
             "which has 1 entries, such as `a.JPEG`",
             "accepted are",
         ),
-        (lambda root: _one(root, "train-0.parquet"), "is not a whole table", "copy or download"),
+        (lambda root: _one(root, "train-0.parquet"), "as Parquet: ", "copy or download"),
         (lambda root: _one(root, "train-0.tar"), "is not a whole archive", "copy or download"),
         (lambda root: flat(SET, root), "classes of the validation images are not in", "devkit_t12"),
         (_unnamed, "`ILSVRC2012_val_7.JPEG` is not one of the 6 validation images", "whole?"),
@@ -330,7 +330,7 @@ def _kaggle_without(root: Path, line: str) -> Path:
             "embed_storage",
         ),
         (lambda root: _table(root, {"bytes": photo(1), "path": ""}, -1), "label -1", "from 0"),
-        (lambda root: _table(root, {"bytes": photo(1), "path": ""}, None), "without a", "`label`"),
+        (lambda root: _table(root, {"bytes": photo(1), "path": ""}, None), "has no label", "`label`"),
     ],
 )
 def test_what_cannot_be_read_says_what_it_is_and_what_would_do(
@@ -349,7 +349,7 @@ def test_a_table_without_labels_names_the_column(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "train.parquet")
-    with pytest.raises(UserError, match=r"train\.parquet` has no column `label`"):
+    with pytest.raises(UserError, match=r"train\.parquet` has the columns `image`, and none of them is `label`"):
         import_photos("imagenet", tmp_path / "train.parquet", tmp_path / "data")
 
 

@@ -72,7 +72,7 @@ def test_the_number_of_threads_changes_nothing(
     photos: Photos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = next(photos.batches(seed=0, start=0, stop=1))[0]
-    monkeypatch.setattr("repro.data.photos.ordered_pool.processors", lambda: 1)
+    monkeypatch.setattr("repro.data.photos.ordered_pool.usable_cores", lambda: 1)
     assert torch.equal(next(photos.batches(seed=0, start=0, stop=1))[0], many)
 
 

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from dataclasses import replace as changed
 from pathlib import Path
 
-from repro.data.archives import neither
+from repro.data.archives import check_readable
+from repro.data.parquet_rows import SUFFIX as PARQUET
 from repro.data.photos.attested import Expected, expected_of
 from repro.data.photos.imagenet import archives, folders, official, parquet, shards
 from repro.data.photos.imagenet.images import with_splits
@@ -36,7 +37,7 @@ from repro.data.photos.imagenet.unreadable import (
 from repro.data.photos.pack_format import About
 from repro.data.photos.pack_writer import FoundPhotos, Photo, pack
 from repro.definition.bounds import check_name
-from repro.errors import EnvironmentProblem, UserError, quote
+from repro.errors import UserError, quote
 
 
 def import_photos(
@@ -52,18 +53,14 @@ def import_photos(
 
 def photos_in(path: Path) -> FoundPhotos:
     """Return the photos at that path, in whichever of the known containers they are."""
-    if not path.exists():
-        hint = "name a folder or a tar archive of images"
-        raise EnvironmentProblem(f"there is nothing at {quote(path, 300)}", hint)
-    if not (path.is_dir() or path.is_file()):
-        raise neither(path)
-    found = _in_file(path) if path.is_file() else _in_folder(path)
-    return changed(found, photos=_some(found, path))
+    check_readable(path)
+    source = _in_file(path) if path.is_file() else _in_folder(path)
+    return changed(source, photos=_at_least_one(source, path))
 
 
 def _in_file(path: Path) -> FoundPhotos:
     refuse_other_formats([path])
-    if path.suffix == parquet.SUFFIX:
+    if path.suffix == PARQUET:
         return parquet.found(list(with_splits([path])))
     if shards.is_shard(path):
         return shards.found(list(with_splits([path])))
@@ -83,10 +80,10 @@ def _in_folder(path: Path) -> FoundPhotos:
     return FoundPhotos(folders.photos(path))
 
 
-def _some(found: FoundPhotos, path: Path) -> Iterator[Photo]:
-    """The photos; where there is none at all, what is there instead is said."""
+def _at_least_one(source: FoundPhotos, path: Path) -> Iterator[Photo]:
+    """Yield the photos; if there is none, say what is there instead."""
     empty = True
-    for photo in found.photos:
+    for photo in source.photos:
         empty = False
         yield photo
     if empty:

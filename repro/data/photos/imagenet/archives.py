@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from repro.data.archives import read_members
+from repro.data.archives import is_image_name, read_members
 from repro.data.photos.imagenet import labels
-from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split, is_image
+from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split
 from repro.data.photos.pack_writer import Photo
 
 UNLABELLED = "test"
@@ -33,7 +33,7 @@ class _Archive:
 
     def place_of(self, member: PurePosixPath) -> tuple[Split | None, str] | None:
         """Return a member's split and class; None if it is no image with a class."""
-        if len(member.parts) < 2 or not is_image(member.name):
+        if len(member.parts) < 2 or not is_image_name(member.name):
             return None
         folder, above = member.parts[-2], member.parts[-3:-2]
         if folder == "val":

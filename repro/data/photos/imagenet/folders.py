@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro.data.archives import is_image_name
 from repro.data.photos.imagenet import labels
-from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split, is_image
+from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split
 from repro.data.photos.pack_writer import Photo
 from repro.errors import UserError, quote
 from repro.storage.input_files import check_input_file
@@ -41,7 +42,7 @@ def _split(base: Path, split: Split, root: Path) -> Iterator[Photo]:
         raise UserError(f"there is no folder {quote(folder)}", hint)
     with os.scandir(folder) as entries:  # knows folders from files without looking at each
         kinds = {entry.name: entry.is_dir() for entry in entries}
-    flat = [folder / name for name in sorted(kinds) if is_image(name) and not kinds[name]]
+    flat = [folder / name for name in sorted(kinds) if is_image_name(name) and not kinds[name]]
     if not flat:
         yield from _class_folders(folder, base, split)
     elif split == "train" or any(kinds.values()):
@@ -54,7 +55,7 @@ def _split(base: Path, split: Split, root: Path) -> Iterator[Photo]:
 def _class_folders(folder: Path, above: Path, split: Split | None) -> Iterator[Photo]:
     for place in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         for file in sorted(place.iterdir()):
-            if is_image(file.name):
+            if is_image_name(file.name):
                 yield Photo(split, place.name, str(file.relative_to(above)), _content(file))
 
 

@@ -13,7 +13,6 @@ from repro.errors import UserError, quote
 Split: TypeAlias = Literal["train", "val"]
 Piece: TypeAlias = "tuple[Split | None, Path]"  # one file of a container of many, and its split
 
-IMAGES = (".jpeg", ".jpg", ".png")
 LARGEST = 1 << 28  # bytes of one image file
 SPLITS: tuple[Split, ...] = ("train", "val")
 
@@ -21,11 +20,6 @@ _FOLDERS = ("", "data", "default", "imagenet-1k")  # where the pieces of a conta
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "validation": "val"}
 _UNLABELLED = "test"  # the test images' classes were never published
 _SPLIT = re.compile(r"(?:^|[-_.])(train|validation|val|test)(?=[-_.\d]|$)")
-
-
-def is_image(name: str) -> bool:
-    """Whether a file of that name is taken for an image."""
-    return name.lower().endswith(IMAGES) and not name.startswith(".")
 
 
 def class_name(label: int | str, where: str) -> str:

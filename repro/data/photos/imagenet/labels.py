@@ -21,7 +21,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from repro.data.archives import in_stream
+from repro.data.archives import read_tar_stream
 from repro.data.photos.imagenet.images import LARGEST
 from repro.errors import EnvironmentProblem, UserError, quote
 
@@ -63,7 +63,7 @@ def in_folder(folder: Path) -> Read:
         if not (name.startswith(f"{KIT}/") and archive.is_file()):
             return None
         with archive.open("rb") as file:
-            for member, content in in_stream(file, archive.name, LARGEST):
+            for member, content in read_tar_stream(file, archive.name, LARGEST):
                 if str(member) == name:
                     return content
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from repro.data.archives import in_stream
+from repro.data.archives import read_tar_stream
 from repro.data.photos.imagenet import labels
 from repro.data.photos.imagenet.images import LARGEST
 from repro.data.photos.pack_writer import FoundPhotos, Photo
@@ -49,13 +49,13 @@ def found(path: Path) -> FoundPhotos:
 
 def _training(file: Digesting) -> Iterator[Photo]:
     """A tar of tars, one for each class."""
-    for path, inner in in_stream(file, TRAIN, LARGEST_CLASS):
-        for member, content in in_stream(BytesIO(inner), str(path), LARGEST):
+    for path, inner in read_tar_stream(file, TRAIN, LARGEST_CLASS):
+        for member, content in read_tar_stream(BytesIO(inner), str(path), LARGEST):
             yield Photo("train", path.stem, f"train/{path.stem}/{member}", content)
 
 
 def _validation(file: Digesting, classes: labels.Classes) -> Iterator[Photo]:
-    for member, content in in_stream(file, VAL, LARGEST):
+    for member, content in read_tar_stream(file, VAL, LARGEST):
         name = classes(PurePosixPath(member).name)
         yield Photo("val", name, f"val/{name}/{member}", content)
 

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
-from repro.data.archives import Member, in_stream
+from repro.data.archives import IMAGE_SUFFIXES, Member, is_image_name, read_tar_stream
 from repro.data.photos.imagenet.images import (
-    IMAGES,
     LARGEST,
     Piece,
     Split,
     class_name,
-    is_image,
     pieces_in,
 )
 from repro.data.photos.pack_writer import FoundPhotos, Photo
@@ -40,7 +38,7 @@ def is_shard(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            first = list(islice(in_stream(file, path.name, LARGEST), PEEKED))
+            first = list(islice(read_tar_stream(file, path.name, LARGEST), PEEKED))
     except UserError:  # whoever reads it as what it is will say what is wrong
         return False
     return any(_parted(name)[1] in LABELS for name, _ in first)
@@ -54,14 +52,14 @@ def found(pieces: list[Piece]) -> FoundPhotos:
 def _photos(pieces: list[Piece]) -> Iterator[Photo]:
     for split, path in pieces:
         with path.open("rb") as file:
-            members = in_stream(file, path.name, LARGEST)
+            members = read_tar_stream(file, path.name, LARGEST)
             for key, sample in groupby(members, lambda member: _parted(member[0])[0]):
                 yield from _of_sample(split, f"{path.name}/{key}", list(sample))
 
 
 def _of_sample(split: Split | None, where: str, sample: list[Member]) -> Iterator[Photo]:
     """The image of a sample; what has none, as a list of classes, is passed over."""
-    images = [(name, content) for name, content in sample if is_image(name.name)]
+    images = [(name, content) for name, content in sample if is_image_name(name.name)]
     parts = {_parted(name)[1]: content for name, content in sample}
     for name, content in images:
         label = _label(parts, where)
@@ -74,7 +72,7 @@ def _label(parts: dict[str, bytes], where: str) -> int | str:
             return parts["cls"].decode()
         label = json.loads(parts["json"])["label"]
     except (KeyError, TypeError, ValueError):
-        hint = f"beside {', '.join(IMAGES)} there is .cls with the class, or .json with `label`"
+        hint = f"beside {', '.join(IMAGE_SUFFIXES)} there is .cls with the class, or .json with `label`"
         raise UserError(f"{quote(where)} has no label", hint) from None
     if isinstance(label, bool) or not isinstance(label, int | str):
         hint = "a label is a number or a name"

@@ -1,0 +1,334 @@
+"""The files of a run folder: what each one holds, and the one function that reads it.
+
+A reader returns None where there is no such file. Whatever else is wrong is a `FileProblem`, which
+names the file and what is wrong in it. So one bad file never stops what is read of other runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from repro.definition.run import Run, from_definition, looks_like_run_id, to_definition
+from repro.errors import ENVIRONMENT, USAGE, RunFailed, UserError, quote
+from repro.storage.atomic import create_exclusive, to_json
+from repro.storage.paths import Folder, Places
+
+SCHEMA = 1  # the newest layout that this version understands
+MOST_METRICS = 1_000  # of a run: each becomes a column
+LARGEST_METRIC = 3.5e38  # what single precision can hold; nothing that is measured comes near
+
+# A count that 64 bits hold, and that a float holds exactly.
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+_PERCENTAGE = re.compile(r".*(error|_top\d)(_.*)?")
+_Content = TypeVar("_Content", bound=Struct)
+
+
+class FileProblem(UserError):
+    """A file of a run folder that cannot be believed. `reason` names the file without its folder."""
+
+    def __init__(self, path: Path, reason: str, hint: str = "", code: int = USAGE) -> None:
+        super().__init__(f"{quote(path.parent, 300)}: {reason}", hint)
+        self.reason = reason
+        self.code = code
+
+
+class DataFacts(Struct, frozen=True):
+    """Which data a run was trained and tested on."""
+
+    name: str | None = None
+    hash: str | None = None
+    origin: str | None = None
+    train_images: Count | None = None
+    test_images: Count | None = None
+    tested_on_training_images: bool | None = None  # None: not recorded
+
+
+class Provenance(Struct, frozen=True):
+    """Where a number comes from: the code, the data, the machine."""
+
+    started: str | None = None
+    ended: str | None = None
+    seconds: float | None = None
+    host: str | None = None
+    device: str | None = None
+    threads: Count | None = None
+    python: str | None = None
+    torch: str | None = None
+    precision: str | None = None
+    code: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    data: DataFacts = DataFacts()
+    attempts: Count | None = None
+    job: str | None = None
+    save_seconds: float | None = None
+    machines: list[str] = []  # only where the run went on elsewhere
+
+
+class Final(Struct, frozen=True):
+    """What was measured once, when the run was done."""
+
+    id: str
+    definition: dict[str, Any] = field(name="run")
+    metrics: dict[str, float | None]  # None: not finite, and `flags` says which it was
+    provenance: Provenance = Provenance()
+    responses: list[float] | None = None
+    flags: dict[str, Literal["nan", "inf", "-inf"]] = {}
+    schema: int = SCHEMA
+
+    def metric(self, name: str) -> float | None:
+        """Return one metric as a number; None where it was not measured."""
+        value = self.metrics.get(name)
+        if value is None and name in self.metrics:
+            return float(self.flags.get(name, "nan"))
+        return value
+
+
+class Failure(Struct, frozen=True):
+    """Why the newest attempt gave up."""
+
+    state: str = "failed"
+    attempt: Count | None = None
+    iteration: Count | None = None
+    problem: str = ""
+    hint: str = ""
+    cause: str = ""
+    schema: int = SCHEMA
+
+
+class Progress(Struct, frozen=True):
+    """Where a run is, as its newest attempt said last."""
+
+    state: str = "running"
+    attempt: Count | None = None
+    iteration: Count | None = None
+    beat: Count | None = None  # how often it was written
+    iterations: Count | None = None
+    host: str | None = None
+    pid: Count | None = None
+    born: str | None = None  # when the process began, in ticks since the machine's start
+    job: str | None = None
+    time: float | None = None  # for people: nothing decides by it
+    train_error: float | None = None
+    test_error: float | None = None
+    warmup_switch: Count | None = None
+    rate_per_second: float | None = None
+    eta_seconds: float | None = None
+    gpu_percent: float | None = None
+    reason: str | None = None  # why it was stopped
+    schema: int = SCHEMA
+
+
+class AttemptRecord(Struct, frozen=True):
+    """Who claimed an attempt, and the iteration it has to get beyond."""
+
+    attempt: Count | None = None
+    host: str | None = None
+    pid: Count | None = None
+    job: str | None = None
+    started: str | None = None
+    began: str | None = None  # when the first attempt started
+    from_iteration: Count = field(name="from", default=0)
+    fruitless: Count = 0  # attempts in a row before it that got nowhere
+    schema: int = SCHEMA
+
+
+class Submitted(Struct, frozen=True):
+    """A submitter's claim on a run."""
+
+    batch: str
+    cluster: str
+    slurm_conf: str | None = None
+    number: Count = 1
+    user: str = ""
+    host: str = ""
+    pid: Count = 0
+    born: str | None = None
+    schema: int = SCHEMA
+
+
+def write_definition(folder: Folder, run: Run) -> None:
+    """Give the folder its `run.json`; a folder that has one must have this one."""
+    if create_exclusive(folder.definition, to_json(to_definition(run))):
+        return
+    if read_definition(folder) != run:
+        raise RunFailed(
+            f"the folder of {run.id} holds the definition of another run",
+            f"move {folder.path} away, or choose another folder with `REPRO_RESULTS`",
+        )
+
+
+def read_definition(folder: Folder) -> Run:
+    """Return the run that the folder is of."""
+    path = folder.definition
+    content = read_regular(path)
+    if content is None:
+        raise FileProblem(path, "not a run: it has no run.json")
+    values = _decoded(path, content, dict[str, Any])
+    try:
+        run = from_definition(values)
+    except UserError as error:
+        raise FileProblem(path, f"{error.problem} ({error.hint})") from None
+    # A run is what its definition says: a copy may have any name but that of another run.
+    if looks_like_run_id(folder.path.name) and folder.path.name != run.id:
+        raise FileProblem(
+            path,
+            f"the folder has the name of one run and holds another, {quote(run.id, 150)}",
+            "give it its own name back, or move it away",
+        )
+    return run
+
+
+def read_final(folder: Folder, run: Run | None = None) -> Final | None:
+    """Return what the run measured; None where it is not done.
+
+    Every command decides by this function whether a run is done: its final record must be
+    readable, of this run, whole and plausible. `run` saves reading the definition again.
+    """
+    path = folder.final
+    final = _read(path, Final)
+    if final is None:
+        return None
+    if len(final.metrics) > MOST_METRICS:
+        raise FileProblem(
+            path,
+            f"final.json has {len(final.metrics):,} metrics, more than any run measures",
+            _HINT_FINAL,
+        )
+    run = run or read_definition(folder)
+    if final.id != run.id or not _defines(final.definition, run):
+        raise FileProblem(path, "final.json is of another run than run.json", _HINT_FINAL)
+    for name, value in final.metrics.items():
+        if value is not None and not _plausible(name, value):
+            raise FileProblem(
+                path, f"final.json is damaged: {quote(name)} cannot be {value:g}", _HINT_FINAL
+            )
+    return final
+
+
+def is_done(run_id: str, places: Places) -> bool:
+    """Return whether the run has a final record that can be believed, here or published."""
+    for folder in (places.run(run_id), Folder(places.published / run_id)):
+        # A record that cannot be believed is no end of a run: whoever trains or shows it says why.
+        with contextlib.suppress(UserError):
+            if read_final(folder) is not None:
+                return True
+    return False
+
+
+def read_failure(folder: Folder) -> Failure | None:
+    """Return why the newest attempt gave up; None where none did."""
+    return _read(folder.failed, Failure)
+
+
+def read_progress(folder: Folder) -> Progress | None:
+    """Return where the run said it was; None before its first attempt."""
+    return _read(folder.progress, Progress)
+
+
+def read_attempt(folder: Folder, number: int) -> AttemptRecord | None:
+    """Return who claimed this attempt."""
+    return _read(folder.attempt(number), AttemptRecord)
+
+
+def read_submitted(path: Path) -> Submitted | None:
+    """Return the claim in this file: `submitted.json`, or a later one beside it."""
+    return _read(path, Submitted)
+
+
+def read_regular(path: Path) -> bytes | None:
+    """Return a file's content; None where there is none. A pipe or a folder is named, not read."""
+    try:
+        # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _cannot_read(path, error) from None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise FileProblem(path, f"{path.name} is no regular file", _HINT)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise _cannot_read(path, error) from None
+    finally:
+        os.close(handle)
+
+
+_HINT = "restore the file from a copy, or remove it"
+_HINT_FINAL = (
+    "restore it, or remove it and `repro run` measures the run again from its checkpoint; "
+    "`--again` trains it from nothing"
+)
+
+
+def _read(path: Path, kind: type[_Content]) -> _Content | None:
+    content = read_regular(path)
+    return None if content is None else _decoded(path, content, kind)
+
+
+def _decoded(path: Path, content: bytes, kind: type[Any]) -> Any:
+    """Return the content as a value of this kind, whatever somebody wrote there."""
+    hint = _HINT_FINAL if kind is Final else _HINT
+    try:
+        value = msgspec.json.decode(content, type=kind)
+        schema = getattr(value, "schema", SCHEMA)
+    except msgspec.ValidationError as error:
+        # A newer version may have given a key another type: then the version is what to name.
+        schema = _schema_of(content)
+        if schema <= SCHEMA:
+            problem = f"{path.name} is damaged: {_lower_first(str(error))}"
+            raise FileProblem(path, problem, hint) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise FileProblem(path, f"{path.name} is damaged: not JSON", hint) from None
+    except RecursionError:
+        raise FileProblem(path, f"{path.name} is damaged: nested too deeply", hint) from None
+    if schema > SCHEMA:
+        problem = f"{path.name} was written by a newer version (schema {schema}); update this one"
+        raise FileProblem(path, problem)
+    return value
+
+
+class _Versioned(Struct):
+    schema: int = SCHEMA
+
+
+def _schema_of(content: bytes) -> int:
+    try:
+        return msgspec.json.decode(content, type=_Versioned).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return SCHEMA
+
+
+def _defines(values: dict[str, Any], run: Run) -> bool:
+    try:
+        return from_definition(values) == run
+    except UserError:
+        return False
+
+
+def _plausible(name: str, value: float) -> bool:
+    """Return whether a metric can have this value: an error is a percentage, a loss is a number."""
+    largest = 100.0 if _PERCENTAGE.fullmatch(name) else LARGEST_METRIC
+    return 0 <= value <= largest
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _cannot_read(path: Path, error: OSError) -> FileProblem:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return FileProblem(
+        path, f"{path.name} cannot be read: {reason}", "see that you may read it", ENVIRONMENT
+    )
