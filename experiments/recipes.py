@@ -20,9 +20,9 @@ sampled from the padded image or its horizontal flip. For testing, we only evalu
 from dataclasses import replace
 from typing import Any
 
-from repro.definition.experiment import Reading, Scale, Variant
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
+from repro.definition.scales import Reading, Scale, Variant
 
 # The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
 
@@ -367,7 +367,9 @@ def _smoke_cifar(run: Run) -> Run:
     group = 16 if recipe.batch_norm_group else None
     seen = replace(recipe.input, size=8, pad=1)
     recipe = replace(recipe, dataset="generated", input=seen, batch=32, batch_norm_group=group)
-    recipe = replace(recipe, rate=recipe.rate / 20, evaluate_every=12, warmup=warmup)
+    recipe = replace(
+        recipe, learning_rate=recipe.learning_rate / 20, evaluate_every=12, warmup=warmup
+    )
     return replace(run, recipe=recipe)
 
 

@@ -175,7 +175,7 @@ def on(*options: str) -> list[str]:
             "`recipe.iterations` is `999999999`",
             "it may be 10,000,000 at most",
         ),
-        (on("--set", "lr=0.1"), "there is no setting `lr`", "did you mean `rate`?"),
+        (on("--set", "lr=0.1"), "there is no setting `lr`", "did you mean `learning_rate`?"),
         (
             on("--set", "warmup=None"),
             "`recipe.warmup` cannot be `None`",

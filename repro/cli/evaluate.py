@@ -19,9 +19,9 @@ from repro.cli.options import (
     scale_option,
     scale_with,
 )
-from repro.definition.experiment import Scale
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
+from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.protocol import catalog
 from repro.storage.input_files import check_input_file, check_output_file

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from repro.definition.experiment import Experiment, Scale, Skipped, at_scale, runs_of, with_variants
+from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.run import Run
+from repro.definition.scales import Scale, with_variants
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, did_you_mean, quote
 from repro.protocol import catalog
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -27,8 +27,7 @@ from repro.cli.options import (
 from repro.cli.text_table import counted
 from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
-from repro.errors import FAILED, FINE, EnvironmentProblem, RunFailed, UserError, quote
-from repro.local.workers import read_progress
+from repro.errors import FAILED, FINE, EnvironmentProblem, UserError, quote
 from repro.storage.paths import Places, places
 
 TORCH = (2, 11)  # the oldest that is known to work
@@ -154,26 +153,10 @@ def say_slow(runs: Sequence[Run], device: str | None) -> None:
 
 
 def check_idle(runs: Sequence[Run], here: Places) -> None:
-    """No run is at work elsewhere, as far as can be known: two would take turns in stopping each other."""
-    from repro.cluster.records.ownership import is_alive
-    from repro.cluster.status.state import all_states
+    """Raise where one of the runs is at work: two would take turns in stopping each other."""
+    from repro.cluster.status.at_work import refuse_if_at_work
 
-    begun = [folder for run in runs if (folder := here.run(run.id)).progress.exists()]
-    for state in all_states(begun, here):
-        progress = read_progress(state.id, here)
-        sent = state.job and state.cluster
-        known = sent or (state.host == socket.gethostname() and is_alive(progress))
-        if state.word in ("running", "suspended") and state.reason != "scheduler unknown" and known:
-            who = (
-                f"job {state.job} on {state.host}"
-                if sent
-                else f"process {progress.get('pid')} on {state.host}"
-            )
-            stop = f"`repro cancel {state.id}`" if sent else f"`kill {progress.get('pid')}`"
-            raise RunFailed(
-                f"{quote(state.id, 100)} is running: {who}",
-                f"wait for it; or {stop}, which saves, and then this command carries on; or leave it out with `--skip`",
-            )
+    refuse_if_at_work([run.id for run in runs], here, partial(click.echo, err=True))
 
 
 def train_here(

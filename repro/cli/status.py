@@ -14,7 +14,7 @@ import click
 
 from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
 from repro.protocol import catalog
-from repro.storage.paths import places
+from repro.storage.paths import Folder, places
 
 if TYPE_CHECKING:
     from repro.cluster.status.state import State
@@ -204,7 +204,9 @@ def retry_command(state: State) -> str:
 
     from repro.cluster.status.selection import scale_of, selection_of
 
-    words = [*selection_of(state.id, places()), "--scale", scale_of(state.id)]
+    here = places()
+    scale = scale_of(here.run(state.id))
+    words = [*selection_of(state.id, here), *(["--scale", scale] if scale else [])]
     if state.cluster:
         return join(["repro", "submit", *words, "--on", state.cluster, "--retry"])
     return join(["repro", "run", *words, "--only", state.id])
@@ -216,7 +218,8 @@ def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> N
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
     none = f"no runs of {' '.join(patterns)} yet" if patterns else "no runs yet"
-    if scales := sorted({scale_of(path.name) for path in places().published.glob("*.*")}):
+    published = [Folder(path) for path in places().published.glob("*.*")]
+    if scales := sorted({scale_of(folder) for folder in published} - {""}):
         none += f"; `repro list --scale {scales[0]}` counts what is published"
     click.echo(said or ("nothing failed" if failed else none), err=True)
     if any(state.reason.endswith("scheduler unknown") for state in found):

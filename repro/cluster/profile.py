@@ -1,12 +1,15 @@
 """A cluster as one page of TOML: what to ask it for, and how a job sets itself up there.
 
-Nothing is invented: a partition, an account or a QOS that is not given is not asked for. What is given reaches the
-scheduler only after a check against a list of what such a value may look like, for quoting can be got around.
+Nothing is invented: a partition, an account or a QOS that is not given is not asked for. What is
+given reaches the scheduler only after a check against a list of what such a value may look like,
+for quoting can be got around. `setup`, `container` and `python` are run as they stand: a profile is
+code, and is to be trusted like code.
 Precedence: command line, `REPRO_*` variables, `slurm/<name>.toml`, the defaults of this page.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -17,34 +20,16 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from repro.cluster.profile_checks import check_sbatch, check_text, check_word
+from repro.cluster.slurm_time import LONGEST, not_a_time, parse_time
 from repro.definition.bounds import check_name
 from repro.errors import UserError, did_you_mean, quote
+from repro.storage.atomic import cannot_read
 
-LONGEST = 365 * 24 * 60  # minutes
 MOST_PACKED = 64  # runs in one job
 
-_WORD = re.compile(
-    r"[A-Za-z0-9._,:|&*()\[\]@+=/-]{1,200}"
-)  # no quotes, blanks, $, `, ;, \ or control characters
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPTION = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _MEMORY = re.compile(r"[1-9][0-9]{0,6}(?:\.[0-9]+)?[KMGT]B?")
-_CLOCK = re.compile(r"(?:(?P<days>[0-9]{1,3})-)?(?P<rest>[0-9]{1,4}(?::[0-9]{1,2}){0,2})")
-
-# sbatch options that are ours to set: given twice, the later one would silently win.
-_OURS = {
-    "array",
-    "output",
-    "error",
-    "open-mode",
-    "signal",
-    "requeue",
-    "chdir",
-    "job-name",
-    "wckey",
-    "wrap",
-}
-_OURS |= {"test-only", "gpus-per-node", "gres", "mem", "cpus-per-task", "ntasks-per-node"}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ class Profile:
     def __post_init__(self) -> None:
         check_name(self.name, "a cluster")
         for key in ("partition", "account", "qos", "constraint", "exclude", "gpu_type"):
-            _check_word(key, getattr(self, key))
+            check_word(key, getattr(self, key))
         if self.memory is not None and not _MEMORY.fullmatch(self.memory):
             raise UserError(
                 f"`memory` is {quote(self.memory)}", "write a number and a unit: `16GB`, `500MB`"
@@ -94,19 +79,20 @@ class Profile:
             if not low <= getattr(self, key) <= high:
                 raise UserError(f"`{key}` is {quote(getattr(self, key))}", f"it is {low} to {high}")
         self._check_pack()
-        for line in (
-            *self.setup,
-            *self.container,
-            *filter(None, (self.python, self.scratch, self.slurm_conf)),
-        ):
-            _check_text("setup, container, python, scratch or slurm_conf", line)
+        self._check_texts()
+        check_sbatch(self.sbatch, _KEYS)
+
+    def _check_texts(self) -> None:
+        """Whatever becomes a part of the script is one printable line."""
+        given = [value for value in (self.python, self.scratch, self.slurm_conf) if value]
+        for line in (*self.setup, *self.container, *given):
+            check_text("setup, container, python, scratch or slurm_conf", line)
         for name, value in self.environment.items():
             if not _VARIABLE.fullmatch(name):
                 raise UserError(
                     f"{quote(name)} is not the name of a variable", "letters, digits and `_`"
                 )
-            _check_text(f"environment.{name}", value)
-        _check_sbatch(self.sbatch)
+            check_text(f"environment.{name}", value)
 
     def _check_pack(self) -> None:
         """Runs that share a job share one GPU, and have a process each."""
@@ -114,11 +100,13 @@ class Profile:
             return
         if not 1 <= self.pack <= MOST_PACKED:
             raise UserError(f"`pack` is {quote(self.pack)}", f"it is 1 to {MOST_PACKED}, or auto")
-        if self.gpus > 1 or self.nodes * self.processes > 1:
-            processes, gpus = self.nodes * self.processes, self.nodes * self.gpus
+        processes, gpus = self.nodes * self.processes, self.nodes * self.gpus
+        if self.gpus > 1 or processes > 1:
             raise UserError(
-                f"`pack` is {quote(self.pack)}, and a job has {processes} processes and {gpus} GPUs",
-                "runs that share a job share one GPU and have one process each: ask for one of each",
+                f"`pack` is {quote(self.pack)}, "
+                f"and a job has {processes} processes and {gpus} GPUs",
+                "runs that share a job share one GPU and have one process each: "
+                "ask for one of each",
             )
 
     @property
@@ -128,11 +116,12 @@ class Profile:
 
     @property
     def memory_bytes(self) -> float | None:
-        """What it asks for of each node, as SLURM reads it; None where it leaves that to the cluster."""
+        """The bytes of each node, as SLURM reads them; None where that is left to the cluster."""
         if self.memory is None:
             return None
-        number, unit = self.memory.removesuffix("B")[:-1], self.memory.removesuffix("B")[-1]
-        return float(number) * 1024 ** ("KMGT".index(unit) + 1)
+        text = self.memory.removesuffix("B")
+        power = "KMGT".index(text[-1]) + 1
+        return float(text[:-1]) * float(1024**power)
 
     @property
     def interpreter(self) -> str:
@@ -154,83 +143,69 @@ _RANGES = (
 
 
 def load_profile(name: str, folder: Path, given: Mapping[str, Any] | None = None) -> Profile:
-    """The profile `slurm/<name>.toml`, with the environment's and then the command line's values over it."""
+    """Return the profile `slurm/<name>.toml`.
+
+    The environment's values go over the file's, and the command line's over both.
+    """
     check_name(name, "a cluster")
-    path = folder / f"{name}.toml"
-    if not path.is_file():
-        known = sorted(each.stem for each in folder.glob("*.toml"))
-        otherwise = f"copy `{folder.name}/example.toml` to `{folder.name}/{name}.toml` and fill in two lines"
-        raise UserError(f"no cluster named {quote(name)}", did_you_mean(name, known, otherwise))
-    values = _read(path)
+    values = _read(name, folder)
+    asked = {key: value for key, value in (given or {}).items() if value not in (None, ())}
     try:
-        return _convert({"name": name} | values | _from_environment() | _without_none(given or {}))
+        return _convert({"name": name} | values | _from_environment() | asked)
     except UserError as error:
         raise UserError(
-            f"{error.problem} (cluster {quote(name)}, {quote(path.name)})", error.hint
+            f"{error.problem} (cluster {quote(name)}, {quote(f'{name}.toml')})", error.hint
         ) from None
 
 
-def parse_time(text: str | int) -> int:
-    """Minutes from SLURM's own forms: `90`, `30:00` (minutes and seconds), `1:30:00`, `2-12`, `2-12:00:00`."""
-    match = _CLOCK.fullmatch(str(text))
-    if not match:
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    """Return what the profile's file says."""
+    path = folder / f"{name}.toml"
+    if not path.exists():
+        raise _no_profile(name, folder)
+    if not path.is_file():
+        # A FIFO would be waited for, and a folder cannot be read.
         raise UserError(
-            f"{quote(text)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
+            f"{quote(path)} is not a file",
+            f"move it away and copy `{folder.name}/example.toml` in its place",
         )
-    numbers = [int(part) for part in match["rest"].split(":")]
-    if match["days"] is not None:
-        hours, minutes, seconds = [*numbers, 0, 0][:3]
-    elif len(numbers) == 3:
-        hours, minutes, seconds = numbers
-    else:
-        hours, minutes, seconds = 0, *[*numbers, 0][:2]
-    long = len(numbers) == 3 or match["days"] is not None
-    if seconds > 59 or (long and minutes > 59) or (match["days"] is not None and hours > 23):
-        raise UserError(
-            f"{quote(text)} is not a time", "minutes and seconds go to 59, hours after days to 23"
-        )
-    total = int(match["days"] or 0) * 1440 + hours * 60 + minutes + (seconds > 0)
-    if not 1 <= total <= LONGEST:
-        raise UserError(f"{quote(text)} is not a time limit", "it is one minute to 365 days")
-    return total
-
-
-def format_time(minutes: int) -> str:
-    """As SLURM shows it: 1-12:00:00."""
-    days, rest = divmod(minutes, 1440)
-    return (f"{days}-" if days else "") + f"{rest // 60:02}:{rest % 60:02}:00"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > 2**20:
-        raise UserError(
-            f"{quote(path)} is too large for a profile", "copy `slurm/example.toml` and start again"
-        )
+    advice = "copy `slurm/example.toml` and start again"
     try:
+        if path.stat().st_size > 2**20:
+            raise UserError(f"{quote(path)} is too large for a profile", advice)
         return tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise cannot_read(path, error) from None
+    except RecursionError:
+        raise UserError(f"{quote(path)} is nested too deep for a profile", advice) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(
             f"{quote(path)} is not TOML: {error}", "see https://toml.io, and `slurm/example.toml`"
         ) from None
 
 
+def _no_profile(name: str, folder: Path) -> UserError:
+    """Return what to say where there is no such file; a near name is proposed if it would work."""
+    known = sorted(path.stem for path in folder.glob("*.toml") if path.is_file())
+    copy = f"copy `{folder.name}/example.toml` to `{folder.name}/{name}.toml` and fill in two lines"
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    hint = f"did you mean `{near[0]}`?" if near else copy
+    return UserError(f"no cluster named {quote(name)}", hint)
+
+
 def _from_environment() -> dict[str, Any]:
-    """REPRO_PARTITION, REPRO_TIME and so on, for every key that is one plain value."""
-    plain = {each.name for each in fields(Profile)} - {
-        "name",
-        "setup",
-        "environment",
-        "container",
-        "sbatch",
-    }
-    found = {
-        key: os.environ[f"REPRO_{key.upper()}"]
-        for key in plain
-        if os.environ.get(f"REPRO_{key.upper()}")
-    }
-    return {key: _number(value) if key not in _TEXTS else value for key, value in found.items()}
+    """Return REPRO_PARTITION, REPRO_TIME and so on: every key that is one plain value."""
+    values: dict[str, Any] = {}
+    for key in _KEYS - {"name", "setup", "environment", "container", "sbatch"}:
+        text = os.environ.get(f"REPRO_{key.upper()}")
+        if text and key in _TEXTS:
+            values[key] = text
+        elif text:
+            values[key] = _number(text)
+    return values
 
 
+_KEYS = frozenset(key.name for key in fields(Profile))
 _TEXTS = {
     "time",
     "partition",
@@ -254,51 +229,61 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None and value != ()}
-
-
 def _convert(values: dict[str, Any]) -> Profile:
     import msgspec
 
-    known = [each.name for each in fields(Profile) if each.name != "name"]
+    known = [key.name for key in fields(Profile) if key.name != "name"]
     for key in values:
-        if key not in (*known, "name"):
+        if key not in _KEYS:
             raise UserError(
                 f"no key {quote(key)} in a profile",
                 did_you_mean(key, known, "keys: " + ", ".join(known)),
             )
+    converted = dict(values)
     if "time" in values:
-        time = values["time"]
-        if isinstance(time, bool) or not isinstance(time, (int, str)):
-            raise UserError(
-                f"{quote(time)} is not a time", "write minutes (`90`), `1:30:00` or `2-12:00:00`"
-            )
-        values = values | {"time": parse_time(time)}
+        converted["time"] = _time(values["time"])
     if "pack" in values:
-        values = values | {"pack": _pack(values["pack"])}
+        converted["pack"] = _pack(values["pack"])
     if isinstance(values.get("container"), str):
-        values = values | {"container": shlex.split(values["container"])}
+        converted["container"] = _words(values["container"])
     try:
-        return msgspec.convert(values, Profile, strict=True)
+        return msgspec.convert(converted, Profile, strict=True)
     except msgspec.ValidationError as error:
-        # msgspec wraps what __post_init__ raises; a UserError is not a ValueError, so it passes as it is.
+        # msgspec wraps what __post_init__ raises; a UserError is no ValueError, so it passes.
         where = str(error).replace("$.", "")
         raise UserError(
             f"wrong type in a profile: {where}", "compare with `slurm/example.toml`"
         ) from None
 
 
+def _time(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise not_a_time(value)
+    return parse_time(value)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command as a shell would."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserError(
+            f"`container` is {quote(text)}: {str(error).lower()}",
+            'close each quote, or write a list of words: ["apptainer", "exec", "image.sif"]',
+        ) from None
+
+
 def _pack(value: Any) -> Any:
-    """A number, also as the command line has it, or `auto`."""
-    known = value == "auto" or (isinstance(value, int) and not isinstance(value, bool))
-    if known or (isinstance(value, str) and value.isascii() and value.isdigit()):
-        return value if known else int(value)
+    """Return a number, also where the command line has it as text, or `auto`."""
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
     raise UserError(f"`pack` is {quote(value)}", f"it is 1 to {MOST_PACKED}, or auto")
 
 
 def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:
-    """The profile with more sbatch options, each `key=value` or `key`, leading dashes allowed."""
+    """Return the profile with more options of sbatch: `key=value` or `key`, dashes allowed."""
     more: dict[str, str | int | bool] = {}
     for option in options:
         key, equals, value = option.removeprefix("--").partition("=")
@@ -306,40 +291,3 @@ def with_sbatch(profile: Profile, options: tuple[str, ...]) -> Profile:
             raise UserError(f"sbatch option {quote(key)} is given twice", "give it once")
         more[key] = value if equals else True
     return replace(profile, sbatch=profile.sbatch | more)
-
-
-def _check_word(key: str, value: str | None) -> None:
-    if value is not None and not (
-        _WORD.fullmatch(value) and value.isascii() and not value.startswith("-")
-    ):
-        raise UserError(
-            f"`{key}` is {quote(value)}",
-            "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks",
-        )
-
-
-def _check_text(key: str, value: str) -> None:
-    if not value.isprintable() or len(value) > 4096:
-        raise UserError(
-            f"`{key}` has a control character or is too long: {quote(value)}",
-            "one line, printable, each",
-        )
-
-
-def _check_sbatch(options: dict[str, str | int | bool]) -> None:
-    for key, value in options.items():
-        if not _OPTION.fullmatch(key):
-            raise UserError(
-                f"{quote(key)} is not an option of sbatch",
-                "write it as sbatch does, without the dashes",
-            )
-        if key in _OURS or key.replace("-", "_") in {each.name for each in fields(Profile)} - {
-            "python",
-            "environment",
-        }:
-            raise UserError(
-                f"sbatch option {quote(key)} is not free",
-                "it is set from a key of the profile, or by us",
-            )
-        if not isinstance(value, bool):
-            _check_word(f"sbatch.{key}", str(value))

@@ -6,13 +6,13 @@ computes, draws or judges reads the declaration.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from repro.definition.net import Net
 from repro.definition.run import Run, Runs
+from repro.definition.scales import Scale
 
 # What the paper's number is decides how ours is compared with it.
 Kind = Literal["single", "mean", "best", "exact", "digitised", "quoted"]
@@ -215,73 +215,6 @@ class Skipped:
 
 
 Experiment: TypeAlias = Table | Figure | Drawing | Skipped
-
-
-LONGEST = 100  # characters of a file's name: settings may be longer than a disk allows
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A named way to run everything smaller. Its numbers are never compared with the paper's."""
-
-    name: str
-    about: str
-    seeds: int | None  # at most so many of each run's seeds; None: as declared
-    change: Callable[[Run], Run]
-    chosen: tuple[str, ...] = ()  # the variants and settings that it was chosen with
-
-    def __call__(self, run: Run) -> Run:
-        return replace(self.change(run), scale=self.name)
-
-    @property
-    def note(self) -> str:
-        """What else was chosen, as a sentence."""
-        return f"With {', '.join(self.chosen)}." if self.chosen else ""
-
-    def named(self, name: str) -> str:
-        """A file's name, with what else was chosen: of a variant nothing takes the place of the experiment's own."""
-        words = (word.removeprefix("variant ") for word in self.chosen)
-        return "-".join(
-            [name, *(re.sub(r"[^A-Za-z0-9.]+", "-", word).strip("-") for word in words)]
-        )[:LONGEST]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A named other reading of the protocol, that a user can select; the recipe's name then carries its name."""
-
-    name: str
-    about: str  # one line: what differs, and who does it that way or why one would
-    change: Callable[[Run], Run]
-    no_change_because: str = (
-        ""  # why it moves no number on some machines; all others move one on every machine
-    )
-
-    def __call__(self, run: Run) -> Run:
-        changed = self.change(run)
-        return replace(
-            changed, recipe=replace(changed.recipe, name=f"{run.recipe.name}-{self.name}")
-        )
-
-
-def with_variants(run: Run, variants: Iterable[Variant], scale: Scale) -> Run:
-    """The run in these readings, changed as the scale does. One that changes nothing there leaves the run its name, and
-    so its id: equal training is one run."""
-    for variant in variants:
-        read = variant(run)
-        same = replace(read, recipe=replace(read.recipe, name=run.recipe.name))
-        if scale.change(same) != scale.change(run):
-            run = read
-    return scale.change(run)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Where the paper is silent or can be read in two ways: what we do, and why."""
-
-    what: str
-    ours: str
-    why: str
 
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from repro.definition.bounds import LARGEST_COUNT
 from repro.definition.net import BOTTLENECK_FROM
 from repro.definition.recipe import Recipe
-from repro.definition.run import Run, from_definition, to_definition
+from repro.definition.run import JSON_KEYS, Run, from_definition, to_definition
 from repro.errors import UserError, did_you_mean, quote
 
 NOT_OVERRIDABLE = {
@@ -27,7 +27,7 @@ NOT_OVERRIDABLE = {
 }
 
 SHORT_NAMES = {  # what other people call our fields
-    **dict.fromkeys(("lr", "learning_rate", "lr0", "base_lr"), "rate"),
+    **dict.fromkeys(("lr", "lr0", "base_lr"), "learning_rate"),
     **dict.fromkeys(("wd", "weight_decay", "l2"), "decay"),
     **dict.fromkeys(("bs", "batch_size", "batchsize"), "batch"),
     **dict.fromkeys(("epochs", "steps", "max_iter", "num_iterations"), "iterations"),
@@ -85,6 +85,7 @@ def _parsed(setting: str) -> tuple[str, Any]:
 def _path(key: str) -> str:
     """The full path that the key ends: itself, or the one nearest the top."""
     known = _types()
+    key = _json_path(key)
     ends = [path for path in known if f".{path}".endswith(f".{key}")]
     if not ends:
         free = [path for path in known if path not in NOT_OVERRIDABLE]
@@ -100,6 +101,12 @@ def _path(key: str) -> str:
     if path in NOT_OVERRIDABLE:
         raise UserError(f"`{path}` cannot be set", NOT_OVERRIDABLE[path])
     return path
+
+
+def _json_path(key: str) -> str:
+    """Return the key as run.json has it, where the code has another name: `learning_rate`."""
+    parent, dot, name = key.rpartition(".")
+    return parent + dot + JSON_KEYS.get(name, name)
 
 
 def _typed(path: str, text: str) -> Any:
@@ -160,7 +167,7 @@ def _types(of: Any = Run) -> dict[str, Any]:
             (option for option in (kind, *get_args(kind)) if is_dataclass(option)), None
         )
         if part is None:
-            types[field.name] = kind
+            types[JSON_KEYS.get(field.name, field.name)] = kind
         else:
             types |= {field.name: type(None)} if part is not kind else {}
             types |= {f"{field.name}.{path}": inner for path, inner in _types(part).items()}

@@ -119,7 +119,7 @@ class Recipe:
     iterations: int
     drops: tuple[int, ...]  # the rate is divided by ten at each
     evaluate_every: int  # iterations between two points of the curves
-    rate: float = 0.1
+    learning_rate: float = 0.1
     momentum: float = 0.9
     decay: float = 1e-4
     decay_on: Literal["everything", "weights"] = "everything"
@@ -140,10 +140,14 @@ class Recipe:
                 raise UserError(
                     f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be 1 or more"
                 )
-        for what in ("rate", "momentum", "decay"):
-            if not 0 <= getattr(self, what) < float("inf") or (what == "rate" and self.rate == 0):
+        for what, value in (
+            ("rate", self.learning_rate),
+            ("momentum", self.momentum),
+            ("decay", self.decay),
+        ):
+            if not 0 <= value < float("inf") or (what == "rate" and value == 0):
                 raise UserError(
-                    f"`recipe.{what}` is {quote(getattr(self, what))}",
+                    f"`recipe.{what}` is {quote(value)}",
                     "it must be finite and positive",
                 )
         check_at_most(LARGEST_BATCH, "recipe.batch", self.batch)

@@ -22,6 +22,9 @@ from repro.errors import UserError, quote
 
 DIGITS = 10  # of a run's digest
 
+# The recipe's fields that run.json and ids know by an older key.
+JSON_KEYS = {"learning_rate": "rate"}
+
 _ID = re.compile(rf".+\.s\d+-[0-9a-f]{{{DIGITS}}}")
 
 
@@ -100,28 +103,37 @@ def looks_like_run_id(name: str) -> bool:
 
 
 def from_definition(values: dict[str, Any]) -> Run:
-    """The run that `definition` describes; a wrong key or type is an error that names its path."""
+    """Return the run that `values` describe; a wrong key or type is an error that names its path."""
     import msgspec
 
     try:
-        return _strictly(msgspec.convert(values, Run, strict=True), values)
+        run = msgspec.convert(_with_field_names(values), Run, strict=True)
     except msgspec.ValidationError as error:
+        reason = str(error)
+        for name, key in JSON_KEYS.items():
+            reason = reason.replace(name, key)
         raise UserError(
-            f"not the definition of a run: {error}", "was it written by another version?"
+            f"not the definition of a run: {reason}", "was it written by another version?"
         ) from None
-
-
-def _strictly(run: Run, values: dict[str, Any]) -> Run:
-    """Refuse unknown keys, which msgspec passes over: such a definition is of a newer version."""
-    import msgspec
-
-    unknown = sorted(_unknown(values, msgspec.to_builtins(run)))
+    # msgspec passes over unknown keys of a dataclass.
+    known = msgspec.to_builtins(run)
+    known["recipe"] = {JSON_KEYS.get(key, key): value for key, value in known["recipe"].items()}
+    unknown = sorted(_unknown(values, known))
     if unknown:
         raise UserError(
             f"not the definition of a run: unknown {', '.join(map(quote, unknown))}",
             "it was written by a newer version; update this one",
         )
     return run
+
+
+def _with_field_names(values: Any) -> Any:
+    """Return the definition with the recipe's fields called as in the code."""
+    recipe = values.get("recipe") if isinstance(values, dict) else None
+    if not isinstance(recipe, dict):
+        return values
+    names = {key: name for name, key in JSON_KEYS.items()}
+    return values | {"recipe": {names.get(key, key): value for key, value in recipe.items()}}
 
 
 def _unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -134,7 +146,9 @@ def _unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") ->
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: _plain(value) for key, value in values.items() if value is not None}
+    return {
+        JSON_KEYS.get(key, key): _plain(value) for key, value in values.items() if value is not None
+    }
 
 
 def _plain(value: Any) -> Any:

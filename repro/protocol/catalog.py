@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from repro.definition.experiment import Experiment, Scale, Skipped, Variant, runs_of
+from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.definition.run import Run
+from repro.definition.scales import Scale, Variant
 from repro.errors import UserError, did_you_mean, quote
 
 REPRODUCED = (

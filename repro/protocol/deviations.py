@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from repro.definition.experiment import Scale, Variant
 from repro.definition.net import Net
 from repro.definition.origin import is_complete, is_official
 from repro.definition.recipe import Recipe
-from repro.definition.run import Run
+from repro.definition.run import JSON_KEYS, Run
+from repro.definition.scales import Scale, Variant
 from repro.errors import UserError
 
 # What does not move a number, or is what tells the rows of a table apart.
@@ -161,7 +161,11 @@ def _flat(run: Run) -> dict[str, Any]:
     recipe = values["recipe"]
     return (
         {f"net.{name}": value for name, value in values["net"].items()}
-        | {f"recipe.{name}": value for name, value in recipe.items() if name != "input"}
+        | {
+            f"recipe.{JSON_KEYS.get(name, name)}": value
+            for name, value in recipe.items()
+            if name != "input"
+        }
         | {f"recipe.input.{name}": value for name, value in recipe["input"].items()}
     )
 

@@ -102,6 +102,7 @@ class Failure(Struct, frozen=True):
     problem: str = ""
     hint: str = ""
     cause: str = ""
+    job: str | None = None  # where the job ended before its attempt began
     schema: int = SCHEMA
 
 

@@ -21,7 +21,7 @@ def learning_rate(
     It is rounded to float32 here, once: the captured step holds it in a float32 tensor, and the
     eager step would else multiply by the float64 value and end with other weights.
     """
-    start = recipe.warmup.rate if warming and recipe.warmup else recipe.rate
+    start = recipe.warmup.rate if warming and recipe.warmup else recipe.learning_rate
     drops = dropped if recipe.plateau else recipe.drops
     return float(np.float32(start / 10 ** sum(iteration >= drop for drop in drops)))
 

@@ -31,7 +31,7 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         {"params": weights, "weight_decay": recipe.decay},
         {"params": others, "weight_decay": decay},
     ]
-    return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum, fused=True)
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
 
 
 def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.profile import Profile, format_time, load_profile, parse_time, with_sbatch
+from repro.cluster.profile import Profile, load_profile, with_sbatch
+from repro.cluster.slurm_time import format_time, parse_time
 from repro.errors import UserError
 from repro.storage.paths import ROOT
 

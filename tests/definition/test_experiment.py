@@ -10,7 +10,6 @@ from repro.cli.options import select_experiments
 from repro.definition.experiment import (
     Ordering,
     Paper,
-    Scale,
     Table,
     at_scale,
     digitised,
@@ -19,8 +18,8 @@ from repro.definition.experiment import (
     mean,
     quoted,
     runs_of,
-    with_variants,
 )
+from repro.definition.scales import Scale, with_variants
 from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
 
 HALF = Scale(

@@ -22,16 +22,16 @@ def refused(*settings, run=RUN):
     return error.value.problem, error.value.hint
 
 
-@pytest.mark.parametrize("key", ["recipe.rate", "rate"])
+@pytest.mark.parametrize("key", ["recipe.rate", "rate", "recipe.learning_rate", "learning_rate"])
 def test_a_path_or_its_end_sets_a_field_and_the_recipe_is_renamed(key):
     assert with_overrides(RUN, [f"{key}=0.05"]) == replace(
-        RUN, recipe=replace(CIFAR10, rate=0.05, name="cifar10-set")
+        RUN, recipe=replace(CIFAR10, learning_rate=0.05, name="cifar10-set")
     )
 
 
 def test_the_field_nearest_the_top_is_meant():
     changed = with_overrides(WARM, ["rate=0.05", "warmup.rate=0.001"]).recipe
-    assert (changed.rate, changed.warmup.rate) == (0.05, 0.001)
+    assert (changed.learning_rate, changed.warmup.rate) == (0.05, 0.001)
 
 
 @pytest.mark.parametrize("settings", [[], ["rate=0.1"], ["net.depth=20", "batch = 128"]])
@@ -105,8 +105,8 @@ def test_a_misspelt_key_leads_to_the_nearest():
 @pytest.mark.parametrize(
     ("setting", "ours"),
     [
-        ("lr=1", "rate"),
-        ("recipe.lr=1", "rate"),
+        ("lr=1", "learning_rate"),
+        ("recipe.lr=1", "learning_rate"),
         ("weight_decay=1", "decay"),
         ("batch_size=1", "batch"),
         ("wd=1", "decay"),

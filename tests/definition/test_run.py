@@ -57,7 +57,7 @@ recipes = some.builds(
     iterations=counts,
     drops=some.sets(counts, max_size=3).map(sorted).map(tuple),
     evaluate_every=counts,
-    rate=rates,
+    learning_rate=rates,
     momentum=fractions,
     decay=fractions,
     precision=some.sampled_from(["fp32", "tf32", "bf16"]),
@@ -102,7 +102,7 @@ def changes():
     net = {"depth": 26, "init": "fan_out", "zeros": "both", "classes": 100}
     recipe = {
         "name": "other", "dataset": "generated", "batch": 64, "iterations": 200, "drops": (60,), "evaluate_every": 20,
-        "rate": 0.2, "momentum": 0.8, "decay": 1e-3, "decay_on": "weights", "split": "45k/5k", "precision": "bf16",
+        "learning_rate": 0.2, "momentum": 0.8, "decay": 1e-3, "decay_on": "weights", "split": "45k/5k", "precision": "bf16",
         "warmup": Warmup(iterations=400), "batch_norm_group": 64, "batch_norm_average": "re-estimated",
     }  # fmt: skip
     inputs = {
@@ -125,7 +125,9 @@ def changes():
         )
     yield "recipe.plateau", replace(RUN, recipe=replace(RECIPE, plateau=Plateau(), drops=()))
     yield "net.kind, net.shortcut", replace(RUN, net=plain(20))
-    yield "net.family, net.stride_in", replace(RUN, net=resnet(50, "B", "imagenet"))
+    imagenet = resnet(50, "B", "imagenet")
+    yield "net.family, net.stride_in", replace(RUN, net=imagenet)
+    yield "net.pool", replace(RUN, net=replace(imagenet, pool="unpadded"))
     yield "net.pool", replace(RUN, net=resnet(18, "A", "imagenet", pool="unpadded"))
 
 
@@ -259,7 +261,7 @@ def test_a_recipe_counts_from_one(field):
 
 @pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf")])
 def test_a_rate_is_finite_and_positive(value):
-    assert problem_and_hint(lambda: replace(RECIPE, rate=value)) == (
+    assert problem_and_hint(lambda: replace(RECIPE, learning_rate=value)) == (
         f"`recipe.rate` is `{value}`",
         "it must be finite and positive",
     )

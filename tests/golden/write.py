@@ -21,7 +21,8 @@ from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
 from repro.analysis.output.diff_text import our_cell, p_value, paper_cell, word_of
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
-from repro.definition.experiment import Experiment, Scale, Table, at_scale, runs_of
+from repro.definition.experiment import Experiment, Table, at_scale, runs_of
+from repro.definition.scales import Scale
 from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
 from repro.storage.paths import ROOT, Places
 

@@ -37,10 +37,10 @@ def test_of_many_submitters_at_once_each_run_gets_one_job(cluster: Cluster) -> N
     script = """
 import sys
 from dataclasses import replace
-from repro.cluster.profile import load
+from repro.cluster.profile import load_profile
 from repro.storage.paths import ROOT, places
 from tests.slurm.conftest import Cluster, short_run
-cluster = Cluster(load("local-cluster", ROOT / "slurm"), places())
+cluster = Cluster(load_profile("local-cluster", ROOT / "slurm"), places())
 sys.stdin.readline()
 cluster.send(*(short_run(seed) for seed in range(3)), sbatch={"hold": True})
 """

@@ -218,7 +218,7 @@ def test_a_run_whose_data_changed_is_not_continued(tiny, here):
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_iteration(here):
     from tests.training.tiny import tiny_run
 
-    run = tiny_run(rate=1e30, warmup=None)
+    run = tiny_run(learning_rate=1e30, warmup=None)
     with pytest.raises(RunFailed, match="not finite at iteration"):
         train(run, here)
     record = json.loads(here.run(run.id).failed.read_bytes())

@@ -25,7 +25,7 @@ NAME = "first_iteration_below_90"
 
 def slow(**changes: Any) -> Run:
     """A run that guesses for 105 iterations, then learns."""
-    learning = {"iterations": 130, "drops": (), "evaluate_every": 65, "rate": 0.005}
+    learning = {"iterations": 130, "drops": (), "evaluate_every": 65, "learning_rate": 0.005}
     return tiny_run(seed=1, **learning | {"warmup": Warmup(rate=1e-6, iterations=105)} | changes)
 
 
@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_and_goes_on_finds_the_same_iteration(looks, here,
 
 
 def test_a_run_that_never_learns_has_none(here):
-    run = slow(rate=1e-6, iterations=105)
+    run = slow(learning_rate=1e-6, iterations=105)
     assert NAME not in train(run, here)["metrics"]
 
 

@@ -7,9 +7,9 @@ import pytest
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
 from experiments.recipes import READINGS, SCALES, VARIANTS
-from repro.definition.experiment import with_variants
 from repro.definition.recipe import Plateau
 from repro.definition.run import Run, from_definition
+from repro.definition.scales import with_variants
 from repro.errors import UserError
 from repro.protocol.deviations import departures
 from repro.storage import metrics_file
@@ -51,7 +51,7 @@ def test_the_rate_drops_where_the_error_plateaus_and_the_record_says_where(here)
     drops = drops_of(run, [row["train_error"] for row in rows])
     assert len(drops) == 2
     assert [final["metrics"]["rate_drop_1"], final["metrics"]["rate_drop_2"]] == drops
-    start = run.recipe.rate
+    start = run.recipe.learning_rate
     expected = [start / 10 ** sum(row["iteration"] > drop for drop in drops) for row in rows]
     assert [row["rate"] for row in rows] == pytest.approx(expected, rel=1e-6)
     assert read_json(here.run(run.id).progress)["rate_drop_2"] == drops[1]

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
-from repro.definition.experiment import Variant, with_variants
 from repro.definition.net import Net, resnet
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
+from repro.definition.scales import Variant, with_variants
 from repro.storage.paths import ROOT, Places
 from repro.training import Stopped, train
 from tests.training.test_resume import StopAt

@@ -101,7 +101,7 @@ def _of_row(
                     float(np.abs(at - both["error"]).mean()),
                     round(float(both["reading_error"].mean()), 6),
                 )
-                rate = "all rates" if recipe.plateau else f"{recipe.rate / 10**phase:g}"
+                rate = "all rates" if recipe.plateau else f"{recipe.learning_rate / 10**phase:g}"
                 yield CurveGap(
                     name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"])
                 )

@@ -26,8 +26,9 @@ from repro.analysis.figures.panels import (
     named_by,
 )
 from repro.analysis.runs.frames import Collected, rows_of, training_images_note
-from repro.definition.experiment import Figure, Panel, Scale, at_scale
+from repro.definition.experiment import Figure, Panel, at_scale
 from repro.definition.origin import is_official
+from repro.definition.scales import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
 from repro.analysis.runs.run_record import CURVE
-from repro.definition.experiment import Experiment, Scale, Skipped, at_scale, runs_of
+from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.origin import is_complete
 from repro.definition.run import Run
+from repro.definition.scales import Scale
 from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
 from repro.protocol.deviations import COMPLETE

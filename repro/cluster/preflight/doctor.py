@@ -20,7 +20,8 @@ from repro.cluster.preflight.disk import file_system, is_node_local, nearest, wr
 from repro.cluster.preflight.precisions import precisions
 from repro.cluster.preflight.torch_build import torch_and_gpus
 from repro.cluster.preflight.warnings import seconds_to_save
-from repro.cluster.profile import Profile, format_time, parse_time
+from repro.cluster.profile import Profile
+from repro.cluster.slurm_time import format_time, parse_time
 from repro.definition.net import resnet
 from repro.errors import UserError
 from repro.provenance.checkout import commit_of, uncommitted

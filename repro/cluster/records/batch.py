@@ -16,23 +16,39 @@ from pathlib import Path
 from typing import Any
 
 from repro.definition.bounds import check_name
+from repro.errors import UserError, quote
 from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
 from repro.storage.paths import Places
 
 SCHEMA = 1
+TAIL = 16_384  # bytes of a log in which SLURM's last words are looked for
 
-_ENDED = re.compile(
+# slurmstepd writes this line into the job's standard error when SLURM itself ends the job.
+_ENDED_BY_SLURM = re.compile(
     r"\*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+?)(?:, [^*]+)?)? \*\*\*"
 )
-_WORDS = {
+_WHY_ENDED = {
     "": "cancelled",
     "PREEMPTION": "preempted",
     "TIME LIMIT": "time limit reached",
     "NODE FAILURE": "its node failed",
 }
 
+# srun writes this line when a task ends in any other way than by itself with exit code 0.
+_TASK_ENDED = re.compile(r"^srun: error: \S+: tasks? [\d,-]+: (.+?)(?: \(core dumped\))?$", re.M)
+_HOW_ENDED = {
+    "Killed": "killed by SIGKILL, probably out of memory",
+    "Out Of Memory": "out of memory",
+    "Aborted": "aborted (SIGABRT)",
+    "Segmentation fault": "segmentation fault (SIGSEGV)",
+    "Bus error": "bus error (SIGBUS)",
+    "User defined signal 1": "ended by SIGUSR1",
+    "User defined signal 2": "ended by SIGUSR2",
+}
+
 
 def jobs_folder(places: Places) -> Path:
+    """Return the folder of all batches."""
     return places.results / "jobs"
 
 
@@ -49,12 +65,14 @@ class Batch:
     @cached_property
     def elements(self) -> list[list[str]]:
         """The ids of the runs of each element; none where the batch was withdrawn."""
-        record = read_json(self.path / "runs.json") or {}
-        single = [
-            [run] for run in record.get("runs", [])
-        ]  # how it was written before runs could share a job
-        elements = record.get("elements", single)
-        return [[check_name(run, "a run") for run in element] for element in elements]
+        record = _read_record(self.path / "runs.json")
+        elements = record.get("elements", [])
+        if not isinstance(elements, list) or not all(isinstance(some, list) for some in elements):
+            raise _damaged(self.path / "runs.json")
+        for element in elements:
+            for run_id in element:
+                check_name(run_id, "a run")
+        return elements
 
     @property
     def runs(self) -> list[str]:
@@ -62,19 +80,19 @@ class Batch:
         return list(self._indices)
 
     def index(self, run_id: str) -> int | None:
-        """The element that has this run."""
+        """Return the element that has this run."""
         return self._indices.get(run_id)
 
     def beside(self, run_id: str) -> list[str]:
-        """The runs that share a job with this one, itself included."""
+        """Return the runs that share a job with this one, itself included."""
         index = self.index(run_id)
         return [run_id] if index is None else self.elements[index]
 
     @cached_property
     def array(self) -> str | None:
-        """The array's number; None while it is being sent, or if whoever sent it was killed in that moment."""
-        record = read_json(self.path / "sent.json")
-        return str(record["array"]) if record else None
+        """The array's number; None while it is being sent, or where its sender was killed then."""
+        record = _read_record(self.path / "sent.json")
+        return str(record["array"]) if "array" in record else None
 
     def declare(self, elements: Iterable[Iterable[str]], about: dict[str, Any]) -> bool:
         """Write down which runs it has: once, before it is sent."""
@@ -82,6 +100,7 @@ class Batch:
         return create_exclusive(self.path / "runs.json", to_json(whole | about))
 
     def sent(self, array: str) -> None:
+        """Write down the number that SLURM gave it."""
         write_atomic(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
 
     def started(self, index: int) -> bool:
@@ -89,17 +108,52 @@ class Batch:
         return any(self.path.glob(f"*_{index}_0_log.out"))
 
     def logs(self, index: int, kind: str) -> list[Path]:
-        """What SLURM kept of one element, all ranks: kind is `out` or `err`."""
+        """Return what SLURM kept of one element, all ranks: kind is `out` or `err`."""
         return sorted(self.path.glob(f"*_{index}_*_log.{kind}"))
 
-    def slurm_says(self, index: int) -> str | None:
-        """SLURM's word on how the last start of this element was ended: cancelled, preempted; None if it said none."""
-        text = "".join(
-            path.read_text(errors="replace")[-16_384:] for path in self.logs(index, "err")[:1]
-        )
-        found = _ENDED.findall(text.rpartition("── ")[2])
-        return _WORDS.get(found[-1], found[-1].lower()) if found else None
+    def why_slurm_ended(self, index: int) -> str | None:
+        """Return why SLURM ended this element's last start; None where it did not say so."""
+        endings = _ENDED_BY_SLURM.findall(self._last_start(index))
+        if not endings:
+            return None
+        return _WHY_ENDED.get(endings[-1], endings[-1].lower())
+
+    def how_task_ended(self, index: int) -> str | None:
+        """Return how the process of this element's last start ended, as srun reported it."""
+        endings: list[str] = _TASK_ENDED.findall(self._last_start(index))
+        if not endings:
+            return None
+        return _HOW_ENDED.get(endings[-1], endings[-1].lower())
+
+    def _last_start(self, index: int) -> str:
+        """Return what went to standard error since the element's last banner."""
+        logs = self.logs(index, "err")
+        if not logs:
+            return ""
+        text = logs[0].read_text(errors="replace")[-TAIL:]
+        return text.rpartition("── ")[2]
 
     @cached_property
     def _indices(self) -> dict[str, int]:
-        return {run: index for index, element in enumerate(self.elements) for run in element}
+        indices = {}
+        for index, element in enumerate(self.elements):
+            for run_id in element:
+                indices[run_id] = index
+        return indices
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Return the record in a batch's folder; empty where there is no such file."""
+    record = read_json(path)
+    if record is None:
+        return {}
+    if not isinstance(record, dict):
+        raise _damaged(path)
+    return record
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"{quote(path, 300)} is not the record of a batch",
+        "it is damaged: restore it, or remove its folder and submit the runs again",
+    )

@@ -1,8 +1,8 @@
 """Who has sent a run to a queue. However many ask at the same moment, one of them gets it.
 
-A claim is `submitted.json`, made by exclusive create. A claim whose job is over gives way to one with the next number,
-and that number is taken by exclusive create too: whoever judged an old claim cannot take the place of a newer one.
-Nothing here looks at a clock.
+A claim is `submitted.json`, made by exclusive create. A claim whose job is over gives way to one
+with the next number. That number is taken by exclusive create too, so whoever judged an old claim
+cannot take a newer one away. Nothing here looks at a clock.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import contextlib
 import getpass
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+import msgspec
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch
 from repro.cluster.slurm import Live
-from repro.errors import UserError
-from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
+from repro.storage.atomic import create_exclusive, to_json, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
+from repro.storage.run_files import Failure, Progress, read_attempt, read_submitted
 
+# Of a claim: its job is in the queue; it is being sent now; its job is over; it never came to be;
+# or the scheduler cannot be asked.
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
 
 
@@ -42,49 +46,53 @@ class Claim:
 
     @classmethod
     def ours(cls, batch: str, cluster: str, slurm_conf: str | None) -> Claim:
+        """Return a first claim by this process."""
         pid = os.getpid()
-        return cls(
-            batch, cluster, slurm_conf, 1, _user(), socket.gethostname(), pid, started_at(pid)
-        )
+        host = socket.gethostname()
+        return cls(batch, cluster, slurm_conf, 1, _user(), host, pid, started_at(pid))
 
 
 def newest_claim(folder: Folder) -> Claim | None:
-    """The claim in force."""
+    """Return the claim in force."""
     claim = _read(folder.submitted)
     while claim and (later := _read(_marker(folder, claim.number + 1))):
         claim = later
     return claim
 
 
-def take_claim(folder: Folder, ours: Claim, old: Claim | None) -> Claim | None:
-    """Our claim on a run whose newest claim was `old`, or None because somebody else was faster."""
+def take_claim(folder: Folder, claim: Claim, old: Claim | None) -> Claim | None:
+    """Claim a run whose newest claim was `old`; return None where somebody else was faster."""
     if old is None:
-        return ours if create_exclusive(folder.submitted, to_json(asdict(ours))) else None
-    ours = Claim(**asdict(ours) | {"number": old.number + 1})
-    content = to_json(asdict(ours))
-    if not create_exclusive(_marker(folder, ours.number), content):
+        taken = create_exclusive(folder.submitted, to_json(asdict(claim)))
+        return claim if taken else None
+    claim = replace(claim, number=old.number + 1)
+    content = to_json(asdict(claim))
+    if not create_exclusive(_marker(folder, claim.number), content):
         return None
     write_atomic(folder.submitted, content)
     with contextlib.suppress(FileNotFoundError):
         _marker(folder, old.number).unlink()
-    return ours
+    return claim
 
 
-def withdraw_claim(folder: Folder, ours: Claim) -> None:
-    """Give the run back after a submission that failed, and leave no folder behind that only we made."""
-    if ours.number > 1:
-        return  # the record of an earlier submission stays, and with its batch gone the claim is void
+def withdraw_claim(folder: Folder, claim: Claim) -> None:
+    """Give the run back after a failed submission, and remove a folder that only we made."""
+    if claim.number > 1:
+        # The record of an earlier submission stays. With its batch gone, this claim is void.
+        return
     with contextlib.suppress(OSError):
         folder.submitted.unlink()
-        if {path.name for path in folder.path.iterdir()} <= {folder.definition.name}:
+        names = {path.name for path in folder.path.iterdir()}
+        if names <= {folder.definition.name}:
             folder.definition.unlink(missing_ok=True)
             folder.path.rmdir()
 
 
 def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Standing:
-    """What became of a claim. The batch must have been read before the queue was asked."""
+    """Return what became of a claim. The batch must have been read before the queue was asked."""
     if not batch.runs:
-        return "void" if _sender_is_gone(claim) or not batch.path.exists() else "sending"
+        withdrawn = _sender_is_gone(claim) or not batch.path.exists()
+        return "void" if withdrawn else "sending"
     index = batch.index(run_id)
     if index is None:
         return "void"
@@ -94,23 +102,29 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
         return "live"
     if batch.array is None:
         return "void" if _sender_is_gone(claim) else "sending"
-    return (
-        "unknown" if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf) else "ended"
-    )
+    # Where users see only their own jobs, another's that is not listed may well be there.
+    if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf):
+        return "unknown"
+    return "ended"
 
 
-def failed_in(folder: Folder, failed: dict[str, Any]) -> str | None:
-    """The job whose attempt wrote `failed.json`; None where it was no job, or cannot be told."""
-    number = failed.get("attempt")
-    attempt = read_json(folder.attempt(number)) if isinstance(number, int) else None
-    return attempt.get("job") if attempt else None
+def failed_in(folder: Folder, failed: Failure) -> str | None:
+    """Return the job that wrote `failed.json`; None where it was no job, or cannot be told."""
+    if failed.job is not None:  # the job ended before its attempt began
+        return failed.job
+    if failed.attempt is None:
+        return None
+    attempt = read_attempt(folder, failed.attempt)
+    return attempt.job if attempt else None
 
 
-def is_alive(progress: dict[str, Any]) -> bool:
-    """Whether the process of this machine that wrote it is there, and no other that has got its number since."""
-    pid = progress.get("pid")
-    ticks = started_at(pid) if isinstance(pid, int) else None
-    return ticks is not None and progress.get("born", ticks) == ticks
+def is_alive(progress: Progress) -> bool:
+    """Whether the process of this machine that wrote `progress.json` is still there."""
+    if progress.pid is None:
+        return False
+    ticks = started_at(progress.pid)
+    # Another process may have got its number since: then the start times differ.
+    return ticks is not None and progress.born in (None, ticks)
 
 
 def _sender_is_gone(claim: Claim) -> bool:
@@ -123,15 +137,8 @@ def _marker(folder: Folder, number: int) -> Path:
 
 
 def _read(path: Path) -> Claim | None:
-    values = read_json(path)
-    if values is None:
-        return None
-    try:
-        return Claim(**values)
-    except TypeError:
-        raise UserError(
-            f"`{path}` is not a claim", "it was written by another version; remove it"
-        ) from None
+    record = read_submitted(path)
+    return None if record is None else Claim(**msgspec.structs.asdict(record))
 
 
 def _user() -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib import import_module
 from typing import TypeAlias
 
@@ -16,126 +17,166 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places, run_folders
+from repro.storage.run_files import read_definition
 
-Matches: TypeAlias = Callable[[str], bool]  # of a run's id
+Matches: TypeAlias = Callable[[Folder], bool]
 
 _PATTERN = re.compile(r"!?[A-Za-z0-9._*?\[\]-]{1,200}")
+_JOB = re.compile(r"[0-9]+(_[0-9]+)?")
 
 
 def select_folders(
     patterns: Sequence[str], places: Places, must_match: bool = False, scale: str | None = None
 ) -> list[Folder]:
-    """The folders of runs that match one of the patterns, and none of those after `!`; of one scale, if it is named."""
+    """Return the folders of runs that match one of the patterns, and none of those after `!`.
+
+    Where a scale is named, only its runs are returned.
+    """
     for pattern in patterns:
-        if not _PATTERN.fullmatch(pattern):
-            raise UserError(
-                f"{quote(pattern)} is not a pattern",
-                "use an experiment's name, or a run's id with * and ?",
-            )
+        _check_pattern(pattern)
     folders = list(run_folders(places.runs))
     wanted = [_matcher(pattern, places) for pattern in patterns if not pattern.startswith("!")]
     unwanted = [_matcher(pattern[1:], places) for pattern in patterns if pattern.startswith("!")]
-    found = [
-        folder
-        for folder in folders
-        if scale in (None, scale_of(folder.path.name))
-        and (not wanted or any(match(folder.path.name) for match in wanted))
-        and not any(match(folder.path.name) for match in unwanted)
-    ]
-    if must_match and not found:
-        names = [folder.path.name for folder in folders]
-        hint = did_you_mean(
-            patterns[0] if patterns else "",
-            [*names, *catalog.NAMES],
-            "`repro status` lists the runs",
-        )
-        chosen_scale = f" at scale {scale}" if scale else ""
-        raise UserError(f"no run matches {quote(' '.join(patterns))}{chosen_scale}", hint)
-    return found
+    selected = []
+    for folder in folders:
+        if scale is not None and scale_of(folder) != scale:
+            continue
+        if wanted and not any(matches(folder) for matches in wanted):
+            continue
+        if not any(matches(folder) for matches in unwanted):
+            selected.append(folder)
+    if must_match and not selected:
+        raise _no_match(patterns, folders, scale)
+    return selected
 
 
 def beside(folders: Sequence[Folder], places: Places) -> list[Folder]:
-    """The folders of other runs that were sent to share a job with one of these."""
-    claims = {
-        folder.path.name: claim.batch for folder in folders if (claim := newest_claim(folder))
-    }
-    batches = {name: Batch(jobs_folder(places) / name) for name in set(claims.values())}
-    names = dict.fromkeys(
-        name for run_id, batch in claims.items() for name in batches[batch].beside(run_id)
-    )
-    return [places.run(name) for name in names if name not in claims]
+    """Return the folders of other runs that were sent to share a job with one of these."""
+    given = {folder.path.name for folder in folders}
+    batches: dict[str, Batch] = {}
+    sharing: dict[str, Folder] = {}
+    for folder in folders:
+        claim = newest_claim(folder)
+        if claim is None:
+            continue
+        batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
+        for run_id in batch.beside(folder.path.name):
+            if run_id not in given:
+                sharing[run_id] = places.run(run_id)
+    return list(sharing.values())
 
 
-def scale_of(run_id: str) -> str:
-    """The scale that a run's id names; nothing where it is no such id."""
-    parts = run_id.split(".")
-    return parts[-2] if len(parts) >= 4 else ""
+@dataclass(frozen=True)
+class Kind:
+    """What a run is besides its seed: read from `run.json`, for an id is not parsed."""
+
+    net: str
+    recipe: str
+    scale: str
+
+
+def kind_of(folder: Folder) -> Kind | None:
+    """Return the kind of a run; None where its definition is absent or cannot be read."""
+    try:
+        run = read_definition(folder)
+    except UserError:
+        return None
+    return Kind(run.net.name, run.recipe.name, run.scale)
+
+
+def scale_of(folder: Folder) -> str:
+    """Return the scale of a run; empty where it cannot be told."""
+    kind = kind_of(folder)
+    return kind.scale if kind else ""
 
 
 def selection_of(run_id: str, places: Places) -> list[str]:
-    """The words that select this run on a command line: those it was sent with, or else the first experiment's."""
-    claim = read_json(places.run(run_id).submitted)
-    if claim:
-        batch = read_json(jobs_folder(places) / claim["batch"] / "runs.json")
-        if batch:
-            return [batch["experiment"], *batch.get("options", [])]
-    return [next((name for name in catalog.GROUPS["all"] if _of(name)(run_id)), "EXPERIMENT")]
+    """Return the words that select this run on a command line.
+
+    They are those it was sent with, or else the name of the first experiment that has it.
+    """
+    folder = places.run(run_id)
+    claim = newest_claim(folder)
+    batch = read_json(jobs_folder(places) / claim.batch / "runs.json") if claim else None
+    if batch:
+        return [batch["experiment"], *batch.get("options", [])]
+    for name in catalog.GROUPS["all"]:
+        if _experiment_matcher(name)(folder):
+            return [name]
+    return ["EXPERIMENT"]
+
+
+def _check_pattern(pattern: str) -> None:
+    if not _PATTERN.fullmatch(pattern):
+        raise UserError(
+            f"{quote(pattern)} is not a pattern",
+            "use an experiment's name, or a run's id with * and ?",
+        )
+
+
+def _no_match(patterns: Sequence[str], folders: Sequence[Folder], scale: str | None) -> UserError:
+    """Return what to say where no run matches; a name that is right is not proposed again."""
+    first = patterns[0] if patterns else ""
+    known = [*(folder.path.name for folder in folders), *catalog.NAMES]
+    hint = "`repro status` lists the runs"
+    if first not in known and first not in catalog.GROUPS:
+        hint = did_you_mean(first, known, hint)
+    at = f" at scale {scale}" if scale else ""
+    return UserError(f"no run matches {quote(' '.join(patterns))}{at}", hint)
 
 
 def _matcher(pattern: str, places: Places) -> Matches:
+    """Return whether a folder matches: by experiment, by job, or by its id."""
     if pattern in catalog.NAMES or pattern in catalog.GROUPS:
-        tests = [_of(name) for name in catalog.expand_groups([pattern])]
-        return lambda run_id: any(test(run_id) for test in tests)
-    if re.fullmatch(r"[0-9]+(_[0-9]+)?", pattern):
-        ids = _of_array(pattern, places)
-        return lambda run_id: run_id in ids
-    return lambda run_id: fnmatchcase(run_id, pattern)
+        names = catalog.expand_groups([pattern])
+        return partial(_matches_any, [_experiment_matcher(name) for name in names])
+    if _JOB.fullmatch(pattern):
+        run_ids = _runs_of_job(pattern, places)
+        return lambda folder: folder.path.name in run_ids
+    return lambda folder: fnmatchcase(folder.path.name, pattern)
 
 
-def _of(name: str) -> Matches:
-    """Whether an id is of an experiment, at any scale, from any seed, in any variant: by net and recipe."""
+def _matches_any(matchers: Sequence[Matches], folder: Folder) -> bool:
+    return any(matches(folder) for matches in matchers)
+
+
+def _experiment_matcher(name: str) -> Matches:
+    """Return whether a folder's run is of an experiment: at any scale, seed and variant."""
     experiment = catalog.load_experiment(name)
     if isinstance(experiment, Skipped):
-        return lambda run_id: False
-    runs = [
-        replace(run, seed=0)
-        for scale in catalog.all_scales().values()
-        for run in runs_of(at_scale(experiment, scale, 1))
-    ]
-    kinds = {(run.net.name, run.recipe.name, run.scale) for run in runs}
-    variants = {*import_module("experiments.recipes").VARIANTS, "set"}
-
-    def matches(run_id: str) -> bool:
-        parts = run_id.split(".")
-        net, recipe, scale = parts[0], ".".join(parts[1:-2]), scale_of(run_id)
-        while (net, recipe, scale) not in kinds:
-            shorter = next(
-                (
-                    recipe.removesuffix(f"-{each}")
-                    for each in variants
-                    if recipe.endswith(f"-{each}")
-                ),
-                None,
-            )
-            if not shorter:
-                return False
-            recipe = shorter
-        return True
-
-    return matches
+        return lambda folder: False
+    kinds = set()
+    for scale in catalog.all_scales().values():
+        for run in runs_of(at_scale(experiment, scale, 1)):
+            run = replace(run, seed=0)
+            kinds.add(Kind(run.net.name, run.recipe.name, run.scale))
+    return lambda folder: _is_variant_of(kind_of(folder), kinds)
 
 
-def _of_array(job: str, places: Places) -> set[str]:
-    """The runs of an array, or of one of its elements, by SLURM's number."""
+def _is_variant_of(kind: Kind | None, kinds: set[Kind]) -> bool:
+    """Whether the kind is one of these, or becomes one without its variants' suffixes."""
+    suffixes = [f"-{name}" for name in (*import_module("experiments.recipes").VARIANTS, "set")]
+    while kind is not None and kind not in kinds:
+        kind = _without_suffix(kind, suffixes)
+    return kind is not None
+
+
+def _without_suffix(kind: Kind, suffixes: Sequence[str]) -> Kind | None:
+    for suffix in suffixes:
+        if kind.recipe.endswith(suffix):
+            return replace(kind, recipe=kind.recipe.removesuffix(suffix))
+    return None
+
+
+def _runs_of_job(job: str, places: Places) -> set[str]:
+    """Return the runs of an array, or of one of its elements, by SLURM's number."""
     array, _, index = job.partition("_")
     for path in sorted(jobs_folder(places).glob("*/sent.json"), reverse=True):
         batch = Batch(path.parent)
-        if batch.array == array:
-            elements = enumerate(batch.elements)
-            return {
-                run
-                for number, element in elements
-                if not index or number == int(index)
-                for run in element
-            }
+        if batch.array != array:
+            continue
+        if not index:
+            return set(batch.runs)
+        elements = batch.elements
+        return set(elements[int(index)]) if int(index) < len(elements) else set()
     return set()

@@ -1,32 +1,38 @@
-"""Where every run is: our own files are the truth, and one `squeue` call says what waits and what runs.
+"""Where every run is: our own files are the truth, and one `squeue` call says what waits and runs.
 
 It works without accounting, and without any SLURM: then it says so and shows what the files know.
+Which word is said is decided in `rules`; here are the facts that it is decided by, and the reason.
 """
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from repro.cluster import slurm
-from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import (
-    Claim,
-    Standing,
-    claim_standing,
-    failed_in,
-    is_alive,
-    newest_claim,
+from repro.cluster.records.batch import Batch
+from repro.cluster.records.ownership import claim_standing
+from repro.cluster.status.rules import (
+    Facts,
+    Failure,
+    Log,
+    Process,
+    Progress,
+    Queue,
+    Record,
+    Rule,
+    Submits,
+    rule_for,
 )
-from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
+from repro.cluster.status.run_records import RunRecords, read_records
 from repro.definition.words import RunState
-from repro.errors import UserError
-from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import Final
 
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+_SUSPENDED = {"SUSPENDED", "STOPPED"}
+UNKNOWN = "scheduler unknown"
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,8 @@ class State:
     limit: str | None = None
     cluster: str | None = None
     gpu_percent: float | None = None  # of the time in which its GPU computes
-    checkpoint_iteration: int | None = None  # what is saved; a run that is done needs no checkpoint
-    retriable: bool = False  # it gave up, or nobody here knows of anything at work on it: `--retry` sends it again
+    checkpoint_iteration: int | None = None  # a run that is done needs no checkpoint
+    retriable: bool = False  # `--retry` sends it again
 
     @property
     def live(self) -> bool:
@@ -58,222 +64,235 @@ class State:
 
 
 @dataclass(frozen=True)
-class RunFiles:
-    """What the files of a run say, read before the scheduler is asked."""
+class Seen:
+    """One run as it was seen: its files, its job, and the rule that applies to them."""
 
-    folder: Folder
-    final: dict[str, Any] | None = None
-    failed: dict[str, Any] | None = None
-    progress: dict[str, Any] | None = None
-    claim: Claim | None = None
-    batch: Batch | None = None
-    failed_in: str | None = None  # the job that wrote `failed`
-    checkpoint_iteration: int | None = None
-    damage: str = ""
+    files: RunRecords
+    job: slurm.Job | None
+    rule: Rule
 
     @property
-    def id(self) -> str:
-        return self.folder.path.name
-
-    @property
-    def job(self) -> str | None:
-        """Its element of the array in which it was last sent, as far as its number is known."""
-        index = self.batch.index(self.id) if self.batch else None
-        return (
-            f"{self.batch.array}_{index}"
-            if self.batch and self.batch.array and index is not None
-            else None
-        )
+    def state(self) -> State:
+        """What can be said about it."""
+        if self.rule.name == "damaged":
+            return State(self.files.id, self.rule.word, self.files.damage)
+        if self.files.final is not None:
+            return _done(self.files.id, self.files.final)
+        reason = _REASONS.get(self.rule.name, _no_reason)(self)
+        retriable = self.rule.submit == Submits.RETRIES
+        return State(self.files.id, self.rule.word, reason, retriable=retriable, **_facts(self))
 
 
 def all_states(folders: Iterable[Folder], places: Places) -> list[State]:
-    """The state of each run, in the order given, with one question to each scheduler that may know of them."""
+    """Return the state of each run, in the order given, asking each scheduler once."""
+    return [seen.state for seen in look_at(folders, places)]
+
+
+def look_at(folders: Iterable[Folder], places: Places) -> list[Seen]:
+    """Look at each run, with one question to each scheduler that may know of them."""
     batches: dict[str, Batch] = {}
-    seen = [read_files(folder, places, batches) for folder in folders]
-    live = ask_schedulers(seen)
-    return [state_of(each, live.get(conf_of(each))) for each in seen]
+    files = [read_records(folder, places, batches) for folder in folders]
+    answers = ask_schedulers(files)
+    return [judge(run, answers.get(run.slurm_conf)) for run in files]
 
 
-def read_files(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunFiles:
-    """Read what the files say: one for a run that is done, a few for any other. Batches already read are shared."""
-    try:
-        final = read_json(folder.final)
-        if final is not None:
-            return RunFiles(folder, final)
-        claim = newest_claim(folder)
-        batch = (
-            batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
-            if claim
-            else None
-        )
-        if batch:
-            _ = batch.runs, batch.array  # read now, before the scheduler is asked
-        failed = read_json(folder.failed)
-        job = failed_in(folder, failed) if failed else None
-        progress, saved = read_json(folder.progress), checkpoint_iteration(folder)
-        return RunFiles(folder, None, failed, progress, claim, batch, job, saved)
-    except UserError as error:
-        return RunFiles(folder, damage=error.problem)
-
-
-def ask_schedulers(seen: Sequence[RunFiles]) -> dict[str | None, slurm.Live | None]:
-    """What each scheduler knows of the batches seen: one call for each cluster, none where nothing was sent."""
+def ask_schedulers(files: Sequence[RunRecords]) -> dict[str | None, slurm.Live | None]:
+    """Ask each scheduler for the batches that it may know; none where nothing was sent."""
     by_conf: dict[str | None, dict[str, str | None]] = {}
-    for each in seen:
-        if each.claim and each.batch and each.batch.runs:
-            by_conf.setdefault(conf_of(each), {})[each.batch.name] = each.batch.array
+    for run in files:
+        if run.batch and run.batch.runs:
+            by_conf.setdefault(run.slurm_conf, {})[run.batch.name] = run.batch.array
     return {conf: slurm.live_jobs(arrays, conf) for conf, arrays in by_conf.items()}
 
 
-def state_of(seen: RunFiles, live: slurm.Live | None) -> State:
-    """The state that follows from the files and the queue."""
-    if seen.damage:
-        return State(
-            seen.id, RunState.FAILED, seen.damage
-        )  # not retriable: first the file must be put right
-    if seen.final is not None:
-        return _done(seen.id, seen.final)
-    where = (
-        claim_standing(seen.claim, seen.id, seen.batch, live) if seen.claim and seen.batch else None
+def judge(files: RunRecords, live: slurm.Live | None) -> Seen:
+    """Decide by the files and the queue which rule applies to a run."""
+    if files.damage:
+        return Seen(files, None, rule_for(Facts(Record.DAMAGED)))
+    if files.final is not None:
+        return Seen(files, None, rule_for(Facts(Record.FINAL)))
+    queue, job = _queue(files, live)
+    facts = Facts(
+        queue=queue,
+        failure=_failure(files, job),
+        progress=files.attempt_state,
+        process=files.process,
+        sender=files.sender,
+        # Logs are only looked for where it matters: a large array has thousands.
+        log=files.log if queue == Queue.ENDED else Log.NONE,
     )
-    if where == "live":
-        assert seen.batch is not None
-        assert live is not None
-        job = live[seen.batch.name, seen.batch.index(seen.id) or 0]
-        if (
-            seen.failed is None or seen.failed_in != job.id
-        ):  # else the job goes on with those that share it
-            return _in_queue(seen, job)
-    word, reason = _out_of_queue(seen, where)
-    retriable = word in (RunState.FAILED, RunState.DIVERGED, RunState.LOST) or (
-        word == RunState.RUNNING and _by_hearsay(seen, where)
-    )
-    return State(seen.id, word, reason, retriable=retriable, **_facts(seen))
+    return Seen(files, job, rule_for(facts))
 
 
-def _done(run_id: str, final: dict[str, Any]) -> State:
-    metrics, iterations = (
-        final.get("metrics", {}),
-        final.get("run", {}).get("recipe", {}).get("iterations"),
-    )
-    provenance = final.get("provenance", {})
+def _queue(files: RunRecords, live: slurm.Live | None) -> tuple[Queue, slurm.Job | None]:
+    """Return what is known of the job in which the run was last sent."""
+    if files.claim is None or files.batch is None:
+        return Queue.NONE, None
+    standing = claim_standing(files.claim, files.id, files.batch, live)
+    if standing == "live" and live is not None and files.index is not None:
+        job = live[files.batch.name, files.index]
+        return _queue_of(job), job
+    return _QUEUES[standing], None
+
+
+_QUEUES = {
+    "sending": Queue.SENDING,
+    "ended": Queue.ENDED,
+    "void": Queue.NONE,
+    "unknown": Queue.NO_ANSWER,
+}
+
+
+def _queue_of(job: slurm.Job) -> Queue:
+    if job.state in _WAITING:
+        return Queue.WAITS
+    if job.state in _SUSPENDED:
+        return Queue.SUSPENDED
+    return Queue.RUNS
+
+
+def _failure(files: RunRecords, job: slurm.Job | None) -> Failure:
+    """Return what `failed.json` says, and whether this job wrote it or an earlier attempt."""
+    if files.failed is None:
+        return Failure.NONE
+    current = job.id if job else files.job
+    here = current is not None and files.failed_in == current
+    if files.failed.state == RunState.DIVERGED:
+        return Failure.DIVERGED if here else Failure.DIVERGED_EARLIER
+    return Failure.FAILED if here else Failure.FAILED_EARLIER
+
+
+def _done(run_id: str, final: Final) -> State:
+    provenance = final.provenance
+    iterations = final.definition["recipe"]["iterations"]
+    # A photo net is measured in several ways; its centre crop is what its curve shows.
+    metric = "test_error" if "test_error" in final.metrics else "center_top1"
     return State(
         run_id,
         RunState.DONE,
-        attempt=provenance.get("attempts"),
+        attempt=provenance.attempts,
         iteration=iterations,
         iterations=iterations,
-        train_error=metrics.get("train_error"),
-        test_error=metrics.get("test_error", metrics.get("center_top1")),
-        host=provenance.get("host"),
-        job=provenance.get("job"),
+        train_error=final.metric("train_error"),
+        test_error=final.metric(metric),
+        host=provenance.host,
+        job=provenance.job,
     )
 
 
-def _in_queue(seen: RunFiles, job: slurm.Job) -> State:
-    facts = _facts(seen) | {"job": job.id, "elapsed": job.elapsed, "limit": job.limit}
-    if job.state in _WAITING:
-        return State(
-            seen.id, RunState.QUEUED, job.reason, **facts | {"host": None, "elapsed": None}
-        )
-    if job.state in ("SUSPENDED", "STOPPED"):
-        return State(seen.id, RunState.SUSPENDED, job.reason, **facts)
-    reason = "" if job.state == "RUNNING" else job.state.lower()
-    if seen.progress and seen.progress.get("job") != job.id:  # its own first word is still to come
-        return State(seen.id, RunState.RUNNING, reason or "starting", **facts | {"host": job.node})
-    return State(seen.id, RunState.RUNNING, reason, **facts | {"host": job.node})
+_PROGRESS_FACTS = (
+    "attempt",
+    "iteration",
+    "iterations",
+    "eta_seconds",
+    "gpu_percent",
+    "train_error",
+    "test_error",
+    "host",
+    "job",
+)
 
 
-def _out_of_queue(seen: RunFiles, where: Standing | None) -> tuple[RunState, str]:
-    """The state of a run for which no job waits or runs, as far as is known."""
-    progress = seen.progress
-    if where == "sending":
-        assert seen.claim is not None
-        return (
-            RunState.QUEUED,
-            f"being sent by {seen.claim.user} on {seen.claim.host}, process {seen.claim.pid}",
-        )
-    if seen.failed is not None and (where != "unknown" or seen.failed_in == seen.job):
-        word = (
-            RunState.DIVERGED if seen.failed.get("state") == RunState.DIVERGED else RunState.FAILED
-        )
-        return word, str(seen.failed.get("problem", ""))
-    saved = (
-        f"saved at iteration {progress.get('iteration')}"
-        if progress and progress.get("state") == "stopped"
-        else ""
-    )
-    if where == "unknown":
-        at_work = progress and not saved and not seen.failed
-        return (RunState.RUNNING if at_work else RunState.QUEUED), "; ".join(
-            filter(None, (saved, "scheduler unknown"))
-        )
-    if saved:
-        return RunState.INTERRUPTED, saved
-    if progress and not _was_sent(seen):
-        return _here(progress)
-    return _ended(seen, where)
+def _facts(seen: Seen) -> dict[str, Any]:
+    """Return what `progress.json` and the queue say of a run."""
+    files, job = seen.files, seen.job
+    facts = {name: getattr(files.progress, name, None) for name in _PROGRESS_FACTS}
+    facts["job"] = facts["job"] or files.job
+    facts["checkpoint_iteration"] = files.checkpoint_iteration
+    facts["cluster"] = files.claim.cluster if files.claim else None
+    if job is None or seen.rule.word in (RunState.FAILED, RunState.DIVERGED):
+        return facts
+    facts |= {"job": job.id, "limit": job.limit}
+    if seen.rule.name == "job waits":
+        return facts | {"host": None}
+    if _queue_of(job) == Queue.RUNS:
+        facts["host"] = job.node
+    return facts | {"elapsed": job.elapsed}
 
 
-def _ended(seen: RunFiles, where: Standing | None) -> tuple[RunState, str]:
-    """The state of a run whose job is gone, and that has not said how it ended."""
-    index = seen.batch.index(seen.id) if seen.batch else None
-    if (
-        where == "ended"
-        and seen.batch is not None
-        and index is not None
-        and seen.batch.started(index)
-    ):
-        said = seen.batch.slurm_says(index)
-        if said:
-            return RunState.INTERRUPTED, said
-        return RunState.LOST, "its job ended without a word: " + (
-            "killed, or out of memory" if seen.progress else "before training"
-        )
-    if seen.progress:
-        return RunState.LOST, "its job is gone"
-    return RunState.LACKING, "taken from the queue before it started" if where == "ended" else ""
+def _no_reason(seen: Seen) -> str:
+    return ""
 
 
-def _was_sent(seen: RunFiles) -> bool:
-    """Whether `repro submit` sent the job that was last at work: `repro run` in a job of one's own is no element."""
-    job = (seen.progress or {}).get("job")
-    return seen.claim is not None and "_" in str(job or "")
+def _problem(seen: Seen) -> str:
+    return seen.files.failed.problem if seen.files.failed else ""
 
 
-def _here(progress: dict[str, Any]) -> tuple[RunState, str]:
-    """A run that was started without `repro submit`: its process is known on its own machine only."""
-    if progress.get("host") != socket.gethostname():
-        return RunState.RUNNING, f"on {progress.get('host')}, which cannot be asked from here"
-    return (
-        (RunState.RUNNING, "")
-        if is_alive(progress)
-        else (RunState.INTERRUPTED, "its process has ended")
-    )
+def _queue_reason(seen: Seen) -> str:
+    return seen.job.reason if seen.job else ""
 
 
-def _by_hearsay(seen: RunFiles, where: Standing | None) -> bool:
-    """Whether nothing but what was written on another machine says that it is running."""
-    return where != "unknown" and (seen.progress or {}).get("host") != socket.gethostname()
+def _running_job(seen: Seen) -> str:
+    """Return SLURM's own state where it is not simply running, or that the run is starting."""
+    if seen.job is None:
+        return ""
+    if seen.job.state != "RUNNING":
+        return seen.job.state.lower()
+    progress = seen.files.progress
+    # Its own first word is still to come: what is there is of an earlier job.
+    return "starting" if progress and progress.job != seen.job.id else ""
 
 
-def _facts(seen: RunFiles) -> dict[str, Any]:
-    progress, claim = seen.progress or {}, seen.claim
-    names = (
-        "attempt",
-        "iteration",
-        "iterations",
-        "eta_seconds",
-        "gpu_percent",
-        "train_error",
-        "test_error",
-    )
-    facts = {name: progress.get(name) for name in (*names, "host", "job")}
-    facts["job"] = facts["job"] or seen.job
-    facts["checkpoint_iteration"] = seen.checkpoint_iteration
-    return facts | {"cluster": claim.cluster if claim else None}
+def _stopped_process(seen: Seen) -> str:
+    pid = getattr(seen.files.progress, "pid", None)
+    return f"its process is stopped: `kill -CONT {pid}` lets it go on"
 
 
-def conf_of(seen: RunFiles) -> str | None:
-    """Which scheduler may know of this run."""
-    return seen.claim.slurm_conf if seen.claim else None
+def _sender(seen: Seen) -> str:
+    claim = seen.files.claim
+    return f"being sent by {claim.user} on {claim.host}, process {claim.pid}" if claim else ""
+
+
+def _saved(seen: Seen) -> str:
+    return f"saved at iteration {getattr(seen.files.progress, 'iteration', None)}"
+
+
+def _no_answer(seen: Seen) -> str:
+    if seen.files.attempt_state == Progress.STOPPED:
+        return f"{_saved(seen)}; {UNKNOWN}"
+    if seen.files.process == Process.GONE:
+        return f"its process has ended; {UNKNOWN}"
+    return UNKNOWN
+
+
+def _elsewhere(seen: Seen) -> str:
+    return f"on {getattr(seen.files.progress, 'host', None)}, which cannot be asked from here"
+
+
+def _why_slurm_ended(seen: Seen) -> str:
+    files = seen.files
+    if files.batch is None or files.index is None:
+        return ""
+    return files.batch.why_slurm_ended(files.index) or ""
+
+
+def _how_lost(seen: Seen) -> str:
+    files = seen.files
+    if files.batch is not None and files.index is not None:
+        how = files.batch.how_task_ended(files.index)
+        if how:
+            return f"its job ended: {how}"
+    guess = "killed, or out of memory" if files.progress else "before training"
+    return f"its job ended without a word: {guess}"
+
+
+_REASONS: dict[str, Callable[[Seen], str]] = {
+    "process stopped": _stopped_process,
+    "failed in this job": _problem,
+    "diverged in this job": _problem,
+    "job waits": _queue_reason,
+    "job suspended": _queue_reason,
+    "job runs": _running_job,
+    "being sent": _sender,
+    "failed": _problem,
+    "diverged": _problem,
+    "running, as far as is known": _no_answer,
+    "queued, as far as is known": _no_answer,
+    "saved": _saved,
+    "on another machine": _elsewhere,
+    "process gone": lambda seen: "its process has ended",
+    "ended by SLURM": _why_slurm_ended,
+    "ended without a word": _how_lost,
+    "job gone": lambda seen: "its job is gone",
+    "taken from the queue": lambda seen: "taken from the queue before it started",
+}

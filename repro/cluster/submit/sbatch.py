@@ -1,45 +1,79 @@
-"""An array as submitit sends it: SlurmExecutor, with elements that read their run from the batch's folder.
+"""The sbatch text of an array, made by submitit: its elements read their run from the batch's folder.
 
-submitit is imported when an array is made: the reading of states and the job itself work without it.
+submitit is imported when a text is made: reading states and the job itself work without it. Of
+submitit only `text_of` uses something that is not public, for no public name gives a text.
 """
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 from repro.cluster.profile import Profile
-from repro.errors import UserError, quote
+from repro.errors import EnvironmentProblem, UserError, quote
 from repro.local.workers import KEEPING_MEMORY
-from repro.storage.atomic import group_may_read
+from repro.storage.atomic import group_may_read, write_atomic
 from repro.storage.paths import Places
 
+NEWEST_TRIED = "1.5.4"
 
-class ArrayText(Protocol):
-    """One array. `text` is what sbatch is given; `send` gives it, and answers the array's number."""
 
-    @property
-    def text(self) -> str: ...
+@dataclass(frozen=True)
+class ArrayText:
+    """One array: what sbatch is given, and the file it is given in."""
 
-    def send(self) -> str: ...
+    folder: Path
+    text: str
+
+    def write(self) -> Path:
+        """Write the text into the batch's folder, where it stays."""
+        path = self.folder / "submission.sh"
+        write_atomic(path, self.text.encode())
+        return path
 
 
 def array_for(
     folder: Path, elements: int, places: Places, profile: Profile, code: Path
 ) -> ArrayText:
-    """The array of a batch's folder, with everything the profile asks for."""
+    """Return the array of a batch's folder, with everything the profile asks for."""
     for path in (folder, code, places.results, places.data):
         _check_path(path)
-    array = _executor(folder, profile.interpreter)
-    array.update_parameters(**parameters(profile, elements, places, code), job_name=folder.name)
-    array.parameters["map_count"] = elements
-    return cast(ArrayText, array)
+    asked = parameters(profile, elements, places, code)
+    asked |= {"job_name": folder.name}
+    command = f"{profile.interpreter} -u -m repro.cluster.job {shlex.quote(str(folder))}"
+    return ArrayText(folder, text_of(folder, elements, asked, command))
+
+
+def text_of(folder: Path, elements: int, asked: dict[str, Any], command: str) -> str:
+    """Return submitit's text for these parameters, with our command in place of its own."""
+    import submitit
+
+    class TextMaker(submitit.SlurmExecutor):
+        """An executor that can be made where there is no srun: a dry run needs none."""
+
+        @classmethod
+        def affinity(cls) -> int:
+            return 2
+
+    try:
+        maker = TextMaker(folder)
+        maker.update_parameters(**asked)
+        maker.parameters["map_count"] = elements  # what makes it an array
+        return str(maker._make_submission_file_text(command, ""))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise EnvironmentProblem(
+            f"submitit {submitit.__version__} makes no sbatch text: {error}",
+            f"`pip install submitit=={NEWEST_TRIED}`, the newest that was tried",
+        ) from error
 
 
 def parameters(profile: Profile, elements: int, places: Places, code: Path) -> dict[str, Any]:
-    """What the profile asks for, in submitit's words. What is None is not asked for."""
-    gpus = f"{profile.gpu_type}:{profile.gpus}" if profile.gpu_type else str(profile.gpus)
+    """Return what the profile asks for, in submitit's words. What is None is not asked for."""
+    gpus = str(profile.gpus)
+    if profile.gpu_type:
+        gpus = f"{profile.gpu_type}:{profile.gpus}"
     asked = {
         "partition": profile.partition,
         "account": profile.account,
@@ -47,10 +81,14 @@ def parameters(profile: Profile, elements: int, places: Places, code: Path) -> d
         "constraint": profile.constraint,
         "exclude": profile.exclude,
         "mem": profile.memory,
-        "gpus_per_node": gpus if profile.gpus and profile.gpu_flag == "gpus-per-node" else None,
-        "gres": f"gpu:{gpus}" if profile.gpus and profile.gpu_flag == "gres" else None,
     }
-    return {key: value for key, value in asked.items() if value is not None} | {
+    if profile.gpus and profile.gpu_flag == "gpus-per-node":
+        asked["gpus_per_node"] = gpus
+    if profile.gpus and profile.gpu_flag == "gres":
+        asked["gres"] = f"gpu:{gpus}"
+    given = {key: value for key, value in asked.items() if value is not None}
+    switched_on = {key: value for key, value in profile.sbatch.items() if value is not False}
+    return given | {
         "time": profile.time,
         "nodes": profile.nodes,
         "ntasks_per_node": profile.processes,
@@ -59,39 +97,29 @@ def parameters(profile: Profile, elements: int, places: Places, code: Path) -> d
         "signal_delay_s": profile.grace,
         "wckey": None,
         "setup": _setup(profile, places, code),
-        # srun does not inherit --cpus-per-task from SLURM 22.05 on; one process that fails ends the others.
+        # srun does not inherit --cpus-per-task from SLURM 22.05 on.
+        # One process that fails must end the others.
         "srun_args": [f"--cpus-per-task={profile.cpus}", "--kill-on-bad-exit=1"],
-        "additional_parameters": {"requeue": True, "chdir": str(code)}
-        | _switched_on(profile.sbatch),
+        "additional_parameters": {"requeue": True, "chdir": str(code)} | switched_on,
     }
-
-
-def _switched_on(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if value is not False}
 
 
 def _setup(profile: Profile, places: Places, code: Path) -> list[str]:
-    """The profile's lines, then the variables; the frozen code goes before whatever modules have set."""
-    ours = {
-        "REPRO_RESULTS": places.results,
-        "REPRO_FIGURES": places.figures,
-        "REPRO_DATA": places.data,
+    """Return the profile's lines, then the variables."""
+    exported = KEEPING_MEMORY | profile.environment
+    if group_may_read():
+        exported |= {"REPRO_GROUP_READABLE": "1"}
+    exported |= {
+        "REPRO_RESULTS": str(places.results),
+        "REPRO_FIGURES": str(places.figures),
+        "REPRO_DATA": str(places.data),
     }
-    shared = {"REPRO_GROUP_READABLE": "1"} if group_may_read() else {}
-    exported = (
-        KEEPING_MEMORY
-        | profile.environment
-        | shared
-        | {name: str(path) for name, path in ours.items()}
-    )
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exported.items()]
     if profile.scratch:
         lines.append(f"export REPRO_SCRATCH={shlex.quote(profile.scratch)}")  # the job expands it
-    return [
-        *profile.setup,
-        *lines,
-        f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}",
-    ]
+    # The frozen code goes before whatever modules have set.
+    path = f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}}"
+    return [*profile.setup, *lines, path]
 
 
 def _check_path(path: Path) -> None:
@@ -101,25 +129,3 @@ def _check_path(path: Path) -> None:
             f"{quote(path)} cannot be told to SLURM",
             "use a folder without quotes, `%`, `$` and `\\`",
         )
-
-
-def _executor(folder: Path, python: str) -> Any:
-    import submitit
-
-    class Executor(submitit.SlurmExecutor):
-        @classmethod
-        def affinity(cls) -> int:
-            return 2  # submitit refuses to be made where there is no srun; a dry run needs none
-
-        @property
-        def text(self) -> str:
-            return self._make_submission_file_text(self._submitit_command_str, "")
-
-        def send(self) -> str:
-            return self._submit_command(self._submitit_command_str).job_id
-
-        @property
-        def _submitit_command_str(self) -> str:
-            return f"{self.python} -u -m repro.cluster.job {shlex.quote(str(self.folder))}"
-
-    return Executor(folder, python=python)

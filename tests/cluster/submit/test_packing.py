@@ -23,7 +23,7 @@ from repro.definition.run import Run
 from repro.errors import UserError
 from repro.local.workers import WorkerPool
 from repro.stop_request import StopRequest
-from repro.storage.atomic import create_exclusive, read_json, to_json, write_atomic
+from repro.storage.atomic import read_json, to_json, write_atomic
 from repro.storage.paths import Places, places
 from repro.storage.run_files import write_definition
 
@@ -99,12 +99,6 @@ def test_runs_that_share_a_job_share_one_gpu() -> None:
     assert load_profile("example", places().slurm, {"pack": "4"}).pack == 4
 
 
-def test_a_batch_from_before_runs_could_share_a_job_is_still_read(tmp_path: Path) -> None:
-    create_exclusive(tmp_path / "runs.json", to_json({"schema": 1, "runs": ["a", "b"]}))
-    batch = Batch(tmp_path)
-    assert (batch.elements, batch.index("b"), batch.beside("b")) == ([["a"], ["b"]], 1, ["b"])
-
-
 def test_each_run_of_a_job_ends_as_it_would_alone(here: Places, tmp_path: Path) -> None:
     from repro.training import train
 
@@ -141,7 +135,7 @@ def test_asked_to_stop_every_run_of_a_job_saves_and_goes_on_when_the_job_does(he
 
 def test_a_run_that_fails_ends_alone_and_the_job_says_so(here: Places) -> None:
     good = short(0)
-    bad = replace(short(1), recipe=replace(short(1).recipe, rate=1e30))
+    bad = replace(short(1), recipe=replace(short(1).recipe, learning_rate=1e30))
     said: list[str] = []
     for run in (good, bad):
         write_definition(here.run(run.id), run)

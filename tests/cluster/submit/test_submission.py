@@ -16,7 +16,7 @@ import pytest
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.profile import Profile
 from repro.cluster.status.selection import select_folders
-from repro.cluster.submit import submission
+from repro.cluster.submit import sending, submission
 from repro.cluster.submit.submission import Plan, Sent, SubmitOptions, make_plan, sbatch_texts, send
 from repro.definition.net import resnet
 from repro.definition.run import Run
@@ -297,7 +297,7 @@ def test_of_many_submitters_at_once_each_run_is_sent_by_one(here: Places, slurm:
 def test_a_submitter_killed_before_sbatch_leaves_runs_that_can_be_sent(
     here: Places, slurm: FakeSlurm
 ) -> None:
-    _killed_in("_submit", here)
+    _killed_in("send_array", here)
     assert slurm.arrays() == []
     (array,) = sent(here)
     assert len(array.runs) == 3
@@ -346,7 +346,7 @@ def test_ctrl_c_takes_back_what_was_not_sent(
 def test_ctrl_c_while_slurm_is_told_leaves_what_it_may_have_to_be_found(
     here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "_submit", _interrupted)
+    monkeypatch.setattr(submission, "send_array", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         sent(here)
     assert len(list(here.runs.iterdir())) == 3
@@ -427,7 +427,7 @@ def test_a_damaged_record_of_failure_is_not_sent_again_before_it_is_put_right(
 def test_a_verdict_that_does_not_come_is_not_waited_for(
     here: Places, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "_LONG", 0.5)
+    monkeypatch.setattr(sending, "PATIENCE_S", 0.5)
     (slurm.folder / "sbatch").write_text("#!/bin/sh\nexec sleep 60\n")
     with pytest.raises(UserError, match=r"`sbatch` has not answered for 0.5 s"):
         list(submission.slurm_verdicts(planned(here), here, Profile("mine")))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from repro.analysis.output.report.content import page
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import Scale
+from repro.definition.scales import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 

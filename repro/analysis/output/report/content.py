@@ -20,8 +20,9 @@ from repro.analysis.output.report.provenance import RUN_COLUMNS, Group, anchors,
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
 from repro.analysis.output.svg import inline_svg
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import Drawing, Figure, Scale, Skipped, Table, at_scale, groups_of
+from repro.definition.experiment import Drawing, Figure, Skipped, Table, at_scale, groups_of
 from repro.definition.run import Run
+from repro.definition.scales import Scale
 from repro.protocol import catalog
 
 WORDS = (
