@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -13,6 +14,12 @@ USAGE = 2  # wrong usage or input
 INCOMPLETE = 3  # something that was asked for is still missing
 ENVIRONMENT = 4  # the machine lacks something: no SLURM, no data, no space
 INTERRUPTED = 130
+
+# Control characters, line and paragraph separators, marks that turn the direction of writing, and
+# the surrogates that stand for bytes that are no UTF-8.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class UserError(Exception):
@@ -50,6 +57,18 @@ def quote(value: object, width: int = 80) -> str:
     if len(text) <= width:
         return f"`{text}`"
     return f"`…{text[1 - width :]}`" if isinstance(value, PurePath) else f"`{text[: width - 1]}…`"
+
+
+def is_printable(text: str) -> bool:
+    """Return whether a text keeps to its line, cannot drive a terminal, and is no broken UTF-8."""
+    return _UNPRINTABLE.search(text) is None
+
+
+def printable(text: str) -> str:
+    """Return the text, escaped where it could not be printed as it is."""
+    if is_printable(text):
+        return text
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:

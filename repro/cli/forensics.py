@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.cli.counter import Counter
-from repro.cli.evaluate import WAYS, WEIGHTS_HINT, opened
+from repro.cli.evaluate import WAYS
+from repro.cli.opened_weights import WEIGHTS_HINT, opened
 from repro.cli.options import (
     change_options,
     checked_device,

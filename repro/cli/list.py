@@ -12,6 +12,7 @@ from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Skipped, at_scale, runs_of
 from repro.protocol import catalog
 from repro.storage.paths import Places, places, run_folders
+from repro.storage.run_files import is_done
 
 
 @click.command()
@@ -45,7 +46,7 @@ def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
         none = {"state": "skipped", "done": 0, "total": 0, "gpu_hours_left": 0.0}
         return facts | none | {"reason": experiment.reason}
     runs = runs_of(at_scale(experiment, catalog.load_scale(scale)))
-    left = [run for run in runs if not here.finished(run.id)]
+    left = [run for run in runs if not is_done(run.id, here)]
     state = "done" if not left else "missing" if len(left) == len(runs) else "partial"
     return facts | {
         "state": state if runs else "counted",

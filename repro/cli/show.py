@@ -38,6 +38,7 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
 from repro.storage.paths import ROOT, places
+from repro.storage.run_files import is_done
 
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",
@@ -158,7 +159,7 @@ def _run(run: Run) -> dict[str, Any]:
         "gpu_hours": float(f"{gpu_hours(run):.4g}"),
         "gpu_bytes": round(memory(run, on_gpu=True).gpu),
         "cpu_bytes": round(memory(run, on_gpu=False).host),
-        "done": places().finished(run.id),
+        "done": is_done(run.id, places()),
     }
 
 

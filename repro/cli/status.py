@@ -14,7 +14,7 @@ import click
 
 from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
 from repro.protocol import catalog
-from repro.storage.paths import Folder, places
+from repro.storage.paths import Folder, places, unprintable_names
 
 if TYPE_CHECKING:
     from repro.cluster.status.state import State
@@ -90,6 +90,8 @@ def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[Stat
     here = places()
     ours = (*catalog.NAMES, *catalog.GROUPS)
     must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
+    for name in unprintable_names(here.runs):
+        click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
     found = all_states(select_folders(patterns, here, must_match, scale), here)
     return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
 

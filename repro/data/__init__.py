@@ -15,20 +15,27 @@ PHOTOS = ("imagenet", "generated-photos")  # images of many sizes, decoded and r
 
 
 def open_source(recipe: Recipe, folder: Path) -> Source:
-    """The recipe's data set; `folder` is where the data sets are."""
-    if is_photos(recipe.dataset, folder):
-        from repro.data.photos.source import open_photos as opened
-    else:
-        from repro.data.small.source import open_images as opened  # type: ignore[assignment]
-    source: Source = opened(recipe, folder)
+    """Return the recipe's data set; `folder` is where the data sets are."""
+    source = _open(recipe, folder)
     if recipe.batch > source.train_images:
-        problem = f"`recipe.batch` {quote(recipe.batch)} is more than the {source.train_images:,} training images"
-        raise UserError(f"{problem} of {quote(source.name)}", "choose a smaller batch")
+        images = f"the {source.train_images:,} training images of {quote(source.name)}"
+        problem = f"`recipe.batch` {quote(recipe.batch)} is more than {images}"
+        raise UserError(problem, "choose a smaller batch")
     return source
 
 
+def _open(recipe: Recipe, folder: Path) -> Source:
+    if is_photos(recipe.dataset, folder):
+        from repro.data.photos.source import open_photos
+
+        return open_photos(recipe, folder)
+    from repro.data.small.source import open_images
+
+    return open_images(recipe, folder)
+
+
 def is_photos(name: str, folder: Path) -> bool:
-    """Whether the set holds photos of many sizes, rather than small images of one."""
+    """Return whether the set holds photos of many sizes, rather than small images of one."""
     from repro.data.photos.pack_format import ABOUT
 
     return name in PHOTOS or (folder / name / ABOUT).exists()

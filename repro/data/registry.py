@@ -1,10 +1,10 @@
-"""The data sets there are, wherever they come from: listed, prepared, imported and checked. Needs no torch."""
+"""The data sets, wherever they come from: listed, prepared, imported, checked. Needs no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from repro.data import PHOTOS, is_photos
 from repro.data.photos.attested import expected_of
@@ -21,13 +21,15 @@ from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 GENERATED = (generated.NAME, "generated-photos")  # by rule: nobody's to import
 KNOWN_NAMES = (cifar10.NAME, "imagenet", *GENERATED)
 
+State: TypeAlias = Literal["ready", "missing", "damaged", "drawn when needed"]
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
     """What is known of a data set without reading its images."""
 
     name: str
-    state: Literal["ready", "missing", "damaged", "drawn when needed"]
+    state: State
     where: str
     origin: str | None = None
     classes: int | None = None
@@ -41,49 +43,87 @@ class DatasetInfo:
 
     @property
     def split_made_here(self) -> str:
-        """What was done about a split that its source did not have; nothing where it had one."""
-        return "" if self.split in (None, GIVEN) else str(self.split).removeprefix(NO_SPLIT)
+        """Return how a split was made that the source did not have; nothing where it had one."""
+        if self.split is None or self.split == GIVEN:
+            return ""
+        return self.split.removeprefix(NO_SPLIT)
 
     @property
     def split_in_short(self) -> str:
-        if not self.split_made_here:
-            return "–" if self.split is None else "given"
-        return "train = test" if str(self.split).startswith(NO_SPLIT) else "held out"
+        """Return the same in two words, for a table."""
+        if self.split is None:
+            return "–"
+        if self.split == GIVEN:
+            return "given"
+        return "train = test" if self.split.startswith(NO_SPLIT) else "held out"
 
 
 def all_datasets(folder: Path) -> list[DatasetInfo]:
-    """Every set that the recipes name, and every other one in the folder."""
-    others = {path.parent.name for path in folder.glob("[!.]*/*.json")}
-    return [
-        dataset_info(name, folder) for name in (*KNOWN_NAMES, *sorted(others - set(KNOWN_NAMES)))
-    ]
+    """Return every set that the recipes name, and every other one in the folder."""
+    others = {path.parent.name for path in folder.glob("[!.]*/*.json")} - set(KNOWN_NAMES)
+    return [dataset_info(name, folder) for name in (*KNOWN_NAMES, *sorted(others))]
 
 
 def dataset_info(name: str, folder: Path, whole: bool = False) -> DatasetInfo:
-    """A set's state as its manifest has it; `whole`: after reading everything and comparing hashes."""
+    """Return a set's state as its manifest has it; `whole`: read everything and compare hashes."""
     if name == generated.NAME:
         return DatasetInfo(
-            *(name, "drawn when needed", "memory", "generated"),
-            *(generated.CLASSES, generated.TRAIN, generated.TEST, GIVEN),
+            name,
+            "drawn when needed",
+            "memory",
+            "generated",
+            generated.CLASSES,
+            generated.TRAIN,
+            generated.TEST,
+            GIVEN,
         )
-    where = str(folder / check_name(name, "a data set"))
+    where = folder / check_name(name, "a data set")
+    if not where.exists():
+        return _absent(name, where)
     try:
-        if not (folder / name).exists():
-            state: Literal["missing", "drawn when needed"] = (
-                "drawn when needed" if name in GENERATED else "missing"
-            )
-            return DatasetInfo(name, state, where, hint=_how_to_get(name))
         if is_photos(name, folder):
-            return _photos(
-                check_pack(folder / name) if whole else look_at_pack(folder / name), name, where
-            )
-        manifest = npy_store.load(name, folder)[1] if whole else npy_store.look_at(name, folder)
+            return _photos_info(check_pack(where) if whole else look_at_pack(where), name, where)
+        if whole:
+            return _images_info(npy_store.load(name, folder)[1], name, where)
+        manifest = npy_store.look_at(name, folder)
     except UserError as error:
-        return DatasetInfo(name, "damaged", where, problem=error.problem, hint=error.hint)
-    return (
-        _images(manifest, name, where)
-        if manifest
-        else DatasetInfo(name, "missing", where, hint=_how_to_get(name))
+        return DatasetInfo(name, "damaged", str(where), problem=error.problem, hint=error.hint)
+    if manifest is None:
+        return _absent(name, where)
+    return _images_info(manifest, name, where)
+
+
+def _absent(name: str, where: Path) -> DatasetInfo:
+    state: State = "drawn when needed" if name in GENERATED else "missing"
+    return DatasetInfo(name, state, str(where), hint=_how_to_get(name))
+
+
+def _images_info(manifest: npy_store.Manifest, name: str, where: Path) -> DatasetInfo:
+    return DatasetInfo(
+        name,
+        "ready",
+        str(where),
+        manifest.origin,
+        len(manifest.classes),
+        manifest.train_images,
+        manifest.test_images,
+        GIVEN,
+        manifest.hash,
+        manifest.difference,
+    )
+
+
+def _photos_info(about: About, name: str, where: Path) -> DatasetInfo:
+    return DatasetInfo(
+        name,
+        "ready",
+        str(where),
+        about.origin,
+        len(about.classes),
+        about.train_images,
+        about.val_images,
+        about.split,
+        about.hash,
     )
 
 
@@ -94,30 +134,27 @@ def prepare(
     progress: cifar10.Progress = lambda done, of: None,
     url: str | None = None,
 ) -> DatasetInfo:
-    """Have the set ready before a run needs it: CIFAR-10 is downloaded, generated sets are drawn."""
+    """Make the set ready before a run needs it: download CIFAR-10, draw generated sets."""
     if url is not None and name != cifar10.NAME:
-        raise UserError(
-            f"{quote(name)} is not downloaded, so it has no address", "`--url` is for cifar10 alone"
-        )
+        problem = f"{quote(name)} is not downloaded, so it has no address"
+        raise UserError(problem, "`--url` is for cifar10 alone")
     if name == cifar10.NAME:
         _prepare_cifar10(folder, replace, progress, cifar10.URL if url is None else url)
     elif name == "generated-photos":
         from repro.data.photos.generated import draw
-        from repro.data.photos.pack_writer import FoundPhotos, pack
+        from repro.data.photos.pack_writer import PhotosToPack, pack
 
-        pack(FoundPhotos(draw(), lambda: "generated"), folder / name, replace)
+        pack(PhotosToPack(draw(), lambda: "generated"), folder / name, replace)
     elif name != generated.NAME:
-        hint = did_you_mean(name, (cifar10.NAME, *GENERATED)) if name not in KNOWN_NAMES else ""
-        raise _not_downloaded(name, hint)
+        raise _not_downloaded(name)
     return dataset_info(name, folder, whole=True)
 
 
 def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> DatasetInfo:
-    """Make a set of the images at that path, in any container that is read for sets of its kind."""
+    """Make a set of the images at that path, in any container that is read for its kind."""
     if name in GENERATED:
-        raise UserError(
-            f"{quote(name)} is drawn by rule and cannot be imported", "choose another name"
-        )
+        problem = f"{quote(name)} is drawn by rule and cannot be imported"
+        raise UserError(problem, "choose another name")
     if name in PHOTOS:
         from repro.data.photos.imagenet import import_photos
 
@@ -132,7 +169,7 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Da
 
 
 def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
-    """Return the images and where they come from; the official ones of CIFAR-10 are put into official order."""
+    """Return the images and their origin; CIFAR-10's own are put into official order."""
     official = in_official_order(arrays, official_cifar10())
     if official is None:
         return arrays, "imported"
@@ -158,23 +195,21 @@ def attestation(known: DatasetInfo) -> tuple[str, str]:
 
 
 def _prepare_cifar10(folder: Path, replace: bool, progress: cifar10.Progress, url: str) -> None:
-    there = dataset_info(cifar10.NAME, folder, whole=True)
-    if there.state == "ready" and is_official(there.origin):
+    existing = dataset_info(cifar10.NAME, folder, whole=True)
+    if existing.state == "ready" and is_official(existing.origin):
         return
-    if there.state != "missing" and not replace:
-        problem = (
-            there.problem
-            or f"the data set {quote(there.name)} in {quote(there.where, 300)} is {there.origin}"
-        )
-        raise EnvironmentProblem(
-            problem, "`repro data prepare cifar10 --replace` puts the official one in its place"
-        )
+    if existing.state != "missing" and not replace:
+        name, where = quote(existing.name), quote(existing.where, 300)
+        problem = existing.problem or f"the data set {name} in {where} is {existing.origin}"
+        hint = "`repro data prepare cifar10 --replace` puts the official one in its place"
+        raise EnvironmentProblem(problem, hint)
     path = cifar10.partial_path(folder, url)
     cifar10.download(path, url, progress)
     try:
         _save_official(path, url, folder, replace)
     finally:
-        path.unlink(missing_ok=True)  # what is whole and not official would be found again for ever
+        # A whole file that is not official would be found again at each try.
+        path.unlink(missing_ok=True)
 
 
 def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
@@ -183,40 +218,26 @@ def _save_official(path: Path, url: str, folder: Path, replace: bool) -> None:
     try:
         arrays, origin = _recognised(read_images(path))
     except UserError as error:
-        raise EnvironmentProblem(
-            f"what came from {quote(url, 300)} cannot be read: {error.problem}", hint
-        ) from None
+        problem = f"what came from {quote(url, 300)} cannot be read: {error.problem}"
+        raise EnvironmentProblem(problem, hint) from None
     if not is_official(origin):
         difference = first_difference(arrays, official_cifar10())
-        raise EnvironmentProblem(
-            f"what came from {quote(url, 300)} is not the official CIFAR-10: {difference}", hint
-        )
+        problem = f"what came from {quote(url, 300)} is not the official CIFAR-10: {difference}"
+        raise EnvironmentProblem(problem, hint)
     npy_store.save(cifar10.NAME, arrays, origin, cifar10.file_name(url), folder, replace)
 
 
-def _not_downloaded(name: str, hint: str) -> UserError:
+def _not_downloaded(name: str) -> UserError:
     if name == "imagenet":
-        return EnvironmentProblem(
-            "ImageNet is not downloaded: its licence is between you and image-net.org",
-            _how_to_get(name),
-        )
-    return UserError(f"no data set {quote(name)} to prepare", hint or _how_to_get(name))
+        problem = "ImageNet is not downloaded: its licence is between you and image-net.org"
+        return EnvironmentProblem(problem, _how_to_get(name))
+    hint = did_you_mean(name, (cifar10.NAME, *GENERATED), _how_to_get(name))
+    return UserError(f"no data set {quote(name)} to prepare", hint)
 
 
 def _how_to_get(name: str) -> str:
     if name in GENERATED:
         return "nothing to do"
-    prepared = "`repro data prepare cifar10`, or " if name == cifar10.NAME else ""
-    return f"{prepared}`repro data import {name} PATH`"
-
-
-def _images(manifest: npy_store.Manifest, name: str, where: str) -> DatasetInfo:
-    counts = len(manifest.classes), manifest.train_images, manifest.test_images
-    return DatasetInfo(
-        name, "ready", where, manifest.origin, *counts, GIVEN, manifest.hash, manifest.difference
-    )
-
-
-def _photos(about: About, name: str, where: str) -> DatasetInfo:
-    counts = len(about.classes), about.train_images, about.val_images
-    return DatasetInfo(name, "ready", where, about.origin, *counts, about.split, about.hash)
+    if name == cifar10.NAME:
+        return "`repro data prepare cifar10`, or `repro data import cifar10 PATH`"
+    return f"`repro data import {name} PATH`"

@@ -15,28 +15,30 @@ from repro.storage.atomic_folder import new_folder, rename_if_free
 
 
 def copy_to_node(folder: Path, scratch: Path) -> Path:
-    """Copy the packed set in `folder` to a node's own disk, if it is not there; answer the folder to open it from.
+    """Copy the packed set to a node's own disk, if it is not there; return the folder to open.
 
-    The copy is whole or absent, made once and shared by all processes of the node. The lock is on the node's own disk
-    and is let go when its holder dies; the next one then clears away what was left and copies afresh.
+    The copy is whole or absent, made once and shared by all processes of the node. The lock is on
+    the node's own disk and ends with its holder; the next one clears away what was left.
     """
     about = read_about(folder)
-    place = scratch / f"{about.name}-{about.hash[:16]}" / about.name
-    with _locked(place.parent):
-        if not place.exists():
-            for left in place.parent.glob(f".{about.name}.*"):
-                shutil.rmtree(left, ignore_errors=True)
-            free = shutil.disk_usage(scratch).free
-            if free < about.bytes:
-                raise EnvironmentProblem(
-                    f"{quote(scratch)} has {free:,} bytes free, and {quote(about.name)} needs {about.bytes:,}",
-                    "choose another scratch folder, or read the data set where it is",
-                )
-            with new_folder(place) as temporary:
-                for name in (PACK, MANIFEST, ABOUT):
-                    shutil.copyfile(folder / name, temporary / name)
-                rename_if_free(temporary, place)
-    return place.parent
+    copy = scratch / f"{about.name}-{about.hash[:16]}" / about.name
+    with _locked(copy.parent):
+        if copy.exists():
+            return copy.parent
+        for leftover in copy.parent.glob(f".{about.name}.*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        free = shutil.disk_usage(scratch).free
+        if free < about.bytes:
+            needs = f"{quote(about.name)} needs {about.bytes:,}"
+            raise EnvironmentProblem(
+                f"{quote(scratch)} has {free:,} bytes free, and {needs}",
+                "choose another scratch folder, or read the data set where it is",
+            )
+        with new_folder(copy) as temporary:
+            for name in (PACK, MANIFEST, ABOUT):
+                shutil.copyfile(folder / name, temporary / name)
+            rename_if_free(temporary, copy)
+    return copy.parent
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ def grid(
         if factor not in FACTORS:
             hint = did_you_mean(factor, FACTORS, "one of " + ", ".join(FACTORS))
             raise UserError(f"nothing is called {quote(factor)} that a reading varies in", hint)
-    readings = []
+    readings: list[Reading] = []
     for kind in _views(views):
         readings += _combined(preprocessing, kind, own_pool, vary)
     return list(dict.fromkeys(readings))

@@ -23,7 +23,7 @@ from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
-from repro.storage.run_files import FileProblem, write_definition
+from repro.storage.run_files import FileProblem, is_done, write_definition
 
 KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
     "THP_MEM_ALLOC_ENABLE": "1",
@@ -149,7 +149,7 @@ class WorkerPool:
 
 def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     """The runs that are neither done here nor published."""
-    return [run for run in runs if not places.finished(run.id)]
+    return [run for run in runs if not is_done(run.id, places)]
 
 
 def read_progress(run_id: str, places: Places) -> dict[str, Any]:

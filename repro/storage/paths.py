@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro.definition.bounds import check_name
+from repro.errors import UserError, is_printable, printable, quote
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,10 +67,6 @@ class Places:
     def run(self, run_id: str) -> Folder:
         return Folder(self.runs / check_name(run_id, "a run"))
 
-    def finished(self, run_id: str) -> bool:
-        """Whether the run is done here, or published."""
-        return self.run(run_id).final.exists() or Folder(self.published / run_id).final.exists()
-
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
 
@@ -80,14 +77,27 @@ class Places:
 def places() -> Places:
     """The folders in force: the environment's, or those beside this code."""
 
-    def place(variable: str, name: str) -> Path:
-        return Path(os.environ.get(variable) or ROOT / name).expanduser().absolute()
-
     return Places(
-        place("REPRO_RESULTS", "results"),
-        place("REPRO_FIGURES", "figures"),
-        place("REPRO_DATA", "data"),
+        _folder_of("REPRO_RESULTS", "results"),
+        _folder_of("REPRO_FIGURES", "figures"),
+        _folder_of("REPRO_DATA", "data"),
     )
+
+
+def _folder_of(variable: str, name: str) -> Path:
+    """Return the folder that the variable names, or the one of that name beside this code."""
+    text = os.environ.get(variable)
+    if not text:
+        return ROOT / name
+    hint = "name a folder that can be typed and read, or unset it"
+    # Paths are printed and saved as JSON, which bytes that are no UTF-8 cannot be.
+    if not is_printable(text):
+        raise UserError(f"`{variable}` is {quote(text, 300)}, which is no readable name", hint)
+    try:
+        return Path(text).expanduser().absolute()
+    except (OSError, RuntimeError) as error:
+        # `~nobody`, or a relative path where the working folder is gone.
+        raise UserError(f"`{variable}` is {quote(text, 300)}: {error}", hint) from None
 
 
 @dataclass(frozen=True)
@@ -183,14 +193,35 @@ class Folder:
 
 
 def run_folders(parent: Path) -> Iterator[Folder]:
-    """The run folders in `parent`, by name: a folder is a run's if it has a definition."""
+    """Yield the folders in `parent` that may be runs, by name.
+
+    A link that leads nowhere is among them, so that reading it names what is wrong.
+    """
+    for name in _folder_names(parent):
+        if is_printable(name):
+            yield Folder(parent / name)
+
+
+def unprintable_names(parent: Path) -> list[str]:
+    """Return the names, escaped, of folders that are not read because no table could show them."""
+    return [printable(name) for name in _folder_names(parent) if not is_printable(name)]
+
+
+def _folder_names(parent: Path) -> list[str]:
     try:
-        names = sorted(
-            entry.name
-            for entry in os.scandir(parent)
-            if entry.is_dir() and not entry.name.startswith(".")
-        )
+        with os.scandir(parent) as entries:
+            return sorted(entry.name for entry in entries if _may_be_a_run(entry))
     except FileNotFoundError:
-        return
-    for name in names:
-        yield Folder(parent / name)
+        return []
+    except OSError as error:
+        raise cannot_read(parent, error) from None
+
+
+def _may_be_a_run(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith("."):
+        return False
+    try:
+        # A file is no run, and neither is a link to one.
+        return entry.is_dir() or (entry.is_symlink() and not entry.is_file())
+    except OSError:
+        return True  # a circle of links

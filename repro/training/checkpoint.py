@@ -71,12 +71,44 @@ def find_checkpoint(folder: Folder) -> FoundCheckpoint | None:
     return None
 
 
+# What a run goes on from. What else a checkpoint holds has a default.
+_NEEDED = {
+    "iteration": int,
+    "net": dict,
+    "optimizer": dict,
+    "warm_up": dict,
+    "window": dict,
+    "latest": dict,
+    "metrics_size": int,
+    "data": str,
+    "threads": int,
+    "seconds": float,
+}
+
+
+def _content(payload: bytes) -> dict[str, Any]:
+    """Return the state in a file whose digest is right, if a run can go on from it."""
+    try:
+        state = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    except Exception as error:  # bytes of a stranger's may make torch raise almost anything
+        # Torch's own advice is to load without `weights_only`, which would run what is in there.
+        raise _Damaged("its content is no checkpoint of ours") from error
+    if not isinstance(state, dict):
+        raise _Damaged("its content is no checkpoint of ours")
+    lacking = [key for key, kind in _NEEDED.items() if not isinstance(state.get(key), kind)]
+    if lacking:
+        raise _Damaged(f"its content has no usable {', '.join(map(quote, lacking))}")
+    if state["iteration"] < 0 or state["metrics_size"] < 0:
+        raise _Damaged("its content counts below zero")
+    return state
+
+
 def _believed(path: Path, folder: Folder) -> dict[str, Any]:
     content = path.read_bytes()
     payload, digest = content[:-_DIGEST], content[-_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         raise _Damaged("its digest is of other bytes")
-    state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    state = _content(payload)
     size = state["metrics_size"]
     metrics = folder.metrics.read_bytes()[:size] if size else b""
     _, whole = metrics_file.read_valid_prefix(metrics)

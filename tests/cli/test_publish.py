@@ -11,6 +11,7 @@ from experiments.cifar10 import PLAIN
 from experiments.recipes import SCALES
 from repro.cli import cli
 from repro.storage.paths import Folder
+from repro.storage.run_files import is_done
 
 QUICK = [SCALES["quick"](run) for run in PLAIN[20]]
 CURVE = [{"train_error": 60.0, "test_error": 58.0}, {"train_error": 50.0, "test_error": 49.0}]
@@ -50,7 +51,7 @@ def test_a_clone_without_working_runs_draws_the_same_table_and_trains_nothing(pl
     shutil.rmtree(places.runs)
     assert repro("diff", "figure1", "--scale", "quick", "--format", "md").stdout == before
     assert "49.00" in before
-    assert places.finished(QUICK[0].id)
+    assert is_done(QUICK[0].id, places)
 
 
 def test_publishing_twice_is_publishing_once(places, finished):

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from repro.cli import VERBS, cli
 from repro.definition.overrides import with_overrides
 from repro.protocol import catalog
-from repro.storage.run_files import write_definition
+from repro.storage.run_files import is_done, write_definition
 
 TINY = [
     "--scale",
@@ -228,7 +228,7 @@ def test_run_again_moves_nothing_if_it_cannot_begin(wrong, finished, here):
     finished(changed, test_error=9.0)
     done = repro("run", "table6", *TINY[:-4], *wrong, "--again")
     assert done.returncode == 2
-    assert here.finished(changed.id)
+    assert is_done(changed.id, here)
 
 
 def test_run_again_keeps_the_old_folder_aside(here):

@@ -128,7 +128,6 @@ def changes():
     imagenet = resnet(50, "B", "imagenet")
     yield "net.family, net.stride_in", replace(RUN, net=imagenet)
     yield "net.pool", replace(RUN, net=replace(imagenet, pool="unpadded"))
-    yield "net.pool", replace(RUN, net=resnet(18, "A", "imagenet", pool="unpadded"))
 
 
 @pytest.mark.parametrize(("path", "changed"), list(changes()))

@@ -63,7 +63,7 @@ def measured_numbers(
     if not isinstance(experiment, Table):
         return []
     known = list(evaluations)
-    numbers = []
+    numbers: list[MeasuredNumber] = []
     for row in experiment.rows:
         for evaluation in known:
             if _is_of(row, evaluation):

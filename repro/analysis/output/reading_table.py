@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,15 +18,26 @@ FACTORS = ("views", "mean", "filter", "pool", "epsilon", "average", "flip")
 def with_shares(document: Mapping[str, Any], whole: int) -> pd.DataFrame:
     """Return a row a reading, the likeliest first within its views; `share` is empty where nothing is published."""
     rows = pd.DataFrame(document["readings"])
-    rows["share"] = float("nan")
-    for views, group in rows.groupby("views", sort=False):
-        published = _published(document, str(views))
-        if published:
-            errors = group[["top1", "top5"]].to_dict("records")
-            rows.loc[group.index, "share"] = shares(errors, published, document["images"], whole)
+    rows["share"] = _shares(document, rows, whole)
     order = rows.assign(views=pd.Categorical(rows["views"], [*WAYS]))
     sorted_rows = order.sort_values(["views", "share", "top1"], ascending=[True, False, True])
     return rows.loc[sorted_rows.index].reset_index(drop=True)
+
+
+def _shares(document: Mapping[str, Any], rows: pd.DataFrame, whole: int) -> list[float]:
+    """Return how likely each reading is among those of its views; NaN where nothing is published."""
+    likely = [math.nan] * len(rows)
+    for views in dict.fromkeys(rows["views"]):
+        published = _published(document, views)
+        if not published:
+            continue
+        places = [place for place, other in enumerate(rows["views"]) if other == views]
+        errors = [{"top1": rows["top1"][place], "top5": rows["top5"][place]} for place in places]
+        for place, share in zip(
+            places, shares(errors, published, document["images"], whole), strict=True
+        ):
+            likely[place] = share
+    return likely
 
 
 def reading_sheet(document: Mapping[str, Any], whole: int) -> Sheet:

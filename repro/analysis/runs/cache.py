@@ -28,7 +28,7 @@ from repro.analysis.runs.run_record import (
 )
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
-from repro.storage.paths import Folder, Places, run_folders
+from repro.storage.paths import Folder, Places, run_folders, unprintable_names
 
 LAYOUT = "4"  # of runs.parquet: raise it when `records` reads something new
 
@@ -106,9 +106,8 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    return CachedRuns(
-        tables[0], problems + doubled, len(found), len(fresh), tables[1], changed, doubles
-    )
+    problems += doubled + _unprintable(places)
+    return CachedRuns(tables[0], problems, len(found), len(fresh), tables[1], changed, doubles)
 
 
 def save(gathered: CachedRuns, places: Places) -> None:
@@ -130,6 +129,17 @@ def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.T
     tables = [_schema().empty_table() if known is None else _rows(known, same)]
     tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
     return _in_order(pa.concat_tables(tables, promote_options="default"))
+
+
+def _unprintable(places: Places) -> tuple[Problem, ...]:
+    """Name the folders that are not read, because no table or terminal could show their names."""
+    problem = "not read: its name has characters that cannot be shown; rename it"
+    parents = (("published", places.published), ("runs", places.runs))
+    return tuple(
+        Problem(f"{parent}/{name}", problem)
+        for parent, path in parents
+        for name in unprintable_names(path)
+    )
 
 
 def _stamped(places: Places) -> Iterator[Found]:

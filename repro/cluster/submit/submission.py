@@ -27,7 +27,7 @@ from repro.definition.run import Run
 from repro.definition.words import RunState
 from repro.errors import EnvironmentProblem
 from repro.storage.paths import Places
-from repro.storage.run_files import write_definition
+from repro.storage.run_files import is_done, write_definition
 
 __all__ = [
     "Plan",
@@ -217,6 +217,6 @@ def _is_sent(seen: Seen, places: Places, wanted: SubmitOptions) -> bool:
 
 def _with_published(state: State, places: Places) -> State:
     """Return the state; a run that is published is done, whether or not it has a folder here."""
-    if state.word == RunState.DONE or state.live or not places.finished(state.id):
+    if state.word == RunState.DONE or state.live or not is_done(state.id, places):
         return state
     return replace(state, word=RunState.DONE, reason="published")

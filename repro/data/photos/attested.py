@@ -1,8 +1,8 @@
 """What a whole set of photos has, and the digests that somebody computed from official files.
 
-Both stand in `attested.toml`: who has the official files can add a digest without reading code. A
-set whose digest is there is official, whatever container it came in. While there is none, the counts
-say at least whether anything is lacking.
+Both are in `attested.toml`, so that who has the official files can add a digest without reading
+code. A set whose digest is there is official, whatever container it came in. While there is none,
+the counts say at least whether anything is missing.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _gap_of_class(train: int, val: int, expected: Expected) -> str:
 
 
 def _gap_in_files(images: Iterable[Image], expected: Expected) -> str:
-    """Resized copies have all images of all classes: only their files tell that they are copies."""
+    """Return whether the files were written anew: resized copies have all images of all classes."""
     cmyk = sum(image.mode == "CMYK" for image in images if image.split != "val")
     if cmyk < expected.cmyk_images:
         return f"written anew: {cmyk} CMYK training images, not {expected.cmyk_images}"

@@ -1,6 +1,6 @@
-"""Which output of a net each class of a data set is: a sample of ImageNet has fewer classes than the net.
+"""Which output of a net each class of a data set is: a sample of ImageNet has fewer than the net.
 
-The nets of everybody number ImageNet's classes by their sorted WordNet ids, which `imagenet_classes.txt` lists.
+All nets number ImageNet's classes by their sorted WordNet ids, which `imagenet_classes.txt` lists.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def outputs_of(classes: Sequence[str], outputs: int, data: str) -> NDArray[np.in
     if len(classes) == outputs:
         return np.arange(outputs)
     if len(classes) > outputs:
-        raise UserError(
-            f"{quote(data)} has {len(classes):,} classes, the net {outputs:,}",
-            "choose other data, or weights of as many classes",
-        )
+        problem = f"{quote(data)} has {len(classes):,} classes, the net {outputs:,}"
+        raise UserError(problem, "choose other data, or weights of as many classes")
     known = imagenet_classes()
     if outputs == len(known) and all(name in known for name in classes):
         return np.array([known[name] for name in classes])
-    raise UserError(
-        f"{quote(data)} has {len(classes):,} classes, and which of the net's {outputs:,} they are is not known",
-        "name the classes by their WordNet ids, as ImageNet's folders are, or take data of all classes",
+    which = f"which of the net's {outputs:,} they are is not known"
+    hint = (
+        "name the classes by their WordNet ids, as ImageNet's folders are, "
+        "or take data of all classes"
     )
+    raise UserError(f"{quote(data)} has {len(classes):,} classes, and {which}", hint)

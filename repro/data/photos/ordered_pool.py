@@ -1,7 +1,7 @@
 """Work in threads, results in order, never more than so many ahead.
 
-Threads and not processes: Pillow decodes and resizes without holding Python's lock, and a process that trains has no
-children that a signal could reach.
+Threads and not processes: Pillow decodes and resizes without holding Python's lock, and a process
+that trains has no children that a signal could reach.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
-    """How many processors this process may use, which on a cluster is less than the node has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may use: on a cluster fewer than the node has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_in_order(
     work: Callable[[Task], Result], tasks: Iterable[Task], *, ahead: int, workers: int | None = None
 ) -> Iterator[Result]:
-    """The results of `work` on each task, in the order of the tasks; at most `ahead` are under way or waiting."""
+    """Yield the results of `work` in the order of the tasks, with at most `ahead` begun."""
     with ThreadPoolExecutor(workers or usable_cores(), thread_name_prefix="photos") as pool:
         waiting: deque[Future[Result]] = deque()
         try:

@@ -1,14 +1,14 @@
-"""The packed form of a set of photos: one file of all images end to end, and a manifest of what and where each is.
+"""The packed form of a set of photos: one file of all images, and a manifest of where each is.
 
 A folder with three files, written once, whole or absent:
 
     photos.pack     the image files as they were, one after the other
     manifest.csv    one row an image: the fields of `Row` below
-    dataset.json    name, origin, classes, counts, channel mean and std of the training images, and the hash
+    dataset.json    name, origin, classes, counts, hash, and the training images' mean and std
 
-A million small files are slow to open on a network file system and slow to copy to a node; one file is neither. The
-rows are sorted by class and content, so that the same images give the same batches however they were imported. The
-hash is over (split, class, SHA-256 of the file), never over names.
+A million small files are slow to open on a network file system and slow to copy to a node; one file
+is neither. The rows are sorted by class and content, so that the same images give the same batches
+however they were imported. The hash is over (split, class, SHA-256 of the file), never over names.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,10 +34,8 @@ from repro.storage.atomic import read_json
 
 SCHEMA = 1
 PACK, MANIFEST, ABOUT = "photos.pack", "manifest.csv", "dataset.json"
-GIVEN, NO_SPLIT = (
-    "as given",
-    "none: ",
-)  # what the words about a split are, or begin with, where nobody made one
+# The words about a split: it came with the set; or, as their beginning, none could be made.
+GIVEN, NO_SPLIT = "as given", "none: "
 
 
 class Row(NamedTuple):
@@ -86,35 +85,34 @@ class Pack:
     reader: Reader
 
     def content(self, row: int) -> bytes:
-        """The image file of that row of the manifest."""
+        """Return the image file of that row of the manifest."""
         content = self.reader.read(int(self.offsets[row]), int(self.lengths[row]))
         if len(content) < self.lengths[row]:
             raise damaged(self.folder / PACK, f"it ends within {quote(self.path_of(row))}")
         return content
 
     def path_of(self, row: int) -> str:
-        """What that image was called where it came from; read again, as it is wanted only in errors."""
-        for place, found in enumerate(rows_of((self.folder / MANIFEST).read_bytes())):
-            if place == row:
-                return found.path
-        return f"image {row}"
+        """Return what that image was called where it came from, for an error's message."""
+        rows = rows_of((self.folder / MANIFEST).read_bytes())
+        image = next(islice(rows, row, None), None)
+        return image.path if image else f"image {row}"
 
 
 class Reader:
-    """A file that many threads read at once, each where it wants; closed when nobody has it any more."""
+    """A file that many threads read at once; closed when nobody refers to it any more."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = -1
         try:
             self.descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise EnvironmentProblem(
-                f"cannot read {quote(path)}: {error.strerror}", "make it readable"
-            ) from None
+            raise _cannot_read(path, error) from None
 
     def read(self, offset: int, length: int) -> bytes:
+        """Return that many bytes from there on, or fewer where the file ends."""
         content = os.pread(self.descriptor, length, offset)
-        while len(content) < length:  # a read may stop early on a network file system
+        # A read may stop early on a network file system.
+        while len(content) < length:
             more = os.pread(self.descriptor, length - len(content), offset + len(content))
             if not more:
                 break
@@ -127,14 +125,13 @@ class Reader:
 
 
 def open_pack(folder: Path) -> Pack:
-    """The packed set in that folder, if its manifest is whole and its pack has the right size."""
+    """Return the packed set in that folder, if its manifest is whole and its pack long enough."""
     about = look_at_pack(folder)
     manifest = _read(folder / MANIFEST)
-    found = hashlib.sha256(manifest).hexdigest()
-    if found != about.manifest:
-        raise damaged(
-            folder / MANIFEST, f"its SHA-256 is {found[:12]}…, not {about.manifest[:12]}…"
-        )
+    digest = hashlib.sha256(manifest).hexdigest()
+    if digest != about.manifest:
+        problem = f"its SHA-256 is {digest[:12]}…, not {about.manifest[:12]}…"
+        raise damaged(folder / MANIFEST, problem)
     splits, labels, offsets, lengths = _columns(manifest)
     rows = np.arange(len(labels))
     train, val = rows[splits != "val"], rows[splits != "train"]
@@ -152,11 +149,11 @@ def look_at_pack(folder: Path) -> About:
 
 
 def check_pack(folder: Path) -> About:
-    """Read every byte again and compare: what is returned is whole."""
+    """Read every byte again and compare it; return what the set is."""
     pack = open_pack(folder)
     rows = list(rows_of((folder / MANIFEST).read_bytes()))
-    for place, row in enumerate(rows):
-        if hashlib.sha256(pack.content(place)).hexdigest() != row.sha256:
+    for number, row in enumerate(rows):
+        if hashlib.sha256(pack.content(number)).hexdigest() != row.sha256:
             raise damaged(folder / PACK, f"{quote(row.path)} is not what was imported")
     if hash_of(rows) != pack.about.hash:
         raise damaged(folder / ABOUT, "its hash is not that of the manifest")
@@ -164,44 +161,45 @@ def check_pack(folder: Path) -> About:
 
 
 def damaged(path: Path, what: str) -> UserError:
+    """Return the error for a file that is not as it was written."""
     return EnvironmentProblem(
         f"{quote(path)} is damaged: {what}", "remove the data set's folder and import it again"
     )
 
 
 def read_about(folder: Path) -> About:
-    """What the set in that folder is."""
+    """Return what the set in that folder is."""
     values = read_json(folder / ABOUT)
     if values is None:
-        raise EnvironmentProblem(
-            f"no data set in {quote(folder)}",
-            f"import one: `repro data import {folder.name} PATH`, where PATH has the archives or folders of images",
-        )
-    if (
-        not isinstance(values, dict)
-        or values.get("schema") != SCHEMA
-        or set(values) != {field.name for field in fields(About)}
-    ):
-        raise UserError(
-            f"{quote(folder / ABOUT)} is of another version", "import the data set again"
-        )
+        command = f"`repro data import {folder.name} PATH`"
+        hint = f"import one: {command}, where PATH has the archives or folders of images"
+        raise EnvironmentProblem(f"no data set in {quote(folder)}", hint)
+    names = {field.name for field in fields(About)}
+    is_about = isinstance(values, dict) and set(values) == names
+    if not is_about or values["schema"] != SCHEMA:
+        problem = f"{quote(folder / ABOUT)} is of another version"
+        raise UserError(problem, "import the data set again")
     lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return _as_attested(About(**(values | lists)))
 
 
 def _as_attested(about: About) -> About:
-    """What the set is by what is known today: its digest may have been attested after it was packed."""
+    """Return the set with the origin known today: a digest may be attested after the packing."""
     expected = expected_of(about.name)
     if expected is None or about.origin == "official archive":
         return about
-    return replace(about, origin="official pixels") if expected.attestation(about.hash) else about
+    if expected.attestation(about.hash) is None:
+        return about
+    return replace(about, origin="official pixels")
 
 
 def to_bytes(about: About) -> bytes:
+    """Return the content of dataset.json."""
     return (json.dumps(asdict(about), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def manifest_of(rows: list[Row]) -> bytes:
+    """Return the content of manifest.csv. A file's name may be no UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Row._fields)
@@ -210,23 +208,20 @@ def manifest_of(rows: list[Row]) -> bytes:
 
 
 def rows_of(manifest: bytes) -> Iterator[Row]:
-    for split, label, path, width, height, form, mode, length, offset, sha256 in _fields(manifest):
-        yield Row(
-            split,
-            int(label),
-            path,
-            int(width),
-            int(height),
-            form,
-            mode,
-            int(length),
-            int(offset),
-            sha256,
+    """Yield the images of a manifest."""
+    for values in _fields(manifest):
+        row = Row._make(values)
+        yield row._replace(
+            label=int(row.label),
+            width=int(row.width),
+            height=int(row.height),
+            bytes=int(row.bytes),
+            offset=int(row.offset),
         )
 
 
 def hash_of(rows: list[Row]) -> str:
-    """What the set *is*: the classes and contents of its images, in an order that depends on nothing else."""
+    """Return what the set *is*: a digest of its images' splits, classes and contents."""
     lines = sorted(f"{row.split} {row.label} {row.sha256}\n" for row in rows)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -234,7 +229,7 @@ def hash_of(rows: list[Row]) -> str:
 def _columns(
     manifest: bytes,
 ) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Split, class, offset and length of every row, without a million objects."""
+    """Return the split, class, offset and length of every row, without a million objects."""
     splits, numbers = [], array("q")
     for split, label, _, _, _, _, _, length, offset, _ in _fields(manifest):
         splits.append(split)
@@ -256,6 +251,8 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise damaged(path, "it is missing") from None
     except OSError as error:
-        raise EnvironmentProblem(
-            f"cannot read {quote(path)}: {error.strerror}", "make it readable"
-        ) from None
+        raise _cannot_read(path, error) from None
+
+
+def _cannot_read(path: Path, error: OSError) -> UserError:
+    return EnvironmentProblem(f"cannot read {quote(path)}: {error.strerror}", "make it readable")

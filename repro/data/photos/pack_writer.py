@@ -1,7 +1,7 @@
-"""Packing a set of photos: every image is decoded once, hashed, and appended to one file; then the folder is renamed.
+"""Packing a set of photos: every image is decoded once, hashed, and appended to one file.
 
-So a corrupt image is found here and named, and not after a week of training. A job that shares the folder with others
-sees the whole set or none.
+So a corrupt image is found and named here, and not after a week of training. The folder is renamed
+when it is whole, so a job that shares it with others sees the whole set or none.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class FoundPhotos:
-    """Where photos come from; what they are is known for sure only after the last was read."""
+class PhotosToPack:
+    """Photos to pack. Their origin is known for sure only after the last was read."""
 
     photos: Iterable[Photo]
     origin: Callable[[], Origin] = lambda: "imported"
@@ -71,72 +71,61 @@ class FoundPhotos:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """An image that is in the pack, without its content."""
+
+    class_name: str
+    row: Row
+    colour: NDArray[np.float64]  # 2 × 3: mean and mean square of each channel
+
+
+@dataclass(frozen=True)
 class Examined:
-    """What decoding told about an image: why it is bad, or its row and the mean and mean square of its channels."""
+    """An image that was decoded: what goes into the pack, or why it is bad."""
 
     photo: Photo
-    problem: str
-    row: Row | None = None
-    colour: NDArray[np.float64] | None = None  # 2 × 3
+    packed: Packed | None
+    problem: str = ""
 
 
 def pack(
-    found: FoundPhotos, place: Path, replace: bool = False, expected: Expected | None = None
+    source: PhotosToPack, folder: Path, replace: bool = False, expected: Expected | None = None
 ) -> About:
     """Write the packed set, or keep the one that is there if it is the same.
 
     `expected`: what a whole set of this name has; without it, nobody can say whether images lack.
     """
-    if not replace and place.exists() and not (place / ABOUT).exists():
-        raise UserError(
-            f"{quote(place)} is there and is not a data set", "choose another name, or remove it"
-        )
-    with new_folder(place) as temporary:
-        about = _written(found, temporary, place.name, expected)
-        while not rename_if_free(temporary, place):
+    if not replace and folder.exists() and not (folder / ABOUT).exists():
+        problem = f"{quote(folder)} is there and is not a data set"
+        raise UserError(problem, "choose another name, or remove it")
+    with new_folder(folder) as temporary:
+        about = _write(source, temporary, folder.name, expected)
+        while not rename_if_free(temporary, folder):
             if not replace:
-                return _the_same(place, about)
-            move_away(place)
+                return _keep_existing(folder, about)
+            move_away(folder)
     return about
 
 
-def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | None) -> About:
-    named: list[tuple[str, Row]] = []
-    colours, problems = [], []
-    with os.fdopen(
-        os.open(folder / PACK, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb"
-    ) as file:
-        for examined in map_in_order(_examine, found.photos, ahead=4 * usable_cores()):
-            if examined.row is None or examined.colour is None:
-                problems.append(f"{quote(examined.photo.path)} ({examined.problem})")
-            else:
-                named.append((examined.photo.name, examined.row._replace(offset=file.tell())))
-                colours.append(examined.colour)
-                file.write(examined.photo.content)
-        file.flush()
-        os.fsync(file.fileno())
-        size = file.tell()
-    _refuse(problems, named)
-    classes = sorted({name for name, _ in named})
-    label = {name: number for number, name in enumerate(classes)}
-    rows, split = _with_splits([row._replace(label=label[name]) for name, row in named], classes)
-    mean, std = _statistics(rows, colours)
-    order = sorted(
-        range(len(rows)),
-        key=lambda place: (rows[place].label, rows[place].sha256, rows[place].split),
-    )
-    rows = [rows[place] for place in order]
+def _write(source: PhotosToPack, folder: Path, name: str, expected: Expected | None) -> About:
+    images = _write_pack(source, folder / PACK)
+    classes = sorted({image.class_name for image in images})
+    labels = {name: number for number, name in enumerate(classes)}
+    unsplit = [image.row._replace(label=labels[image.class_name]) for image in images]
+    rows, split = _with_splits(unsplit, classes)
+    mean, std = _statistics(rows, [image.colour for image in images])
+    rows.sort(key=lambda row: (row.label, row.sha256, row.split))
     manifest, digest = manifest_of(rows), hash_of(rows)
     about = About(
         name=name,
-        origin=_origin(found, rows, classes, digest, expected),
+        origin=_origin(source, rows, classes, digest, expected),
         split=split,
         classes=tuple(classes),
         train_images=sum(row.split != "val" for row in rows),
         val_images=sum(row.split != "train" for row in rows),
         mean=mean,
         std=std,
-        bytes=size,
+        bytes=sum(row.bytes for row in rows),
         hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )
@@ -145,13 +134,31 @@ def _written(found: FoundPhotos, folder: Path, name: str, expected: Expected | N
     return about
 
 
-def _origin(
-    found: FoundPhotos, rows: list[Row], classes: list[str], digest: str, expected: Expected | None
-) -> str:
-    origin = found.origin()
-    if origin != "imported" or expected is None:
-        return origin
-    return origin_of(rows, classes, digest, found.container, expected)
+def _write_pack(source: PhotosToPack, path: Path) -> list[Packed]:
+    """Write the images end to end and return what is where; all damaged images are named."""
+    images: list[Packed] = []
+    problems: list[str] = []
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode())
+    with os.fdopen(descriptor, "wb") as file:
+        for examined in map_in_order(_examine, source.photos, ahead=4 * usable_cores()):
+            packed = examined.packed
+            if packed is None:
+                problems.append(f"{quote(examined.photo.path)} ({examined.problem})")
+                continue
+            images.append(replace(packed, row=packed.row._replace(offset=file.tell())))
+            file.write(examined.photo.content)
+        file.flush()
+        os.fsync(file.fileno())
+    if problems:
+        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise UserError(
+            f"cannot decode {', '.join(problems[:NAMED])}{more}",
+            "replace the damaged images by good copies, or remove them, and import again",
+        )
+    if not images:
+        hint = "images are .JPEG, .jpg or .png files in one folder for each class"
+        raise UserError("no images found", hint)
+    return images
 
 
 def _examine(photo: Photo) -> Examined:
@@ -161,113 +168,130 @@ def _examine(photo: Photo) -> Examined:
             form, mode = header.format or "", header.mode
         image = decode(photo.content)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return Examined(photo, str(error).split("<")[0].strip() or "unreadable")
-    counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256) / (
-        image.width * image.height
-    )
+        # Pillow's messages end in the address of an object in memory.
+        reason = str(error).split("<")[0].strip()
+        return Examined(photo, None, reason or "unreadable")
+    counts = np.array(image.histogram(), dtype=np.float64).reshape(3, 256)
+    shares = counts / (image.width * image.height)
     values = np.arange(256) / 255
-    content = hashlib.sha256(photo.content).hexdigest()
     row = Row(
-        photo.split or "", 0, photo.path, *image.size, form, mode, len(photo.content), 0, content
+        split=photo.split or "",
+        label=0,
+        path=photo.path,
+        width=image.width,
+        height=image.height,
+        format=form,
+        mode=mode,
+        bytes=len(photo.content),
+        offset=0,
+        sha256=hashlib.sha256(photo.content).hexdigest(),
     )
-    return Examined(photo, "", row, np.stack([counts @ values, counts @ values**2]))
+    colour = np.stack([shares @ values, shares @ values**2])
+    return Examined(photo, Packed(photo.name, row, colour))
 
 
-def _refuse(problems: list[str], rows: list[tuple[str, Row]]) -> None:
-    if problems:
-        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        raise UserError(
-            f"cannot decode {', '.join(problems[:NAMED])}{more}",
-            "replace the damaged images by good copies, or remove them, and import again",
-        )
-    if not rows:
-        raise UserError(
-            "no images found", "images are .JPEG, .jpg or .png files in one folder for each class"
-        )
+def _origin(
+    source: PhotosToPack,
+    rows: list[Row],
+    classes: list[str],
+    digest: str,
+    expected: Expected | None,
+) -> str:
+    origin = source.origin()
+    if origin != "imported" or expected is None:
+        return origin
+    return origin_of(rows, classes, digest, source.container, expected)
 
 
 def _with_splits(rows: list[Row], classes: list[str]) -> tuple[list[Row], str]:
-    """Each row's split, and in words how they were told apart. No draw and no name decides: only content."""
+    """Return the rows with their splits, and in words how these were told apart.
+
+    No draw and no name decides about a split, only the images' content.
+    """
     given = {row.split for row in rows}
     if "" not in given:
-        _refuse_strangers(rows, classes)
+        _check_splits(rows, classes)
         return rows, GIVEN
     if given != {""}:
-        raise UserError(
-            "some images are in `train` or `val` and some in neither",
-            "put all of them in one of the two",
-        )
+        problem = "some images are in `train` or `val` and some in neither"
+        raise UserError(problem, "put all of them in one of the two")
     contents: dict[int, list[str]] = {}
     for row in rows:
         contents.setdefault(row.label, []).append(row.sha256)
     if min(map(len, contents.values())) < 2:
-        return [row._replace(split="both") for row in rows], (
-            f"{NO_SPLIT}some class has one image only, so every image is for training and for validation; "
-            "errors on such a set say nothing about images not seen"
+        in_both = [row._replace(split="both") for row in rows]
+        return in_both, (
+            f"{NO_SPLIT}some class has one image only, so every image is for training and for "
+            "validation; errors on such a set say nothing about images not seen"
         )
-    held_out = {
-        label: set(sorted(own)[: max(1, len(own) // HELD_OUT)]) for label, own in contents.items()
-    }
-    split = [
-        row._replace(split="val" if row.sha256 in held_out[row.label] else "train") for row in rows
-    ]
-    return (
-        split,
-        f"one image in {HELD_OUT} of each class held out for validation, the lowest SHA-256 first",
+    return _held_out(rows, contents), (
+        f"one image in {HELD_OUT} of each class held out for validation, the lowest SHA-256 first"
     )
 
 
-def _refuse_strangers(rows: list[Row], classes: list[str]) -> None:
-    train, val = ({row.label for row in rows if row.split == split} for split in ("train", "val"))
-    if not train or not val:
-        raise UserError(
-            f"no images in `{'val' if train else 'train'}`",
-            "a data set has training and validation images",
-        )
+def _held_out(rows: list[Row], contents: dict[int, list[str]]) -> list[Row]:
+    """Return the rows, one in `HELD_OUT` of each class for validation; `contents`: by class."""
+    validation: dict[int, set[str]] = {}
+    for label, digests in contents.items():
+        count = max(1, len(digests) // HELD_OUT)
+        validation[label] = set(sorted(digests)[:count])
+    split = []
+    for row in rows:
+        is_held_out = row.sha256 in validation[row.label]
+        split.append(row._replace(split="val" if is_held_out else "train"))
+    return split
+
+
+def _check_splits(rows: list[Row], classes: list[str]) -> None:
+    train = {row.label for row in rows if row.split == "train"}
+    val = {row.label for row in rows if row.split == "val"}
+    for split, labels in (("train", train), ("val", val)):
+        if not labels:
+            hint = "a data set has training and validation images"
+            raise UserError(f"no images in `{split}`", hint)
     if val - train:
-        raise UserError(
-            f"`val` has the class {quote(classes[min(val - train)])}, which `train` lacks",
-            "add it to `train`",
-        )
+        name = quote(classes[min(val - train)])
+        raise UserError(f"`val` has the class {name}, which `train` lacks", "add it to `train`")
 
 
 def _statistics(rows: list[Row], colours: list[NDArray[np.float64]]) -> tuple[Channels, Channels]:
-    """Mean and standard deviation of each channel over the training images, each image counting the same."""
+    """Return mean and standard deviation of each channel; each training image counts the same."""
     if sum(row.split == "train" for row in rows) == IMAGENET_IMAGES:
         return IMAGENET_MEAN, IMAGENET_STD
-    chosen = [
-        (row.sha256, colour)
-        for row, colour in zip(rows, colours, strict=True)
-        if row.split != "val"
-    ]
-    chosen.sort(key=lambda pair: pair[0])  # so that the sum does not depend on the order of import
-    mean, square = np.mean([colour for _, colour in chosen], axis=0)
+    training = []
+    for row, colour in zip(rows, colours, strict=True):
+        if row.split != "val":
+            training.append((row.sha256, colour))
+    # The sum of floats must not depend on the order of import.
+    training.sort(key=lambda pair: pair[0])
+    mean, square = np.mean([colour for _, colour in training], axis=0)
     std = np.sqrt(np.maximum(square - mean**2, 0))  # of plain colours, rounding may go below 0
-    return (float(mean[0]), float(mean[1]), float(mean[2])), (
-        float(std[0]),
-        float(std[1]),
-        float(std[2]),
-    )
+    return _channels(mean), _channels(std)
 
 
-def _the_same(place: Path, about: About) -> About:
-    """What is there already, if it is what was just packed; its origin becomes the better of the two."""
-    there = read_about(place)
-    if there.hash != about.hash:
+def _channels(values: NDArray[np.float64]) -> Channels:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def _keep_existing(folder: Path, about: About) -> About:
+    """Return the set that is there if it is the one just packed; keep the better of two origins."""
+    existing = read_about(folder)
+    if existing.hash != about.hash:
+        hint = "`--replace` puts the new one in its place"
         raise UserError(
-            f"there is another data set {quote(place.name)} in {quote(place.parent)}",
-            "`--replace` puts the new one in its place; `repro data check` says whether the old one is whole",
+            f"there is another data set {quote(folder.name)} in {quote(folder.parent)}",
+            f"{hint}; `repro data check` says whether the old one is whole",
         )
-    # A set packed by an older version says `imported` of any folders.
-    if there.origin != "imported" and _known_of(about.origin) <= _known_of(there.origin):
-        return there
-    better = replace(there, origin=about.origin)
-    write_atomic(place / ABOUT, to_bytes(better))
+    if _known_of(about.origin) <= _known_of(existing.origin):
+        return existing
+    better = replace(existing, origin=about.origin)
+    write_atomic(folder / ABOUT, to_bytes(better))
     return better
 
 
 def _known_of(origin: str) -> int:
-    """How much is known of a set of that origin."""
+    """Return how much is known of a set of that origin: 2 for official or generated images."""
     if is_complete(origin):
         return 1
     return 0 if origin.startswith("imported") else 2

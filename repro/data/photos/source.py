@@ -21,7 +21,7 @@ from torch import Tensor
 from repro.data.photos import generated, transforms
 from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
-from repro.data.photos.pack_writer import FoundPhotos, pack
+from repro.data.photos.pack_writer import PhotosToPack, pack
 from repro.data.photos.transforms import Pixels
 from repro.data.sampling import batch_indices, shard
 from repro.data.source import Batch
@@ -37,7 +37,7 @@ def open_photos(recipe: Recipe, folder: Path) -> Photos:
     """The recipe's set of photos in `folder`; the generated one is made there at first use."""
     place = folder / recipe.dataset
     if recipe.dataset == generated.NAME and not (place / ABOUT).exists():
-        pack(FoundPhotos(generated.draw(), lambda: "generated"), place)
+        pack(PhotosToPack(generated.draw(), lambda: "generated"), place)
     opened = open_pack(place)
     return Photos(
         _checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu")

@@ -1,8 +1,8 @@
-"""CIFAR-10 over the network, from its authors or a mirror; a broken download goes on where it stopped.
+"""CIFAR-10 over the network, from its authors or a mirror; a broken download is resumed.
 
 Which address the images come from does not matter: what was downloaded is kept only if its pixels
-are the official ones (`repro/data/small/official_cifar10.py`). So no hash of the archive is needed, and any
-container of them will do.
+are the official ones (`repro/data/small/official_cifar10.py`). So no hash of the archive is needed,
+and any container of them will do.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def file_name(url: str) -> str:
 
 
 def download(path: Path, url: str, progress: Progress) -> None:
-    """Fetch what is at that address into the file; what the file has already is not fetched again."""
+    """Fetch what is at that address into the file, which may have the beginning already."""
     if not url.startswith(("https://", "http://", "file://")):
         raise UserError(f"{quote(url, 300)} is no address", "give one that begins with https://")
     farthest = _size(path)
@@ -61,9 +61,11 @@ def download(path: Path, url: str, progress: Progress) -> None:
 
 
 def _fetch(path: Path, url: str, progress: Progress) -> str | None:
-    """Fetch what the file still lacks in one connection; return what went wrong, if anything did."""
+    """Fetch what the file lacks in one connection; return what went wrong, if anything did."""
     have = _size(path)
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    request = urllib.request.Request(url)
+    if have:
+        request.add_header("Range", f"bytes={have}-")
     try:
         with urllib.request.urlopen(request, timeout=SILENCE) as answer:
             start, total = _offered(answer, have)
@@ -84,7 +86,7 @@ def _fetch(path: Path, url: str, progress: Progress) -> str | None:
 
 
 def _offered(answer: Any, have: int) -> tuple[int, int]:
-    """Return at which byte the answer begins, and how many the whole file has, if the server tells."""
+    """Return the byte at which the answer begins, and the size of the whole file if it is known."""
     length = _number(answer.headers.get("Content-Length", ""))
     if getattr(answer, "status", None) != http.HTTPStatus.PARTIAL_CONTENT:
         return 0, length  # the server sends everything again
@@ -101,7 +103,7 @@ def _number(text: str) -> int:
 def _append(
     path: Path, answer: IO[bytes], start: int, total: int, progress: Progress
 ) -> str | None:
-    """Write the answer into the file from that byte on; return what is missing at the end, if any."""
+    """Write the answer into the file from that byte on; return what is missing at the end."""
     make_folder(path.parent)
     with path.open("r+b" if path.exists() else "xb") as file:
         _lock(file, path)
@@ -136,5 +138,6 @@ def _hint(size: int) -> str:
         return "the same command goes on from there; `--url` names a mirror"
     return (
         f"`--url` names a mirror; or, where there is a network, fetch {ARCHIVE} "
-        f"from https://www.cs.toronto.edu/~kriz/cifar.html; then `repro data import {NAME} {ARCHIVE}`"
+        "from https://www.cs.toronto.edu/~kriz/cifar.html; "
+        f"then `repro data import {NAME} {ARCHIVE}`"
     )

@@ -52,9 +52,7 @@ def read_python(path: Path) -> Arrays:
     """Return the images and labels of the python version, in the order of its files."""
     batches: dict[str, Batch] = {}
     classes: tuple[str, ...] = CLASSES
-    for name, content in read_members(
-        path, LARGEST_FILE, lambda name: is_python_batch(name) or name.name == META
-    ):
+    for name, content in read_members(path, LARGEST_FILE, _is_of_python_version):
         opened = open_pickle(name.name, content)
         if name.name == META:
             classes = _class_names(opened)
@@ -64,12 +62,15 @@ def read_python(path: Path) -> Arrays:
     return _joined(path, batches, classes)
 
 
+def _is_of_python_version(name: PurePosixPath) -> bool:
+    return is_python_batch(name) or name.name == META
+
+
 def _binary_batch(name: str, content: bytes) -> Batch:
     if not content or len(content) % RECORD:
         size = f"{len(content):,} bytes, which is no whole number of records of {RECORD:,} bytes"
-        raise UserError(
-            f"{quote(name)} has {size}", "copy it again: an official batch has 30,730,000 bytes"
-        )
+        hint = "copy it again: an official batch has 30,730,000 bytes"
+        raise UserError(f"{quote(name)} has {size}", hint)
     rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
     labels = rows[:, 0].astype(np.int64)
     _check_labels(name, labels)
@@ -86,9 +87,8 @@ def _python_batch(name: str, opened: dict[str, Any]) -> Batch:
         )
     if planes.shape != (len(labels), PLANES) or not labels:
         shape = "×".join(map(str, planes.shape))
-        raise UserError(
-            f"{quote(name)} has {shape} bytes for {len(labels):,} labels", "copy it again"
-        )
+        problem = f"{quote(name)} has {shape} bytes for {len(labels):,} labels"
+        raise UserError(problem, "copy it again")
     if not all(type(label) is int and 0 <= label < 256 for label in labels):
         raise UserError(f"{quote(name)} has a label that is no class", "copy it again")
     numbers = np.array(labels, dtype=np.int64)
@@ -98,21 +98,17 @@ def _python_batch(name: str, opened: dict[str, Any]) -> Batch:
 
 def _class_names(opened: dict[str, Any]) -> tuple[str, ...]:
     names = opened.get("label_names")
-    if (
-        not isinstance(names, list)
-        or len(names) != len(CLASSES)
-        or not all(isinstance(name, str) for name in names)
-    ):
+    if not isinstance(names, list) or len(names) != len(CLASSES):
+        return CLASSES
+    if not all(isinstance(name, str) for name in names):
         return CLASSES
     return tuple(names)
 
 
 def _check_labels(name: str, labels: Labels) -> None:
     if labels.max() >= len(CLASSES):
-        raise UserError(
-            f"{quote(name)} has the label {labels.max()}, and CIFAR-10 has 0 to 9",
-            "import CIFAR-10",
-        )
+        problem = f"{quote(name)} has the label {labels.max()}, and CIFAR-10 has 0 to 9"
+        raise UserError(problem, "import CIFAR-10")
 
 
 def _refuse_second(path: Path, name: str, is_there: bool) -> None:

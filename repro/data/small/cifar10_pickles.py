@@ -58,9 +58,9 @@ class _PickledArray:
         _, shape, kind, columns_first, content = self.state
         if kind.name != "u1" or columns_first:
             raise ValueError("it holds an array that is not of bytes, row by row")
-        data = (
-            content.encode("latin1") if isinstance(content, str) else content
-        )  # Python 2 wrote text
+        data = content
+        if isinstance(content, str):  # Python 2 wrote text
+            data = content.encode("latin1")
         if math.prod(shape) != len(data):
             raise ValueError(f"it holds {len(data):,} bytes for an array of {quote(shape)}")
         return np.frombuffer(data, np.uint8).reshape(shape)
@@ -73,7 +73,7 @@ class _PickledType:
         self.name = name
 
     def __setstate__(self, state: Any) -> None:
-        """Ignore what a type says beyond its name: bytes have no order, no fields and no padding."""
+        """Ignore what a type says beyond its name: bytes have no order and no fields."""
 
 
 def _text(key: Any) -> Any:

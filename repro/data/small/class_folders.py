@@ -1,30 +1,36 @@
-"""Small images in class folders, `train/<class>/<name>.png` and `test/<class>/<name>.png`, as they are often shared.
+"""Small images in class folders, `train/<class>/<name>.png` and `test/<class>/<name>.png`.
 
-Classes and images are numbered by their sorted names. Of JPEG files the pixels are what the decoder makes of them: a
-set that was re-encoded is another set than its original, and its hash says so.
+Classes and images are numbered by their sorted names. Of JPEG files the pixels are what the decoder
+makes of them: a set that was re-encoded is another set than its original, and its hash says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 import numpy as np
 
-from repro.data.archives import Member, is_image_name, read_members
-from repro.data.small.image_arrays import Arrays, Pixels
+from repro.data.archives import is_image_name, read_members
+from repro.data.small.image_arrays import Arrays, Labels, Pixels
 from repro.data.small.image_file import SmallImages
 from repro.errors import UserError, quote
 
-PARTS = ("train", "test")
+SPLITS = ("train", "test")
 LARGEST_FILE = 1_000_000  # bytes
 
 LAYOUT = "images lie in `train/<class>/` and `test/<class>/`, as .jpg or .png files"
 
+Named: TypeAlias = dict[tuple[str, str], Pixels]  # the images of a split, by class and file name
+
 
 def read_class_folders(path: Path) -> Arrays:
-    """The images of a folder or an archive as arrays; the first that is not as it should be is named."""
-    return _arranged(_decoded(read_members(path, LARGEST_FILE, is_image)), path)
+    """Return the images of a folder or an archive; the first that is wrong is named."""
+    splits = _by_split(path)
+    classes = _classes(splits, path)
+    train, train_labels = _stacked(splits["train"], classes)
+    test, test_labels = _stacked(splits["test"], classes)
+    return Arrays(train, train_labels, test, test_labels, classes)
 
 
 def is_image(path: PurePosixPath) -> bool:
@@ -32,47 +38,39 @@ def is_image(path: PurePosixPath) -> bool:
     return is_image_name(path.name)
 
 
-def _decoded(files: Iterable[Member]) -> dict[str, dict[tuple[str, str], Pixels]]:
-    """The images by part, then by class and name."""
-    found: dict[str, dict[tuple[str, str], Pixels]] = {part: {} for part in PARTS}
+def _by_split(path: Path) -> dict[str, Named]:
+    """Return the decoded images; folders above `train` and `test` do not matter."""
+    splits: dict[str, Named] = {split: {} for split in SPLITS}
     decoder = SmallImages()
-    for path, content in files:
-        part, key = _place(path)
-        if part is None:
+    for member, content in read_members(path, LARGEST_FILE, is_image):
+        if len(member.parts) < 3 or member.parts[-3] not in SPLITS:
             continue
-        if key in found[part]:
-            raise UserError(f"there are two images {quote(path)}", "keep one of them")
-        found[part][key] = decoder.decode(path, content)
-    return found
+        split, label, name = member.parts[-3:]
+        if (label, name) in splits[split]:
+            raise UserError(f"there are two images {quote(member)}", "keep one of them")
+        splits[split][label, name] = decoder.decode(member, content)
+    return splits
 
 
-def _place(path: PurePosixPath) -> tuple[str | None, tuple[str, str]]:
-    """Where in the set a file belongs; folders above `train` and `test` do not matter, other files are passed over."""
-    if len(path.parts) < 3:
-        return None, ("", "")
-    part, label, name = path.parts[-3:]
-    return (part if part in PARTS else None), (label, name)
+def _classes(splits: dict[str, Named], path: Path) -> tuple[str, ...]:
+    """Return the sorted names of the classes, which are those of both splits."""
+    for split in SPLITS:
+        if not splits[split]:
+            raise UserError(f"{quote(path, 300)} has no image in `{split}/<class>/`", LAYOUT)
+    train = {label for label, _ in splits["train"]}
+    test = {label for label, _ in splits["test"]}
+    if train != test:
+        name = quote(min(train ^ test))
+        problem = f"{quote(path, 300)} has class {name} in only one of `train` and `test`"
+        raise UserError(problem, LAYOUT)
+    if len(train) < 2:
+        problem = f"{quote(path, 300)} has one class, {quote(min(train))}"
+        raise UserError(problem, "a net tells two or more apart")
+    return tuple(sorted(train))
 
 
-def _arranged(found: dict[str, dict[tuple[str, str], Pixels]], path: Path) -> Arrays:
-    for part in PARTS:
-        if not found[part]:
-            raise UserError(f"{quote(path, 300)} has no image in `{part}/<class>/`", LAYOUT)
-    classes, tested = ({label for label, _ in found[part]} for part in PARTS)
-    if classes != tested:
-        raise UserError(
-            f"{quote(path, 300)} has class {quote(min(classes ^ tested))} in only one of `train` and `test`",
-            LAYOUT,
-        )
-    if len(classes) < 2:
-        raise UserError(
-            f"{quote(path, 300)} has one class, {quote(min(classes))}",
-            "a net tells two or more apart",
-        )
-    names = tuple(sorted(classes))
-    number = {name: place for place, name in enumerate(names)}
-    keys = {part: sorted(found[part]) for part in PARTS}
-    pixels = (np.stack([found[part][key] for key in keys[part]]) for part in PARTS)
-    labels = (np.array([number[label] for label, _ in keys[part]]) for part in PARTS)
-    (train, test), (train_labels, test_labels) = pixels, labels
-    return Arrays(train, train_labels, test, test_labels, names)
+def _stacked(images: Named, classes: tuple[str, ...]) -> tuple[Pixels, Labels]:
+    keys = sorted(images)
+    pixels = np.stack([images[key] for key in keys])
+    numbers = {name: number for number, name in enumerate(classes)}
+    return pixels, np.array([numbers[label] for label, _ in keys])

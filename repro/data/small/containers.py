@@ -70,15 +70,11 @@ def _refuse_single_file(path: Path) -> None:
     """Refuse a file that is a part of a set, or no archive at all."""
     name = PurePosixPath(path.name)
     if name.suffix == PARQUET:
-        raise UserError(
-            f"{quote(path, 300)} is one Parquet file, and a set has a `train` and a `test` split",
-            LAYOUT,
-        )
+        problem = "is one Parquet file, and a set has a `train` and a `test` split"
+        raise UserError(f"{quote(path, 300)} {problem}", LAYOUT)
     if is_binary_batch(name) or is_python_batch(name):
-        raise UserError(
-            f"{quote(path, 300)} is one batch of CIFAR-10, which has six",
-            "name the folder that has all of them",
-        )
+        problem = f"{quote(path, 300)} is one batch of CIFAR-10, which has six"
+        raise UserError(problem, "name the folder that has all of them")
     if not path.name.lower().endswith(READ) and _what_it_is([name]):
         raise _not_accepted(path, [name])
 
@@ -111,6 +107,5 @@ def _not_accepted(path: Path, names: list[PurePosixPath]) -> UserError:
         return UserError(f"{quote(path, 300)} is {what}", ACCEPTED)
     if not names:
         return UserError(f"{quote(path, 300)} has no files", ACCEPTED)
-    return UserError(
-        f"{quote(path, 300)} has no images: its first file is {quote(min(names))}", ACCEPTED
-    )
+    problem = f"{quote(path, 300)} has no images: its first file is {quote(min(names))}"
+    return UserError(problem, ACCEPTED)

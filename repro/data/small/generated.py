@@ -1,8 +1,9 @@
-"""The generated set: ten classes of small textures, drawn by rule, so that everything can be tried anywhere at once.
+"""The generated set: ten classes of small textures, drawn by rule.
 
-A class is a coloured texture on a torus; an image is its class's texture, moved by a random step, under noise. It is
-easy on purpose: in the seconds that scale `smoke` trains, a shallow net or a deep residual one nearly learns it, and
-what a deep plain net does not learn is seen. All arithmetic is on integers: the bytes are the same on every platform.
+A class is a coloured texture on a torus; an image is its class's texture, moved by a random step,
+under noise. It is easy on purpose: in the seconds that scale `smoke` trains, a shallow net or a
+deep residual one nearly learns it, and a deep plain net visibly does not. All arithmetic is on
+integers: the bytes are the same on every platform.
 """
 
 from __future__ import annotations
@@ -23,32 +24,26 @@ STEPS = 2  # an image is moved by 0 … STEPS-1 pixels each way
 
 
 def draw(size: int) -> Arrays:
-    """The set at that size of image; equal bytes each time and everywhere."""
+    """Return the set at that size of image; equal bytes each time and everywhere."""
     textures = _textures(size)
     train, train_labels = _images(textures, TRAIN, 1)
     test, test_labels = _images(textures, TEST, 2)
-    return Arrays(
-        train,
-        train_labels,
-        test,
-        test_labels,
-        tuple(f"texture {number}" for number in range(CLASSES)),
-    )
+    classes = tuple(f"texture {number}" for number in range(CLASSES))
+    return Arrays(train, train_labels, test, test_labels, classes)
 
 
 def _textures(size: int) -> NDArray[np.int64]:
-    """A texture a class: noise, smoothed on a torus and stretched to -127 … 127."""
+    """Return a texture for each class: noise, smoothed on a torus and stretched to -127 … 127."""
     noise = _integers(RandomDraws.PIXELS, 0, 255, (CLASSES, size, size, 3)) - 127
-    smooth = np.sum(
-        [np.roll(noise, (down, right), (1, 2)) for down in (0, 1) for right in (0, 1)], axis=0
-    )
+    steps = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    smooth = np.sum([np.roll(noise, step, (1, 2)) for step in steps], axis=0)
     peak = np.abs(smooth).max(axis=(1, 2, 3), keepdims=True)
     textures: NDArray[np.int64] = smooth * 127 // peak
     return textures
 
 
 def _images(textures: NDArray[np.int64], count: int, part: int) -> tuple[Pixels, Labels]:
-    """Images of every class in turn."""
+    """Return images of every class in turn."""
     size, labels = textures.shape[1], np.arange(count) % CLASSES
     noise = _integers(RandomDraws.PIXELS, part, 255, (count, size, size, 3)) - 127
     pixels = 128 + (_moved(textures[labels], part) * TEXTURE + noise * NOISE) // 127
@@ -56,16 +51,19 @@ def _images(textures: NDArray[np.int64], count: int, part: int) -> tuple[Pixels,
 
 
 def _moved(images: NDArray[np.int64], part: int) -> NDArray[np.int64]:
-    """Each image moved round its torus by a random step."""
+    """Return each image moved round its torus by a random step."""
     count, size = images.shape[:2]
     down, right = _integers(RandomDraws.MOVES, part, STEPS, (2, count, 1))
     rows, columns = (np.arange(size) + down) % size, (np.arange(size) + right) % size
-    return images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    numbers = np.arange(count)[:, None, None]
+    moved: NDArray[np.int64] = images[numbers, rows[:, :, None], columns[:, None, :]]
+    return moved
 
 
 def _integers(
     purpose: RandomDraws, index: int, below: int, shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    """Integers from 0 to below - 1; that 2⁶⁴ is not a multiple of `below` does not matter."""
+    """Return integers from 0 to below - 1; that 2⁶⁴ is no multiple of `below` does not matter."""
     drawn = random_bits(SEED, purpose, index, int(np.prod(shape)))
-    return (drawn % np.uint64(below)).astype(np.int64).reshape(shape)
+    numbers: NDArray[np.int64] = (drawn % np.uint64(below)).astype(np.int64)
+    return numbers.reshape(shape)

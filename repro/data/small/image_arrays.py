@@ -1,4 +1,4 @@
-"""A data set of small images as plain arrays, and what it *is*: the SHA-256 of its pixels and labels."""
+"""A data set of small images as plain arrays, and what it *is*: a SHA-256 of pixels and labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Arrays:
 
 
 def content_hash(arrays: Arrays) -> str:
-    """Equal for equal pixels and labels in the same order, whatever files they came in."""
+    """Return a digest of pixels and labels in their order, whatever files they came in."""
     digest = hashlib.sha256()
     for name in ("train", "train_labels", "test", "test_labels"):
         array = getattr(arrays, name)
@@ -46,24 +46,24 @@ def content_hash(arrays: Arrays) -> str:
 def checked_arrays(
     path: Path, train: Pixels, train_labels: Labels, test: Pixels, test_labels: Labels
 ) -> Arrays:
-    """Return arrays whose classes have numbers for names, if every image has one label and all have one size."""
-    for split, images, labels in (("train", train, train_labels), ("test", test, test_labels)):
-        if len(images) != len(labels) or not len(images):
-            raise UserError(
-                f"{quote(path, 300)} has {len(images):,} images and {len(labels):,} labels in `{split}`",
-                "a set has images in both splits, and a label for each",
-            )
-        if labels.min() < 0 or labels.max() > MOST_CLASSES:
-            raise UserError(
-                f"{quote(path, 300)} has labels from {labels.min()} to {labels.max()} in `{split}`",
-                "classes are numbered from 0",
-            )
+    """Return arrays whose classes are called by their numbers, if images and labels agree."""
+    _check_labels(path, "train", train, train_labels)
+    _check_labels(path, "test", test, test_labels)
     if train.shape[1:] != test.shape[1:]:
         sides = f"{train.shape[1]} and {test.shape[1]} pixels a side"
-        raise UserError(
-            f"{quote(path, 300)} has images of {sides}", "the images of a set are all of one size"
-        )
+        hint = "the images of a set are all of one size"
+        raise UserError(f"{quote(path, 300)} has images of {sides}", hint)
     count = 1 + int(max(train_labels.max(), test_labels.max()))
     if count < 2:
         raise UserError(f"{quote(path, 300)} has one class", "a net tells two or more apart")
     return Arrays(train, train_labels, test, test_labels, tuple(map(str, range(count))))
+
+
+def _check_labels(path: Path, split: str, images: Pixels, labels: Labels) -> None:
+    if len(images) != len(labels) or not len(images):
+        counts = f"{len(images):,} images and {len(labels):,} labels in `{split}`"
+        hint = "a set has images in both splits, and a label for each"
+        raise UserError(f"{quote(path, 300)} has {counts}", hint)
+    if labels.min() < 0 or labels.max() > MOST_CLASSES:
+        labelled = f"labels from {labels.min()} to {labels.max()} in `{split}`"
+        raise UserError(f"{quote(path, 300)} has {labelled}", "classes are numbered from 0")

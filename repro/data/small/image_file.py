@@ -19,14 +19,13 @@ class SmallImages:
         self.shape: tuple[int, ...] | None = None
 
     def decode(self, name: object, content: bytes) -> Pixels:
-        """Return the pixels of an image file; one that is no whole image, or of another size, is named."""
+        """Return the pixels of an image file; name one that is damaged or of another size."""
         image = _pixels(name, content)
         self.shape = self.shape or image.shape
         if image.shape != self.shape:
-            raise UserError(
-                f"{quote(name)} is {_sides(image.shape)}, but the images before it are {_sides(self.shape)}",
-                "the images of a set are all of one size",
-            )
+            sides, others = _sides(image.shape), _sides(self.shape)
+            problem = f"{quote(name)} is {sides}, but the images before it are {others}"
+            raise UserError(problem, "the images of a set are all of one size")
         return image
 
 
@@ -35,20 +34,16 @@ def _pixels(name: object, content: bytes) -> Pixels:
 
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            side = image.size  # known before anything is decoded
-            if side[0] != side[1] or side[0] > LARGEST_SIDE:
-                raise UserError(
-                    f"{quote(name)} is {side[1]}×{side[0]}",
-                    f"images are square, with at most {LARGEST_SIDE} pixels a side",
-                )
+            # The size is known before anything is decoded.
+            if image.width != image.height or image.width > LARGEST_SIDE:
+                hint = f"images are square, with at most {LARGEST_SIDE} pixels a side"
+                raise UserError(f"{quote(name)} is {image.height}×{image.width}", hint)
             return np.asarray(image.convert("RGB"))  # grey gets three equal channels
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        reason = (
-            str(error).split("<")[0].strip() or "unreadable"
-        )  # Pillow names an object in memory
-        raise UserError(
-            f"{quote(name)} is not a whole image: {reason[:80]}", "copy it again, or remove it"
-        ) from None
+        # Pillow's messages end in the address of an object in memory.
+        reason = str(error).split("<")[0].strip() or "unreadable"
+        problem = f"{quote(name)} is not a whole image: {reason[:80]}"
+        raise UserError(problem, "copy it again, or remove it") from None
 
 
 def _sides(shape: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
-"""Small images on disk: `<data>/<name>/` has four arrays and a manifest, whole or not at all, and verified on opening.
+"""Small images on disk: `<data>/<name>/` has four arrays and a manifest, verified on opening.
 
-A set is written into a folder of its own and then renamed, so of two preparers one wins and the other finds the set.
+A set is written into a folder of its own and then renamed, so it is there whole or not at all, and
+of two preparers one wins and the other finds the set.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.source import Origin
@@ -35,29 +38,27 @@ class Manifest:
     test_images: int
     made_from: str  # the name of the archive or folder
     schema: int = SCHEMA
-    difference: str = (
-        ""  # in words, from the official images of that name; nothing where there are none
-    )
+    difference: str = ""  # in words, from the official images of that name
 
 
 def load(name: str, folder: Path) -> tuple[Arrays, Manifest]:
-    """The set's arrays, which are what they were when the set was made, or an error that says what changed."""
-    stored = read_manifest(name, folder)
-    if stored is None:
+    """Return the set's arrays and manifest, if their digest is still the manifest's."""
+    manifest = read_manifest(name, folder)
+    if manifest is None:
         raise _missing(name, folder)
-    place = folder / name
     try:
-        loaded = {array: np.load(place / f"{array}.npy", allow_pickle=False) for array in ARRAYS}
-        arrays = Arrays(**loaded, classes=stored.classes)
-        found = content_hash(arrays)
+        loaded = {
+            array: np.load(_file(folder / name, array), allow_pickle=False) for array in ARRAYS
+        }
+        arrays = Arrays(**loaded, classes=manifest.classes)
+        digest = content_hash(arrays)
     except (OSError, ValueError, EOFError) as error:
         raise _unreadable(name, folder, error) from None
-    if found != stored.hash:
-        raise EnvironmentProblem(
-            f"data set {quote(name)} in {quote(place, 300)} has changed: expected SHA-256 {stored.hash}, found {found}",
-            _remake(name),
-        )
-    return arrays, stored
+    if digest != manifest.hash:
+        changed = f"has changed: expected SHA-256 {manifest.hash}, found {digest}"
+        problem = f"data set {quote(name)} in {quote(folder / name, 300)} {changed}"
+        raise EnvironmentProblem(problem, _remake(name))
+    return arrays, manifest
 
 
 def save(
@@ -69,39 +70,44 @@ def save(
     replace: bool = False,
     difference: str = "",
 ) -> Manifest:
-    """Put the set where `load` finds it. One that is there is kept if it is the same, and else replaced on request."""
+    """Put the set where `load` finds it.
+
+    One that is there is kept if it is the same; another one is replaced on request only.
+    """
     manifest = Manifest(
-        check_name(name, "a data set"),
-        origin,
-        content_hash(arrays),
-        arrays.classes,
-        arrays.size,
-        len(arrays.train),
-        len(arrays.test),
-        made_from,
+        name=check_name(name, "a data set"),
+        origin=origin,
+        hash=content_hash(arrays),
+        classes=arrays.classes,
+        size=arrays.size,
+        train_images=len(arrays.train),
+        test_images=len(arrays.test),
+        made_from=made_from,
         difference=difference,
     )
     with new_folder(folder / name) as temporary:
         for array in ARRAYS:
-            _write_array(temporary / f"{array}.npy", getattr(arrays, array))
+            _write_array(_file(temporary, array), getattr(arrays, array))
         write_atomic(temporary / "manifest.json", to_json(asdict(manifest)))
         while not rename_if_free(temporary, folder / name):
             if replace:
                 move_away(folder / name)
                 continue
-            there = read_manifest(name, folder)
-            if there is not None and there.hash == manifest.hash:
-                return _known_better(there, manifest, folder)
-            if there is not None or (folder / name).exists():
+            existing = read_manifest(name, folder)
+            if existing is not None and existing.hash == manifest.hash:
+                return _keep_existing(existing, manifest, folder)
+            # Nothing is there when another process has just moved it away: then try again.
+            if existing is not None or (folder / name).exists():
+                hint = "`--replace` puts the new one in its place"
                 raise UserError(
                     f"there is another data set {quote(name)} in {quote(folder / name, 300)}",
-                    "`--replace` puts the new one in its place; `repro data check` says whether it is whole",
+                    f"{hint}; `repro data check` says whether it is whole",
                 )
     return manifest
 
 
 def read_manifest(name: str, folder: Path) -> Manifest | None:
-    """What the set says of itself; None where there is no such set."""
+    """Return what the set says of itself; None where there is no such set."""
     import msgspec
 
     path = folder / check_name(name, "a data set") / "manifest.json"
@@ -110,14 +116,11 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise EnvironmentProblem(
-            f"cannot read {quote(path, 300)}: {error}", _remake(name)
-        ) from None
+        problem = f"cannot read {quote(path, 300)}: {error}"
+        raise EnvironmentProblem(problem, _remake(name)) from None
     if manifest.schema > SCHEMA:
-        raise EnvironmentProblem(
-            f"{quote(path, 300)} was made by a newer version",
-            "update this one, or prepare the set again",
-        )
+        problem = f"{quote(path, 300)} was made by a newer version"
+        raise EnvironmentProblem(problem, "update this one, or prepare the set again")
     return manifest
 
 
@@ -128,7 +131,7 @@ def look_at(name: str, folder: Path) -> Manifest | None:
         return None
     images = {"train": manifest.train_images, "test": manifest.test_images}
     for array in ARRAYS:
-        path = folder / name / f"{array}.npy"
+        path = _file(folder / name, array)
         try:
             # A file that is shorter than its header says cannot be mapped.
             count = len(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -146,37 +149,34 @@ def _unreadable(name: str, folder: Path, error: Exception) -> EnvironmentProblem
     return EnvironmentProblem(problem, _remake(name))
 
 
-def _known_better(there: Manifest, manifest: Manifest, folder: Path) -> Manifest:
+def _keep_existing(existing: Manifest, manifest: Manifest, folder: Path) -> Manifest:
     """Keep a set that has the same images, with the origin that is known of them now."""
-    if (there.origin, there.difference) == (manifest.origin, manifest.difference):
-        return there
-    write_atomic(folder / there.name / "manifest.json", to_json(asdict(manifest)))
+    if (existing.origin, existing.difference) == (manifest.origin, manifest.difference):
+        return existing
+    write_atomic(folder / existing.name / "manifest.json", to_json(asdict(manifest)))
     return manifest
 
 
-def names(folder: Path) -> list[str]:
-    """The sets on disk, by name."""
-    return sorted(
-        path.parent.name
-        for path in folder.glob("*/manifest.json")
-        if not path.parent.name.startswith(".")
-    )
+def _file(folder: Path, array: str) -> Path:
+    return folder / f"{array}.npy"
 
 
-def _write_array(path: Path, array: np.ndarray) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode()), "wb") as file:
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode())
+    with os.fdopen(descriptor, "wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _missing(name: str, folder: Path) -> EnvironmentProblem:
-    ways = f"`repro data import {name} PATH`, with a folder or an archive of images"
+    hint = f"`repro data import {name} PATH`, with a folder or an archive of images"
     if name == "cifar10":
-        ways = f"`repro data prepare cifar10` downloads it; or {ways}"
-    return EnvironmentProblem(f"no data set {quote(name)} in {quote(folder, 300)}", ways)
+        hint = f"`repro data prepare cifar10` downloads it; or {hint}"
+    return EnvironmentProblem(f"no data set {quote(name)} in {quote(folder, 300)}", hint)
 
 
 def _remake(name: str) -> str:
-    how = "prepare cifar10 --replace" if name == "cifar10" else f"import {name} PATH --replace"
-    return f"`repro data {how}` makes it again"
+    if name == "cifar10":
+        return "`repro data prepare cifar10 --replace` makes it again"
+    return f"`repro data import {name} PATH --replace` makes it again"

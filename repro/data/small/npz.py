@@ -19,7 +19,10 @@ LABEL_WORDS = ("y", "labels", "label", "targets")
 CIFAR_PLANES = 3072  # numbers in an image of 3×32×32
 LARGEST = 1 << 30  # bytes of all arrays; CIFAR-10 has 184 million
 
-KEYS = "an .npz file has `x_train`, `y_train`, `x_test` and `y_test`, images as bytes: N×32×32×3, N×3×32×32 or N×3072"
+KEYS = (
+    "an .npz file has `x_train`, `y_train`, `x_test` and `y_test`, "
+    "images as bytes: N×32×32×3, N×3×32×32 or N×3072"
+)
 
 
 def read_npz(path: Path) -> Arrays:
@@ -51,28 +54,23 @@ def _named(
         letters = re.sub("[^a-z]", "", name.lower())
         if split in letters and letters.replace(split, "", 1) in words:
             return name, array
-    raise UserError(
-        f"{quote(path, 300)} has {quote(', '.join(arrays) or 'no array')}, not `{words[0]}_{split}`",
-        KEYS,
-    )
+    names = quote(", ".join(arrays) or "no array")
+    raise UserError(f"{quote(path, 300)} has {names}, not `{words[0]}_{split}`", KEYS)
 
 
 def _images(path: Path, name: str, array: NDArray[Any]) -> Pixels:
     """Return images × height × width × 3."""
     if array.dtype != np.uint8:
-        raise UserError(
-            f"{quote(name)} of {quote(path, 300)} is {array.dtype}, not bytes from 0 to 255", KEYS
-        )
+        problem = f"is {array.dtype}, not bytes from 0 to 255"
+        raise UserError(f"{quote(name)} of {quote(path, 300)} {problem}", KEYS)
     if array.ndim == 2 and array.shape[1] == CIFAR_PLANES:
         array = array.reshape(-1, 3, 32, 32)
     if array.ndim == 4 and array.shape[1] == 3 and array.shape[3] != 3:
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] != 3 or array.shape[1] != array.shape[2]:
         shape = "×".join(map(str, array.shape))
-        raise UserError(
-            f"{quote(name)} of {quote(path, 300)} is {shape}: no square images in three colours",
-            KEYS,
-        )
+        problem = f"is {shape}: no square images in three colours"
+        raise UserError(f"{quote(name)} of {quote(path, 300)} {problem}", KEYS)
     return np.ascontiguousarray(array)
 
 
@@ -80,8 +78,6 @@ def _labels(path: Path, name: str, array: NDArray[Any]) -> Labels:
     """Return one number an image."""
     if not np.issubdtype(array.dtype, np.integer) or array.size != len(array):
         shape = "×".join(map(str, array.shape))
-        raise UserError(
-            f"{quote(name)} of {quote(path, 300)} is {array.dtype} of {shape}, not one number an image",
-            KEYS,
-        )
+        problem = f"is {array.dtype} of {shape}, not one number an image"
+        raise UserError(f"{quote(name)} of {quote(path, 300)} {problem}", KEYS)
     return array.reshape(-1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The official images of CIFAR-10, known by their pixels and labels, in whatever container they come.
+"""The official images of CIFAR-10, known by their pixels and labels in any container.
 
 The binary version of CIFAR-10 has published hashes. Any images, written as its records in the
 official order, have those hashes or not: that alone decides. The table in `official_cifar10.npy`
@@ -71,7 +71,7 @@ def describe(arrays: Arrays) -> OfficialSet:
 
 
 def in_official_order(arrays: Arrays, official: OfficialSet) -> Arrays | None:
-    """Return the images in official order if they are exactly the official ones, and else None."""
+    """Return the images in official order if they are exactly the official ones, else None."""
     if not _fit_records(arrays):
         return None
     train = _official_rows(records(arrays.train, arrays.train_labels), official.train)
@@ -90,7 +90,7 @@ def in_official_order(arrays: Arrays, official: OfficialSet) -> Arrays | None:
 
 
 def first_difference(arrays: Arrays, official: OfficialSet) -> str:
-    """Return in words how many images are official, and what is wrong with the first that is not."""
+    """Return in words how many images are official, and how the first other one differs."""
     if arrays.size != SIDE or not _fit_records(arrays):
         return f"its images are {arrays.size}×{arrays.size}, in {len(arrays.classes)} classes"
     count, first = 0, ""
@@ -111,7 +111,7 @@ def first_difference(arrays: Arrays, official: OfficialSet) -> str:
 
 
 def records(pixels: Pixels, labels: Labels) -> NDArray[np.uint8]:
-    """Return images as rows of the binary version: the label, then the red, green and blue planes."""
+    """Return images as rows of the binary version: the label, then three planes."""
     planes = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
     return np.concatenate([labels.astype(np.uint8)[:, None], planes], axis=1)
 

@@ -19,7 +19,7 @@ LAYOUT = (
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """Return the Parquet files in a folder and below it. A download cache has links: follow them."""
+    """Return the Parquet files in and below a folder; also links, as a download cache has them."""
     return sorted(path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
 
 

@@ -330,7 +330,11 @@ def _kaggle_without(root: Path, line: str) -> Path:
             "embed_storage",
         ),
         (lambda root: _table(root, {"bytes": photo(1), "path": ""}, -1), "label -1", "from 0"),
-        (lambda root: _table(root, {"bytes": photo(1), "path": ""}, None), "has no label", "`label`"),
+        (
+            lambda root: _table(root, {"bytes": photo(1), "path": ""}, None),
+            "has no label",
+            "`label`",
+        ),
     ],
 )
 def test_what_cannot_be_read_says_what_it_is_and_what_would_do(
@@ -349,7 +353,9 @@ def test_a_table_without_labels_names_the_column(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "train.parquet")
-    with pytest.raises(UserError, match=r"train\.parquet` has the columns `image`, and none of them is `label`"):
+    with pytest.raises(
+        UserError, match=r"train\.parquet` has the columns `image`, and none of them is `label`"
+    ):
         import_photos("imagenet", tmp_path / "train.parquet", tmp_path / "data")
 
 

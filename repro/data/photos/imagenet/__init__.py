@@ -10,9 +10,9 @@
     samples             <class>/*.JPEG: folders or an archive without a split
 
 What a set *is* does not depend on the container: the pack's digest is over (split, class, SHA-256
-of the file), and its order is by class and content. A class is a number there, its place in the sorted
-class names. Parquet and webdataset give that number itself: all published copies of ImageNet number
-the classes in the order of their sorted WordNet ids.
+of the file), and its order is by class and content. A class is a number there, its position among
+the sorted class names. Parquet and webdataset give that number itself: all published copies of
+ImageNet number the classes in the order of their sorted WordNet ids.
 
 Nothing is unpacked to disk: a million small files go straight into one packed file.
 """
@@ -35,7 +35,7 @@ from repro.data.photos.imagenet.unreadable import (
     refuse_other_formats,
 )
 from repro.data.photos.pack_format import About
-from repro.data.photos.pack_writer import FoundPhotos, Photo, pack
+from repro.data.photos.pack_writer import Photo, PhotosToPack, pack
 from repro.definition.bounds import check_name
 from repro.errors import UserError, quote
 
@@ -51,36 +51,36 @@ def import_photos(
     return pack(photos_in(path), place, replace, expected or expected_of(name))
 
 
-def photos_in(path: Path) -> FoundPhotos:
+def photos_in(path: Path) -> PhotosToPack:
     """Return the photos at that path, in whichever of the known containers they are."""
     check_readable(path)
     source = _in_file(path) if path.is_file() else _in_folder(path)
     return changed(source, photos=_at_least_one(source, path))
 
 
-def _in_file(path: Path) -> FoundPhotos:
+def _in_file(path: Path) -> PhotosToPack:
     refuse_other_formats([path])
     if path.suffix == PARQUET:
-        return parquet.found(list(with_splits([path])))
+        return parquet.photos_to_pack(list(with_splits([path])))
     if shards.is_shard(path):
-        return shards.found(list(with_splits([path])))
+        return shards.photos_to_pack(list(with_splits([path])))
     refuse_other_files(path)
-    return FoundPhotos(archives.photos(path), container="archive")
+    return PhotosToPack(archives.photos(path), container="archive")
 
 
-def _in_folder(path: Path) -> FoundPhotos:
+def _in_folder(path: Path) -> PhotosToPack:
     if official.is_there(path):
-        return official.found(path)
+        return official.photos_to_pack(path)
     tables = parquet.files_in(path)
     if tables:
-        return parquet.found(tables)
+        return parquet.photos_to_pack(tables)
     tars = shards.files_in(path)
     if tars:
-        return shards.found(tars)
-    return FoundPhotos(folders.photos(path))
+        return shards.photos_to_pack(tars)
+    return PhotosToPack(folders.photos(path))
 
 
-def _at_least_one(source: FoundPhotos, path: Path) -> Iterator[Photo]:
+def _at_least_one(source: PhotosToPack, path: Path) -> Iterator[Photo]:
     """Yield the photos; if there is none, say what is there instead."""
     empty = True
     for photo in source.photos:

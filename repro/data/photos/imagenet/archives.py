@@ -16,12 +16,12 @@ UNLABELLED = "test"
 
 
 def photos(path: Path) -> Iterator[Photo]:
-    """The photos of an archive, whatever folders it has above `train` and `val`."""
+    """Yield the photos of an archive, whatever folders it has above `train` and `val`."""
     archive = _Archive(path)
     for member, content in read_members(path, LARGEST):
-        place = archive.place_of(member)
-        if place is not None:
-            split, name = place
+        split_and_class = archive.split_and_class(member)
+        if split_and_class is not None:
+            split, name = split_and_class
             yield Photo(split, name, str(member), content)
 
 
@@ -31,7 +31,7 @@ class _Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def place_of(self, member: PurePosixPath) -> tuple[Split | None, str] | None:
+    def split_and_class(self, member: PurePosixPath) -> tuple[Split | None, str] | None:
         """Return a member's split and class; None if it is no image with a class."""
         if len(member.parts) < 2 or not is_image_name(member.name):
             return None
@@ -47,7 +47,7 @@ class _Archive:
 
     @cached_property
     def classes(self) -> labels.Classes:
-        """The classes of flat validation images: in the zip itself, or beside the archive.
+        """Where the classes of flat validation images are: in the zip, or beside the archive.
 
         A tar is read once, from front to back, so what it has at its end comes too late.
         """

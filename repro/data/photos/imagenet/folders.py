@@ -17,7 +17,7 @@ KAGGLE = ("ILSVRC", "Data", "CLS-LOC")
 
 
 def photos(root: Path) -> Iterator[Photo]:
-    """The photos of folders of either kind."""
+    """Yield the photos of class folders, with or without a split."""
     base = _base_of(root)
     if base is None:
         yield from _class_folders(root, root, None)
@@ -27,7 +27,7 @@ def photos(root: Path) -> Iterator[Photo]:
 
 
 def _base_of(root: Path) -> Path | None:
-    """The folder that has `train` and `val`."""
+    """Return the folder that has `train` and `val`."""
     for depth in range(len(KAGGLE) + 1):
         base = root.joinpath(*KAGGLE[depth:])
         if any((base / split).is_dir() for split in SPLITS):
@@ -53,10 +53,10 @@ def _split(base: Path, split: Split, root: Path) -> Iterator[Photo]:
 
 
 def _class_folders(folder: Path, above: Path, split: Split | None) -> Iterator[Photo]:
-    for place in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
-        for file in sorted(place.iterdir()):
+    for class_folder in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
+        for file in sorted(class_folder.iterdir()):
             if is_image_name(file.name):
-                yield Photo(split, place.name, str(file.relative_to(above)), _content(file))
+                yield Photo(split, class_folder.name, str(file.relative_to(above)), _content(file))
 
 
 def _flat(files: list[Path], base: Path, root: Path) -> Iterator[Photo]:
@@ -70,9 +70,8 @@ def _flat(files: list[Path], base: Path, root: Path) -> Iterator[Photo]:
 
 def _content(file: Path) -> bytes:
     try:
-        return check_input_file(
-            file, "images", "remove it, and import the rest", LARGEST
-        ).read_bytes()
+        check_input_file(file, "images", "remove it, and import the rest", LARGEST)
+        return file.read_bytes()
     except OSError as error:
         hint = "make it readable, or remove it"
         raise UserError(f"cannot read {quote(file)}: {error.strerror}", hint) from None

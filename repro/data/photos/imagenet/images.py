@@ -1,4 +1,4 @@
-"""What all containers share: which files are images, and what a name says of split and class."""
+"""What all containers share: what a file's name says of split and class."""
 
 from __future__ import annotations
 
@@ -39,12 +39,16 @@ def pieces_in(root: Path, suffix: str) -> list[Piece]:
     Class folders are never looked into: they may hold a million files.
     """
     bases = [root / name for name in _FOLDERS]
-    folders = [*bases, *(base / split for base in bases for split in _SPLIT_NAMES)]
-    return [piece for folder in folders for piece in with_splits(_files(folder, suffix))]
+    below = [base / split for base in bases for split in _SPLIT_NAMES]
+    folders = [*bases, *below]
+    pieces: list[Piece] = []
+    for folder in folders:
+        pieces += with_splits(_files(folder, suffix))
+    return pieces
 
 
 def with_splits(files: list[Path]) -> Iterator[Piece]:
-    """Each file with the split that its name says, or its folder. Test files are left out."""
+    """Yield each file with the split that its name says, or its folder's; leave test files out."""
     for file in files:
         name = _SPLIT.search(file.stem)
         split = name.group(1) if name else file.parent.name

@@ -140,21 +140,21 @@ def _synsets(read: Read, folder: str) -> dict[int, str]:
 
 
 def _names_by_number(meta: bytes) -> dict[int, str]:
-    """meta.mat lists inner nodes of WordNet too; the thousand classes are its leaves."""
-    from scipy.io import loadmat
+    """Return the classes of meta.mat: the leaves; it lists inner nodes of WordNet, too."""
+    from scipy.io import loadmat  # type: ignore[import-untyped]
 
     try:
         synsets = loadmat(BytesIO(meta), squeeze_me=True)["synsets"]
         leaves = [synset for synset in synsets if int(synset["num_children"]) == 0]
         return {int(synset["ILSVRC2012_ID"]): str(synset["WNID"]) for synset in leaves}
-    except Exception as error:  # of a damaged file scipy raises whatever it stumbles over
+    except Exception as error:  # of a damaged file scipy may raise anything
         reason = f"{type(error).__name__}: {error}"
         hint = "take it from the kit again"
         raise UserError(f"cannot read {META}: {reason[:120]}", hint) from None
 
 
 def _mapped(text: str) -> dict[int, str]:
-    """Lines of a class, its number and a word: `n02119789 1 kit_fox`."""
+    """Return the classes of lines with a class, its number and a word: `n02119789 1 kit_fox`."""
     names = {}
     for line in text.splitlines():
         match = re.match(r"(\S+) (\d+)\b", line)
@@ -185,7 +185,7 @@ def _by_name(pairs: dict[str, str], source: str) -> Classes:
 
 
 def _by_number(names: list[str]) -> Classes:
-    """ILSVRC2012_val_00000001.JPEG is image 1."""
+    """Return the classes by an image's number: ILSVRC2012_val_00000001.JPEG is image 1."""
 
     def classes(name: str) -> str:
         digits = PurePosixPath(name).stem.rpartition("_")[2]

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from repro.data.archives import read_tar_stream
 from repro.data.photos.imagenet import labels
 from repro.data.photos.imagenet.images import LARGEST
-from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.data.source import Origin
 from repro.errors import EnvironmentProblem, quote
 
@@ -20,11 +20,11 @@ LARGEST_CLASS = 1 << 32  # bytes of the archive of one class; the official ones 
 
 
 def is_there(path: Path) -> bool:
-    """Whether one of the archives is in that folder."""
+    """Return whether one of the archives is in that folder."""
     return (path / TRAIN).is_file() or (path / VAL).is_file()
 
 
-def found(path: Path) -> FoundPhotos:
+def photos_to_pack(path: Path) -> PhotosToPack:
     """Return the photos of the two archives in that folder."""
     for name in (TRAIN, VAL):
         if not (path / name).is_file():
@@ -44,11 +44,11 @@ def found(path: Path) -> FoundPhotos:
     def origin() -> Origin:
         return "official archive" if digests == MD5 else "imported"
 
-    return FoundPhotos(photos(), origin, "archives")
+    return PhotosToPack(photos(), origin, "archives")
 
 
 def _training(file: Digesting) -> Iterator[Photo]:
-    """A tar of tars, one for each class."""
+    """Yield the photos of a tar of tars, one for each class."""
     for path, inner in read_tar_stream(file, TRAIN, LARGEST_CLASS):
         for member, content in read_tar_stream(BytesIO(inner), str(path), LARGEST):
             yield Photo("train", path.stem, f"train/{path.stem}/{member}", content)
@@ -73,7 +73,8 @@ class Digesting:
         return content
 
     def md5(self) -> str:
-        while self.read(1 << 20):  # an archive ends in padding that its reader leaves
+        """Return the MD5 of the whole file."""
+        while self.read(1 << 20):  # the reader of a tar leaves the padding at its end
             pass
         return self.digest.hexdigest()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from repro.data.parquet_rows import SUFFIX, read_rows, wordnet_classes
 from repro.data.photos.imagenet.images import LARGEST, Piece, class_name, pieces_in
-from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.errors import UserError, quote
 
 
@@ -18,9 +18,9 @@ def files_in(folder: Path) -> list[Piece]:
     return pieces_in(folder, SUFFIX)
 
 
-def found(pieces: list[Piece]) -> FoundPhotos:
+def photos_to_pack(pieces: list[Piece]) -> PhotosToPack:
     """Return the photos of some files."""
-    return FoundPhotos(_photos(pieces), container="parquet")
+    return PhotosToPack(_photos(pieces), container="parquet")
 
 
 def _photos(pieces: list[Piece]) -> Iterator[Photo]:

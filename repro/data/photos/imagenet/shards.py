@@ -19,7 +19,7 @@ from repro.data.photos.imagenet.images import (
     class_name,
     pieces_in,
 )
-from repro.data.photos.pack_writer import FoundPhotos, Photo
+from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.errors import UserError, quote
 
 SUFFIX = ".tar"
@@ -33,20 +33,20 @@ def files_in(folder: Path) -> list[Piece]:
 
 
 def is_shard(path: Path) -> bool:
-    """Whether a file is a tar of samples, by the first files in it."""
+    """Return whether a file is a tar of samples, by the first files in it."""
     if path.suffix != SUFFIX:
         return False
     try:
         with path.open("rb") as file:
             first = list(islice(read_tar_stream(file, path.name, LARGEST), PEEKED))
-    except UserError:  # whoever reads it as what it is will say what is wrong
-        return False
+    except UserError:
+        return False  # it is read as another container, which says what is wrong
     return any(_parted(name)[1] in LABELS for name, _ in first)
 
 
-def found(pieces: list[Piece]) -> FoundPhotos:
+def photos_to_pack(pieces: list[Piece]) -> PhotosToPack:
     """Return the photos of some tars."""
-    return FoundPhotos(_photos(pieces), container="webdataset")
+    return PhotosToPack(_photos(pieces), container="webdataset")
 
 
 def _photos(pieces: list[Piece]) -> Iterator[Photo]:
@@ -58,7 +58,7 @@ def _photos(pieces: list[Piece]) -> Iterator[Photo]:
 
 
 def _of_sample(split: Split | None, where: str, sample: list[Member]) -> Iterator[Photo]:
-    """The image of a sample; what has none, as a list of classes, is passed over."""
+    """Yield the image of a sample; one that has none, as a list of classes, is passed over."""
     images = [(name, content) for name, content in sample if is_image_name(name.name)]
     parts = {_parted(name)[1]: content for name, content in sample}
     for name, content in images:
@@ -72,7 +72,8 @@ def _label(parts: dict[str, bytes], where: str) -> int | str:
             return parts["cls"].decode()
         label = json.loads(parts["json"])["label"]
     except (KeyError, TypeError, ValueError):
-        hint = f"beside {', '.join(IMAGE_SUFFIXES)} there is .cls with the class, or .json with `label`"
+        images = ", ".join(IMAGE_SUFFIXES)
+        hint = f"beside {images} there is .cls with the class, or .json with `label`"
         raise UserError(f"{quote(where)} has no label", hint) from None
     if isinstance(label, bool) or not isinstance(label, int | str):
         hint = "a label is a number or a name"
@@ -81,6 +82,6 @@ def _label(parts: dict[str, bytes], where: str) -> int | str:
 
 
 def _parted(name: PurePosixPath) -> tuple[str, str]:
-    """The key of a sample, and what the file is in it: all after the first dot of its name."""
+    """Return the sample's key, and the file's role in it: all after the first dot of its name."""
     stem, _, ending = name.name.partition(".")
     return str(name.parent / stem), ending.lower()
