@@ -103,6 +103,7 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
         evaluation.preprocessing,
     )
     barred = _barred(evaluation)
+    doubts = _doubts(release)
     for metric, paper in zip(table.metrics, row.paper, strict=False):
         error = evaluation.metrics.get(metric)
         if error is None or paper is None:
@@ -120,8 +121,15 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
             Agreement.NOT_COMPARABLE if barred else _to_paper(error, paper),
             published,
             _to_published(error, published, barred),
-            (*barred, *evaluation.warnings),
+            (*barred, *doubts, *evaluation.warnings),
         )
+
+
+def _doubts(release: Released | None) -> tuple[str, ...]:
+    """Return what is not certain about whose weights these are."""
+    if release is None or release.sha256:
+        return ()
+    return (f"taken for {release.name} by the names in the file: no SHA-256 is published",)
 
 
 def _published(release: Released | None, metric: str) -> Number | None:
