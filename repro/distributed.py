@@ -1,54 +1,97 @@
-"""Several processes training one net: who we are, and what we have to agree on. One process is the ordinary case."""
+"""Several processes that train one net: who takes which part, and what they must agree on.
+
+One process is the ordinary case; every function here is then the identity.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-
-def rank() -> int:
-    return distributed.get_rank() if _together() else 0
+ASK_EVERY = 10  # iterations between two questions of the processes to each other
 
 
-def count() -> int:
-    return distributed.get_world_size() if _together() else 1
+@dataclass(frozen=True)
+class Share:
+    """One process's part of the work: which of the processes it is, and how many there are."""
+
+    rank: int = 0
+    processes: int = 1
+
+    @property
+    def alone(self) -> bool:
+        return self.processes == 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
+
+    def of(self, count: int) -> slice:
+        """Return the part of `count` things: contiguous, and the whole with the other parts."""
+        start = self.rank * count // self.processes
+        stop = (self.rank + 1) * count // self.processes
+        return slice(start, stop)
+
+
+ALONE = Share()
+
+
+def share() -> Share:
+    """Return the share of the current process."""
+    if not _in_a_group():
+        return ALONE
+    return Share(distributed.get_rank(), distributed.get_world_size())
 
 
 def total(values: Tensor) -> Tensor:
-    """The sum over all processes."""
-    if _together():
+    """Return the sum over all processes, which is written into `values`."""
+    if _in_a_group():
         distributed.all_reduce(values)
     return values
 
 
 def lowest(value: Tensor) -> Tensor:
-    """The lowest value in any process."""
-    if _together():
-        value = value.clone()
-        distributed.all_reduce(value, distributed.ReduceOp.MIN)
+    """Return the lowest value in any process."""
+    if not _in_a_group():
+        return value
+    value = value.clone()
+    distributed.all_reduce(value, distributed.ReduceOp.MIN)
     return value
 
 
-def agreed(flag: bool, iteration: int, device: torch.device) -> bool:
-    """Whether any process raised this flag. Several processes ask each other at every tenth iteration only."""
-    if not _together():
+def any_process(flag: bool, iteration: int, device: torch.device) -> bool:
+    """Return whether any process raised this flag; several ask each other now and then only."""
+    if not _in_a_group():
         return flag
-    return iteration % 10 == 0 and bool(total(torch.tensor(int(flag), device=device)))
+    if iteration % ASK_EVERY:
+        return False
+    return bool(total(torch.tensor(int(flag), device=device)))
 
 
-def same_statistics(net: nn.Module) -> None:
-    """Give every process the first one's batch-norm statistics: the ones that are tested and saved."""
-    if _together():
+def copy_statistics(net: nn.Module) -> None:
+    """Give every process the first one's batch-norm statistics, which are tested and saved."""
+    if _in_a_group():
         for buffer in net.buffers():
             distributed.broadcast(buffer, src=0)
 
 
-def sharing_gradients(net: nn.Module) -> nn.Module:
-    """The net as training calls it: its gradients are the mean over all processes."""
-    return DistributedDataParallel(net) if _together() else net
+def averaging_gradients(net: nn.Module) -> nn.Module:
+    """Return the net as training calls it: its gradients are the mean over all processes.
+
+    Batch-norm statistics are not broadcast at each step: the first process's own are those that
+    count, and `copy_statistics` gives them to the others before a test.
+    """
+    if not _in_a_group():
+        return net
+    return DistributedDataParallel(
+        net, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
+    )
 
 
-def _together() -> bool:
+def _in_a_group() -> bool:
     return distributed.is_available() and distributed.is_initialized()

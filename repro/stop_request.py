@@ -1,4 +1,4 @@
-"""Being asked to stop. A signal handler only raises a flag; the loop saves between two iterations."""
+"""Asking a run to stop. A signal handler only raises a flag; the loop saves between iterations."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ class StopRequest:
         self.reason = self.reason or reason
 
     def install(self, *signals: signal.Signals) -> StopRequest:
-        """Raise the flag at these signals, in this process only: a forked child has the handler but not the pid."""
+        """Raise the flag at these signals, in this process only.
+
+        A forked child inherits the handler; it is told from its parent by its process id.
+        """
         owner = os.getpid()
 
         def handler(number: int, frame: FrameType | None) -> None:
             if os.getpid() == owner:
                 self.request(signal.Signals(number).name)
 
-        for each in signals:
-            signal.signal(each, handler)
+        for number in signals:
+            signal.signal(number, handler)
         return self

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.evaluate import WAYS
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import (
-    change_options,
-    checked_device,
-    device_option,
-    json_option,
-    print_json,
-    scale_option,
-    scale_with,
-)
+from repro.cli.options import OneOf, change_options, device_option, gather, json_option, print_json
 from repro.errors import UserError, quote
-from repro.protocol import catalog
+from repro.local.run import checked_device
+from repro.protocol.selection import Selection
 from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
 
@@ -34,50 +30,52 @@ AUTHORS = re.compile(r"authors-(50|101|152)")
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
 
-@click.command()
-@click.option(
-    "--weights", required=True, metavar="FILE", help="Anybody's; authors-50 … in data/weights."
-)
-@click.option("--net", metavar="NET", help="The net, if the weights do not tell.")
-@click.option(
-    "--mean",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The mean.binaryproto of `authors`.",
-)
-@click.option(
-    "--crops",
-    type=click.Choice(list(WAYS)),
-    default="center",
-    help="Views (default: center; ten has both).",
-)
-@click.option(
-    "--preprocess", metavar="NAME", help="What the readings start from (default: the weights' own)."
-)
-@click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}.")
-@click.option(
-    "--published", metavar="TOP1[/TOP5]", help="The published errors (default: those on record)."
-)
-@click.option("--data", metavar="NAME", help="The data set, if not imagenet.")
-@device_option
-@scale_option()
+@dataclass(frozen=True)
+class Question:
+    """Which weights are to be tested, and in which readings."""
+
+    weights: str
+    net: str | None
+    mean: Path | None
+    crops: str
+    preprocess: str | None
+    vary: str | None
+    published: str | None
+    data: str | None
+    device: str | None
+
+
+def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says which weights are tested and how; pass on one `question`."""
+    keys = [field.name for field in fields(Question)]
+    decorated = gather("question", Question, keys)(function)
+    decorated = device_option(decorated)
+    about = "The data set, if not imagenet."
+    decorated = click.option("--data", metavar="NAME", help=about)(decorated)
+    about = "The published errors (default: those on record)."
+    decorated = click.option("--published", metavar="TOP1[/TOP5]", help=about)(decorated)
+    about = f"Only these of {FACTORS}."
+    decorated = click.option("--vary", metavar="FACTORS", help=about)(decorated)
+    about = "What the readings start from (default: the weights' own)."
+    decorated = click.option("--preprocess", metavar="NAME", help=about)(decorated)
+    about = "Views (default: center; ten has both)."
+    decorated = click.option("--crops", type=OneOf(list(WAYS)), default="center", help=about)(
+        decorated
+    )
+    about = "The mean.binaryproto of `authors`."
+    a_file = click.Path(path_type=Path)
+    decorated = click.option("--mean", type=a_file, metavar="FILE", help=about)(decorated)
+    about = "The net, if the weights do not tell."
+    decorated = click.option("--net", metavar="NET", help=about)(decorated)
+    about = "Anybody's; authors-50 … are looked for in data/weights."
+    return click.option("--weights", required=True, metavar="FILE", help=about)(decorated)
+
+
+@click.command(cls=Command)
+@question_options
 @change_options
 @json_option
-def command(
-    weights: str,
-    net: str | None,
-    mean: Path | None,
-    crops: str,
-    preprocess: str | None,
-    vary: str | None,
-    published: str | None,
-    data: str | None,
-    device: str | None,
-    scale: str,
-    variants: tuple[str, ...],
-    settings: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def command(question: Question, selection: Selection, as_json: bool) -> None:
     """Test weights in every reading of a test, in one pass, and say which reading the published number is of.
 
     The readings, their errors and a picture are kept in results/evaluations. A killed one goes on where it was.
@@ -86,10 +84,16 @@ def command(
     For example:  repro forensics --weights authors-50 --crops ten
                   repro forensics --weights resnet50.pth --vary filter,flip --published 23.87/7.138
     """
-    checked_device(device)
-    path, mean = _files(weights, mean)
-    changed = scale_with(catalog.load_scale(scale), variants, settings)
-    of, preprocessing, warnings = opened(path, net, data, changed, device, preprocess)
+    checked_device(question.device)
+    path, mean = _files(question.weights, question.mean)
+    of, preprocessing, warnings = opened(
+        path,
+        question.net,
+        question.data,
+        selection.chosen_scale(),
+        question.device,
+        question.preprocess,
+    )
     if not of.photos:
         raise UserError(
             f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
@@ -100,18 +104,27 @@ def command(
     from repro.evaluation.reading_grid import grid
 
     pool = "unpadded" if of.run.net.pool else "padded"
-    chosen = KNOWN if vary is None else [factor.strip() for factor in vary.split(",")]
-    readings = grid(preprocessing, crops, pool, chosen)  # type: ignore[arg-type]
+    chosen = _factors(question.vary) or KNOWN
+    readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
     image = mean_image(mean)
     folder = folder_for(places().results, of, readings, image, "forensics")
     click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
     with Counter("images") as counter:
         result = measure(of, readings, image, folder, progress=counter.at)
     document = _document(
-        of, readings, result, preprocessing.name, warnings, _printed(published, crops)
+        of,
+        readings,
+        result,
+        preprocessing.name,
+        warnings,
+        _printed(question.published, question.crops),
     )
     _write_and_print(document, folder.path, as_json)
     folder.drop_blocks()
+
+
+def _factors(text: str | None) -> list[str]:
+    return [] if text is None else [factor.strip() for factor in text.split(",")]
 
 
 def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:

@@ -53,6 +53,7 @@ class Profile:
     pack: int | Literal["auto"] = (
         1  # runs that differ in their seed alone, and share a job and its GPU
     )
+    mps: bool = True  # whether jobs may start an MPS daemon, by which runs share a GPU best
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again
     setup: tuple[str, ...] = ()  # shell lines before the run

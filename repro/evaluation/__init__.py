@@ -1,61 +1,61 @@
-"""What is measured once, when a run has been trained: everything any table or figure needs of it."""
+"""What is measured once a run has been trained: all that any table or figure needs of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from torch import nn
-
-from repro import distributed
 from repro.cost.layers import cost
 from repro.data.source import Source
 from repro.definition.run import Run
+from repro.distributed import share
 from repro.evaluation.error import measure_error
 from repro.evaluation.responses import responses
+from repro.nets import ConvNet
 from repro.storage import metrics_file
 from repro.storage.paths import Folder
 
 
 def measure(
     run: Run,
-    net: nn.Module,
+    net: ConvNet,
     source: Source,
     folder: Folder,
     may_publish: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """The final record's `metrics`, and the layers' `responses` where the paper looks at them.
+    """Return the final record's `metrics`, and the layers' `responses` where the paper shows them.
 
-    `may_publish` is asked before a file is put into the folder, and raises if another attempt has the run.
+    `may_publish` is called before a file is put into the folder, and raises if another attempt
+    has the run.
     """
     if run.recipe.batch_norm_average == "re-estimated":
         from repro.evaluation.batch_norm_averages import re_estimate_for
 
         re_estimate_for(run, net, source)
     rows, _ = metrics_file.read_valid_prefix(folder.metrics.read_bytes())
-    share = {"rank": distributed.rank(), "processes": distributed.count()}
     counted = cost(run.net, run.recipe.input.size)
     metrics: dict[str, Any] = {
         "parameters": counted.parameters,
         "multiply_adds": counted.multiply_adds,
     }
     metrics |= _of_the_curve(rows)
-    metrics |= measure_error(net, source.train_clean(**share), "train_clean")
+    metrics |= measure_error(net, source.train_clean(share=share()), "train_clean")
     metrics["train_error_clean"] = metrics.pop("train_clean_error")
     if run.net.family == "imagenet":
+        from repro.data.photos.source import Photos
         from repro.evaluation.photos import measure as measure_photos
 
-        return {"metrics": metrics | measure_photos(net, run, source, folder, may_publish)}
-    metrics |= measure_error(net, source.test(**share), "test")
+        photos = cast(Photos, source)
+        return {"metrics": metrics | measure_photos(net, run, photos, folder, may_publish)}
+    metrics |= measure_error(net, source.test(share=share()), "test")
     layers = responses(net, source.test())
     metrics["response_mean"] = sum(layers) / len(layers)
     return {"metrics": metrics, "responses": layers}
 
 
 def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the last point says, and the best test error (chosen on the test set, and named so)."""
+    """Return the last point, and the best test error, which is chosen on the test set."""
     last = rows[-1]
-    facts = {
-        key: last[key] for key in ("train_error", "train_loss", "gradient_first", "gradient_last")
-    }
-    return facts | {"best_test_error": min(row["test_error"] for row in rows)}
+    names = ("train_error", "train_loss", "gradient_first", "gradient_last")
+    best = min(row["test_error"] for row in rows)
+    return {name: last[name] for name in names} | {"best_test_error": best}

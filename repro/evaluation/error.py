@@ -1,4 +1,4 @@
-"""The error of a net on a set of images, each counted exactly once however many processes share them."""
+"""The error of a net on some images, each counted once however many processes share them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from repro import distributed
 def measure_error(
     net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], name: str
 ) -> dict[str, float]:
-    """Error in percent and mean loss, in fp32 with the running statistics of batch norm; the net trains on after."""
-    distributed.same_statistics(net)
+    """Return the error in percent and the mean loss, in fp32 with batch norm's running statistics.
+
+    The net trains on afterwards.
+    """
+    distributed.copy_statistics(net)
     training = net.training
     net.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=next(net.parameters()).device)

@@ -34,7 +34,8 @@ from repro.storage.evaluations import (
     folder_of,
 )
 from repro.storage.predictions import Scores, best_classes, errors_of
-from repro.training.machine import prepare, provenance
+from repro.training.device import memory_format, prepare
+from repro.training.provenance import commit, provenance
 
 if TYPE_CHECKING:
     from repro.data.photos.source import Photos
@@ -93,6 +94,7 @@ def subject(
     """Build the run's net with these weights, and open the run's images in `folder`."""
     from repro.data import open_source
 
+    commit()  # now and not at the end: the files may be edited while it measures
     module = build(run.net)
     load(module, run.net, weights)
     # Nothing is trained, so a set smaller than a batch will do.
@@ -101,7 +103,7 @@ def subject(
     labels = _outputs(source, run)
     there = prepare(run.recipe, device)
     # In the layout in which training measures, so that rounding is the same.
-    module = module.to(there).to(memory_format=torch.channels_last)
+    module = module.lay_out(there, memory_format(there, run.recipe.precision))
     facts = WeightsFacts(path.name, sha256_of(path), weights.layout.name)
     return Subject(run, facts, module, source.to(there), there, labels)
 

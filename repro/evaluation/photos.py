@@ -1,4 +1,4 @@
-"""What is measured of a net of ImageNet when its training is over: every way of testing that a table asks for."""
+"""What is measured of a trained ImageNet net: every way of testing that a table asks for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import torch.distributed
 
-from repro import distributed
 from repro.data.photos.source import Photos
 from repro.definition.run import Run
+from repro.distributed import share
 from repro.evaluation.crops import center, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.nets import ConvNet
@@ -26,27 +26,31 @@ def measure(
     folder: Folder,
     may_publish: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """Both errors in percent by each way of testing; the predictions go to the run's folder, if they may."""
+    """Return both errors in percent by each way of testing; save the predictions in the folder."""
     measured = {way: scores_of(net, source, way) for way in WAYS}
-    if distributed.rank() == 0:
+    if share().first:
         save(folder.predictions, source.hash, measured, IN_ENSEMBLES, may_publish)
     return errors(measured)
 
 
 def errors(measured: dict[str, Scores]) -> dict[str, float]:
-    """center_top1, center_top5, …"""
-    found = {}
+    """Return center_top1, center_top5, …"""
+    percent: dict[str, float] = {}
     for way, scores in measured.items():
-        found[f"{way}_top1"], found[f"{way}_top5"] = top_errors(scores.scores, scores.labels)
-    return found
+        top1, top5 = top_errors(scores.scores, scores.labels)
+        percent |= {f"{way}_top1": top1, f"{way}_top5": top5}
+    return percent
 
 
 def scores_of(net: ConvNet, source: Photos, way: str) -> Scores:
-    """The scores of every test image, whichever process made them."""
-    own = WAYS[way](net, source, distributed.rank(), distributed.count())
-    if distributed.count() == 1:
+    """Return the scores of every test image, whichever process made them."""
+    own = WAYS[way](net, source, share())
+    if share().alone:
         return own
-    parts: list[Scores] = [own] * distributed.count()
+    parts: list[Scores] = [own] * share().processes
     torch.distributed.all_gather_object(parts, own)
-    columns = ((part.places, part.labels, part.scores) for part in parts)
-    return Scores(*(np.concatenate(column) for column in zip(*columns, strict=True))).in_order()
+    return Scores(
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    ).in_order()

@@ -1,4 +1,4 @@
-"""Testing small images: "we only evaluate the single view of the original 32×32 image" (section 4.2)."""
+"""Testing small images: "we only evaluate the single view of the original 32×32 image" (4.2)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from repro.storage.predictions import Scores
 
 
 def single_view_scores(net: ConvNet, source: Source) -> Scores:
-    """The scores of every test image as it is."""
-    parts, count = [], 0
+    """Return the scores of every test image as it is."""
+    parts = []
+    count = 0
     with evaluating(net):
         for images, labels in source.test():
             places = list(range(count, count + len(labels)))

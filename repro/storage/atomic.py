@@ -1,7 +1,8 @@
-"""Files that are whole or absent, whatever happens in the middle, and whose makers alone may read them.
+"""Atomic writes: a file is whole or absent, whatever happens, and private to its maker.
 
-Every file is written under a temporary name in its own folder, synced, and then renamed or linked to its real name;
-then the folder is synced. `REPRO_GROUP_READABLE=1` lets our group read what we write.
+Every file is written under a temporary name in its own folder, synced, and then renamed or linked
+to its real name; then the folder is synced. `REPRO_GROUP_READABLE=1` lets our group read what we
+write.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def write_atomic(
     may_publish: Callable[[], None] = lambda: None,
     keeping: Path | None = None,
 ) -> None:
-    """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder.
+    """Replace the file by this content, or leave it as it was.
 
-    `may_publish` is asked just before the rename, and raises if it may not be. What was there before lives on under the
-    name `keeping`, so that there is a whole file under one of the two names at any moment, and under `path` as well.
+    `may_publish` is asked just before the rename, and raises if it may not be. What was there
+    before lives on under the name `keeping`, so that there is a whole file under one of the two
+    names at any moment, and under `path` as well.
     """
     with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         old = f"{new[:-4]}.old.tmp"
@@ -52,9 +54,10 @@ def write_atomic(
 
 
 def create_exclusive(path: Path, content: bytes) -> bool:
-    """Create the file with this content, or answer False because it is there: whole, and exactly one creator wins.
+    """Create the file with this content; return False where it is there. Exactly one creator wins.
 
-    The content is written under a temporary name and linked to the real one, so no reader ever sees a part of it.
+    The content is written under a temporary name and linked to the real one, so no reader ever sees
+    a part of it.
     """
     with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         try:
@@ -88,7 +91,7 @@ def make_folder(path: Path) -> None:
 
 
 def allow_group(path: Path) -> None:
-    """Let our group into this folder, if it may read what we write; one that hands on its group still does."""
+    """Let our group into this folder, if it may read what we write, and keep a setgid bit."""
     if group_may_read():
         os.chmod(path, 0o750 | (os.stat(path).st_mode & stat.S_ISGID))  # noqa: PTH101, PTH116
 
@@ -104,7 +107,7 @@ def file_mode() -> int:
 
 
 def set_private_umask() -> None:
-    """Have whatever this process makes, and those it starts, be as private as what is written here."""
+    """Make all that this process and its children write as private as what is written here."""
     os.umask(0o027 if group_may_read() else 0o077)
 
 
@@ -164,7 +167,7 @@ _OTHERWISE = "the same command carries on when the disk is back"
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as we write it: readable, stable, and with null for the NaN that other readers refuse."""
+    """Return JSON as we write it: readable, stable, and with null for NaN, which JSON lacks."""
     try:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -180,7 +183,7 @@ def read_json(path: Path) -> Any:
         return None
     except OSError as error:
         raise cannot_read(path, error) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"cannot read {quote(path, 300)}: {error}",
             "the file is damaged; remove it or restore it",

@@ -1,4 +1,4 @@
-"""Training: a callable that may be called again. Killed at any moment, it carries on where it was."""
+"""Training: called again after it was killed at any moment, it goes on from where it was."""
 
 from repro.stop_request import Stopped, StopRequest
 from repro.training.loop import train

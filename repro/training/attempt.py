@@ -1,10 +1,11 @@
-"""An attempt at a run: a number claimed by exclusive create, and everything that attempt writes.
+"""An attempt at a run: a number claimed by exclusive create, and all that this attempt writes.
 
-Two processes can be alive for one run (a node believed dead, a job sent twice). The newest attempt only may publish:
-it looks for a newer number between writing a temporary file and renaming it, and a newer attempt, once it has claimed
-its number, sweeps the temporaries of older ones away. So an older one either published before the newer one looked, or
-never. A newer attempt also replaces the metrics file rather than reopening it: one that wakes up in the middle of a
-write appends to a file that is no longer there.
+Two processes can be alive for one run (a node believed dead, a job sent twice). Only the newest
+attempt may publish: it looks for a newer number between writing a temporary file and renaming it.
+A newer attempt, once it has claimed its number, removes the temporaries of older ones. So an older
+one either published before the newer one looked, or never. A newer attempt also replaces the
+metrics file rather than reopening it: one that wakes up in the middle of a write appends to a file
+that is no longer there.
 """
 
 from __future__ import annotations
@@ -39,9 +40,8 @@ from repro.training import checkpoint
 
 SCHEMA = 1
 PROGRESS_INTERVAL_S = 10.0  # seconds between two writes of progress
-MAX_FRUITLESS_ATTEMPTS = (
-    5  # attempts in a row that end without a word and without getting further: then the run stops
-)
+# Attempts in a row that end without saying why and without getting further: then the run stops.
+MAX_FRUITLESS_ATTEMPTS = 5
 
 
 class Superseded(Exception):
@@ -56,7 +56,7 @@ class Attempt:
     number: int
     run: Run
     claimed: dict[str, Any] = field(default_factory=dict)  # what `attempt-NNNN.json` says
-    iteration: int = 0  # where it is, as far as it said
+    iteration: int = 0  # the newest one that was reported
     _born: str | None = field(default_factory=lambda: started_at(os.getpid()))
     _metrics: int | None = None
     _size: int = 0
@@ -65,34 +65,32 @@ class Attempt:
 
     @classmethod
     def claim(cls, folder: Folder, run: Run) -> Attempt:
-        """Claim the next number. The folder gets its definition first, or is found to hold another run's."""
+        """Claim the next number in the run's folder, which gets the run's definition first."""
         write_definition(folder, run)
-        said = {
-            "schema": SCHEMA,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "job": slurm_job_id(),
-        }
+        host = socket.gethostname()
+        job = slurm_job_id()
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        said |= {"started": now, "began": now} | previous_progress(folder)
+        claim = {"schema": SCHEMA, "host": host, "pid": os.getpid(), "job": job}
+        claim |= {"started": now, "began": now} | previous_progress(folder)
         number = max(folder.attempts(), default=0) + 1
-        while not create_exclusive(folder.attempt(number), to_json(said | {"attempt": number})):
+        while not create_exclusive(folder.attempt(number), to_json(claim | {"attempt": number})):
             number += 1
-        attempt = cls(folder, number, run, said | {"attempt": number})
+        attempt = cls(folder, number, run, claim | {"attempt": number})
         attempt._sweep()
-        attempt.say(
-            f"── attempt {number} · {run.id} · {said['host']} · pid {said['pid']} · job {said['job'] or '–'} ──"
-        )
+        where = f"{host} · pid {os.getpid()} · job {job or '–'}"
+        attempt.say(f"── attempt {number} · {run.id} · {where} ──")
         return attempt
 
     def _sweep(self) -> None:
-        """Remove what older attempts were about to publish: whichever of them wakes up finds nothing to rename."""
-        left = self.folder.temporaries()
-        self.check()  # so what we have listed is of older attempts: a newer one writes only after its claim
-        left += [
-            self.folder.attempt(old) for old in self.folder.attempts() if old < self.number - 1
-        ]
-        for path in [*left, self.folder.failed]:
+        """Remove what older attempts were about to publish, so that they find nothing to rename."""
+        leftovers = self.folder.temporaries()
+        # What is listed is of older attempts: a newer one writes only after its claim.
+        self.check()
+        leftovers.append(self.folder.failed)
+        for number in self.folder.attempts():
+            if number < self.number - 1:
+                leftovers.append(self.folder.attempt(number))
+        for path in leftovers:
             with write_errors_explained(path):
                 path.unlink(missing_ok=True)
 
@@ -102,21 +100,26 @@ class Attempt:
         return self.claimed.get("began")
 
     def load(self) -> dict[str, Any] | None:
-        """The checkpoint to go on from; an attempt in a row of attempts that got nowhere stops here."""
-        found = checkpoint.find_checkpoint(self.folder)
-        if found:
-            must_be_of(self.run, found)
-        if found and found.damaged:
-            self.say(f"damaged: {', '.join(found.damaged)}; going on from {quote(found.path, 300)}")
-            write_atomic(self.folder.checkpoint, found.path.read_bytes(), self.check)
-        self._must_get_somewhere(found.state["iteration"] if found else None)
-        return found.state if found else None
+        """Return the checkpoint to go on from; stop a row of attempts that got nowhere."""
+        newest = checkpoint.find_checkpoint(self.folder)
+        if newest is None:
+            self._must_get_somewhere(None)
+            return None
+        must_be_of(self.run, newest)
+        if newest.damaged:
+            damaged = ", ".join(newest.damaged)
+            self.say(f"damaged: {damaged}; going on from {quote(newest.path, 300)}")
+            write_atomic(self.folder.checkpoint, newest.path.read_bytes(), self.check)
+        self._must_get_somewhere(newest.state["iteration"])
+        return newest.state
 
     def _must_get_somewhere(self, iteration: int | None) -> None:
-        best, fruitless = self.claimed["from"], self.claimed["fruitless"]
+        best = self.claimed["from"]
+        fruitless = self.claimed["fruitless"]
         if iteration is None and best:
             raise Incomplete(
-                f"the checkpoints of {self.run.id} are gone: an earlier attempt began at iteration {best}",
+                f"the checkpoints of {self.run.id} are gone: "
+                f"an earlier attempt began at iteration {best}",
                 "restore them from a backup, or start the run again with `--again`",
             )
         if (iteration or 0) > best:
@@ -124,18 +127,21 @@ class Attempt:
             write_atomic(self.folder.attempt(self.number), to_json(self.claimed), self.check)
         elif fruitless >= MAX_FRUITLESS_ATTEMPTS:
             raise RunFailed(
-                f"no progress in {fruitless} attempts: each ended without a word, and none got beyond iteration {best}",
-                "its log says where they ended; a shorter `REPRO_SAVE_EVERY` saves sooner; asked again, it tries again",
+                f"no progress in {fruitless} attempts: each ended without a word, "
+                f"and none got beyond iteration {best}",
+                "its log says where they ended; a shorter `REPRO_SAVE_EVERY` saves sooner; "
+                "asked again, it tries again",
             )
 
     def close(self) -> None:
+        """Close the metrics file."""
         if self._metrics is not None:
             with contextlib.suppress(OSError):  # every row was synced when it was written
                 os.close(self._metrics)
             self._metrics = None
 
     def say(self, line: str) -> None:
-        """Append a line to the run's log, if it will take it: no run ends for want of its diary."""
+        """Append a line to the run's log; a log that cannot be written stops no run."""
         text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {line}\n"
         with contextlib.suppress(OSError):
             handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
@@ -157,16 +163,15 @@ class Attempt:
     def open_metrics(self, size: int) -> None:
         """Cut the metrics back to the checkpoint's byte, in a file of this attempt's own."""
         with write_errors_explained(self.folder.metrics):
-            write_atomic(
-                self.folder.metrics,
-                self.folder.metrics.read_bytes()[:size] if size else b"",
-                self.check,
-            )
+            kept = b""
+            if size:
+                kept = self.folder.metrics.read_bytes()[:size]
+            write_atomic(self.folder.metrics, kept, self.check)
             self._metrics = os.open(self.folder.metrics, os.O_WRONLY | os.O_APPEND)
         self._size = size
 
     def record(self, row: dict[str, Any]) -> int:
-        """Append a row to the metrics, and answer the file's size: what a checkpoint has to remember."""
+        """Append a row to the metrics; return the file's size, which a checkpoint remembers."""
         self.check()
         assert self._metrics is not None
         line = metrics_file.encode(row)
@@ -178,109 +183,78 @@ class Attempt:
         return self._size
 
     def save(self, snapshot: dict[str, Any]) -> None:
-        """Make this the run's checkpoint, with the run's id in it."""
+        """Write the run's checkpoint, with the run's id in it."""
         checkpoint.save(self.folder, {"run": self.run.id} | snapshot, self.check)
 
     def progress(self, state: str, iteration: int, **facts: Any) -> None:
-        """Say where the run is, at most every ten seconds unless the state changed."""
-        self.iteration, now = iteration, time.monotonic()
+        """Write where the run is, at most every ten seconds unless the state changed."""
+        self.iteration = iteration
+        now = time.monotonic()
         if state == "running" and now - self._last_beat < PROGRESS_INTERVAL_S:
             return
-        self._last_beat, self._beats = now, self._beats + 1
-        where = {
+        self._last_beat = now
+        self._beats += 1
+        progress = {
+            "schema": SCHEMA,
+            "state": state,
+            "attempt": self.number,
+            "iteration": iteration,
+            "beat": self._beats,
+            "iterations": self.run.recipe.iterations,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "born": self._born,
             "job": slurm_job_id(),
             "time": time.time(),
         }
-        about = {
-            "schema": SCHEMA,
-            "state": state,
-            "attempt": self.number,
-            "iteration": iteration,
-            "beat": self._beats,
-        }
-        write_atomic(
-            self.folder.progress,
-            to_json(about | {"iterations": self.run.recipe.iterations} | where | facts),
-            self.check,
-        )
+        write_atomic(self.folder.progress, to_json(progress | facts), self.check)
 
     def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
-        """Write the end marker: from now on the run is done."""
+        """Write the end marker: from now on the run is done. Return it as a reader will see it."""
         metrics = metrics_file.mark_not_finite(measured["metrics"])
-        flags = {"flags": metrics.pop("flags")} if "flags" in metrics else {}
         final = {"schema": SCHEMA, "id": self.run.id, "run": to_definition(self.run)}
-        final |= measured | {"metrics": metrics} | flags
-        write_atomic(self.folder.final, to_json(final), self.check)
+        final |= measured | {"metrics": metrics}
+        if "flags" in metrics:
+            final["flags"] = metrics.pop("flags")
+        content = to_json(final)
+        write_atomic(self.folder.final, content, self.check)
         self.say("done")
-        return json.loads(to_json(final))  # as anyone who reads the file will see it
+        record: dict[str, Any] = json.loads(content)
+        return record
 
     def fail(
         self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
     ) -> None:
         """Write down why this attempt gave up."""
-        about = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
-        about |= {"problem": problem, "hint": hint, "cause": cause}
-        write_atomic(self.folder.failed, to_json(about), self.check)
+        failure = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
+        failure |= {"problem": problem, "hint": hint, "cause": cause}
+        write_atomic(self.folder.failed, to_json(failure), self.check)
         self.say(f"{state}: {problem}")
 
 
-class ReadOnlyAttempt(Attempt):
-    """The attempt as the other processes of a run see it: only the first one writes."""
-
-    def __init__(self, folder: Folder, run: Run) -> None:
-        super().__init__(folder, 0, run)
-
-    def say(self, line: str) -> None: ...
-
-    def check(self) -> None: ...
-
-    def load(self) -> dict[str, Any] | None:
-        found = checkpoint.find_checkpoint(self.folder)
-        if found:
-            must_be_of(self.run, found)
-        return found.state if found else None
-
-    def open_metrics(self, size: int) -> None: ...
-
-    def record(self, row: dict[str, Any]) -> int:
-        return 0
-
-    def save(self, snapshot: dict[str, Any]) -> None: ...
-
-    def progress(self, state: str, iteration: int, **facts: Any) -> None: ...
-
-    def finish(self, measured: dict[str, Any]) -> dict[str, Any]:
-        return measured
-
-    def fail(
-        self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
-    ) -> None: ...
-
-
 def previous_progress(folder: Folder) -> dict[str, Any]:
-    """What the next attempt takes over: when the first began, the iteration it has to get beyond, and how many in a row
-    before it ended without doing so.
+    """Return what the next attempt takes over from the ones before.
 
-    An attempt that said how it ended is not counted: someone has seen it and asked again.
+    That is when the first began, the iteration to get beyond, and how many in a row ended without
+    doing so. An attempt that said how it ended is not counted: someone has seen it and asked again.
     """
     numbers = folder.attempts()
-    before = read_json(folder.attempt(numbers[-1])) if numbers else None
+    before = None
+    if numbers:
+        before = read_json(folder.attempt(numbers[-1]))
     if before is None:
         return {"from": 0, "fruitless": 0}
-    ended = folder.final.exists() or folder.failed.exists()
-    began = before.get("began") or before.get("started")
-    since = {"began": began} if began else {}
-    return since | {
-        "from": before.get("from", 0),
-        "fruitless": 0 if ended else before.get("fruitless", 0) + 1,
-    }
+    fruitless = before.get("fruitless", 0) + 1
+    if folder.final.exists() or folder.failed.exists():
+        fruitless = 0
+    taken_over = {"from": before.get("from", 0), "fruitless": fruitless}
+    if began := before.get("began") or before.get("started"):
+        taken_over["began"] = began
+    return taken_over
 
 
 def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
-    """Refuse a checkpoint that another run saved: trained on, its weights would be recorded as this run's.
+    """Refuse a checkpoint that another run saved: its weights would be recorded as this run's.
 
     The checkpoint before it may be this run's, but is not taken by itself: whoever copied one file
     into this folder may have copied others, such as the metrics.
@@ -288,7 +262,9 @@ def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
     owner = found.state.get("run")
     if owner == run.id:
         return
-    name = quote(owner) if owner else "a run that it does not name"
+    name = "a run that it does not name"
+    if owner:
+        name = quote(owner)
     raise RunFailed(
         f"{quote(found.path, 300)} is a checkpoint of another run, {name}, not of {run.id}",
         "bring this run's own `checkpoint.pt` and `metrics.jsonl` back, "
@@ -297,6 +273,9 @@ def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
 
 
 def slurm_job_id() -> str | None:
-    """The SLURM job this process is in, as `squeue` would name it."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+    """Return the SLURM job this process is in, as `squeue` would name it."""
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    task = os.environ.get("SLURM_ARRAY_TASK_ID")
+    if array and task:
+        return f"{array}_{task}"
+    return os.environ.get("SLURM_JOB_ID")

@@ -1,7 +1,8 @@
-"""Checkpoints that are whole or absent, that know when they are damaged, and that keep their predecessor.
+"""Checkpoints: whole or absent, with a digest that tells damage, and with their predecessor kept.
 
-A checkpoint file is a `torch.save` followed by the SHA-256 of it: `torch.load` alone takes a flipped bit for a weight.
-It is of use only with the metrics that belong to it, so both are looked at before one is believed.
+A checkpoint file is a `torch.save` followed by the SHA-256 of it: `torch.load` alone takes a
+flipped bit for a weight. It is of use only with the metrics that belong to it, so both are checked
+before one is believed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class _Damaged(Exception):
 
 
 def save(folder: Folder, state: dict[str, Any], may_publish: Callable[[], None]) -> None:
-    """Make this the checkpoint, and the one before it the previous one; `may_publish` raises if another has the run."""
+    """Write the checkpoint, and make the one before it the previous one.
+
+    `may_publish` raises if another attempt has the run.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
@@ -46,13 +50,15 @@ def save(folder: Folder, state: dict[str, Any], may_publish: Callable[[], None])
 
 
 def load(folder: Folder) -> dict[str, Any] | None:
-    """The newest checkpoint's state; None where there never was one."""
-    found = find_checkpoint(folder)
-    return found.state if found else None
+    """Return the newest checkpoint's state; None where there never was one."""
+    checkpoint = find_checkpoint(folder)
+    if checkpoint is None:
+        return None
+    return checkpoint.state
 
 
 def find_checkpoint(folder: Folder) -> FoundCheckpoint | None:
-    """The newest checkpoint that is whole, with the metrics that belong to it; None where there never was one."""
+    """Return the newest whole checkpoint that has its metrics; None if there never was one."""
     damaged: list[str] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         try:
@@ -104,13 +110,16 @@ def _content(payload: bytes) -> dict[str, Any]:
 
 
 def _believed(path: Path, folder: Folder) -> dict[str, Any]:
+    """Return the checkpoint's state, or raise `_Damaged` with the reason not to believe it."""
     content = path.read_bytes()
     payload, digest = content[:-_DIGEST], content[-_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         raise _Damaged("its digest is of other bytes")
     state = _content(payload)
     size = state["metrics_size"]
-    metrics = folder.metrics.read_bytes()[:size] if size else b""
+    metrics = b""
+    if size:
+        metrics = folder.metrics.read_bytes()[:size]
     _, whole = metrics_file.read_valid_prefix(metrics)
     if whole != size:
         raise _Damaged(f"its `metrics.jsonl` is damaged at byte {whole} of {size}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -14,8 +14,16 @@ WINDOW = 100  # iterations that the running error is taken over, as for the warm
 LOOK_EVERY = 1_000  # iterations at most between two looks
 
 
+class FirstBelowState(TypedDict):
+    """What a checkpoint holds of it."""
+
+    first: int | None
+    recent: list[int]
+    complete: bool
+
+
 class FirstBelow:
-    """The first iteration after which the training error of the last `WINDOW` iterations is below `PERCENT`.
+    """The first iteration after which the error of the last `WINDOW` ones is below `PERCENT`.
 
     Each iteration's count of wrong answers stays on the device until a point of the curve or a
     checkpoint is due, when the host waits for the device anyway: no step waits for this. Once the
@@ -41,7 +49,10 @@ class FirstBelow:
             self.look(iteration + 1)
 
     def look(self, done: int) -> None:
-        """Look through what came since the last look, after so many iterations. Processes look together."""
+        """Look through the counts since the last look, after so many iterations.
+
+        Processes look together.
+        """
         if not self._count:
             return
         counts = distributed.total(self._new[: self._count].clone()).tolist()
@@ -51,23 +62,24 @@ class FirstBelow:
             iteration += 1
             self._recent = [*self._recent[1 - WINDOW :], wrong]
             if len(self._recent) == WINDOW and 100 * sum(self._recent) < self._limit:
-                self.first, self._recent = iteration, []
+                self.first = iteration
+                self._recent = []
                 return
 
     def facts(self) -> dict[str, int]:
-        """Where it was, if it was reached and is known."""
-        return {} if self.first is None else {"first_iteration_below_90": self.first}
+        """Return where it was, if it was reached and is known."""
+        if self.first is None:
+            return {}
+        return {"first_iteration_below_90": self.first}
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> FirstBelowState:
         return {"first": self.first, "recent": self._recent, "complete": self._complete}
 
-    def restore(self, state: dict[str, Any] | None) -> None:
-        """Carry on; from a checkpoint that has nothing of this, the early iterations are unknown for ever."""
+    def restore(self, state: FirstBelowState | None) -> None:
+        """Go on; after a checkpoint without it the early iterations are unknown for ever."""
         if state is None:
             self._complete = False
             return
-        self.first, self._recent, self._complete = (
-            state["first"],
-            state["recent"],
-            state["complete"],
-        )
+        self.first = state["first"]
+        self._recent = state["recent"]
+        self._complete = state["complete"]

@@ -1,31 +1,48 @@
 """The training of one run, top to bottom: restore, iterate, record, save, measure.
 
-The rate is a function of the iteration and a batch is a function of (seed, iteration), so resuming needs neither the
-state of a scheduler nor that of a random generator: an interrupted run ends bit for bit like an unbroken one.
+The learning rate is a function of the iteration and a batch is a function of (seed, iteration). So
+resuming needs neither the state of a scheduler nor that of a random generator: an interrupted run
+ends bit for bit like an unbroken one.
 """
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from repro import distributed
 from repro.data import open_source
+from repro.data.source import Source
+from repro.definition.recipe import Recipe
 from repro.definition.run import Run
 from repro.errors import RunFailed, UserError
 from repro.evaluation import measure
 from repro.evaluation.error import measure_error
 from repro.stop_request import Stopped, StopRequest
 from repro.storage.atomic import disk_errors_explained, read_json
-from repro.storage.paths import Places
-from repro.training.attempt import Attempt, ReadOnlyAttempt
+from repro.storage.paths import Folder, Places
+from repro.storage.run_files import read_final
+from repro.training.attempt import Attempt
+from repro.training.caffe_momentum import CaffeMomentum
+from repro.training.captured_step import CapturedStep
+from repro.training.device import prepare
+from repro.training.device_errors import DeviceFailure, device_errors_explained
 from repro.training.interruptible import Interruptible
-from repro.training.machine import Pace, prepare, provenance
+from repro.training.optimizer import gradient_norms
+from repro.training.pace import Pace
+from repro.training.provenance import commit, provenance_of_training
+from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
-from repro.training.step import Diverged, gradient_norms, make_step
+from repro.training.window import Diverged
+
+Step: TypeAlias = "EagerStep | CapturedStep"
 
 
 def train(
@@ -35,31 +52,39 @@ def train(
     device: torch.device | None = None,
     measure_again: bool = False,
 ) -> dict[str, Any]:
-    """Train the run to its end and measure it, from wherever an earlier attempt got to; answer its final record.
+    """Train the run to its end and measure it, from wherever an earlier attempt got to.
 
-    A run that is done is left alone, or measured again from its last checkpoint.
+    Return its final record. A run that is done is left alone, or measured again from its last
+    checkpoint.
     """
     folder = places.run(run.id)
 
-    def done() -> dict[str, Any] | None:
-        return None if measure_again else read_json(folder.final)
-
-    if final := done():
+    def finished() -> dict[str, Any] | None:
+        if measure_again:
+            return None
+        if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+            return None
+        final: dict[str, Any] = read_json(folder.final)
         return final
-    attempt = (
-        Attempt.claim(folder, run) if distributed.rank() == 0 else ReadOnlyAttempt(folder, run)
-    )
+
+    if final := finished():
+        return final
+    attempt = _claim(folder, run)
     try:
         with disk_errors_explained(folder.path):
-            stop, device = stop or StopRequest(), prepare(run.recipe, device)
-            return done() or _train(
-                run, places, attempt, stop, device
-            )  # an older attempt may just have ended it
+            device = prepare(run.recipe, device)
+            # Between the look above and the claim an older attempt may have ended the run.
+            if final := finished():
+                return final
+            with device_errors_explained(run, device):
+                return _train(run, places, attempt, stop or StopRequest(), device)
     except Diverged as problem:
         attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
-        raise RunFailed(
-            f"{run.id}: {problem}", "its record is kept; `repro status` shows it"
-        ) from None
+        hint = "its record is kept; `repro status` shows it"
+        raise RunFailed(f"{run.id}: {problem}", hint) from None
+    except DeviceFailure as problem:
+        attempt.fail("failed", attempt.iteration, problem.problem, problem.hint, problem.cause)
+        raise
     except UserError as problem:
         with contextlib.suppress(UserError):  # a disk that is full has no room for this either
             attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)
@@ -71,63 +96,126 @@ def train(
 def _train(
     run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device
 ) -> dict[str, Any]:
+    commit()  # now and not at the end: the files may be edited while the run trains
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
     state = State(run, source, device)
     state.restore(attempt.load())
     attempt.open_metrics(state.metrics_size)
-    pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
+    pace = Pace(state.iteration, recipe.iterations, state.seconds, state.usage)
     attempt.progress("running", state.iteration)
 
-    step = make_step(state.net, state.optimizer, recipe)
-    batches = source.batches(
-        run.seed, state.iteration, recipe.iterations, distributed.rank(), distributed.count()
-    )
-    for images, labels in batches:
-        now = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
-        loss, wrong = step(images, labels, now)
+    # ---- train ----
+    step = make_step(state.net, state.optimizer, recipe, attempt.say)
+    share = distributed.share()
+    for images, labels in source.batches(run.seed, state.iteration, recipe.iterations, share):
+        rate = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
+        loss, wrong = step(images, labels, rate)
         state.saw(loss, wrong, len(labels))
 
         at_end = state.iteration == recipe.iterations
-        if state.iteration % recipe.evaluate_every == 0 or at_end:
-            row = {"iteration": state.iteration, "rate": readable(now)}
-            row |= state.close_window() | gradient_norms(state.net)
-            row |= measure_error(
-                state.net,
-                source.test(rank=distributed.rank(), processes=distributed.count()),
-                "test",
-            )
-            state.metrics_size = attempt.record(row)
-            state.latest = row
-        stopping = distributed.agreed(stop.reason is not None, state.iteration, device)
-        if at_end or stopping or distributed.agreed(pace.should_save(), state.iteration, device):
+        if at_end or state.iteration % recipe.evaluate_every == 0:
+            state.latest = _point_of_the_curve(state, source, rate)
+            state.metrics_size = attempt.record(state.latest)
+
+        stopping = distributed.any_process(stop.reason is not None, state.iteration, device)
+        due = at_end or stopping
+        if due or distributed.any_process(pace.should_save(), state.iteration, device):
             with pace.saving():
                 attempt.save(state.snapshot(pace.seconds))
         if stopping:
             raise _stopped(stop, state, attempt)
         attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
 
+    # ---- measure ----
     def may_go_on() -> None:
-        """All that training made is saved, so measuring may end at any batch; several processes only end together."""
-        if stop.reason and distributed.count() == 1:
+        """End at any batch: all that training made is saved. Several processes end together."""
+        if stop.reason and share.alone:
             raise _stopped(stop, state, attempt)
 
     attempt.progress("measuring", state.iteration, **state.facts())
-    measured = measure(
-        run, state.net, Interruptible(source, may_go_on), attempt.folder, attempt.check
-    )
+    batches = Interruptible(source, may_go_on)
+    measured = measure(run, state.net, batches, attempt.folder, attempt.check)
     if recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance(
-        run, source, device, pace.seconds, attempt.number, attempt.began
+    measured["provenance"] = provenance_of_training(
+        run, source, state, pace, attempt, captured=step.captured
     )
-    measured["provenance"] |= {"save_seconds": round(pace.slowest_save, 3)}
-    measured["provenance"] |= {"machines": state.machines} if len(state.machines) > 1 else {}
     return attempt.finish(measured)
 
 
+class EagerStep:
+    """One step of SGD, operation by operation.
+
+    It returns this process's summed loss and its count of wrong answers, both on the device.
+    """
+
+    captured = False
+
+    def __init__(self, net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
+        self._net = distributed.averaging_gradients(net)
+        self._optimizer = optimizer
+        self._bf16 = recipe.precision == "bf16"
+        # The gradient is of the mean over the whole batch, however unequal the processes' parts.
+        self._batch = recipe.batch / distributed.share().processes
+
+    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        return self.learn(images, labels)
+
+    def learn(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Go forward and backward, and move the weights at the optimizer's learning rate."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
+            scores = self._net(images)
+        loss = functional.cross_entropy(scores.float(), labels, reduction="sum")
+        (loss / self._batch).backward()
+        self._optimizer.step()
+        return loss.detach(), (scores.argmax(1) != labels).sum()
+
+
+def make_step(
+    net: nn.Module,
+    optimizer: torch.optim.SGD,
+    recipe: Recipe,
+    log: Callable[[str], None] = lambda line: None,
+) -> Step:
+    """Return the step: on one GPU a captured one, unless `REPRO_CAPTURE` is 0; else the eager."""
+    last_rate = float(optimizer.param_groups[0]["lr"])  # of the checkpoint, if there was one
+    step = _eager_or_captured(net, optimizer, recipe, log)
+    if recipe.momentum_form == "caffe":
+        return CaffeMomentum(step, optimizer, last_rate)
+    return step
+
+
+def _eager_or_captured(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe, log: Callable[[str], None]
+) -> Step:
+    eager = EagerStep(net, optimizer, recipe)
+    on_gpu = next(net.parameters()).device.type == "cuda"
+    wanted = os.environ.get("REPRO_CAPTURE") != "0"
+    if on_gpu and wanted and distributed.share().alone:
+        return CapturedStep(net, optimizer, eager, log)
+    return eager
+
+
+def _claim(folder: Folder, run: Run) -> Attempt:
+    """Return the right to publish in the folder; only the first process has it."""
+    if distributed.share().first:
+        return Attempt.claim(folder, run)
+    return ReadOnlyAttempt(folder, run)
+
+
+def _point_of_the_curve(state: State, source: Source, rate: float) -> dict[str, float]:
+    """Return the row of `metrics.jsonl` for the iterations since the last one."""
+    point = {"iteration": state.iteration, "rate": readable(rate)}
+    point |= state.close_window() | gradient_norms(state.net)
+    return point | measure_error(state.net, source.test(share=distributed.share()), "test")
+
+
 def _stopped(stop: StopRequest, state: State, attempt: Attempt) -> Stopped:
-    """Say where it was stopped, everything saved."""
+    """Say where it was stopped, with everything saved."""
     attempt.progress("stopped", state.iteration, reason=stop.reason, **state.facts())
     return Stopped(stop.reason or "another process", state.iteration)

@@ -1,10 +1,11 @@
-"""The learning rate: a function of the iteration, of where the warm-up ended, and of where the error had plateaued."""
+"""The learning rate: a function of the iteration, of the warm-up's end, and of the plateaus."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -21,21 +22,34 @@ def learning_rate(
     It is rounded to float32 here, once: the captured step holds it in a float32 tensor, and the
     eager step would else multiply by the float64 value and end with other weights.
     """
-    start = recipe.warmup.rate if warming and recipe.warmup else recipe.learning_rate
-    drops = dropped if recipe.plateau else recipe.drops
-    return float(np.float32(start / 10 ** sum(iteration >= drop for drop in drops)))
+    start = recipe.learning_rate
+    if warming and recipe.warmup:
+        start = recipe.warmup.rate
+    drops = recipe.drops
+    if recipe.plateau:
+        drops = tuple(dropped)
+    dropped_so_far = sum(iteration >= drop for drop in drops)
+    return float(np.float32(start / 10**dropped_so_far))
 
 
 def readable(rate: float) -> float:
-    """Return the shortest decimal that float32 rounds to this rate: 0.1, where the step has 0.10000000149."""
+    """Return the shortest decimal that float32 rounds to this rate: 0.1, not 0.10000000149."""
     return float(str(np.float32(rate)))
+
+
+class WarmUpState(TypedDict):
+    """A warm-up as a checkpoint holds it."""
+
+    switch: int | None
+    errors: list[float]
 
 
 @dataclass
 class WarmUp:
-    """Section 4.2's warm-up: a low rate until the training error over a window of iterations is below a threshold.
+    """Section 4.2's warm-up: a low rate until the training error is below a threshold.
 
-    Where it ended is state, saved with the checkpoint, so that a resumed run switches where an unbroken one did.
+    The error is that over a window of iterations. Where it ended is state, saved with the
+    checkpoint, so that a resumed run switches where an unbroken one did.
     """
 
     rule: Warmup | None
@@ -53,32 +67,42 @@ class WarmUp:
         self.errors.append(error)
         if self.rule.window is not None and len(self.errors) > self.rule.window:
             self.errors.popleft()
-        if self._over(iteration):
+        if self._is_over(self.rule, iteration):
             self.switch = iteration + 1
             self.errors.clear()
 
-    def _over(self, iteration: int) -> bool:
-        assert self.rule is not None
-        if self.rule.iterations is not None:
-            return iteration + 1 >= self.rule.iterations
-        full = len(self.errors) == (self.rule.window or 1)
-        return full and sum(self.errors) / len(self.errors) < (self.rule.below or 100.0)
+    def _is_over(self, rule: Warmup, iteration: int) -> bool:
+        if rule.iterations is not None:
+            return iteration + 1 >= rule.iterations
+        if len(self.errors) < (rule.window or 1):
+            return False
+        return sum(self.errors) / len(self.errors) < (rule.below or 100.0)
 
     def facts(self) -> dict[str, int]:
-        """Where it ended, if it did."""
-        return {} if self.switch is None else {"warmup_switch": self.switch}
+        """Return where it ended, if it did."""
+        if self.switch is None:
+            return {}
+        return {"warmup_switch": self.switch}
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> WarmUpState:
         return {"switch": self.switch, "errors": list(self.errors)}
 
-    def restore(self, state: dict[str, object]) -> None:
-        self.switch = state["switch"]  # type: ignore[assignment]
-        self.errors = deque(state["errors"])  # type: ignore[call-overload]
+    def restore(self, state: WarmUpState) -> None:
+        self.switch = state["switch"]
+        self.errors = deque(state["errors"])
+
+
+class PlateauState(TypedDict):
+    """The drops at plateaus as a checkpoint holds them."""
+
+    drops: list[int]
+    best: float
+    stale: int
 
 
 @dataclass
 class PlateauDrops:
-    """Section 3.4's schedule: the rate is divided by ten when the training error no longer falls.
+    """Section 3.4's schedule: divide the rate by ten when the training error no longer falls.
 
     The training error, because a drop chosen by the test error would be selected on the test set.
     Where it dropped is state, as the end of the warm-up is.
@@ -90,11 +114,12 @@ class PlateauDrops:
     stale: int = 0  # points of the curve in a row that were no better
 
     def saw(self, done: int, error: float) -> None:
-        """Take note of a point of the curve: its training error in percent, after so many iterations."""
+        """Take note of the training error of a point of the curve, after so many iterations."""
         if self.rule is None or len(self.drops) == self.rule.most:
             return
         if error < self.best - self.rule.threshold:
-            self.best, self.stale = error, 0
+            self.best = error
+            self.stale = 0
             return
         self.stale += 1
         if self.stale == self.rule.patience:
@@ -102,12 +127,13 @@ class PlateauDrops:
             self.stale = 0
 
     def facts(self) -> dict[str, int]:
-        """Where it dropped: a number for each drop, as every metric is a number."""
+        """Return where it dropped: a number for each drop, as every metric is a number."""
         return {f"rate_drop_{number}": drop for number, drop in enumerate(self.drops, start=1)}
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> PlateauState:
         return {"drops": self.drops, "best": self.best, "stale": self.stale}
 
-    def restore(self, state: dict[str, object]) -> None:
-        self.drops = list(state["drops"])  # type: ignore[call-overload]
-        self.best, self.stale = state["best"], state["stale"]  # type: ignore[assignment]
+    def restore(self, state: PlateauState) -> None:
+        self.drops = list(state["drops"])
+        self.best = state["best"]
+        self.stale = state["stale"]

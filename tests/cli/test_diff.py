@@ -66,12 +66,10 @@ def test_something_missing_is_3_and_with_fail_on_1(places, table6_as_printed):
     assert repro("diff", "figure1", "--fail-on", "missing").return_value == 1
 
 
-def test_without_names_nothing_in_particular_is_asked_for_and_the_whole_is_kept(
-    places, table6_as_printed
-):
+def test_without_names_the_exit_code_is_the_same_and_the_whole_is_kept(places, table6_as_printed):
     table6_as_printed(seeds=2)
     said = repro("diff")
-    assert said.return_value == 0
+    assert said.return_value == repro("diff", "all").return_value == 3
     assert said.stderr.endswith(f"written: {places.results / 'diff.md'}\n")
     assert (places.results / "diff.md").read_text() == repro("diff", "--format", "md").stdout
 
@@ -105,8 +103,10 @@ def test_a_number_that_finished_runs_lack_is_missing_and_3(places, finished):
     for run in runs_of(figure4.experiment):
         finished(run, **IMAGENET)
     said = repro("diff", "figure4", "--fail-on", "")
-    assert "figure4 plain-18 center_top1: missing" in said.stdout
-    assert " ".join(said.stdout.split()).count("1 finished without center_top1") == 4
+    assert "figure4: 4 numbers missing (no run has given one): plain-18, plain-34" in said.stdout
+    verbose = repro("diff", "figure4", "--fail-on", "", "--verbose").stdout
+    assert "figure4 plain-18 center_top1: – vs 31.40 missing\n" in verbose
+    assert " ".join(verbose.split()).count("1 finished without center_top1") == 4
     assert said.return_value == 3
 
 
@@ -115,8 +115,8 @@ def test_a_variants_runs_are_judged_where_it_is_asked_for(places, finished):
         finished(VARIANTS["ghost"](run), test_error=8.75 + SPREAD[run.seed])
     assert resnet_20(repro("diff", "table6", "--json"))["verdict"] == "missing"
     said = repro("diff", "table6", "--variant", "ghost")
-    assert said.stdout.startswith("With variant ghost. Of 12 numbers, ")
-    assert "table6 ResNet-20 test_error: reproduced" in said.stdout
+    assert said.stdout.startswith("With variant ghost. Of 3 claims that runs can decide, ")
+    assert "table6 ResNet-20 test_error: 8.75 vs 8.75 reproduced (n=5)\n" in said.stdout
     assert "Departures" not in said.stdout
     repro("diff", "--variant", "ghost")
     assert not (places.results / "diff.md").exists()
@@ -152,15 +152,15 @@ def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places
     finished(SCALES["smoke"](RESNET[20].run), test_error=40.0)
     said = repro("diff", "table6")
     assert said.stderr == "scale: smoke (the most serious with results; --scale chooses another)\n"
-    assert said.stdout.startswith("At scale smoke. Of 12 numbers, ")
-    assert "table6 ResNet-20 test_error: not comparable\n" in said.stdout
+    assert said.stdout.startswith("At scale smoke. Of 3 claims that runs can decide, ")
+    assert "table6 ResNet-20 test_error: 40.00 vs 8.75 not comparable (n=1)\n" in said.stdout
 
 
 def test_a_folder_with_problems_is_told(places, table6_as_printed):
     table6_as_printed()
     (places.runs / "holiday").mkdir()
     assert (
-        "Folders with problems\n  runs/holiday: not a run: it has no run.json\n"
+        "Folders with problems\nruns/holiday: not a run: it has no run.json\n"
         in repro("diff", "table6").stdout
     )
 
@@ -231,15 +231,15 @@ def test_against_a_folder_its_numbers_go_by_its_name_and_not_by_the_papers(
 ):
     table6_as_printed()
     monkeypatch.chdir(places.results.parent)
-    said = repro("diff", "table6", "--against", "results").stdout
+    said = repro("diff", "table6", "--against", "results", "--verbose").stdout
     assert "  results 8.75 ± 0.08 (n = 5) · ours 8.75 ± 0.08 (n = 5)" in said
     assert "best of 5: 8.65 (theirs: 8.65)" in said
-    assert "paper" not in said.split("Departures")[0]
+    assert "paper" not in said.split("Departures")[0].split("Claims")[0]
     table = repro("diff", "table6", "--against", "results", "--format", "md").stdout
-    assert table.startswith(
-        "**Ours and those of results**\n\n| experiment | row         | metric      |  "
-    )
-    assert " theirs | " in table.splitlines()[2]
+    start = "**Ours and those of results**\n\n| experiment | row "
+    assert table.startswith("Of 6 numbers, 6 are reproduced.")
+    assert start in table
+    assert " theirs | " in table.split(start)[1].splitlines()[0]
 
 
 def in_a_terminal(*words: str, **environment: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -217,3 +219,36 @@ def test_a_free_option_may_have_no_value() -> None:
         "exclusive": True,
         "reservation": "a",
     }
+
+
+def profile_file(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "mine.toml").write_text(text)
+    return tmp_path
+
+
+def test_an_unbalanced_quote_in_a_container_is_named(tmp_path: Path) -> None:
+    folder = profile_file(tmp_path, 'container = "apptainer exec \'image.sif"\n')
+    with pytest.raises(UserError, match=r"`container` is .*no closing quotation"):
+        load_profile("mine", folder)
+
+
+def test_a_profile_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    folder = profile_file(tmp_path, f"a = {'[' * 5000}{']' * 5000}\n")
+    with pytest.raises(UserError, match=r"is nested too deep|is not TOML"):
+        load_profile("mine", folder)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_profile_that_is_no_file_is_named_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "mine.toml")
+    with pytest.raises(UserError, match="is not a file") as error:
+        load_profile("mine", tmp_path)
+    assert "did you mean" not in error.value.hint
+
+
+def test_a_cluster_that_is_not_near_is_answered_with_how_to_describe_it() -> None:
+    with pytest.raises(UserError, match="no cluster named `mycluster`") as error:
+        load_profile("mycluster", SLURM)
+    assert error.value.hint.startswith("copy `slurm/example.toml` to `slurm/mycluster.toml`")

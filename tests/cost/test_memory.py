@@ -34,7 +34,7 @@ TAKEN = """
     from repro.evaluation.responses import responses
     from repro.storage.paths import places
     from repro.training.state import State
-    from repro.training.step import make_step
+    from repro.training.loop import make_step
     from tests.cost.test_memory import GENERATED, Run, resnet
 
     device = torch.device(sys.argv[2])

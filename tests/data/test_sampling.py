@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from repro.data.sampling import RandomDraws, batch_indices, permutation, random_bits, shard
+from repro.data.sampling import RandomDraws, batch_indices, permutation, random_bits
+from repro.distributed import Share
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -60,6 +61,6 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 @given(st.integers(0, 1000), st.integers(1, 16))
 def test_the_shares_of_all_processes_are_the_whole(count: int, processes: int) -> None:
-    shares = [range(count)[shard(count, rank, processes)] for rank in range(processes)]
+    shares = [range(count)[Share(rank, processes).of(count)] for rank in range(processes)]
     assert [place for one in shares for place in one] == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1

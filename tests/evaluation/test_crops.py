@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from repro.data.photos.source import Photos
+from repro.distributed import Share
 from repro.evaluation.crops import center, evaluating, ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
 from repro.nets import ConvNet
@@ -73,7 +74,7 @@ def test_ten_crops_equal_the_obvious_way(resnet: ConvNet, source: Photos) -> Non
 @pytest.mark.parametrize("way", WAYS)
 def test_ranks_share_the_images_and_count_none_twice(way, resnet: ConvNet, source: Photos) -> None:
     whole = way(resnet, source)
-    parts = [way(resnet, source, rank, 3) for rank in range(3)]
+    parts = [way(resnet, source, Share(rank, 3)) for rank in range(3)]
     assert np.concatenate([part.places for part in parts]).tolist() == list(range(IMAGES))
     assert np.concatenate([part.labels for part in parts]).tolist() == whole.labels.tolist()
     assert np.abs(np.concatenate([part.scores for part in parts]) - whole.scores).max() < 1e-5
@@ -81,7 +82,7 @@ def test_ranks_share_the_images_and_count_none_twice(way, resnet: ConvNet, sourc
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_rank_without_images_has_no_scores(way, resnet: ConvNet, source: Photos) -> None:
-    assert way(resnet, source, 0, 100).scores.shape == (0, 10)
+    assert way(resnet, source, Share(0, 100)).scores.shape == (0, 10)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from experiments.recipes import READINGS
 from repro.analysis.compare.diff import compare
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
-from repro.analysis.output.diff_text import our_cell, p_value, paper_cell, word_of
+from repro.analysis.output.diff_words import our_cell, p_value, paper_cell, verdict_text
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
@@ -81,9 +81,7 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
-    shown = next(
-        scale for scale in _serious_scales() if any(row.scale == scale for row in numbers)
-    )
+    shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
     lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
     return _between(readme, "results", "\n".join(lines))
 
@@ -183,7 +181,15 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
         cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
         if row:
             ours = [our_cell(row.test), our_cell(row.train)]
-            cells = [label, ours[0], theirs[0], word_of(row.test), ours[1], theirs[1], row.scale]
+            cells = [
+                label,
+                ours[0],
+                theirs[0],
+                verdict_text(row.test),
+                ours[1],
+                theirs[1],
+                row.scale,
+            ]
             cells.append(_data(row.test, collected))
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -165,11 +165,16 @@ def test_a_git_hook_elsewhere_changes_no_answer(
 def test_a_record_names_the_code_as_it_was_when_training_began(checkout: Path) -> None:
     script = """
 from pathlib import Path
-from experiments.recipes import CIFAR10
-from repro.training import machine
-machine.prepare(CIFAR10)
-Path("experiments/later.py").write_text("x = 1")
-print(machine.commit()["dirty"])
+import repro.training.loop
+from repro.storage.paths import places
+from tests.training.tiny import tiny_run
+
+step = repro.training.loop.make_step
+def edit_and_step(*arguments):
+    Path("experiments/later.py").write_text("x = 1")
+    return step(*arguments)
+repro.training.loop.make_step = edit_and_step
+print(repro.training.train(tiny_run(), places())["provenance"]["dirty"])
 """
     command = [sys.executable, "-c", script]
     environment = os.environ | {"PYTHONPATH": ""}

@@ -17,7 +17,7 @@ from repro.definition.run import Run, to_definition
 from repro.protocol import catalog
 from repro.provenance.code_digest import CANNOT_MOVE_A_NUMBER, code_hash, modules
 from repro.storage.paths import ROOT
-from repro.training import machine
+from repro.training.device import fingerprint
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 COMPUTING = (
-    "training/step.py",
+    "training/captured_step.py",
     "training/schedule.py",
     "nets/batch_norm.py",
     "data/small/source.py",
@@ -187,4 +187,4 @@ def test_every_module_listed_as_harmless_exists_and_is_not_digested() -> None:
 def test_a_record_names_this_digest() -> None:
     import torch
 
-    assert machine.machine(torch.device("cpu")).endswith(f", code {digest(ROOT)}")
+    assert fingerprint(torch.device("cpu")).endswith(f", code {digest(ROOT)}")

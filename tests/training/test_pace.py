@@ -1,50 +1,17 @@
-"""What a run says of its pace: iterations a second, the time left, how busy its GPU is, how long it saves."""
+"""What a run says of its pace: iterations a second, the time left, and how long it saves."""
 
 from __future__ import annotations
-
-import pytest
-import torch
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.paths import Places
 from repro.training import train
-from repro.training.machine import Pace, busy
-
-GPU = torch.device("cuda", 0)
+from repro.training.pace import Pace
 
 
 def test_without_a_gpu_nothing_is_said_of_one() -> None:
-    assert set(Pace(0, 100, 0.0, torch.device("cpu")).facts(10)) == {
-        "rate_per_second",
-        "eta_seconds",
-    }
-
-
-def test_a_gpu_is_asked_now_and_then_how_busy_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter([42])
-    monkeypatch.setattr(torch.cuda, "utilization", lambda device: next(answers))
-    pace = Pace(0, 100, 0.0, GPU)
-    assert [pace.facts(iteration)["gpu_percent"] for iteration in range(3)] == [42] * 3
-
-
-@pytest.mark.parametrize(
-    "trouble", [ModuleNotFoundError("no nvidia-ml-py"), Exception("NVML: not supported")]
-)
-def test_a_gpu_that_does_not_say_it_stops_nothing(
-    trouble: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(device: torch.device) -> int:
-        raise trouble
-
-    monkeypatch.setattr(torch.cuda, "utilization", refuse)
-    assert busy(GPU) == {}
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="left out: no GPU here")
-def test_a_real_gpu_says_how_busy_it_is() -> None:
-    assert 0 <= busy(GPU)["gpu_percent"] <= 100
+    assert set(Pace(0, 100, 0.0).facts(10)) == {"rate_per_second", "eta_seconds"}
 
 
 def test_the_slowest_save_is_on_record(here: Places) -> None:

@@ -9,7 +9,7 @@ from repro.definition.run import Run
 from repro.storage.atomic import read_json
 from repro.storage.paths import Places
 from repro.training import Stopped, StopRequest, train
-from repro.training.checkpoint import load
+from repro.training.checkpoint import load, save
 
 
 class StopAt(StopRequest):
@@ -87,6 +87,26 @@ def test_the_warm_up_switches_where_it_did_in_the_unbroken_run(tiny, here, tmp_p
     assert train(tiny, here)["metrics"]["warmup_switch"] == whole["metrics"]["warmup_switch"] > 3
 
 
+# What a checkpoint held when the project was first published; later versions added keys.
+FIRST_KEYS = {
+    *("run", "iteration", "net", "optimizer", "warm_up", "window"),
+    *("latest", "metrics_size", "data", "threads", "seconds"),
+}
+
+
+def test_a_checkpoint_of_the_first_layout_resumes_and_ends_like_an_unbroken_run(
+    tiny, here, unbroken
+):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(17))
+    folder = here.run(tiny.id)
+    saved = load(folder)
+    assert set(saved) > FIRST_KEYS
+    save(folder, {key: saved[key] for key in FIRST_KEYS}, lambda: None)
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)
+
+
 def test_a_finished_run_is_not_trained_again(tiny, here):
     final = train(tiny, here)
     assert train(tiny, here) == final
@@ -111,3 +131,18 @@ def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_th
     assert (
         here.run(run.id).predictions.read_bytes() == unbroken.run(run.id).predictions.read_bytes()
     )
+
+
+def test_a_checkpoint_of_another_memory_layout_goes_on_to_the_same_bits(tiny, here, unbroken):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(17))
+    folder = here.run(tiny.id)
+    saved = load(folder)
+    for name, value in saved["net"].items():
+        saved["net"][name] = value.clone(memory_format=torch.contiguous_format)
+    for own in saved["optimizer"]["state"].values():
+        plain = own["momentum_buffer"].clone(memory_format=torch.contiguous_format)
+        own["momentum_buffer"] = plain
+    save(folder, saved, lambda: None)
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from repro.analysis.compare.numbers import IMAGES
+from repro.analysis.compare.comparability import IMAGES
 from repro.definition.experiment import Experiment, Paper, Row, Table
 from repro.definition.net import Net
 from repro.definition.origin import may_be_compared

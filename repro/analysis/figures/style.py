@@ -1,7 +1,7 @@
-"""How figures look: one colour a depth, training thin and dashed, testing bold, the paper in grey.
+"""How figures look: one colour a depth, training thin and dashed, testing bold, the paper lighter.
 
-Everything here holds inside `style.paper()` and nowhere else: matplotlib's own settings, the user's `matplotlibrc` and
-the backend in force neither change a figure nor are changed by one.
+Everything here holds inside `style.paper()` and nowhere else: matplotlib's own settings, the user's
+`matplotlibrc` and the backend in force neither change a figure nor are changed by one.
 """
 
 from __future__ import annotations
@@ -23,21 +23,34 @@ COLUMN, PAGE = 3.25, 6.875  # inches: one column of the paper, and its full widt
 
 INK = "#1f1f1f"
 FAINT = "#6b6b6b"  # notes: 5.3 : 1 on white
-PAPER = "#c2c2c2"  # the paper's own curves
 SPINE = "#8c8c8c"
+GRID = "#ececec"
 
+# Seaborn's "colorblind" palette. 110 layers are black, as in the paper.
+HUES = {
+    "ink": INK,
+    "blue": "#0173b2",
+    "orange": "#de8f05",
+    "green": "#029e73",
+    "red": "#d55e00",
+    "violet": "#cc78bc",
+    "brown": "#ca9161",
+    "pink": "#fbafe4",
+    "sky": "#56b4e9",
+}
+# In this order neighbours in depth differ in lightness, too.
+_OF_DEPTH = {18: "orange", 20: "orange", 32: "violet", 34: "blue", 44: "green", 50: "green"}
+_OF_DEPTH |= {56: "blue", 101: "violet", 110: "ink", 152: "red", 1202: "red"}
+_OTHERS = ("brown", "pink", "sky")
+LIGHTER = 0.45  # how much white is in the paper's tone of a colour
+
+DASHES = (0, (3.5, 1.6))
 TEST: dict[str, Any] = {"linewidth": 1.5, "linestyle": "-"}
-TRAIN: dict[str, Any] = {"linewidth": 0.65, "linestyle": (0, (3.5, 1.6))}
-
-PAPER_TEST: dict[str, Any] = {
-    "linewidth": 2.0,
-    "linestyle": "-",
-    "color": PAPER,
-}  # seen on both sides of ours
-PAPER_TRAIN: dict[str, Any] = TRAIN | {"color": PAPER}
-
-# Seaborn's "colorblind" palette in an order where neighbours in depth differ in lightness too.
-_OF_DEPTH = {18: 1, 20: 1, 32: 4, 34: 0, 44: 2, 50: 2, 56: 0, 101: 4, 152: 3, 1202: 3}
+TRAIN: dict[str, Any] = {"linewidth": 0.65, "linestyle": DASHES}
+PAPER_TEST: dict[str, Any] = {"linewidth": 0.9, "linestyle": "-"}
+PAPER_TRAIN: dict[str, Any] = TRAIN
+RESIDUAL: dict[str, Any] = {"linewidth": 1.0, "linestyle": "-"}
+PLAIN: dict[str, Any] = {"linewidth": 1.0, "linestyle": DASHES}
 
 _SETTINGS: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib, so every machine has the same one
@@ -67,7 +80,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
-    "grid.color": "#ececec",
+    "grid.color": GRID,
     "grid.linewidth": 0.5,
     "text.color": INK,
     "text.parse_math": False,  # a label is text, whatever it contains
@@ -92,30 +105,38 @@ _METADATA: dict[Format, dict[str, None]] = {
 
 @contextmanager
 def paper() -> Iterator[None]:
-    """Our settings over matplotlib's defaults, for the time of drawing and of saving."""
-    with context("default", after_reset=True), mpl.rc_context(_SETTINGS):
+    """Put our settings over matplotlib's defaults, for the time of drawing and of saving."""
+    settings: Any = _SETTINGS  # its stubs list every key that matplotlib has
+    with context("default", after_reset=True), mpl.rc_context(settings):
         yield
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty figure of that size, drawn by Agg; no window, no pyplot state."""
+    """Return an empty figure of that size, drawn by Agg: no window, no pyplot state."""
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def colour(depth: int) -> str:
-    """The colour of a net of that depth, on every figure the same; 110 layers are black as in the paper."""
-    import seaborn
+    """Return the colour of a net of that depth, the same on every figure."""
+    return HUES[_OF_DEPTH.get(depth, _OTHERS[depth % 3])]
 
-    if depth == 110:
-        return INK
-    palette = seaborn.color_palette("colorblind").as_hex()
-    return str(palette[_OF_DEPTH.get(depth, 5 + depth % 3)])
+
+def paper_colour(depth: int) -> str:
+    """Return the lighter tone in which the paper's own curve of that depth is drawn."""
+    return lighter(colour(depth))
+
+
+def lighter(colour: str) -> str:
+    """Return a colour mixed with white."""
+    channels = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    mixed = [round(channel + (255 - channel) * LIGHTER) for channel in channels]
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
 def rendered(figure: Figure, form: Format) -> bytes:
-    """The figure as a file's bytes: equal figures give equal bytes."""
+    """Return the figure as a file's bytes: equal figures give equal bytes."""
     buffer = io.BytesIO()
     with paper():
         figure.savefig(buffer, format=form, metadata=_METADATA[form])
@@ -123,8 +144,11 @@ def rendered(figure: Figure, form: Format) -> bytes:
 
 
 def printable(text: str) -> str:
-    """Text that every format can hold: control characters, which XML refuses, replaced."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
+    """Return text that every format can hold: XML refuses control characters."""
+    return "".join(map(_printable_letter, text))
+
+
+def _printable_letter(letter: str) -> str:
+    if letter.isprintable() or letter == "\n":
+        return letter
+    return "\N{REPLACEMENT CHARACTER}"

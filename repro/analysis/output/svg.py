@@ -1,7 +1,9 @@
-"""A drawing as SVG inside a page: no inline styles, which a strict policy refuses, and colours that follow the theme.
+"""A drawing as SVG inside a page: no inline styles, and colours that follow the theme.
 
-matplotlib writes `style="fill: none; stroke: #0173b2"`; the same things are said here by attributes. Ink becomes
-`currentColor`, the background goes, ids are made unique to the page, and training lines get a class to be hidden by.
+matplotlib writes `style="fill: none; stroke: #0173b2"`. A strict policy refuses inline styles, so
+the same is said here by attributes, and each known colour by a class that the page's style defines
+for a light and a dark page. Ids are made unique to the page, and training lines get a class by
+which they are hidden.
 """
 
 from __future__ import annotations
@@ -16,29 +18,36 @@ from repro.analysis.figures import style
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-_THEMED = {style.INK: "currentColor", style.FAINT: "currentColor", "#ffffff": "none"}
-_SOFT = {"#ececec": "grid", style.PAPER: "paper"}  # classes for what the dark theme must dim
+_BACKGROUND = "#ffffff"
+# The name of each colour that a dark page shows differently.
+_NAMES = {style.GRID: "grid", style.SPINE: "spine", style.FAINT: "faint"}
+_NAMES |= {colour: name for name, colour in style.HUES.items()}
+_NAMES |= {style.lighter(colour): f"{name}-light" for name, colour in style.HUES.items()}
+
+
+def colour_rules() -> str:
+    """Return the rules of the page's style that give figures their colours."""
+    rules = []
+    for name in _NAMES.values():
+        for what in ("stroke", "fill"):
+            rules.append(f"svg .{what}-{name} {{ {what}: var(--{name}); }}")
+    return "\n".join(rules) + "\n"
 
 
 def inline_svg(drawing: Drawing, name: str, title: str, description: str) -> str:
-    """The drawing as an `svg` element whose ids begin with `name`, with a title and a description to be read aloud."""
+    """Return the drawing as an `svg` element whose ids begin with `name`, to be read aloud, too."""
     root = ElementTree.fromstring(style.rendered(drawing, "svg"))
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if (
-                child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style")
-                or child.get("id") == "patch_1"
-            ):
-                parent.remove(child)
+    _remove_what_the_page_has(root)
     for element in root.iter():
-        _without_style(element)
-        _renamed(element, name)
+        _style_to_attributes(element)
+        _prefix_ids(element, name)
     root.attrib |= {
         "role": "img",
         "aria-labelledby": f"{name}-title {name}-description",
         "class": "figure",
+        "stroke-linejoin": "round",
+        "stroke-linecap": "butt",
     }
-    root.attrib |= {"stroke-linejoin": "round", "stroke-linecap": "butt"}
     for size in ("width", "height"):
         root.attrib.pop(size, None)
     root.insert(0, _text("desc", f"{name}-description", description))
@@ -48,23 +57,38 @@ def inline_svg(drawing: Drawing, name: str, title: str, description: str) -> str
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _without_style(element: ElementTree.Element) -> None:
-    """Each property of the style as an attribute of the same name."""
+def _remove_what_the_page_has(root: ElementTree.Element) -> None:
+    """Remove metadata, the style sheet, and the background, which is the first patch."""
+    unwanted = (f"{{{SVG}}}metadata", f"{{{SVG}}}style")
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in unwanted or child.get("id") == "patch_1":
+                parent.remove(child)
+
+
+def _style_to_attributes(element: ElementTree.Element) -> None:
+    """Turn each property of the style into an attribute, and a known colour into a class."""
+    classes = []
     for part in element.attrib.pop("style", "").split(";"):
-        key, colon, value = (piece.strip() for piece in part.partition(":"))
+        key, colon, value = part.partition(":")
+        key, value = key.strip(), value.strip()
         if not colon:
             continue
-        if value in _SOFT:
-            element.set("class", _SOFT[value])
-        element.set(key, _THEMED.get(value, value))
+        if value == _BACKGROUND:
+            value = "none"
+        if value in _NAMES:
+            classes.append(f"{key}-{_NAMES[value]}")
+        element.set(key, value)
+    if classes:
+        element.set("class", " ".join(classes))
 
 
-def _renamed(element: ElementTree.Element, name: str) -> None:
-    own = element.get("id")
-    if own:
-        element.set("id", f"{name}-{own}")
-        if "-training" in own:
-            element.set("class", "training")
+def _prefix_ids(element: ElementTree.Element, name: str) -> None:
+    own_id = element.get("id", "")
+    if own_id:
+        element.set("id", f"{name}-{own_id}")
+    if "-training" in own_id:
+        element.set("class", f"{element.get('class', '')} training".strip())
     for key, value in element.attrib.items():
         if key.endswith("href") and value.startswith("#"):
             element.set(key, f"#{name}-{value[1:]}")

@@ -1,4 +1,4 @@
-"""GPU-hours of runs before they are sent: from past runs of the same net and recipe, else computed from the layers."""
+"""GPU-hours of jobs before they are sent: from past runs, else computed from the layers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from repro.cluster.profile import Profile
-from repro.cost.gpu_hours import format_hours, gpu_hours
+from repro.cluster.submit.packing import Element
+from repro.cost.gpu_hours import format_hours, gpu_hours, packing_gain
 from repro.cost.history import recorded_seconds
-from repro.definition.run import Run
 from repro.storage.paths import Places
 
 
@@ -20,29 +20,49 @@ class Estimate:
     measured: int
     computed: int
     on_gpu: bool = True
+    sharing: str = ""  # how runs that share a card do it
 
     @property
     def said(self) -> str:
         return format_hours(self.gpu_hours)
 
     def __str__(self) -> str:
-        basis = [f"{self.measured} from past runs"] * bool(self.measured)
-        how = (
-            "computed from the layers"
-            if self.on_gpu
-            else "computed as for a GPU: a CPU takes many times that"
-        )
-        basis += [f"{self.computed} {how}"] * bool(self.computed)
+        how = "computed from the layers"
+        if not self.on_gpu:
+            how = "computed as for a GPU: a CPU takes many times that"
+        basis = []
+        if self.measured:
+            basis.append(f"{self.measured} from past runs")
+        if self.computed:
+            basis.append(f"{self.computed} {how}")
+        if self.sharing:
+            basis.append(self.sharing)
         return f"{self.said} ({', '.join(basis)})"
 
 
-def estimate(runs: Iterable[Run], places: Places, profile: Profile) -> Estimate:
-    """The sum over the runs. The GPUs a profile asks for are paid for, used or not."""
+def estimate(elements: Iterable[Element], places: Places, profile: Profile) -> Estimate:
+    """Return the sum over the jobs. The GPUs a profile asks for are paid for, used or not."""
     cards = max(1, profile.gpus * profile.nodes)
     past = recorded_seconds("seconds", places, profile.on_gpu)
-    hours, measured, computed = 0.0, 0, 0
-    for run in runs:
-        seconds = past(run)
-        measured, computed = measured + (seconds is not None), computed + (seconds is None)
-        hours += (seconds / 3600 if seconds is not None else gpu_hours(run)) * cards
-    return Estimate(hours, measured, computed, profile.on_gpu)
+    hours, measured, computed, most = 0.0, 0, 0, 1
+    for element in elements:
+        alone = 0.0
+        for run in element:
+            seconds = past(run)
+            measured += seconds is not None
+            computed += seconds is None
+            alone += gpu_hours(run) if seconds is None else seconds / 3600
+        # A job holds its card until the last of its runs is over, and those slow each other down.
+        if profile.on_gpu and profile.mps:
+            alone /= packing_gain(element[0], len(element))
+        hours += alone * cards
+        most = max(most, len(element))
+    return Estimate(hours, measured, computed, profile.on_gpu, _sharing(most, profile))
+
+
+def _sharing(runs: int, profile: Profile) -> str:
+    if runs == 1 or not profile.on_gpu:
+        return ""
+    if profile.mps:
+        return f"up to {runs} runs a card by MPS, their gain computed and not measured"
+    return f"up to {runs} runs a card by turns, which gains nothing"

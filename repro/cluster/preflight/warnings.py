@@ -1,4 +1,7 @@
-"""What could go wrong with runs on a cluster, seen before they are sent: memory, the disk, the time to save."""
+"""What could go wrong with runs on a cluster, seen before they are sent.
+
+Looked at are memory, precision, the disk, the time to save, and whether the cores feed the net.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from repro.cluster.preflight.disk import is_node_local, write_speed
 from repro.cluster.profile import Profile
 from repro.cluster.submit.packing import Element
+from repro.cost.gpu_hours import images_per_second
 from repro.cost.gpu_models import gpu_model
 from repro.cost.history import recorded_seconds
 from repro.cost.layers import cost
@@ -18,62 +22,67 @@ from repro.provenance.processor import IN_FP32, computes_bf16, in_bf16
 from repro.storage.paths import Places
 
 WRAPPING = 3e-9  # seconds a byte of a checkpoint, to serialise it and take its SHA-256
+PHOTOS_PER_CORE = 350  # decoded, cropped and resized in a second: measured on one core
 
 
 def warnings_for(elements: Sequence[Element], places: Places, profile: Profile) -> Iterator[str]:
-    """Each trouble in a sentence, with what to do. Writes and removes one file, to see how fast the disk is."""
+    """Yield each trouble in a sentence, with what to do.
+
+    One file is written and removed, to see how fast the disk is.
+    """
     kind = is_node_local(places.results)
     if kind and profile.slurm_conf is None:
         yield f"results are on {kind}, which other nodes may not see: set `REPRO_RESULTS`"
-    yield from _memory(elements, profile)
-    yield from _precision([run for element in elements for run in element], profile)
-    yield from _saving([run for element in elements for run in element], places, profile)
+    runs = [run for element in elements for run in element]
+    yield from _host_memory(elements, profile)
+    yield from _gpu_memory(elements, profile)
+    yield from _precision(runs, profile)
+    yield from _cores(runs, profile)
+    yield from _saving(runs, places, profile)
 
 
 def memory_in_words(elements: Sequence[Element], profile: Profile) -> str:
-    """What the largest of the jobs needs, in words."""
-    most = [memory_needed(element, profile) for element in elements]
-    gpu, host = max(each.gpu for each in most), max(each.host for each in most)
-    return (
-        f"up to {gib(gpu)} of a GPU's memory"
-        if profile.on_gpu
-        else f"up to {gib(host)} of a node's memory"
-    )
+    """Return what the largest of the jobs needs, in words."""
+    needs = [memory_needed(element, profile) for element in elements]
+    if profile.on_gpu:
+        return f"up to {gib(max(need.gpu for need in needs))} of a GPU's memory"
+    return f"up to {gib(max(need.host for need in needs))} of a node's memory"
 
 
 def memory_needed(element: Element, profile: Profile) -> Memory:
-    """What a job with these runs needs of each node's memory, and of each of its GPUs'."""
-    each = [memory(run, profile.on_gpu, profile.nodes * profile.processes) for run in element]
+    """Return what a job with these runs needs of each node's memory, and of each of its GPUs'."""
+    processes = profile.nodes * profile.processes
+    needs = [memory(run, profile.on_gpu, processes) for run in element]
     sharing = math.ceil(profile.processes / max(1, profile.gpus))
-    return Memory(
-        sum(one.host for one in each) * profile.processes, sum(one.gpu for one in each) * sharing
-    )
+    host = sum(need.host for need in needs) * profile.processes
+    return Memory(host, sum(need.gpu for need in needs) * sharing)
 
 
 def seconds_to_save(net: Net, speed: float) -> float:
-    """How long a checkpoint of weights and momentum takes on a disk that writes so many bytes a second."""
-    size = 8 * cost(net).parameters
+    """Return how long a checkpoint takes on a disk that writes so many bytes a second."""
+    size = 8 * cost(net).parameters  # weights and momentum
     return size / speed + size * WRAPPING
 
 
-def _memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
-    host, hungriest = max(
-        (memory_needed(element, profile).host, _named(element)) for element in elements
-    )
-    if profile.memory_bytes and host > profile.memory_bytes:
+def _host_memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
+    element = max(elements, key=lambda element: memory_needed(element, profile).host)
+    need = memory_needed(element, profile).host
+    if profile.memory_bytes and need > profile.memory_bytes:
         yield (
-            f"{hungriest} needs about {gib(host)} of a node's memory, and {profile.memory} are asked for: "
-            f"`--memory {math.ceil(1.2 * host / GIB)}GB`"
+            f"{_named(element)} needs about {gib(need)} of a node's memory, and {profile.memory} "
+            f"are asked for: `--memory {math.ceil(1.2 * need / GIB)}GB`"
         )
-    gpu, hungriest = max(
-        (memory_needed(element, profile).gpu, _named(element)) for element in elements
-    )
-    known = gpu_model(profile.gpu_type or "")
-    if known and gpu > known.memory * 1e9:
+
+
+def _gpu_memory(elements: Sequence[Element], profile: Profile) -> Iterator[str]:
+    element = max(elements, key=lambda element: memory_needed(element, profile).gpu)
+    need = memory_needed(element, profile).gpu
+    card = gpu_model(profile.gpu_type or "")
+    if card and need > card.memory * 1e9:
         yield (
-            f"{hungriest} needs about {gib(gpu)} of a GPU's memory, and {profile.gpu_type} may have only "
-            f"{known.memory} GB: ask for a larger one, or share the batch with more `--gpus` and `--processes` (each "
-            "then normalises its own share)"
+            f"{_named(element)} needs about {gib(need)} of a GPU's memory, and {profile.gpu_type} "
+            f"may have only {card.memory} GB: ask for a larger one, or share the batch with more "
+            "`--gpus` and `--processes` (each then normalises its own share)"
         )
 
 
@@ -91,33 +100,47 @@ def _precision(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
         yield f"{many}, and this processor has no instructions for it: {IN_FP32}"
 
 
+def _cores(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
+    """Warn where the cores decode fewer photos than a GPU trains on; small images need no core."""
+    photos = [run for run in runs if run.net.family == "imagenet"]
+    if not photos or not profile.on_gpu:
+        return
+    fastest = max(photos, key=images_per_second)
+    cards = max(1, profile.gpus)
+    wanted = images_per_second(fastest) * cards
+    cores = profile.cpus * profile.processes
+    if cores * PHOTOS_PER_CORE < wanted:
+        enough = math.ceil(wanted / PHOTOS_PER_CORE / profile.processes)
+        yield (
+            f"{fastest.net.name} trains on about {wanted:,.0f} photos a second (computed for an "
+            f"A100), and {cores} cores decode about {cores * PHOTOS_PER_CORE:,}: the GPU would "
+            f"wait; `--cpus {enough}`"
+        )
+
+
 def _named(element: Element) -> str:
-    """`resnet-20`, or `a job of 4 runs of resnet-20`."""
-    return (
-        f"a job of {len(element)} runs of {element[0].net.name}"
-        if len(element) > 1
-        else element[0].net.name
-    )
+    """Return `resnet-20`, or `a job of 4 runs of resnet-20`."""
+    name = element[0].net.name
+    return name if len(element) == 1 else f"a job of {len(element)} runs of {name}"
 
 
 def _saving(runs: Sequence[Run], places: Places, profile: Profile) -> Iterator[str]:
-    past, speed = (
-        recorded_seconds("save_seconds", places, profile.on_gpu),
-        write_speed(places.results),
-    )
+    speed = write_speed(places.results)
     if speed is None:
         return
-    seconds, said = max(_save(run, past(run), speed) for run in runs)
+    past = recorded_seconds("save_seconds", places, profile.on_gpu)
+    seconds, words = max(_save(run, past(run), speed) for run in runs)
     if seconds > profile.grace / 2:
         enough = 10 * math.ceil(seconds / 5)
         yield (
-            f"saving a checkpoint of {said}, more than half of the {profile.grace} s that `grace` leaves before a job "
-            f"is ended: set it to {enough} in its profile, or put the results on a faster disk"
+            f"saving a checkpoint of {words}, more than half of the {profile.grace} s that `grace` "
+            f"leaves before a job is ended: set it to {enough} in its profile, or put the results "
+            "on a faster disk"
         )
 
 
 def _save(run: Run, before: float | None, speed: float) -> tuple[float, str]:
-    """Seconds to save the run's checkpoint, and how they are said."""
+    """Return the seconds to save the run's checkpoint, and how they are said."""
     if before is not None:
         return before, f"{run.net.name} took {before:.0f} s before"
     seconds = seconds_to_save(run.net, speed)

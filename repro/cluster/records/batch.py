@@ -113,7 +113,7 @@ class Batch:
 
     def why_slurm_ended(self, index: int) -> str | None:
         """Return why SLURM ended this element's last start; None where it did not say so."""
-        endings = _ENDED_BY_SLURM.findall(self._last_start(index))
+        endings: list[str] = _ENDED_BY_SLURM.findall(self._last_start(index))
         if not endings:
             return None
         return _WHY_ENDED.get(endings[-1], endings[-1].lower())

@@ -30,12 +30,12 @@ def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """The last lines that are not empty; none where there is no file."""
+    """The last lines that are not empty; none where no file can be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 16_384))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return []
     return ["".join(filter(str.isprintable, line)) for line in text.splitlines() if line.strip()][
         -lines:
@@ -96,6 +96,10 @@ _CAUSES = (
     (
         ("not finite", "non-finite", "is nan", "became nan"),
         "training diverged: the loss became NaN or infinite",
+    ),
+    (
+        ("uncorrectable ecc",),
+        "its GPU has broken memory: tell the cluster's staff, use another node",
     ),
     (("busy or unavailable",), "its GPU admits one process only: `--pack 1`, or CUDA's MPS"),
     (("nccl", "gloo", "first process of this job"), "the processes could not reach each other"),

@@ -62,7 +62,7 @@ def text_of(folder: Path, elements: int, asked: dict[str, Any], command: str) ->
         maker.update_parameters(**asked)
         maker.parameters["map_count"] = elements  # what makes it an array
         return str(maker._make_submission_file_text(command, ""))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
         raise EnvironmentProblem(
             f"submitit {submitit.__version__} makes no sbatch text: {error}",
             f"`pip install submitit=={NEWEST_TRIED}`, the newest that was tried",

@@ -1,4 +1,4 @@
-"""Figures as data: what is on the axes, what is said under them, and that the same runs give the same bytes."""
+"""Figures as data: what is on the axes, and that the same runs give the same bytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def curve(run: Run, test: float, train: float = 1.0, points: int = 4) -> list[di
 
 
 def finish(finished, figure: Figure, test: dict[str, float], seeds: int = 2) -> None:
-    """Finished runs of a figure's rows; `test` by label is the error at the end of seed 0, one more for each seed."""
+    """Write finished runs of a figure's rows.
+
+    `test` has the error at the end of seed 0 by label; each further seed has one more.
+    """
     rows = {row.label: row for panel in figure.panels for row in panel.rows}
     for label, end in test.items():
         for run in list(rows[label].runs)[:seeds]:
@@ -92,10 +95,12 @@ def test_the_axes_are_the_paper_s(drawn):
     assert axes.xaxis.get_major_formatter()(32_000, 0) == "3.2"
 
 
-def test_the_paper_s_own_curve_is_grey_and_behind(drawn):
+def test_the_paper_s_own_curve_is_a_lighter_tone_thin_and_behind(drawn):
     lines = lines_of(drawn.axes[0])
     paper, ours = lines["paper plain-56 test"], lines["plain-56 test"]
-    assert paper.get_color() == style.PAPER
+    assert paper.get_color() == style.lighter(ours.get_color())
+    assert paper.get_linewidth() < ours.get_linewidth()
+    assert lines["paper plain-56 training"].is_dashed()
     assert paper.get_zorder() < ours.get_zorder()
     assert paper.get_ydata()[-1] == pytest.approx(13.25, abs=0.1)
     assert not [name for name in lines if name.startswith("paper plain-32")]
@@ -115,8 +120,78 @@ def test_what_is_missing_is_said(drawn):
 
 def test_with_nothing_at_all_the_paper_s_curves_are_drawn_and_it_is_said(places):
     drawing = curve_figures.draw(figure6.experiment, collect(places), PAPER)
-    assert said_under(drawing) == "No run has started yet."
+    note = "No run has started yet: what is drawn is the paper's, read off its figure."
+    assert said_under(drawing) == note
     assert all(name.startswith("paper") for axes in drawing.axes for name in lines_of(axes))
+
+
+def test_without_a_run_of_ours_nine_curves_are_told_apart_and_named(places):
+    plain, residual, _ = curve_figures.draw(figure6.experiment, collect(places), PAPER).axes
+    tests = {}
+    for axes in (plain, residual):
+        lines = lines_of(axes)
+        names = {name: line for name, line in lines.items() if name.endswith("test")}
+        assert len({line.get_color() for line in names.values()}) == len(names)
+        assert {f"paper {name} test" for name in names_at_right(axes)} == set(names)
+        tests |= names
+    assert len(tests) == 9
+
+
+def test_without_a_run_at_another_scale_the_paper_s_curves_stand_alone_on_its_axes(places):
+    drawing = curve_figures.draw(figure4.experiment, collect(places), QUICK)
+    assert "No run at scale quick has started yet: what is drawn is the paper's" in said_under(
+        drawing
+    )
+    assert drawing.axes[0].get_xlim() == (0, 550_000)
+    assert set(names_at_right(drawing.axes[0])) == {"plain-18", "plain-34"}
+
+
+def test_without_runs_figure_7_shows_the_paper_s_points_and_no_empty_panel(places):
+    drawing = curve_figures.draw(figure7.experiment, collect(places), PAPER)
+    (ranked,) = drawing.axes
+    lines = lines_of(ranked)
+    assert len(lines) == 5
+    assert {line.get_marker() for line in lines.values()} == {"o"}
+    assert key_of(drawing) == ["plain-20", "plain-56", "ResNet-20", "ResNet-56", "ResNet-110"]
+
+
+def key_of(drawing) -> list[str]:
+    (key,) = drawing.legends
+    assert all(axes.get_legend() is None for axes in drawing.axes)
+    return [text.get_text() for text in key.get_texts()]
+
+
+def test_the_one_key_has_the_kinds_of_line_that_are_drawn_as_they_are_drawn(drawn):
+    assert key_of(drawn) == ["test", "training", "test, the paper", "training, the paper"]
+    lines = lines_of(drawn.axes[0])
+    names = ["plain-20 test", "plain-20 training", "paper plain-20 test", "paper plain-20 training"]
+    for handle, name in zip(drawn.legends[0].get_lines(), names, strict=True):
+        assert handle.get_linewidth() == lines[name].get_linewidth()
+        assert handle.is_dashed() == lines[name].is_dashed()
+
+
+@pytest.mark.parametrize("name", ["figure1", "figure4", "figure6", "figure7", "one"])
+@pytest.mark.parametrize("runs", [True, False])
+def test_nothing_touches_the_edge_of_the_page(places, finished, name, runs):
+    figure = ONE if name == "one" else catalog.load_experiment(name)
+    if runs:
+        rows = [row for panel in at_scale(figure, QUICK).panels for row in panel.rows]
+        for run in {next(iter(row.runs)): None for row in rows}:
+            end = max(1.0, 95.0 - run.net.depth / 2)
+            finished(run, curve(run, end), [17.0, 3.0, 0.2], test_error=end)
+    drawing = curve_figures.draw(figure, collect(places), QUICK if runs else PAPER)
+    box = drawing.get_tightbbox()  # in inches
+    assert min(box.x0, box.y0) > 0.02
+    assert box.x1 < drawing.get_figwidth() - 0.02
+    assert box.y1 < drawing.get_figheight() - 0.02
+
+
+def test_crowded_names_do_not_fan_out_of_one_point(places, finished):
+    finish(finished, ONE, {"plain-20": 9.0, "plain-56": 9.1})
+    axes = curve_figures.draw(ONE, collect(places), PAPER).axes[0]
+    marks = [line for line in axes.get_lines() if line.get_transform() != axes.transData]
+    assert len(marks) == 2
+    assert all(len(set(mark.get_ydata())) == 1 for mark in marks)
 
 
 def test_one_running_seed_is_drawn_as_far_as_it_is(places, write_run):
@@ -168,15 +243,16 @@ def test_another_scale_has_its_own_iterations_and_says_so_without_the_paper_s_cu
     assert not [name for name in lines_of(axes) if name.startswith("paper")]
 
 
-def test_axes_with_nothing_on_them_say_so(places, finished):
+def test_a_panel_without_runs_takes_no_room_where_others_have_some(places, finished):
     finish(finished, at_scale(ONE, QUICK), {"plain-20": 30.0}, seeds=1)
-    assert "no run yet" not in [
-        text.get_text() for text in curve_figures.draw(ONE, collect(places), QUICK).axes[0].texts
-    ]
     drawing = curve_figures.draw(figure6.experiment, collect(places), QUICK)
-    assert [
-        ("no run yet" in [text.get_text() for text in axes.texts]) for axes in drawing.axes
-    ] == [False, True, True]
+    assert [axes.get_title(loc="left") for axes in drawing.axes] == ["plain"]
+
+
+def test_axes_with_nothing_on_them_say_so(places):
+    figure = replace(ONE, digitised=None)
+    (axes,) = curve_figures.draw(figure, collect(places), PAPER).axes
+    assert "no run yet" in [text.get_text() for text in axes.texts]
 
 
 def test_a_data_set_that_is_not_the_paper_s_is_named(places, finished):
@@ -223,11 +299,10 @@ def test_the_axes_of_responses_are_the_paper_s_and_at_another_scale_wide_enough_
     for scale in (PAPER, QUICK):
         finished(scale(run), responses=[17.0, 3.0, 0.2], test_error=9.0)
         axes = curve_figures.draw(figure7.experiment, collect(places), scale).axes[0]
-        limits = {PAPER: (0.5, 3.5), QUICK: (0.2, 18)}[scale]
-        assert (axes.get_ylim(), axes.get_yscale()) == (
-            limits,
-            "linear" if scale is PAPER else "log",
-        )
+        if scale is QUICK:
+            assert (axes.get_ylim(), axes.get_yscale()) == ((0.2, 18), "log")
+            assert axes.get_ylabel() == "std of response (log scale)"
+            assert axes.get_xlim() == (0, 4)
 
 
 @pytest.mark.parametrize("label", [r"$\input{x}$", "lone $", "under_score", "nul\0", "<b>&amp;"])
@@ -250,8 +325,10 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
         "from repro.protocol import catalog; from repro.storage import paths\n"
         "from repro.analysis.figures import architecture, curve_figures, style\n"
         "from repro.analysis.runs import frames\n"
-        "scale = catalog.load_scale('paper'); places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
-        "drawing = curve_figures.draw(catalog.load_experiment('figure1'), frames.collect(places), scale)\n"
+        "scale = catalog.load_scale('paper')\n"
+        "places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
+        "figure, collected = catalog.load_experiment('figure1'), frames.collect(places)\n"
+        "drawing = curve_figures.draw(figure, collected, scale)\n"
         "curve_figures.write('figure1', drawing, places, 'paper', style.FORMATS)\n"
         "nets = architecture.draw(catalog.load_experiment('figure3'))\n"
         "curve_figures.write('figure3', nets, places, 'paper', style.FORMATS)"
@@ -293,7 +370,7 @@ def test_a_panel_shows_the_splits_it_declares(places, finished):
     training, test = curve_figures.draw(figure1.experiment, collect(places), PAPER).axes
     assert [name for name in lines_of(training) if "paper" not in name] == ["plain-20 training"]
     assert [name for name in lines_of(test) if "paper" not in name] == ["plain-20 test"]
-    assert names_at_right(training) == {"plain-20": 1.0}
+    assert names_at_right(training) == pytest.approx({"plain-20": 1.0, "plain-56": 5.74})
 
 
 def test_the_figure_can_be_read_aloud(places, finished):

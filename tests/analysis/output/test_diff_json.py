@@ -14,8 +14,10 @@ from experiments import figure1, figure6, table1, table2, table5, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.analysis.compare.diff import Diff, compare, parse_verdicts
-from repro.analysis.output.diff_json import diff_document, render_diff
-from repro.analysis.output.diff_text import render_text, summary
+from repro.analysis.output.diff_json import diff_document
+from repro.analysis.output.diff_sheets import render_diff
+from repro.analysis.output.diff_text import render_text
+from repro.analysis.output.diff_words import summary
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import Experiment, Skipped, at_scale
 from repro.errors import UserError
@@ -57,7 +59,11 @@ def as_printed(finished):
 def test_a_table_as_the_paper_printed_it_is_reproduced(places, as_printed):
     as_printed()
     diff = diff_of(places, table6.experiment)
-    assert set(words(diff).values()) == {"reproduced"}
+    judged = words(diff)
+    # Those whose neighbours are as near as 0.2 to 0.34 cannot be told from them by five seeds.
+    near = {(f"ResNet-{depth}", "test_error") for depth in (32, 44, 56)}
+    assert {judged.pop(row) for row in near} == {"consistent"}
+    assert set(judged.values()) == {"reproduced"}
     assert diff.lacking == ()
 
 
@@ -83,7 +89,7 @@ def test_read_off_levels_are_judged_for_test_and_training(places, finished):
     for run in PLAIN[20]:
         finished(run, test_error=9.69 + SPREAD[run.seed], train_error=1.4 + SPREAD[run.seed])
     found = words(diff_of(places, figure1.experiment))
-    assert found["plain-20", "test_error"] == "reproduced"
+    assert found["plain-20", "test_error"] == "consistent"  # of plain nets no spread is published
     assert (
         found["plain-20", "train_error"] == "consistent"
     )  # the reading error of 0.3 leaves a margin of 0.2
@@ -197,14 +203,15 @@ def test_a_complete_set_is_compared_and_printed_as_a_departure(places, finished)
     assert not [reason for reason in reasons if "data" in reason]
     assert (
         f"data: imagenet, {COMPLETE}, not imagenet, official archive (every class has its"
-        in _joined(render_text(diff))
+        in _joined(render_text(diff, verbose=True))
     )
+    assert "data" in render_text(diff).split("Departures from the paper's protocol")[1]
 
 
 def test_official_pixels_are_no_departure(places, finished):
     diff, word, _ = imagenet_row(places, finished, origin="official pixels")
     assert word == "consistent"
-    assert "data: imagenet" not in _joined(render_text(diff))
+    assert "data: imagenet" not in _joined(render_text(diff, verbose=True))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +382,8 @@ def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
 def test_the_summary_speaks_plainly(places, as_printed):
     as_printed()
     said = summary(diff_of(places, table6.experiment))
-    assert said.startswith("Of 12 numbers, 12 are reproduced. Of 3 claims that can be checked, ")
+    assert said.startswith("Of 3 claims that runs can decide, ")
+    assert " Of 12 numbers, 9 are reproduced, 3 are consistent with the paper " in said
 
 
 def test_the_summary_names_what_is_few_and_what_is_lacking(places, as_printed):
@@ -390,22 +398,62 @@ def test_the_text_fits_in_eighty_columns_and_each_verdict_can_be_grepped(places,
     as_printed()
     text = render_text(diff_of(places, table6.experiment, figure6.experiment))
     assert max(map(len, text.splitlines())) <= 80
-    assert (
-        "e0 ResNet-110 test_error: reproduced\n  paper 6.61 ± 0.16 (n = 5) · ours 6.61 ± 0.08 (n = 5)"
-        in text
-    )
-    assert "claim K-2: holds (p = " in text
-    assert (
-        "Departures from the paper's protocol\n  recipe.batch_norm_group: the whole batch, not 64"
-        in text
-    )
+    assert "\ne0 ResNet-110 test_error: 6.61 vs 6.61 reproduced (n=5)\n" in text
+    assert "\ne0 ResNet-110 parameters_millions: 1.728 vs 1.7 reproduced\n" in text
+    assert "\nclaim K-2: holds (p = " in text
+    assert text.index("claim K-2") < text.index("e0 ResNet-20")
     assert "\r" not in text
+
+
+def test_verbose_gives_each_number_its_interval_and_each_claim_its_evidence(places, as_printed):
+    as_printed()
+    diff = diff_of(places, table6.experiment, figure6.experiment)
+    short, text = render_text(diff), render_text(diff, verbose=True)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in (
+        "  paper 6.61 ± 0.16 (n = 5) · ours 6.61 ± 0.08 (n = 5) · 95 % of mean: ",
+        "  test_error: resnet-1202 7.93, to be above resnet-110 6.61",
+        "\nClaims that nothing here checks\nT6-0: ",
+        "Departures from the paper's protocol\nrecipe.batch_norm_group: the whole batch, not 64",
+    ):
+        assert part in text
+        assert part not in short
+
+
+def test_an_experiment_s_missing_and_incomparable_numbers_are_one_line_each(places, finished):
+    for depth in (20, 32):
+        for run in SCALES["smoke"](RESNET[depth].run).repeated(2):
+            finished(run, test_error=40.0 + run.seed)
+    diff = diff_of(places, table6.experiment, scale="smoke")
+    text = _joined(render_text(diff))
+    assert "e0: 2 numbers not comparable (scale: smoke; and " in text
+    assert "more reasons): ResNet-20, ResNet-32" in text
+    missing = "e0: 4 numbers missing (no run has given one): ResNet-44, ResNet-56, ResNet-110,"
+    assert missing in text
+    whole = render_text(diff, verbose=True)
+    assert "\ne0 ResNet-20 test_error: 40.50 vs 8.75 not comparable (n=2)\n" in whole
+
+
+def test_a_claim_that_does_not_hold_is_told_with_its_evidence(places, finished):
+    for depth in (20, 56):
+        for run in list(PLAIN[depth])[:3]:
+            finished(run, test_error=9.0 + run.seed % 2, train_error=2.0)
+    text = _joined(render_text(diff_of(places, figure1.experiment)))
+    claim = text.split("claim F1-1: undecided")[1]
+    assert "test_error: plain-56 9.333 (3 of 5 seeds), to be above plain-20 9.333" in claim
+
+
+@pytest.mark.parametrize("form", ["md", "html", "latex"])
+def test_in_every_table_claims_come_before_numbers(places, as_printed, form):
+    as_printed()
+    text = render_diff(diff_of(places, table6.experiment), form)
+    assert text.index("K-2") < text.index("Ours and the paper")
 
 
 @pytest.mark.parametrize(
     ("form", "start"),
     [
-        ("md", "**Ours and the paper's**"),
+        ("md", "Of 3 claims that runs can decide, "),
         ("latex", "\\begin{table}"),
         ("html", "<table>"),
         (
@@ -428,8 +476,9 @@ def test_what_bars_several_numbers_is_said_once_under_the_table(places, finished
             finished(run, test_error=40.0 + run.seed)
     text = render_diff(diff_of(places, table6.experiment, scale="smoke"), "md")
     rows = [line for line in text.splitlines() if "not comparable" in line and line.startswith("|")]
-    assert len(rows) == 2
-    assert all("| (1) " in row for row in rows)
+    assert len(rows) == 1
+    assert "| ResNet-20, ResNet-32 " in rows[0]
+    assert "| (1) " in rows[0]
     assert text.count("scale: smoke;") == 1
     assert "- (1): scale: smoke; " in text
 

@@ -16,6 +16,8 @@ from repro.cluster.preflight.warnings import (
     warnings_for,
 )
 from repro.cluster.profile import Profile
+from repro.cluster.records.batch import Batch, jobs_folder
+from repro.cluster.submit.packing import runs_per_job, with_known_sharing
 from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
 from repro.definition.net import resnet
@@ -105,11 +107,11 @@ def test_results_on_one_machines_disk_are_warned_of_on_a_cluster(here: Places) -
 def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
     past(here, SMALL, "cpu", seconds=7200.0)
     assert (
-        str(estimate([SMALL], here, Profile("mine", gpus=0)))
+        str(estimate([(SMALL,)], here, Profile("mine", gpus=0)))
         == "about 2.0 GPU-hours (1 from past runs)"
     )
-    assert "computed from the layers" in str(estimate([SMALL], here, Profile("mine")))
-    assert "a CPU takes many times that" in str(estimate([LARGE], here, Profile("mine", gpus=0)))
+    assert "computed from the layers" in str(estimate([(SMALL,)], here, Profile("mine")))
+    assert "a CPU takes many times that" in str(estimate([(LARGE,)], here, Profile("mine", gpus=0)))
 
 
 def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
@@ -125,3 +127,44 @@ def test_the_most_that_a_run_needs_is_said_of_what_it_trains_on() -> None:
 )
 def test_memory_is_read_as_slurm_reads_it(memory: str | None, size: float | None) -> None:
     assert Profile("mine", memory=memory).memory_bytes == size
+
+
+def test_cores_that_cannot_feed_the_net_are_warned_of_before_the_gpu_waits(here: Places) -> None:
+    small_photo_net = Run(resnet(18, "B", "imagenet"), replace(IMAGENET, precision="bf16"))
+    words = said(here, replace(HERE, cpus=2, grace=3600), small_photo_net, SMALL)
+    assert words.startswith("resnet-18-b trains on about ")
+    assert "2 cores decode about 700: the GPU would wait; `--cpus " in words
+    cores = int(words.rpartition("--cpus ")[2].rstrip("`"))
+    assert said(here, replace(HERE, cpus=cores, grace=3600), small_photo_net) == ""
+    assert "--cpus" not in said(here, replace(HERE, cpus=1, grace=3600), SMALL)
+    assert "--cpus" not in said(here, replace(HERE, cpus=1, gpus=0, grace=3600), small_photo_net)
+
+
+def test_runs_that_share_a_card_cost_less_by_mps_and_nothing_less_by_turns(here: Places) -> None:
+    element = tuple(SMALL.repeated(4))
+    alone = estimate([(run,) for run in element], here, Profile("mine"))
+    shared = estimate([element], here, Profile("mine", pack=4))
+    turns = estimate([element], here, Profile("mine", pack=4, mps=False))
+    assert alone.gpu_hours == turns.gpu_hours
+    assert alone.gpu_hours / 4 < shared.gpu_hours < alone.gpu_hours / 1.2
+    assert "up to 4 runs a card by MPS, their gain computed" in str(shared)
+    assert "by turns, which gains nothing" in str(turns)
+
+
+def test_where_a_packed_job_found_no_mps_auto_is_one_and_says_why(here: Places) -> None:
+    profile = Profile("mine", pack="auto", cpus=8)
+    assert with_known_sharing(profile, here) == (profile, "")
+    assert runs_per_job(SMALL, profile) == 8
+    for number, (cluster, mps) in enumerate([("mine", False), ("elsewhere", True)]):
+        batch = Batch(jobs_folder(here) / f"batch-{number}")
+        batch.declare([[SMALL.id]], {"cluster": cluster})
+        record = {"mps": mps, "why": "no `nvidia-cuda-mps-control` on this node"}
+        write_atomic(batch.path / "sharing.json", to_json(record))
+    settled, why = with_known_sharing(profile, here)
+    assert runs_per_job(SMALL, settled) == 1
+    assert why.startswith("`--pack auto` is 1: ")
+    assert why.endswith("the last packed job said: no `nvidia-cuda-mps-control` on this node")
+    forbidden, why = with_known_sharing(replace(profile, mps=False), here)
+    assert runs_per_job(SMALL, forbidden) == 1
+    assert "the profile says `mps = false`" in why
+    assert with_known_sharing(replace(profile, pack=4), here) == (replace(profile, pack=4), "")

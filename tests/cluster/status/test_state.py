@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import time
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
+from experiments.recipes import CIFAR10, SCALES
 from repro.cluster import slurm as slurm_queue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
 from repro.cluster.status.state import State, all_states
+from repro.definition.net import resnet
+from repro.definition.run import Run, to_definition
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
+from repro.storage.run_files import write_definition
 from tests.cluster.fake_slurm import FakeSlurm
 
-RUN = "resnet-20.cifar10.smoke.s0-0123456789"
+RUNS = list(SCALES["smoke"](Run(resnet(20), CIFAR10)).repeated(3))
+RUN = RUNS[0].id
 PROGRESS = {
     "state": "running",
     "attempt": 2,
@@ -55,15 +62,24 @@ def progress(here: Places, **facts: Any) -> None:
     write_atomic(here.run(RUN).progress, to_json(PROGRESS | facts))
 
 
+def finish(here: Places, run: Run, test_error: float = 8.75) -> None:
+    """Leave the final record of a run."""
+    write_definition(here.run(run.id), run)
+    metrics = {"test_error": test_error}
+    final = {"id": run.id, "run": to_definition(run), "metrics": metrics}
+    write_atomic(here.run(run.id).final, to_json(final | {"provenance": {"attempts": 3}}))
+
+
 def test_a_run_with_a_final_record_is_done(here: Places) -> None:
-    final = {
-        "metrics": {"test_error": 8.75},
-        "run": {"recipe": {"iterations": 200}},
-        "provenance": {"attempts": 3},
-    }
-    write_atomic(here.run(RUN).final, to_json(final))
+    finish(here, RUNS[0])
     found = state(here)
-    assert (found.word, found.test_error, found.iteration, found.attempt) == ("done", 8.75, 200, 3)
+    iterations = RUNS[0].recipe.iterations
+    assert (found.word, found.test_error, found.iteration, found.attempt) == (
+        "done",
+        8.75,
+        iterations,
+        3,
+    )
 
 
 def test_a_pending_job_is_queued_and_says_why(here: Places, slurm: FakeSlurm) -> None:
@@ -223,43 +239,97 @@ def test_a_node_that_failed_is_what_ended_its_run(here: Places, slurm: FakeSlurm
 
 def test_a_damaged_record_is_named_and_the_others_are_shown(here: Places) -> None:
     write_atomic(here.run(RUN).final, b"{")
-    other = here.run(RUN.replace("s0", "s1"))
-    write_atomic(other.final, to_json({}))
-    damaged, whole = all_states([here.run(RUN), other], here)
+    finish(here, RUNS[1])
+    damaged, whole = all_states([here.run(RUN), here.run(RUNS[1].id)], here)
     assert (damaged.word, whole.word) == ("failed", "done")
-    assert "cannot read" in damaged.reason
+    assert "final.json is damaged" in damaged.reason
+
+
+@pytest.mark.parametrize("content", [b"[]", b"[" * 100_000, b'{"metrics": -5}', b"null", b"\xff"])
+@pytest.mark.parametrize("name", ["final", "failed", "progress", "submitted"])
+def test_no_content_of_a_record_hides_the_other_runs(
+    here: Places, name: str, content: bytes
+) -> None:
+    write_definition(here.run(RUN), RUNS[0])
+    write_atomic(getattr(here.run(RUN), name), content)
+    finish(here, RUNS[1])
+    damaged, whole = all_states([here.run(RUN), here.run(RUNS[1].id)], here)
+    assert whole.word == "done"
+    assert damaged.word in ("failed", "running")
 
 
 def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> None:
     for number, conf in enumerate((None, "/elsewhere/slurm.conf", "/elsewhere/slurm.conf")):
-        run = RUN.replace("s0", f"s{number}")
+        run = RUNS[number].id
         batch = Batch(jobs_folder(here) / f"batch-{number}")
         batch.declare([[run]], {})
         batch.sent(str(number))
         take_claim(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
-    all_states([here.run(RUN.replace("s0", f"s{number}")) for number in range(3)], here)
+    all_states([here.run(run.id) for run in RUNS], here)
     assert slurm.calls() == ["squeue", "squeue"]
 
 
-def test_ten_thousand_runs_take_about_the_time_of_reading_them_once(here: Places) -> None:
-    final = to_json(
-        {
-            "metrics": {"test_error": 8.75},
-            "run": {"recipe": {"iterations": 200}},
-            "responses": [0.5] * 19,
-        }
-    )
-    folders = [here.run(RUN.replace("s0", f"s{number}")) for number in range(10_000)]
-    for folder in folders:
-        folder.path.mkdir(parents=True)
-        folder.final.write_bytes(final)
-    began = time.perf_counter()
-    for folder in folders:
-        folder.final.read_bytes()
-    reading = time.perf_counter() - began
-    began = time.perf_counter()
-    assert len(all_states(folders, here)) == 10_000
-    looking = time.perf_counter() - began
-    assert looking < 0.5 + 10 * reading, (
-        f"{looking:.2f} s, where reading alone takes {reading:.2f} s"
-    )
+def test_two_thousand_runs_are_read_in_seconds(here: Places) -> None:
+    runs = list(RUNS[0].repeated(2000))
+    for run in runs:
+        finish(here, run)
+    began = time.process_time()
+    assert len(all_states([here.run(run.id) for run in runs], here)) == 2000
+    assert time.process_time() - began < 6
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_process_of_this_machine_is_believed_before_the_scheduler(here: Places) -> None:
+    """A run whose process is alive here is running, though its job is said to be over."""
+    submitted(here, started=True)
+    progress(here, host=socket.gethostname(), pid=os.getpid())
+    assert (state(here).word, state(here).retriable) == ("running", False)
+
+
+@pytest.mark.usefixtures("no_slurm")
+def test_a_process_that_has_ended_is_not_running_though_nobody_can_be_asked(here: Places) -> None:
+    submitted(here)
+    progress(here, host=socket.gethostname(), pid=2**22 + 1)
+    assert state(here).word == "queued"
+    assert state(here).reason == "its process has ended; scheduler unknown"
+
+
+def test_a_zombie_is_not_alive(here: Places) -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended and nobody has asked
+    progress(here, job=None, host=socket.gethostname(), pid=child.pid)
+    assert (state(here).word, state(here).reason) == ("interrupted", "its process has ended")
+    child.wait()
+
+
+def test_a_stopped_process_is_suspended_and_says_what_lets_it_go_on(here: Places) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
+        progress(here, job=None, host=socket.gethostname(), pid=child.pid)
+        assert state(here).word == "suspended"
+        assert f"`kill -CONT {child.pid}`" in state(here).reason
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.usefixtures("slurm")
+@pytest.mark.parametrize(
+    ("ending", "how"),
+    [
+        ("User defined signal 1", "ended by SIGUSR1"),
+        ("Killed", "killed by SIGKILL, probably out of memory"),
+        ("Aborted (core dumped)", "aborted (SIGABRT)"),
+        ("Exited with exit code 3", "exited with exit code 3"),
+    ],
+)
+def test_how_the_process_of_a_job_ended_is_said_in_srun_s_words(
+    here: Places, ending: str, how: str
+) -> None:
+    batch = submitted(here, started=True)
+    progress(here)
+    log = f"── start 1 ──\nsrun: error: gpu1: task 0: {ending}\n"
+    (batch.path / "100_0_0_log.err").write_text(log)
+    assert (state(here).word, state(here).reason) == ("lost", f"its job ended: {how}")

@@ -15,6 +15,7 @@ import pytest
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster.profile import Profile
+from repro.cluster.slurm import run_slurm_command
 from repro.cluster.status.selection import select_folders
 from repro.cluster.submit import sending, submission
 from repro.cluster.submit.submission import Plan, Sent, SubmitOptions, make_plan, sbatch_texts, send
@@ -459,3 +460,44 @@ def test_the_records_are_json_and_name_no_secret(
     ]
     assert not any(b"swordfish" in path.read_bytes() for path in written)
     assert all(json.loads(path.read_bytes()) for path in written if path.suffix == ".json")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller "
+        "(connect failure)",
+        "sbatch: error: Batch job submission failed: Connection refused",
+    ],
+)
+def test_a_controller_that_is_down_is_told_as_status_tells_it(
+    here: Places, slurm: FakeSlurm, words: str
+) -> None:
+    """The profile is not to blame, so its correction is not proposed."""
+    (slurm.folder / "sbatch").write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    slurm.fails("squeue", words.replace("sbatch", "squeue"))
+    with pytest.raises(UserError, match="`sbatch` says: ") as refused:
+        sent(here)
+    with pytest.raises(UserError) as asked:
+        run_slurm_command(["squeue"])
+    assert asked.value.hint in refused.value.hint
+    assert "slurm/<cluster>.toml" not in refused.value.hint
+    assert refused.value.code == asked.value.code == 4
+    assert list(here.runs.iterdir()) == []
+
+
+def test_the_text_comes_from_submitit_and_a_version_without_it_is_named(
+    here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import submitit
+
+    monkeypatch.delattr(submitit.SlurmExecutor, "_make_submission_file_text")
+    with pytest.raises(UserError, match=r"submitit .* makes no sbatch text") as error:
+        list(sbatch_texts(planned(here), here, Profile("mine")))
+    assert "pip install submitit==" in error.value.hint
+
+
+def test_what_was_sent_stays_in_the_batch_s_folder(here: Places, slurm: FakeSlurm) -> None:
+    (array,) = sent(here)
+    text = (here.results / "jobs" / array.batch / "submission.sh").read_text()
+    assert f"#SBATCH --job-name={array.batch}" in text

@@ -14,7 +14,7 @@ from typing import Any
 from repro.stop_request import StopRequest
 from repro.storage.paths import Places
 from repro.training import train
-from repro.training.step import Window
+from repro.training.window import Window
 from tests.reliability.harness.forks import attempt
 from tests.reliability.harness.small_run import ITERATIONS, differing_bytes, places, small_run
 from tests.reliability.harness.trial import Figures, expect, seconds, untouched

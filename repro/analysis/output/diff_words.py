@@ -1,0 +1,218 @@
+"""The words of a diff: its summary, and each number, claim and departure as a phrase."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from repro.analysis.compare.claims import JudgedClaim
+from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber
+from repro.analysis.compare.number_text import mean_text, p_text, paper_text
+from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.seed_groups import Finding
+from repro.definition.experiment import Paper
+from repro.definition.words import ClaimVerdict, Verdict
+from repro.protocol.deviations import departure_lines
+
+# Verdicts in sentences: of one, of several.
+CLAIM_VERBS = {
+    ClaimVerdict.HOLDS: ("holds", "hold"),
+    ClaimVerdict.FAILS: ("fails", "fail"),
+    ClaimVerdict.HOLDS_HERE: ("holds for these nets", "hold for these nets"),
+    ClaimVerdict.FAILS_HERE: ("fails for these nets", "fail for these nets"),
+    ClaimVerdict.UNDECIDED: ("is undecided", "are undecided"),
+    ClaimVerdict.MISSING: ("waits for runs", "wait for runs"),
+}
+COMPARISONS = {Verdict.CONSISTENT: "with", Verdict.BETTER: "than", Verdict.WORSE: "than"}
+FEW = 3  # rows that the summary names one by one
+
+Paint = Callable[[str, str], str]  # a text and the verdict whose colour it gets
+
+
+def summary(diff: Diff) -> str:
+    """Return what a colleague would be told."""
+    sentences = []
+    if diff.scale != "paper":
+        sentences.append(f"At scale {diff.scale}.")
+    sentences.append(diff.note)
+    if not diff.against:
+        sentences += _claims_in_words(diff)
+    sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
+    sentences.append(_false_words(diff))
+    if diff.measured:
+        sentences.append(_measured_in_words(diff.measured))
+    if diff.lacking:
+        sentences.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
+    if diff.problems:
+        count = len(diff.problems)
+        sentences.append(f"{count} folder{plural(count)} with problems.")
+    return " ".join(filter(None, sentences))
+
+
+def departure_text(diff: Diff) -> list[str]:
+    """Return a line for each departure, with the nets it concerns where it does not concern all."""
+    return departure_lines(diff.ledger)
+
+
+def verdict_text(row: JudgedNumber) -> str:
+    """Return the verdict; `incomplete` says how far it is."""
+    if row.verdict.word == Verdict.INCOMPLETE:
+        return f"{row.verdict.word} {row.n}/{row.planned}"
+    return str(row.verdict.word)
+
+
+def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> str:
+    """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
+    ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
+    paper = f"{row.paper.value:.{row.paper.digits}f}"
+    about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
+    # A count is of no seeds, and `incomplete` says how many there are.
+    if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
+        about.insert(0, f"n={row.n}")
+    line = f"{_name(row)}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
+    return f"{line} ({'; '.join(about)})" if about else line
+
+
+def paper_cell(paper: Paper) -> str:
+    """Return the paper's number with its spread, or how well it was read off a figure."""
+    return paper_text(paper)
+
+
+def our_cell(row: JudgedNumber) -> str:
+    """Return our number with its spread and the number of seeds; a count has neither."""
+    if row.mean is None:
+        return "–"
+    text = mean_text(row.mean, row.std, _digits(row))
+    return text if row.paper.kind == "exact" else f"{text} (n = {row.n})"
+
+
+def evidence_text(finding: Finding) -> str:
+    """Return one part of a claim, with its effect and the interval."""
+    if finding.low is None or finding.high is None or finding.p is None:
+        return finding.said
+    effect = f"{finding.effect:.3g} ({finding.low:.3g} to {finding.high:.3g})"
+    return f"{finding.said}: {effect}, p = {p_value(finding.p)} alone"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value to three decimals, or `below 0.001`."""
+    return p_text(value)
+
+
+def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
+    """Return `Of 6 numbers, 5 are reproduced, 1 is missing (ResNet-20 test_error).`"""
+    if not rows:
+        return f"There is no number of {other} to compare with."
+    by_verdict: dict[Verdict, list[JudgedNumber]] = {}
+    for row in rows:
+        by_verdict.setdefault(row.verdict.word, []).append(row)
+    parts = []
+    for verdict, some in sorted(by_verdict.items(), key=lambda item: -len(item[1])):
+        part = f"{len(some)} {'is' if len(some) == 1 else 'are'} {verdict}"
+        if verdict in COMPARISONS:
+            part += f" {COMPARISONS[verdict]} {other}"
+        if len(some) <= FEW < len(rows):
+            part += f" ({', '.join(f'{row.row} {row.metric}' for row in some)})"
+        parts.append(part)
+    return f"Of {len(rows)} number{plural(len(rows))}, {', '.join(parts)}."
+
+
+def measured_line(number: MeasuredNumber, paint: Paint = lambda text, word: text) -> str:
+    """Return `table3 ResNet-50 ten_crop_top1, the authors' ResNet-50: 22.85 vs 22.85 equal`."""
+    digits = number.paper.digits
+    name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
+    compared = f"{number.error:.{digits}f} vs {number.paper.value:.{digits}f}"
+    return f"{name}: {compared} {paint(number.against_paper, number.against_paper)}"
+
+
+def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
+    """Return how many numbers of released weights stand how to the paper's and to their own."""
+    published = [number for number in numbers if number.published is not None]
+    text = _counted(number.against_paper for number in numbers)
+    line = (
+        f"Released weights give {len(numbers)} number{plural(len(numbers))} (to the paper's: {text}"
+    )
+    if published:
+        text = _counted(number.against_published for number in published)
+        line += f"; to those published for them: {text}"
+    return f"{line})."
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
+
+
+def _claims_in_words(diff: Diff) -> list[str]:
+    """Return sentences about the claims that runs decide and those that counting decides."""
+    by_runs = [claim for claim in diff.claims if claim.checked and not claim.by_counting]
+    counted = [claim for claim in diff.claims if claim.checked and claim.by_counting]
+    tested = [claim for claim in by_runs if claim.tested]
+    sentences = []
+    if by_runs:
+        count = f"{len(by_runs)} claim{plural(len(by_runs))} that runs can decide"
+        sentences.append(f"Of {count}, {_counts_in_words(by_runs)}.")
+    if tested:
+        family = ", ".join(dict.fromkeys(claim.experiment for claim in tested))
+        sentences.append(
+            f"Their p-values are corrected over the {len(tested)} tested "
+            f"of {family}, and for earlier looks."
+        )
+    if counted:
+        count = f"{len(counted)} claim{plural(len(counted))} that follow{verb_ending(len(counted))}"
+        sentences.append(f"Of {count} from counting, {_counts_in_words(counted)}.")
+    return sentences
+
+
+def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
+    """Return `6 hold, 1 fails (F7-1), 3 are undecided, 22 wait for runs`."""
+    counts = Counter(claim.word for claim in claims)
+    parts = []
+    for verdict, (of_one, of_several) in CLAIM_VERBS.items():
+        count = counts[verdict]
+        if not count:
+            continue
+        part = f"{count} {of_one if count == 1 else of_several}"
+        if verdict in (ClaimVerdict.FAILS, ClaimVerdict.FAILS_HERE):
+            failed = [claim.claim.id for claim in claims if claim.word == verdict]
+            part += f" ({', '.join(failed)})"
+        parts.append(part)
+    return ", ".join(parts)
+
+
+def _false_words(diff: Diff) -> str:
+    """Return how many numbers chance alone calls different, and which stay unconfirmed."""
+    tested = len(diff.tested_rows)
+    if not tested:
+        return ""
+    sentence = (
+        f"If nothing differed, {diff.expected_false:.1f} of the {tested} "
+        f"number{plural(tested)} tested would be called different by chance."
+    )
+    names = sorted(f"{row.row} {row.metric}" for row in diff.unconfirmed)
+    if not names:
+        return sentence
+    verb = "does" if len(names) == 1 else "do"
+    return (
+        f"{sentence} {', '.join(names)} {verb} not outlast the correction over all {tested}, "
+        "and the exit code does not count it."
+    )
+
+
+def _name(row: JudgedNumber) -> str:
+    return f"{row.experiment} {row.row} {row.metric}"
+
+
+def _digits(row: JudgedNumber) -> int:
+    """Return how many decimals of ours are shown: of a count, two more than the paper prints."""
+    return row.paper.digits + 2 if row.paper.kind == "exact" else 2
+
+
+def verb_ending(count: int) -> str:
+    """Return the ending of a verb of which there are so many subjects."""
+    return "s" if count == 1 else ""
+
+
+def plural(count: int) -> str:
+    """Return the ending of a noun of which there are so many."""
+    return "" if count == 1 else "s"

@@ -1,0 +1,91 @@
+"""The device that trains: which one it is, how it is set up, and what a record calls it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from repro.definition.recipe import Recipe
+from repro.errors import EnvironmentProblem, quote
+from repro.provenance.code_digest import code_hash
+from repro.provenance.processor import processor_name
+
+Layout = Literal["channels last", "NCHW"]
+
+# The faster memory layout by kind of device and precision. Processors were measured
+# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not use those.
+# `tests/gpu/first_half_hour.sh verify` measures both; what it finds belongs here.
+_LAYOUTS: dict[tuple[str, str], Layout] = {
+    ("cpu", "fp32"): "channels last",
+    ("cpu", "tf32"): "channels last",
+    ("cpu", "bf16"): "channels last",
+    ("cuda", "fp32"): "NCHW",
+    ("cuda", "tf32"): "channels last",
+    ("cuda", "bf16"): "channels last",
+}
+_MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
+    "channels last": torch.channels_last,
+    "NCHW": torch.contiguous_format,
+}
+
+
+def layout_of(device: torch.device, precision: str) -> Layout:
+    """Return how a net's images and weights lie in memory on this device."""
+    return _LAYOUTS.get((device.type, precision), "channels last")
+
+
+def memory_format(device: torch.device, precision: str) -> torch.memory_format:
+    """Return the layout as torch names it."""
+    return _MEMORY_FORMATS[layout_of(device, precision)]
+
+
+def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
+    """Return the device to train on, set up for the recipe's precision.
+
+    It is the one given, else the environment's, else what there is.
+    """
+    chosen = device or _default_device()
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        without = "leave `--device` out" if device else "leave `REPRO_DEVICE` unset"
+        raise EnvironmentProblem(
+            f"no GPU here for device {quote(chosen)}", f"{without} to train on what there is"
+        )
+    tf32 = recipe.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = True
+    return chosen
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device's kind and the name of its card or processor."""
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return f"{device.type}: {processor_name()}"
+
+
+def shares_by_mps() -> bool:
+    """Return whether this process reaches its GPU through a daemon of CUDA's MPS."""
+    folder = os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")
+    return (Path(folder) / "control").exists()
+
+
+def fingerprint(device: torch.device) -> str:
+    """Return all that must be the same to compute the same bits.
+
+    A run that went on where this is different has both on its record.
+    """
+    threads = torch.get_num_threads()
+    name = device_name(device)
+    return f"{name}, {threads} threads, torch {torch.__version__}, code {code_hash()}"
+
+
+def _default_device() -> torch.device:
+    if name := os.environ.get("REPRO_DEVICE"):
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("cpu")
