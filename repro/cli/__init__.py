@@ -38,6 +38,7 @@ VERBS = {
     "reproduce": "run, collect, table or figure, and diff, in one go.",
     "publish": "Put the records of finished runs where they are tracked.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
+    "forensics": "Which reading of a test gives a published number.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
     "config": "Every setting in force, and where it comes from.",
@@ -56,6 +57,8 @@ WRITING = (
     "report",
     "reproduce",
     "publish",
+    "evaluate",
+    "forensics",
     "bench",
 )
 ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
