@@ -17,6 +17,7 @@ from repro.errors import UserError, quote
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
 ASK_EVERY = 10.0  # seconds between two questions to the GPU's driver
+LOW_PERCENT = 20  # of the time: below it a GPU mostly waits
 
 
 class Pace:
@@ -36,6 +37,7 @@ class Pace:
         self._save_every = _seconds_between_saves()
         self._last_question = float("-inf")
         self._utilisation: dict[str, int] = {}
+        self._low_since: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -71,7 +73,14 @@ class Pace:
         if time.monotonic() - self._last_question > ASK_EVERY:
             self._last_question = time.monotonic()
             self._utilisation = busy(self._device)
-        return self._utilisation
+            if self._utilisation.get("gpu_percent", 100) >= LOW_PERCENT:
+                self._low_since = None
+            elif self._low_since is None:
+                self._low_since = time.monotonic()
+        if self._low_since is None:
+            return self._utilisation
+        # `status` warns where this lasts: a card that waits is a card that somebody else could use.
+        return self._utilisation | {"gpu_low_seconds": round(time.monotonic() - self._low_since)}
 
 
 def busy(device: torch.device | None) -> dict[str, int]:

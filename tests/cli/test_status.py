@@ -18,9 +18,10 @@ from repro.cli.status import _table
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
 from repro.cluster.status.state import State
 from repro.definition.net import plain, resnet
-from repro.definition.run import Run
+from repro.definition.run import Run, to_definition
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import write_definition
 from tests.cluster.fake_slurm import laptop
 
 SMOKE = SCALES["smoke"]
@@ -31,20 +32,19 @@ DONE, FAILED, OTHER = (
 )
 
 
+ITERATIONS = DONE.recipe.iterations
+
+
 @pytest.fixture(autouse=True)
 def _some_runs(here: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
-    final = {
-        "metrics": {"test_error": 8.75},
-        "run": {"recipe": {"iterations": 200}},
-        "provenance": {"host": "gpu1"},
-    }
-    write_atomic(here.run(DONE.id).final, to_json(final))
-    write_atomic(
-        here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"})
-    )
+    for run in (DONE, FAILED, OTHER):
+        write_definition(here.run(run.id), run)
+    final = {"id": DONE.id, "run": to_definition(DONE), "metrics": {"test_error": 8.75}}
+    write_atomic(here.run(DONE.id).final, to_json(final | {"provenance": {"host": "gpu1"}}))
+    failure = {"state": "failed", "problem": "CUDA out of memory"}
+    write_atomic(here.run(FAILED.id).failed, to_json(failure))
     write_atomic(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
-    write_atomic(here.run(OTHER.id).definition, b"{}")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
@@ -58,7 +58,7 @@ def test_piped_it_is_tabs_with_whole_names(capsys: pytest.CaptureFixture[str]) -
     lines = said(capsys)
     assert lines[0].split("\t")[:5] == ["run", "state", "reason", "attempt", "iteration"]
     row = next(line.split("\t") for line in lines if line.startswith(DONE.id))
-    assert (row[1], row[4], row[7], row[10]) == ("done", "200/200", "8.75", "gpu1")
+    assert (row[1], row[4], row[7], row[10]) == ("done", f"{ITERATIONS}/{ITERATIONS}", "8.75", "gpu1")
 
 
 def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +211,8 @@ def test_no_runs_are_no_error(
 def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_atomic(here.published / "plain-20.cifar10.quick.s0-0123456789" / "final.json", b"{}")
+    run = SCALES["quick"](Run(plain(20), CIFAR10))
+    write_definition(Folder(here.published / run.id), run)
     with pytest.raises(SystemExit):
         main(["status", "table2"])
     assert (
@@ -304,3 +305,19 @@ def saved_by_training(here: Places, iteration: int) -> Folder:
     }
     checkpoint.save(folder, state, lambda: None)
     return folder
+
+
+def test_a_gpu_that_mostly_waits_for_ten_minutes_is_warned_of(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = {"gpu_percent": 7, "gpu_low_seconds": 720, "state": "running", "job": None}
+    about = busy | {"host": socket.gethostname(), "pid": os.getpid()}
+    write_atomic(here.run(OTHER.id).progress, to_json(about))
+    with pytest.raises(SystemExit):
+        main(["status"])
+    warning = f"Warning: the GPU of {OTHER.id} computes 7 % of the time, below 20 % for 12 minutes"
+    assert warning in capsys.readouterr().err
+    write_atomic(here.run(OTHER.id).progress, to_json(about | {"gpu_low_seconds": 590}))
+    with pytest.raises(SystemExit):
+        main(["status"])
+    assert "Warning" not in capsys.readouterr().err

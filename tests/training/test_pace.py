@@ -9,6 +9,7 @@ from experiments.recipes import CIFAR10, SCALES
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.paths import Places
+from repro.training import pace as pace_module
 from repro.training import train
 from repro.training.pace import Pace, busy
 
@@ -27,6 +28,18 @@ def test_a_gpu_is_asked_now_and_then_how_busy_it_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "utilization", lambda device: next(answers))
     pace = Pace(0, 100, 0.0, GPU)
     assert [pace.facts(iteration)["gpu_percent"] for iteration in range(3)] == [42] * 3
+
+
+def test_a_gpu_that_mostly_waits_says_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, percent = [1000.0], [7]
+    monkeypatch.setattr(pace_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(torch.cuda, "utilization", lambda device: percent[0])
+    pace = Pace(0, 100, 0.0, GPU)
+    assert pace.facts(1)["gpu_low_seconds"] == 0
+    now[0] += 700
+    assert pace.facts(2)["gpu_low_seconds"] == 700
+    now[0], percent[0] = now[0] + 20, 90
+    assert "gpu_low_seconds" not in pace.facts(3)
 
 
 @pytest.mark.parametrize(

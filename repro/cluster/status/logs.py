@@ -97,7 +97,10 @@ _CAUSES = (
         ("not finite", "non-finite", "is nan", "became nan"),
         "training diverged: the loss became NaN or infinite",
     ),
-    (("uncorrectable ecc",), "its GPU has broken memory: tell the cluster's staff, use another node"),
+    (
+        ("uncorrectable ecc",),
+        "its GPU has broken memory: tell the cluster's staff, use another node",
+    ),
     (("busy or unavailable",), "its GPU admits one process only: `--pack 1`, or CUDA's MPS"),
     (("nccl", "gloo", "first process of this job"), "the processes could not reach each other"),
     (

@@ -33,6 +33,7 @@ from repro.storage.run_files import Final
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _SUSPENDED = {"SUSPENDED", "STOPPED"}
 UNKNOWN = "scheduler unknown"
+GPU_LOW_S = 600.0  # a GPU that is mostly idle for so long is worth a warning
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,15 @@ class State:
     limit: str | None = None
     cluster: str | None = None
     gpu_percent: float | None = None  # of the time in which its GPU computes
+    gpu_low_seconds: float | None = None  # for how long that has been below 20 %
     checkpoint_iteration: int | None = None  # a run that is done needs no checkpoint
     retriable: bool = False  # `--retry` sends it again
+
+    @property
+    def wastes_gpu(self) -> bool:
+        """Whether its GPU has mostly waited for ten minutes."""
+        running = self.word == RunState.RUNNING
+        return running and (self.gpu_low_seconds or 0.0) >= GPU_LOW_S
 
     @property
     def live(self) -> bool:
@@ -186,6 +194,7 @@ _PROGRESS_FACTS = (
     "iterations",
     "eta_seconds",
     "gpu_percent",
+    "gpu_low_seconds",
     "train_error",
     "test_error",
     "host",
