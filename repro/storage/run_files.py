@@ -156,6 +156,7 @@ class Submitted(Struct, frozen=True):
     host: str = ""
     pid: Count = 0
     born: str | None = None
+    before: str | None = None  # the batch in which it was sent before this one
     schema: int = SCHEMA
 
 

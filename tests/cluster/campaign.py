@@ -67,6 +67,7 @@ class Job:
     run_ids: list[str]
     state: str = "PENDING"
     hours: dict[str, int] = field(default_factory=dict)  # trained, by run
+    failed: set[str] = field(default_factory=set)  # runs that failed in this job
 
     @property
     def id(self) -> str:
@@ -196,16 +197,10 @@ class Campaign:
                     if self.words[run_id] == RunState.DONE:
                         self.figures.counts["sent though done"] += 1
                     self.words[run_id] = RunState.QUEUED
-        holders = Counter(run_id for job in self.jobs.values() for run_id in job.run_ids)
-        finished = Counter(
-            run_id
-            for job in self.jobs.values()
-            for run_id in job.run_ids
-            if self.words[run_id] not in LIVE
-        )
-        for run_id, number in holders.items():
-            if number - finished[run_id] > 1:
-                self.figures.counts["doubled"] += 1
+        holders: Counter[str] = Counter()
+        for job in self.jobs.values():
+            holders.update(self._unfinished(job))
+        self.figures.counts["doubled"] += sum(number > 1 for number in holders.values())
 
     # ---- the nodes ----
 
@@ -254,6 +249,7 @@ class Campaign:
             record = {"state": "failed", "attempt": attempt, "problem": "the disk is full"}
             write_atomic(self.places.run(run_id).failed, to_json(record))
             self.words[run_id] = RunState.FAILED
+            job.failed.add(run_id)
             if not self._unfinished(job):
                 self._leave(job)
         elif fate.endswith(" requeued") and not fate.endswith("not requeued"):
@@ -304,7 +300,8 @@ class Campaign:
 
     def _unfinished(self, job: Job) -> list[str]:
         """Return the runs that the job still has to train: those that did not fail in it."""
-        return [run_id for run_id in job.run_ids if self.words[run_id] in LIVE]
+        left = [run_id for run_id in job.run_ids if run_id not in job.failed]
+        return [run_id for run_id in left if self.words[run_id] != RunState.DONE]
 
     def _set(self, job: Job, state: str) -> None:
         job.state = state

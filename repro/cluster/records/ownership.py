@@ -42,6 +42,7 @@ class Claim:
     host: str = ""
     pid: int = 0
     born: str | None = None
+    before: str | None = None  # the batch in which the run was sent before this one
     schema: int = 1
 
     @classmethod
