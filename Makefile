@@ -1,7 +1,7 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
 # make test-long   every kind of damage in full, for the table in docs/reliability.md
-# make check  style and types; make lock: the requirements, pinned again
+# make check  style, types and which part may import which; make lock: the requirements, pinned again
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,8 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_style.py
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -1,7 +1,8 @@
 """Figure 3. Example network architectures for ImageNet.
 
-Left: the VGG-19 model as a reference. Middle: a plain network with 34 parameter layers. Right: a residual network with
-34 parameter layers. The dotted shortcuts increase dimensions. Nothing is trained: the figure is drawn from the nets.
+Left: the VGG-19 model as a reference. Middle: a plain network with 34 parameter layers. Right: a
+residual network with 34 parameter layers. The dotted shortcuts increase dimensions. Nothing is
+trained: the figure is drawn from the nets.
 """
 
 from repro.definition.experiment import Drawing

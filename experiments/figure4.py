@@ -1,11 +1,12 @@
 """Figure 4. Training on ImageNet.
 
-Thin curves denote training error, and bold curves denote validation error of the center crops. Left: plain networks of
-18 and 34 layers. Right: ResNets of 18 and 34 layers, which have no extra parameter compared to their plain
-counterparts. The numbers beside the runs are read off the plateaus of the figure from 50×10⁴ iterations on.
+Thin curves denote training error, and bold curves denote validation error of the center crops.
+Left: plain networks of 18 and 34 layers. Right: ResNets of 18 and 34 layers, which have no extra
+parameter compared to their plain counterparts. The numbers beside the runs are read off the
+plateaus of the figure from 50×10⁴ iterations on.
 """
 
-from experiments.imagenet import PLAIN, RESNET
+from experiments.imagenet import PLAIN, RESNET, SPREAD
 from repro.definition.experiment import Claim, Figure, Ordering, Panel, Row, Unchecked, digitised
 
 VALIDATION, TRAINING = 0.3, 0.6  # reading errors, in points
@@ -30,6 +31,8 @@ experiment = Figure(
             x=(0, 55),
             y=(20, 60),
             digitised="left",
+            margins=(0.5, 0.5),
+            spreads=(SPREAD, SPREAD),
         ),
         Panel(
             title="ResNet",
@@ -48,12 +51,15 @@ experiment = Figure(
             x=(0, 55),
             y=(20, 60),
             digitised="right",
+            margins=(0.5, 0.5),
+            spreads=(SPREAD, SPREAD),
         ),
     ),
     claims=(
         Claim(
             "F4-1",
-            "The 34-layer plain net has higher training error throughout the whole training procedure.",
+            "The 34-layer plain net has higher training error throughout the whole training "
+            "procedure.",
             "section 4.1; Figure 4, left",
             (Ordering("train_error", (PLAIN[34], PLAIN[18]), throughout=WHOLE),),
         ),
@@ -63,7 +69,8 @@ experiment = Figure(
             "Figure 4",
             (
                 Unchecked(
-                    "read off the figure, not a sentence of the paper: judged as numbers, row by row"
+                    "read off the figure, not a sentence of the paper: judged as numbers, row by "
+                    "row"
                 ),
             ),
         ),
@@ -73,13 +80,15 @@ experiment = Figure(
             "Figure 4",
             (
                 Unchecked(
-                    "read off the figure, and made the schedule of the recipe: an input, not an outcome"
+                    "read off the figure, and made the schedule of the recipe: an input, not an "
+                    "outcome"
                 ),
             ),
         ),
         Claim(
             "F4-4",
-            "ResNet-34 exhibits considerably lower training error than ResNet-18 and than plain-34.",
+            "ResNet-34 exhibits considerably lower training error than ResNet-18 and than "
+            "plain-34.",
             "section 4.1; Figure 4",
             (
                 Ordering("train_error", (RESNET[18, "A"], RESNET[34, "A"])),

@@ -1,20 +1,22 @@
 """The training recipes of sections 3.4 and 4.2, their other readings, and the scales.
 
-Section 3.4 (ImageNet): "The image is resized with its shorter side randomly sampled in [256, 480] for scale
-augmentation [41]. A 224×224 crop is randomly sampled from an image or its horizontal flip, with the per-pixel mean
-subtracted [21]. The standard color augmentation in [21] is used. We adopt batch normalization (BN) [16] right after
-each convolution and before activation, following [16]. We initialize the weights as in [13] and train all
-plain/residual nets from scratch. We use SGD with a mini-batch size of 256. The learning rate starts from 0.1 and is
-divided by 10 when the error plateaus, and the models are trained for up to 60×10⁴ iterations. We use a weight decay of
+Section 3.4 (ImageNet): "The image is resized with its shorter side randomly sampled in [256, 480]
+for scale augmentation [41]. A 224×224 crop is randomly sampled from an image or its horizontal
+flip, with the per-pixel mean subtracted [21]. The standard color augmentation in [21] is used. We
+adopt batch normalization (BN) [16] right after each convolution and before activation, following
+[16]. We initialize the weights as in [13] and train all plain/residual nets from scratch. We use
+SGD with a mini-batch size of 256. The learning rate starts from 0.1 and is divided by 10 when the
+error plateaus, and the models are trained for up to 60×10⁴ iterations. We use a weight decay of
 0.0001 and a momentum of 0.9. We do not use dropout [14], following the practice in [16]."
 
-Section 4.2 (CIFAR-10): "The network inputs are 32×32 images, with the per-pixel mean subtracted. […] We use a weight
-decay of 0.0001 and momentum of 0.9, and adopt the weight initialization in [13] and BN [16] but with no dropout. These
-models are trained with a mini-batch size of 128 on two GPUs. We start with a learning rate of 0.1, divide it by 10 at
-32k and 48k iterations, and terminate training at 64k iterations, which is determined on a 45k/5k train/val split. We
-follow the simple data augmentation in [24] for training: 4 pixels are padded on each side, and a 32×32 crop is randomly
-sampled from the padded image or its horizontal flip. For testing, we only evaluate the single view of the original
-32×32 image."
+Section 4.2 (CIFAR-10): "The network inputs are 32×32 images, with the per-pixel mean subtracted.
+[…] We use a weight decay of 0.0001 and momentum of 0.9, and adopt the weight initialization in [13]
+and BN [16] but with no dropout. These models are trained with a mini-batch size of 128 on two GPUs.
+We start with a learning rate of 0.1, divide it by 10 at 32k and 48k iterations, and terminate
+training at 64k iterations, which is determined on a 45k/5k train/val split. We follow the simple
+data augmentation in [24] for training: 4 pixels are padded on each side, and a 32×32 crop is
+randomly sampled from the padded image or its horizontal flip. For testing, we only evaluate the
+single view of the original 32×32 image."
 """
 
 from dataclasses import replace
@@ -24,7 +26,8 @@ from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
 from repro.definition.scales import Reading, Scale, Variant
 
-# The protocol as the paper prints it. Runs are compared with it field by field: that is the deviation ledger.
+# The protocol as the paper prints it. Runs are compared with it field by field: the deviation
+# ledger. Where the words leave a value open, ours is a reading of them, and the ledger quotes them.
 
 CIFAR10_AS_PRINTED = Recipe(
     name="cifar10-as-printed",
@@ -48,12 +51,20 @@ IMAGENET_AS_PRINTED = Recipe(
         test_sides=(224, 256, 384, 480, 640),
     ),
     batch=256,
-    iterations=550_000,  # "up to 60×10⁴"; Figure 4 stops at 55×10⁴
-    drops=(150_000, 300_000),  # where Figure 4 drops
+    iterations=550_000,  # read off Figure 4
+    drops=(150_000, 300_000),  # read off Figure 4
     evaluate_every=5_000,
     batch_norm_group=32,  # eight GPUs
     batch_norm_average="re-estimated",
 )
+
+# What is printed where no value is, by family and field.
+PRINTED_WORDS = {
+    "imagenet": {
+        "recipe.iterations": "up to 60×10⁴ iterations",
+        "recipe.drops": "when the error plateaus",
+    }
+}
 
 # What is run by default.
 
@@ -76,9 +87,11 @@ AS_PRINTED = {"cifar": CIFAR10_AS_PRINTED, "imagenet": IMAGENET_AS_PRINTED}
 # Why the defaults depart from the printed protocol, by field.
 
 WHY = {
-    "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` normalises as the paper did",
-    "recipe.input.mean": "a mean image of one size cannot be subtracted from crops of other sizes, as the "
-    "fully convolutional test needs; the mean of each channel can",
+    "recipe.batch_norm_group": "one device holds the whole batch; the variant `ghost` "
+    "normalises as the paper did",
+    "recipe.input.mean": "the authors subtract a mean image of 224×224 from each crop; the whole "
+    "images of Table 4's fully convolutional test have no such crop, and the mean of each channel "
+    "fits both",
 }
 
 READINGS = (
@@ -115,6 +128,11 @@ READINGS = (
         "as in the cited augmentation's public code",
     ),
     Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
+    Reading(
+        "“until the training error is below 80%”",
+        "of the last 100 iterations together",
+        "the paper does not say over how many images; one batch of 128 is too noisy",
+    ),
     Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
     Reading("warm-up of ResNet-1202", "as ResNet-110", "“trained as described above”"),
     Reading(
@@ -123,6 +141,27 @@ READINGS = (
         "the 45k/5k split was used to choose the schedule",
     ),
     Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
+    Reading(
+        "momentum (variant `caffe-sgd`)",
+        "v ← 0.9 v + g, and the rate multiplies the step",
+        "the authors' README gives Caffe's v ← 0.9 v + lr g, in which an old rate lives on for "
+        "some ten steps",
+    ),
+    Reading(
+        "“up to 60×10⁴ iterations” (ImageNet)",
+        "550,000",
+        "Figure 4 stops at 55×10⁴",
+    ),
+    Reading(
+        "“when the error plateaus” (ImageNet)",
+        "fixed drops at 150,000 and 300,000",
+        "where the curves of Figure 4 drop",
+    ),
+    Reading(
+        "max pooling (variant `unpadded-pool`)",
+        "padded by one pixel",
+        "as most ports do; the authors' net pads nothing and rounds the map's size up",
+    ),
     Reading(
         "training error",
         "running, with augmentation, over the window",
@@ -147,6 +186,11 @@ READINGS = (
         "resizing",
         "bilinear, antialiased, only the region the crop needs",
         "the paper does not name a filter",
+    ),
+    Reading(
+        "ten crops",
+        "224×224 from a shorter side of 256; softmax averaged",
+        "as the authors' README says; the paper cites [21] alone",
     ),
     Reading(
         "fully convolutional test",
@@ -231,6 +275,11 @@ VARIANTS = {
             _recipe(decay_on="weights"),
         ),
         Variant(
+            "caffe-sgd",
+            "the rate is inside the momentum, v ← 0.9 v + lr g, as in the authors' Caffe",
+            _recipe(momentum_form="caffe"),
+        ),
+        Variant(
             "std",
             "channel mean and standard deviation, as most public code does",
             _input(mean="channel", std="channel"),
@@ -249,7 +298,8 @@ VARIANTS = {
             "tf32",
             "TensorFloat-32 products on GPUs that have them",
             _recipe(precision="tf32"),
-            no_change_because="only NVIDIA GPUs from 2020 on have TensorFloat-32; elsewhere the numbers are fp32's",
+            no_change_because="only NVIDIA GPUs from 2020 on have TensorFloat-32; "
+            "elsewhere the numbers are fp32's",
         ),
         Variant(
             "fan-out", "He initialisation by fan-out, as fb.resnet.torch does", _net(init="fan_out")
@@ -271,7 +321,8 @@ VARIANTS = {
         ),
         Variant(
             "plateau",
-            "the rate drops when the training error plateaus, at most twice: the words of section 3.4",
+            "the rate drops when the training error plateaus, at most twice: the words of section "
+            "3.4",
             _recipe(plateau=Plateau(), drops=()),
         ),
         Variant("3x", "three times the iterations: footnote 3", lambda run: _stretched(run, 3, 1)),
@@ -294,7 +345,10 @@ def _stretched(run: Run, times: int, over: int) -> Run:
 
 
 def _dropping(run: Run, drops: tuple[int, ...], patience: int) -> Run:
-    """The run with these drops; one that drops at plateaus waits for so many points of a curve that has few."""
+    """Return the run with these drops.
+
+    One that drops at plateaus waits for `patience` points of its curve, which has few.
+    """
     recipe = run.recipe
     if recipe.plateau:
         return replace(
@@ -306,14 +360,15 @@ def _dropping(run: Run, drops: tuple[int, ...], patience: int) -> Run:
 def _tenth(run: Run) -> Run:
     """Return the run with a tenth of its schedule: real images, the paper's sizes, and fp32.
 
-    On CIFAR-10 that is 6,400 iterations with drops at 3,200 and 4,800; on ImageNet 55,000 with drops at 15,000 and
-    30,000. A warm-up stays as declared, because it ends by the training error and not by the schedule.
+    On CIFAR-10 that is 6,400 iterations with drops at 3,200 and 4,800; on ImageNet 55,000 with
+    drops at 15,000 and 30,000. A warm-up stays as declared, because it ends by the training error
+    and not by the schedule.
     """
     return _stretched(run, 1, 10)
 
 
 def _quick(run: Run) -> Run:
-    """Real images, a fortieth of the schedule, in the precision that a CPU with bfloat16 computes twice as fast.
+    """Return the run with real images and a fortieth of the schedule, in bfloat16.
 
     ImageNet nets see a quarter of the resolution besides.
     """
@@ -356,7 +411,10 @@ def _smoke(run: Run) -> Run:
 
 
 def _smoke_cifar(run: Run) -> Run:
-    """120 iterations of 32 images of 8×8, at a rate at which so few teach a deep residual net something."""
+    """Return the run with 120 iterations of 32 images of 8×8.
+
+    The rate is one at which so few iterations teach a deep residual net something.
+    """
     recipe, warmup = run.recipe, run.recipe.warmup
     if warmup:
         warmup = replace(warmup, rate=warmup.rate / 10, iterations=warmup.iterations and 20)

@@ -1,8 +1,8 @@
-"""What is published for weights that others released, to compare a measurement of those weights with.
+"""What is published for weights that others released, to compare a measurement with.
 
-The authors' own nets were tested by centre crop and by ten crops. torchvision's numbers are its own, of its own test;
-a file's name carries how its SHA-256 begins. akamaster's and a-martyn's are from their README files; a-martyn's are of
-the best test epoch.
+The authors' own nets were tested by centre crop and by ten crops. torchvision's numbers are its
+own, of its own test; a file's name carries how its SHA-256 begins. akamaster's and a-martyn's are
+from their README files; a-martyn's are of the best test epoch.
 """
 
 from repro.definition.released import Number, Released

@@ -1,10 +1,10 @@
 """Table 2. Top-1 error (%, 10-crop testing) on ImageNet validation.
 
-Here the ResNets have no extra parameter compared to their plain counterparts (option A). Figure 4 shows the training
-procedures of the same four runs.
+Here the ResNets have no extra parameter compared to their plain counterparts (option A). Figure 4
+shows the training procedures of the same four runs.
 """
 
-from experiments.imagenet import PLAIN, RESNET
+from experiments.imagenet import PLAIN, RESNET, SPREAD
 from repro.definition.experiment import Claim, Close, Ordering, Paper, Row, Table, Unchecked
 
 TOP1 = "ten_crop_top1"
@@ -13,8 +13,8 @@ experiment = Table(
     title="Top-1 error (%, 10-crop testing) on ImageNet validation",
     page=5,
     metrics=(TOP1,),
-    margin=0.5,
-    one_seed_tolerance=0.55,
+    margins=(0.5,),
+    spreads=(SPREAD,),
     rows=(
         Row("plain-18", PLAIN[18], (Paper(27.94),)),
         Row("plain-34", PLAIN[34], (Paper(28.54),)),

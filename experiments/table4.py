@@ -1,10 +1,10 @@
 """Table 4. Error rates (%) of single-model results on the ImageNet validation set.
 
-The paper tests fully convolutionally and averages the scores at five scales (shorter side 224, 256, 384, 480, 640).
-VGG's 8.43 is reported on the test set.
+The paper tests fully convolutionally and averages the scores at five scales (shorter side 224, 256,
+384, 480, 640). VGG's 8.43 is reported on the test set.
 """
 
-from experiments.imagenet import RESNET
+from experiments.imagenet import RESNET, SPREAD, SPREAD_TOP5
 from repro.definition.experiment import Bound, Claim, Paper, Row, Table, quoted
 
 TOP1, TOP5 = "multi_scale_top1", "multi_scale_top5"
@@ -13,8 +13,8 @@ experiment = Table(
     title="Error rates (%) of single-model results on the ImageNet validation set",
     page=6,
     metrics=(TOP1, TOP5),
-    margin=0.5,
-    one_seed_tolerance=0.55,
+    margins=(0.5, 0.3),
+    spreads=(SPREAD, SPREAD_TOP5),
     rows=(
         Row("VGG (ILSVRC'14)", paper=(None, quoted(8.43)), note="on the test set"),
         Row("GoogLeNet (ILSVRC'14)", paper=(None, quoted(7.89))),
@@ -36,7 +36,8 @@ experiment = Table(
         ),
         Claim(
             "T4-2",
-            "The 34-layer ResNets are already very competitive (here: better than VGG's final 7.1).",
+            "The 34-layer ResNets are already very competitive (here: better than VGG's final "
+            "7.1).",
             "section 4.1; Table 4",
             (Bound(TOP5, RESNET[34, "B"], below=7.1), Bound(TOP5, RESNET[34, "C"], below=7.1)),
         ),

@@ -1,4 +1,4 @@
-"""Errors a user can meet. Each says what is wrong, with the value in backticks, and what to do about it."""
+"""Errors a user can meet. Each says what is wrong, with the value, and what to do about it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,16 @@ class EnvironmentProblem(UserError):
 
 
 def quote(value: object, width: int = 80) -> str:
-    """A value as an error message may print it: escaped, in backticks, cut at its end; of a path the end is kept."""
+    """Return a value as an error message may print it: escaped, cut, in backticks.
+
+    Of a path the end is kept, which says more than its beginning.
+    """
     text = str(value).encode("unicode_escape").decode("ascii")
     if len(text) <= width:
         return f"`{text}`"
-    return f"`…{text[1 - width :]}`" if isinstance(value, PurePath) else f"`{text[: width - 1]}…`"
+    if isinstance(value, PurePath):
+        return f"`…{text[1 - width :]}`"
+    return f"`{text[: width - 1]}…`"
 
 
 def is_printable(text: str) -> bool:
@@ -72,6 +77,22 @@ def printable(text: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint naming the near word, or `otherwise`, where nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"did you mean `{near[0]}`?" if near else otherwise
+    """Return a hint that names the near word; `otherwise` where nothing is near."""
+    candidates = list(known)
+    # A word that is known is no typing error, whatever else is wrong with it.
+    if word in candidates:
+        return otherwise
+    for near in difflib.get_close_matches(word, candidates, n=3, cutoff=0.5):
+        if _differing_letters(word, near) <= max(2, len(word) // 2):
+            return f"did you mean `{near}`?"
+    return otherwise
+
+
+def _differing_letters(word: str, near: str) -> int:
+    """Return how many letters must be put in, taken away or replaced."""
+    matcher = difflib.SequenceMatcher(None, word, near, autojunk=False)
+    count = 0
+    for operation, start, end, near_start, near_end in matcher.get_opcodes():
+        if operation != "equal":
+            count += max(end - start, near_end - near_start)
+    return count

@@ -79,8 +79,8 @@ def on(*options: str) -> list[str]:
         # B2-B5, B10: commands, experiments, options
         (["rnu"], "no command named `rnu`", "did you mean `run`?"),
         (["../run"], "no command named `../run`", "did you mean `run`?"),
-        (["data", "lst"], "no command `lst`", "did you mean `list`?"),
-        (["run", "resnet11"], "no experiment named `resnet11`", "did you mean `imagenet`?"),
+        (["data", "lst"], "no command named `lst`", "did you mean `list`?"),
+        (["run", "resnet11"], "no experiment named `resnet11`", "`repro list` names them all"),
         (["run", ""], "no experiment named ``", NOT_NAMED),
         (["run", "a\x1b[31m\n"], "no experiment named `a\\x1b[31m\\n`", NOT_NAMED),
         (

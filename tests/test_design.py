@@ -1,19 +1,22 @@
-"""The design itself: the wings meet only on disk, definitions are light, each part needs its own tools only."""
+"""The design itself: the wings meet only on disk, definitions are light, each part needs its own tools only.
+
+Which part may import which is written in `pyproject.toml` and checked by `make check` (import-linter).
+"""
 
 import ast
 import os
 import subprocess
 import sys
-from pathlib import Path
+from importlib import import_module
+from shutil import copyfile, copytree, ignore_patterns
 
 import pytest
 
+import repro
 from repro.cli import VERBS
 from repro.protocol.catalog import NAMES
 from repro.storage.paths import ROOT
 
-RUNNING = ("nets", "data", "training", "evaluation", "cluster")
-READING = ("analysis",)
 HEAVY = {
     "torch",
     "torchvision",
@@ -25,33 +28,6 @@ HEAVY = {
     "submitit",
     "jinja2",
 }
-PLOTTING = {"pandas", "matplotlib", "seaborn"}
-TABLES = {"pyarrow"}  # data sets come as parquet files, too; loaded only to read one
-
-
-def imports(path: Path) -> set[str]:
-    """Every module a file imports anywhere in it, dotted."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
-    return found
-
-
-def at_the_top(path: Path) -> set[str]:
-    """The packages a file imports when it is imported itself."""
-    nodes = [
-        n for n in ast.parse(path.read_text()).body if isinstance(n, ast.Import | ast.ImportFrom)
-    ]
-    names = [name.name for n in nodes if isinstance(n, ast.Import) for name in n.names]
-    names += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
-    return {name.split(".")[0] for name in names}
-
-
-def pages(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (ROOT / "repro" / folder).rglob("*.py"))
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -61,30 +37,55 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("path", pages(*RUNNING), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_running_wing_never_imports_the_reading_wing_or_its_tools(path):
-    names = imports(path)
-    assert not [name for name in names if name.startswith("repro.analysis")]
-    assert not {name.split(".")[0] for name in names} & PLOTTING
-    assert not at_the_top(path) & TABLES
+def lint_imports(folder):
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"]
+    environment = os.environ | {"PYTHONPATH": str(folder), "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
 
 
-@pytest.mark.parametrize("path", pages(*READING), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_reading_wing_never_imports_the_running_wing_or_torch(path):
-    names = imports(path)
-    assert not [
-        name for name in names if name.startswith(tuple(f"repro.{wing}" for wing in RUNNING))
-    ]
-    assert not {name.split(".")[0] for name in names} & {"torch", "torchvision", "submitit"}
+def test_the_contracts_between_the_parts_hold_and_notice_when_they_do_not(tmp_path):
+    held = lint_imports(ROOT)
+    assert held.returncode == 0, held.stdout
+    copytree(ROOT / "repro", tmp_path / "repro", ignore=ignore_patterns("__pycache__"))
+    copytree(ROOT / "experiments", tmp_path / "experiments", ignore=ignore_patterns("__pycache__"))
+    copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    with (tmp_path / "repro" / "training" / "loop.py").open("a") as page:
+        page.write("\nimport repro.analysis.compare.verdict\n")
+    with (tmp_path / "repro" / "definition" / "net.py").open("a") as page:
+        page.write("\nimport repro.storage.paths\n")
+    broken = lint_imports(tmp_path)
+    assert broken.returncode == 1
+    assert (
+        "The running wing never imports the analysis wing, nor pandas and plotting BROKEN"
+        in broken.stdout
+    )
+    assert "Definitions import nothing of ours but errors BROKEN" in broken.stdout
 
 
-@pytest.mark.parametrize(
-    "path", [*(ROOT / "repro").glob("*.py"), *pages("cli")], ids=lambda path: path.name
-)
-def test_the_ground_floor_and_the_command_line_import_nothing_heavy(path):
-    if path.name == "distributed.py":
-        pytest.skip("belongs to the running wing")
-    assert not at_the_top(path) & HEAVY
+def test_importing_repro_loads_nothing_and_naming_its_functions_nothing_heavy():
+    code = "import sys, repro; print(*sys.modules)"
+    assert not {"click", "msgspec", *HEAVY} & {
+        name.split(".")[0] for name in python(code).stdout.split()
+    }
+    code = (
+        "import sys, repro; [getattr(repro, name) for name in repro.__all__]; print(*sys.modules)"
+    )
+    loaded = {name.split(".")[0] for name in python(code).stdout.split()}
+    assert "repro" in loaded
+    assert not HEAVY & loaded
+
+
+def test_every_public_name_is_there_and_is_the_one_that_type_checkers_see():
+    page = ast.parse((ROOT / "repro" / "__init__.py").read_text())
+    typed = {}
+    for node in ast.walk(page):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("repro."):
+            typed |= {name.name: node.module for name in node.names}
+    assert sorted(typed) == repro.__all__
+    for name, module in typed.items():
+        assert getattr(repro, name) is getattr(import_module(module), name)
+    with pytest.raises(AttributeError, match="has no attribute 'tabel'"):
+        repro.tabel  # noqa: B018
 
 
 def test_an_experiment_page_loads_nothing_heavy():

@@ -9,7 +9,9 @@ from pathlib import Path
 from repro.storage.paths import ROOT
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-PAGES = sorted(path for folder in ("repro", "experiments") for path in (ROOT / folder).rglob("*.py"))
+PAGES = sorted(
+    path for folder in ("repro", "experiments") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def nested(tree: ast.AST, kinds: tuple[type[ast.AST], ...]) -> Iterator[int]:
@@ -56,7 +58,11 @@ def places(path: Path, lines: Iterator[int]) -> list[str]:
 
 
 def test_no_comprehension_stands_inside_another() -> None:
-    found = [at for path in PAGES for at in places(path, nested(ast.parse(path.read_text()), COMPREHENSIONS))]
+    found = [
+        at
+        for path in PAGES
+        for at in places(path, nested(ast.parse(path.read_text()), COMPREHENSIONS))
+    ]
     assert found == []
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from experiments.recipes import IMAGENET
 from repro.data.photos import transforms as photo_transforms
-from repro.data.photos.source import Photos
+from repro.data.photos.ordered_pool import map_in_order
+from repro.data.photos.source import Photos, PlannedImage
 from repro.definition.net import resnet
 from repro.evaluation.crops import ten_crop
 from repro.evaluation.fully_convolutional import multi_scale
@@ -61,6 +62,30 @@ def photos(count: int, batch: int) -> Photos:
     )
 
 
+def stacked_input(count: int) -> Callable[[], float]:
+    """The same as ours, stacked in the launching thread: bytes, without the normalising."""
+    return _one_core_input(count, _stacked)
+
+
+def buffered_input(count: int) -> Callable[[], float]:
+    """The same in buffers: bytes, without the normalising."""
+    return _one_core_input(count, _in_buffers)
+
+
+def _one_core_input(
+    count: int, decoded: Callable[[Photos, Iterator[list[PlannedImage]]], Iterator[Tensor]]
+) -> Callable[[], float]:
+    _one_core()
+    batch = 32
+    source = photos(count, batch)
+
+    def images_a_second() -> float:
+        plans = source.training_plans(0, range(count // batch), slice(0, batch))
+        return _pace(decoded(source, plans), count // batch, batch)
+
+    return images_a_second
+
+
 def our_input(count: int) -> Callable[[], float]:
     """Images a second of one core, decoded, cropped, coloured and ready for the net."""
     _one_core()
@@ -69,6 +94,36 @@ def our_input(count: int) -> Callable[[], float]:
     return lambda: _pace(
         source.batches(0, 0, count // batch), count // batch, batch
     )  # nothing was decoded before
+
+
+def launching_thread(way: str, count: int) -> Callable[[], float]:
+    """Milliseconds of its own time that the launching thread spends on the bytes of a batch."""
+    batch = 64
+    source = photos(count, batch)
+    decoded = {"buffers": _in_buffers, "stacked": _stacked}[way]
+
+    def milliseconds() -> float:
+        batches = decoded(source, source.training_plans(0, range(count // batch), slice(0, batch)))
+        began = time.thread_time()
+        for _ in batches:
+            pass
+        return 1000 * (time.thread_time() - began) / (count // batch)
+
+    return milliseconds
+
+
+def _in_buffers(source: Photos, plans: Iterator[list[PlannedImage]]) -> Iterator[Tensor]:
+    """As we do it: the decoding threads write into the memory that is copied to the device."""
+    for batch in source.decoded(plans, source.recipe.batch, source.training_view):
+        yield batch.pixels
+
+
+def _stacked(source: Photos, plans: Iterator[list[PlannedImage]]) -> Iterator[Tensor]:
+    """The obvious way: the launching thread stacks what the threads decoded."""
+    batch = source.recipe.batch
+    views = map_in_order(source.training_view, chain.from_iterable(plans), ahead=3 * batch)
+    for first in views:
+        yield torch.from_numpy(np.stack([first, *islice(views, batch - 1)]))
 
 
 def usual_input(count: int) -> Callable[[], float]:

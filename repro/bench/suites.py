@@ -166,15 +166,19 @@ def photos(quick: bool, say: Say) -> list[Table]:
     ways = [
         Contender("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
         Contender("ours, with colour", f"{BENCH}.photos:our_input", given),
+        Contender("ours, bytes only, stacked", f"{BENCH}.photos:stacked_input", given),
+        Contender("ours, bytes only, in buffers", f"{BENCH}.photos:buffered_input", given),
     ]
+    launching = [
+        Contender(way, f"{BENCH}.photos:launching_thread", {"way": way, "count": 128}, 2)
+        for way in ("stacked", "buffers")
+    ]
+    rounds = 5 if quick else 11
+    title = "ImageNet's input on one core, JPEGs of 500×375"
+    thread = "What a batch of 64 costs the thread that launches the training step"
     return [
-        run_contest(
-            "ImageNet's input on one core, JPEGs of 500×375",
-            "images/s",
-            ways,
-            5 if quick else 11,
-            say,
-        )
+        run_contest(title, "images/s", ways, rounds, say),
+        run_contest(thread, "ms", launching, rounds, say, "less"),
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,10 @@ from repro.training.state import State
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
+Precision = Literal["fp32", "tf32", "bf16"]
 
-def recipe_of(precision: str = "fp32", batch: int = 128) -> Recipe:
+
+def recipe_of(precision: Precision = "fp32", batch: int = 128) -> Recipe:
     """The paper's recipe on generated images."""
     return replace(
         CIFAR10, dataset=generated.NAME, precision=precision, batch=batch, iterations=FOREVER
@@ -46,7 +48,7 @@ def recipe_of(precision: str = "fp32", batch: int = 128) -> Recipe:
 def ours(
     depth: int,
     steps: int,
-    precision: str = "fp32",
+    precision: Precision = "fp32",
     batch: int = 128,
     device: str = "cpu",
     capture: bool = True,
@@ -208,9 +210,10 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
     net.zero_grad()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         scores = net(images)
-    functional.cross_entropy(
-        scores if scores.dtype == torch.float64 else scores.float(), labels
-    ).backward()
+    if scores.dtype != torch.float64:
+        scores = scores.float()
+    loss = functional.cross_entropy(scores, labels)
+    loss.backward()
     return torch.cat(
         [
             parameter.grad.double().flatten()

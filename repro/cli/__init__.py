@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli.click_errors import of_click, of_import, of_system
-from repro.cli.environment_checks import check_folders, check_owners, colours, make_output_tolerant
-from repro.errors import INTERRUPTED, USAGE, UserError, did_you_mean, quote
+from repro.cli import streams
+from repro.cli.click_errors import Group, of_click, of_import, of_system
+from repro.cli.environment_checks import check_folders, check_owners
+from repro.errors import INTERRUPTED, USAGE, UserError
 from repro.storage.atomic import set_private_umask
 
 VERBS = {
@@ -36,7 +39,9 @@ VERBS = {
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
-    "doctor": "What would fail later, said now.",
+    "config": "Every setting in force, and where it comes from.",
+    "init": "Lay out a folder to work in: an example profile, the published records.",
+    "doctor": "Check for problems before you queue or train.",
     "completion": "The script that completes commands and names in your shell.",
 }
 
@@ -52,10 +57,18 @@ WRITING = (
     "publish",
     "bench",
 )
-EVERYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
+ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
 
-class Verbs(click.Group):
+class Interrupted(Exception):
+    """Ctrl-C, SIGTERM or SIGHUP; click would write to a terminal that may be gone."""
+
+
+class ReaderGone(Exception):
+    """Whoever read our output went away, as `| head` does; click would end with exit code 1."""
+
+
+class Verbs(Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -67,17 +80,28 @@ class Verbs(click.Group):
         command: click.Command = import_module(f"repro.cli.{name}").command
         return command
 
-    def resolve_command(
-        self, context: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], VERBS, "`repro --help` lists the commands")
-            raise UserError(f"no command named {quote(args[0])}", hint)
-        return super().resolve_command(context, args)
-
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([*VERBS.items()])
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with _ends_of_our_own():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, context: click.Context) -> Any:
+        with _ends_of_our_own():
+            return super().invoke(context)
+
+
+@contextmanager
+def _ends_of_our_own() -> Iterator[None]:
+    """Keep from click's own treatment what `main` treats."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -97,6 +121,13 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     is_flag=True,
     envvar="REPRO_TRUST_FOLDER",
     help="Write even where others may write too.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(streams.COLOURS),
+    default="auto",
+    expose_value=False,
+    help="Colours: on a terminal (auto), always or never.",
 )
 @click.option(
     "--version",
@@ -122,41 +153,59 @@ def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
-    words = [*(sys.argv[1:] if arguments is None else arguments)]
-    debug = "--debug" in words
-    words = [word for word in EVERYWHERE if word in words] + [
-        word for word in words if word not in EVERYWHERE
-    ]
-    make_output_tolerant()
+    streams.open_closed_streams()
+    streams.make_output_tolerant()
     set_private_umask()
+    words = _common_options_first([*(sys.argv[1:] if arguments is None else arguments)])
+    debug = "--debug" in words
     code = 0
     try:
-        code = cli.main(words, prog_name="repro", standalone_mode=False, color=colours())
+        colour = streams.wanted_colour(words)
+        code = cli.main(words, prog_name="repro", standalone_mode=False, color=colour)
+        sys.stdout.flush()  # here, where a full disk is still an error of ours
     except UserError as error:
-        code = _say(error, debug)
+        code = _print_error(error, debug)
     except NoArgsIsHelpError as error:
         code = USAGE
         click.echo(error.ctx.get_help())
     except click.ClickException as error:
-        code = _say(of_click(error), debug)
-    except (click.Abort, KeyboardInterrupt):
+        code = _print_error(of_click(error), debug)
+    except (click.Abort, Interrupted, KeyboardInterrupt):
         code = INTERRUPTED
-        _say(UserError("interrupted", "the same command carries on where this one stopped"))
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe went away, as `| head` does
+        hint = "the same command carries on where this one stopped"
+        _print_error(UserError("interrupted", hint))
+    except (ReaderGone, BrokenPipeError):
+        code = streams.READER_GONE
+        streams.discard_output()
     except ImportError as error:
-        code = _say(of_import(error), debug)
+        code = _print_error(of_import(error), debug)
     except OSError as error:
-        code = _say(of_system(error), debug)
+        code = _print_error(streams.of_stream(error) or of_system(error), debug)
+        streams.discard_output()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(error: UserError, debug: bool = False) -> int:
+def _common_options_first(words: list[str]) -> list[str]:
+    """Return the words with those options first that may stand anywhere in the line."""
+    first: list[str] = []
+    rest: list[str] = []
+    following = iter(words)
+    for word in following:
+        if word in ANYWHERE or word.startswith("--color="):
+            first.append(word)
+        elif word == "--color":
+            first += [word, *[next(following, "")]]
+        else:
+            rest.append(word)
+    return first + rest
+
+
+def _print_error(error: UserError, debug: bool = False) -> int:
     if debug:
         traceback.print_exc()
-    click.echo(
-        f"Error: {error.problem}" + (f"\n\nhint: {error.hint}" if error.hint else ""), err=True
-    )
+    hint = f"\n\nhint: {error.hint}" if error.hint else ""
+    with suppress(OSError, ValueError):  # the terminal may be gone
+        click.echo(f"Error: {error.problem}{hint}", err=True)
     return error.code
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.options import did_you_mean_one_of, json_option, print_json
 from repro.errors import FINE, EnvironmentProblem, UserError, quote
 from repro.storage.atomic import to_json, write_atomic
@@ -25,7 +26,8 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 
 
 @click.command(
-    epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + "."
+    cls=Command,
+    epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + ".",
 )
 @click.argument("part", metavar="PART", shell_complete=_names)
 @click.option("--quick", is_flag=True, help="Fewer nets and rounds: a first look, in minutes.")

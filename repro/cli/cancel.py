@@ -5,21 +5,43 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.options import json_option, one_scale_option, print_json
+from repro.cli.click_errors import Command
+from repro.cli.options import (
+    complete_selection,
+    json_option,
+    keep_selected,
+    one_scale_option,
+    part_options,
+    print_json,
+)
 from repro.cli.text_table import counted
 from repro.errors import UserError
-from repro.storage.paths import places
+from repro.storage.paths import Places, places
+
+if TYPE_CHECKING:
+    from repro.cluster.status.state import State
 
 
-@click.command()
-@click.argument("patterns", nargs=-1, required=True, metavar="PATTERN…")
+@click.command(cls=Command)
+@click.argument(
+    "patterns", nargs=-1, required=True, metavar="PATTERN…", shell_complete=complete_selection
+)
 @one_scale_option
+@part_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool) -> None:
+def command(
+    patterns: Sequence[str],
+    scale: str | None,
+    only: Sequence[str],
+    skip: Sequence[str],
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running one saves first.
 
     Runs that share a job end together. What is cancelled stays so until `repro submit` sends it again; it then carries
@@ -28,36 +50,41 @@ def command(patterns: Sequence[str], scale: str | None, yes: bool, as_json: bool
     For example:  repro cancel figure6 '!*110*'
     """
     from repro.cluster import slurm
-    from repro.cluster.records.ownership import newest_claim
     from repro.cluster.status.selection import beside, select_folders
     from repro.cluster.status.state import all_states
 
     here = places()
-    folders = select_folders(patterns, here, True, scale)
-    found = [state for state in all_states(folders, here) if state.live and state.job]
-    jobs = {state.job for state in found}
-    sharing = [
-        state
-        for state in all_states(beside(folders, here), here)
-        if state.live and state.job in jobs
-    ]
-    said = counted(len(found), "run") + (
-        f", and {len(sharing)} that share their jobs" if sharing else ""
-    )
-    if found and not yes:
+    folders = keep_selected(select_folders(patterns, here, True, scale), only, skip)
+    to_cancel = [state for state in all_states(folders, here) if state.live and state.job]
+    jobs = {state.job for state in to_cancel}
+    neighbours = all_states(beside(folders, here), here)
+    sharing = [state for state in neighbours if state.live and state.job in jobs]
+    in_words = counted(len(to_cancel), "run")
+    if sharing:
+        in_words += f", and {len(sharing)} that share their jobs"
+    if to_cancel and not yes:
         if not sys.stdin.isatty():
-            raise UserError(f"{said} would be cancelled", "say `--yes`")
-        click.confirm(f"Cancel {said}?", abort=True, err=True)
-    found += sharing
+            raise UserError(f"{in_words} would be cancelled", "say `--yes`")
+        click.confirm(f"Cancel {in_words}?", abort=True, err=True)
+    to_cancel += sharing
+    for conf, job_ids in _jobs_by_cluster(to_cancel, here).items():
+        slurm.run_slurm_command(["scancel", *dict.fromkeys(job_ids)], conf)
+    if as_json:
+        facts = [{"id": state.id, "job": state.job} for state in to_cancel]
+        print_json({"cancelled": facts})
+        return
+    for state in to_cancel:
+        click.echo(f"{state.id}\t{state.job}")
+    nothing = "nothing runs or waits among these"
+    click.echo(f"cancelled {in_words}" if to_cancel else nothing, err=True)
+
+
+def _jobs_by_cluster(states: Sequence[State], here: Places) -> dict[str | None, list[str]]:
+    """Return the job ids by the SLURM configuration they were sent with."""
+    from repro.cluster.records.ownership import newest_claim
+
     by_cluster: dict[str | None, list[str]] = defaultdict(list)
-    for state in found:
+    for state in states:
         claim = newest_claim(here.run(state.id))
         by_cluster[claim.slurm_conf if claim else None].append(state.job or "")
-    for conf, names in by_cluster.items():
-        slurm.run_slurm_command(["scancel", *dict.fromkeys(names)], conf)
-    if as_json:
-        print_json({"cancelled": [{"id": state.id, "job": state.job} for state in found]})
-        return
-    for state in found:
-        click.echo(f"{state.id}\t{state.job}")
-    click.echo(f"cancelled {said}" if found else "nothing runs or waits among these", err=True)
+    return by_cluster

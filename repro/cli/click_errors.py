@@ -1,127 +1,169 @@
-"""What click and the system complain of, in the words of our own errors: the value in backticks, then what to do."""
+"""Mistakes on the command line, as our own errors: the value in backticks, then what to do.
+
+click's exceptions carry words for people. Ours are subclasses that carry the value and what is
+allowed; `Command` raises them, or finds the facts in the fields of click's own.
+"""
 
 from __future__ import annotations
 
-import ast
-import re
+from typing import Any
 
 import click
-from click.exceptions import NoSuchCommand
 
-from repro.errors import EnvironmentProblem, UserError, quote
+from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 
 TORCH = "`pip install 'torch>=2.11' 'torchvision>=0.26'`"
-NEEDED = {
+INSTALL = {
     "torch": TORCH,
     "torchvision": TORCH,
     "PIL": "`pip install pillow`",
-    "submitit": "`pip install submitit==1.5.4`",
+    "submitit": "`pip install 'submitit>=1.5.4,<2'`",
 }
-NEEDED |= {
-    name: f"`pip install {name}`"
-    for name in ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn")
-}
-NEEDED |= {name: f"`pip install {name}`" for name in ("jinja2", "msgspec")}
+for _package in (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "seaborn",
+    "jinja2",
+    "msgspec",
+):
+    INSTALL[_package] = f"`pip install {_package}`"
 RESUMING = ("--resume", "--continue", "--restart")
 
 
+class BadValue(click.BadParameter):
+    """A value that an option or argument does not allow."""
+
+    def __init__(
+        self,
+        value: object,
+        allowed: str,
+        param: click.Parameter | None = None,
+        ctx: click.Context | None = None,
+    ) -> None:
+        super().__init__(f"{value!r} is not allowed", ctx, param)
+        self.value = value
+        self.allowed = allowed
+
+
+class TooManyArguments(click.UsageError):
+    """Words that no argument of the command takes."""
+
+    def __init__(self, words: list[str], ctx: click.Context | None = None) -> None:
+        super().__init__("too many arguments", ctx)
+        self.words = words
+
+
+class Command(click.Command):
+    """A command that names the words it does not take."""
+
+    allow_extra_args = True  # click's own complaint has the words in a sentence only
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise TooManyArguments(rest, ctx)
+        return rest
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            # A proposal is only made when it is near: `nosuch` is no slip for `bench`.
+            hint = did_you_mean(args[0], known, f"`{ctx.command_path} --help` lists the commands")
+            raise UserError(f"no command named {quote(args[0])}", hint)
+        return super().resolve_command(ctx, args)
+
+
 def of_click(error: click.ClickException) -> UserError:
-    """A complaint about the words that were typed."""
-    context = getattr(error, "ctx", None)
+    """Return a complaint about the words that were typed."""
     problem, hint = _problem(error)
-    return UserError(problem, hint or _example(context))
+    return UserError(problem, hint or _example(getattr(error, "ctx", None)))
 
 
 def of_system(error: OSError) -> UserError:
-    """What the system refuses, and no part of the code expected it to."""
+    """Return what the system refused, where no part of the code expected it to."""
     where = f"{quote(error.filename, 300)}: " if error.filename else ""
-    return EnvironmentProblem(
-        f"{where}{error.strerror or error}",
-        "with `--debug` the same command shows where it happened",
-    )
+    problem = f"{where}{error.strerror or error}"
+    return EnvironmentProblem(problem, "with `--debug` the same command shows where it happened")
 
 
 def of_import(error: ImportError) -> UserError:
-    """A package that this command needs and that is not there."""
+    """Return which package is missing; raise the error again if it is none of the dependencies."""
     package = (error.name or "").split(".")[0]
-    if package not in NEEDED:
+    if package not in INSTALL:
         raise error
-    return EnvironmentProblem(
-        f"{quote(package)} is not installed, and this command needs it",
-        f"`make install`, or {NEEDED[package]}",
-    )
+    problem = f"{quote(package)} is not installed, and this command needs it"
+    return EnvironmentProblem(problem, f"`make install`, or {INSTALL[package]}")
 
 
 def _problem(error: click.ClickException) -> tuple[str, str]:
-    message = error.format_message()
+    """Return what is wrong, and a hint where there is a better one than the example."""
     if isinstance(error, click.NoSuchOption):
-        near = error.possibilities or []
-        if error.option_name in RESUMING:
-            return (
-                f"no option {quote(error.option_name)}",
-                "what is half done carries on by itself; `--again` begins anew",
-            )
-        return f"no option {quote(error.option_name)}", f"did you mean `{near[0]}`?" if near else ""
-    if isinstance(error, NoSuchCommand):
-        near = error.possibilities or []
-        return (
-            f"no command {quote(error.command_name)}",
-            f"did you mean `{near[0]}`?" if near else "",
-        )
+        return f"no option {quote(error.option_name)}", _near_option(error)
     if isinstance(error, click.MissingParameter):
         return f"{_name(error)} is missing", ""
     if isinstance(error, click.BadOptionUsage):
-        return f"{quote(error.option_name)} needs a value" if "requires" in message else _cut(
-            message
-        ), ""
+        return _bad_usage(error), ""
+    if isinstance(error, BadValue):
+        return f"{_name(error)} cannot be {quote(error.value)}", f"it is {error.allowed}"
     if isinstance(error, click.BadParameter):
-        return _bad_value(error)
-    if extra := re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message, re.DOTALL):
-        return f"too many arguments: {quote(extra[1])}", ""
-    return _cut(message), ""
+        return f"{_name(error)}: {_cut(error.message)}", ""
+    if isinstance(error, TooManyArguments):
+        return f"too many arguments: {quote(' '.join(error.words))}", ""
+    return _cut(error.format_message()), ""
 
 
-def _bad_value(error: click.BadParameter) -> tuple[str, str]:
-    kind = error.param.type if error.param else None
-    value = _value(error.message)
-    if isinstance(kind, click.IntRange):
-        return f"{_name(error)} cannot be {quote(value)}", f"it is {_range(kind)}"
-    if isinstance(kind, click.Choice):
-        return f"{_name(error)} cannot be {quote(value)}", "it is one of " + ", ".join(
-            map(str, kind.choices)
-        )
-    return f"{_name(error)}: {_cut(error.message)}", ""
+def _near_option(error: click.NoSuchOption) -> str:
+    if error.option_name in RESUMING:
+        return "what is half done carries on by itself; `--again` begins anew"
+    near = sorted(error.possibilities or [])
+    return f"did you mean `{near[0]}`?" if near else ""
 
 
-def _value(message: str) -> str:
-    """The value that click quotes: `'abc' is not a valid integer range.`, `-1 is not in the range 1<=x<=10.`"""
-    said = message.split(" is not ")[0]
-    try:
-        return str(ast.literal_eval(said))
-    except (ValueError, SyntaxError):
-        return said
-
-
-def _range(kind: click.IntRange) -> str:
-    if kind.min is not None and kind.max is not None:
-        return f"a whole number from {kind.min} to {kind.max}"
-    return "a whole number" if kind.min is None else f"a whole number, {kind.min} or more"
+def _bad_usage(error: click.BadOptionUsage) -> str:
+    """Return whether the option lacks a value, or has one too many."""
+    name = quote(error.option_name)
+    parameters: list[click.Parameter] = error.ctx.command.params if error.ctx else []
+    for parameter in parameters:
+        if isinstance(parameter, click.Option) and error.option_name in parameter.opts:
+            if parameter.is_flag:
+                return f"{name} takes no value"
+            if parameter.nargs > 1:
+                return f"{name} needs {parameter.nargs} values"
+    return f"{name} needs a value"
 
 
 def _name(error: click.BadParameter) -> str:
-    """`--seeds` of an option, `EXPERIMENT…` of an argument."""
-    parameter = error.param
+    """Return `--seeds` of an option, `EXPERIMENT…` of an argument."""
+    parameter: Any = error.param
     if isinstance(parameter, click.Option):
         return f"`{max(parameter.opts, key=len)}`"
-    return f"`{(parameter.metavar if parameter else None) or 'an argument'}`"
+    metavar = parameter.metavar if parameter else None
+    return f"`{metavar or 'an argument'}`"
 
 
 def _cut(message: str, width: int = 160) -> str:
-    text = "".join(letter if letter.isprintable() else " " for letter in message).rstrip(".")
+    """Return the message in one printable line without its full stop, cut at its end."""
+    blanked = [letter if letter.isprintable() else " " for letter in message]
+    text = "".join(blanked).rstrip(".")
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _example(context: click.Context | None) -> str:
-    """The example of the command's own help."""
-    found = re.search(r"For example:\s+(.+)", (context and context.command.help) or "")
-    return f"for example `{found[1]}`" if found else "`--help` says what there is"
+    """Return the example of the command's own help."""
+    help_text = context.command.help if context else None
+    for line in (help_text or "").splitlines():
+        _, marker, example = line.partition("For example:")
+        if marker and example.strip():
+            return f"for example `{example.strip()}`"
+    return "`--help` says what there is"

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.options import json_option, print_json
 from repro.cli.text_table import counted
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
 from repro.storage.paths import places
+
+if TYPE_CHECKING:
+    from repro.analysis.runs.cache import CachedRuns
 
 OURS = re.compile(
     r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @json_option
 @click.option("--strict", is_flag=True, help="Exit 1 if any folder is warned of.")
 def command(as_json: bool, strict: bool) -> int:
@@ -28,48 +35,51 @@ def command(as_json: bool, strict: bool) -> int:
 
     For example:  repro collect --json
     """
+    return collect_and_print(as_json, strict)
+
+
+def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
+    """Gather all runs, say what was read, and return the exit code."""
     from repro.analysis.runs.cache import read_runs, save
 
-    where = places()
-    _check_ours(where.results)
-    gathered = read_runs(where)
-    save(gathered, where)
+    here = places()
+    _check_ours(here.results)
+    gathered = read_runs(here)
+    save(gathered, here)
     states = Counter(gathered.table["state"].to_pylist())
     for problem in gathered.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if as_json:
-        problems = [
-            {"folder": problem.folder, "problem": problem.problem} for problem in gathered.problems
-        ]
-        counts = {
-            "folders": gathered.folders,
-            "opened": gathered.opened,
-            "runs": gathered.table.num_rows,
-        }
         print_json(
             {
-                "file": str(where.frame),
+                "file": str(here.frame),
                 "changed": gathered.changed,
-                **counts,
+                "folders": gathered.folders,
+                "opened": gathered.opened,
+                "runs": gathered.table.num_rows,
                 "states": states,
-                "problems": problems,
+                "problems": [asdict(problem) for problem in gathered.problems],
             }
         )
     else:
-        done = (
-            ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none yet"
-        )
-        click.echo(
-            f"{counted(gathered.table.num_rows, 'run')} ({done}); {gathered.opened} of {gathered.folders} folders read"
-        )
-        click.echo(f"{where.frame}: {'written' if gathered.changed else 'up to date'}")
-    if gathered.problems and (strict or not gathered.table.num_rows):
+        _print(gathered, states, here.frame)
+    runs = gathered.table.num_rows
+    if gathered.problems and (strict or not runs):
         return FAILED
-    return FINE if gathered.table.num_rows else INCOMPLETE
+    return FINE if runs else INCOMPLETE
+
+
+def _print(gathered: CachedRuns, states: Mapping[str, int], file: Path) -> None:
+    in_words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    unchanged = gathered.folders - gathered.opened
+    folders = f"{counted(gathered.opened, 'folder')} read, {unchanged:,} unchanged"
+    runs = counted(gathered.table.num_rows, "run")
+    click.echo(f"{runs} ({in_words or 'none yet'}); {folders}")
+    click.echo(f"{file}: {'written' if gathered.changed else 'up to date'}")
 
 
 def _check_ours(results: Path) -> None:
-    """A folder of something else gets no file of ours."""
+    """Raise an error if it is a folder of something else: it gets no file of ours."""
     names = {path.name for path in results.iterdir()} if results.is_dir() else set()
     strange = sorted(name for name in names if not name.startswith("."))
     if strange and not any(map(OURS.fullmatch, strange)):

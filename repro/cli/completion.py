@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from repro.cli.click_errors import Command
+from repro.cli.options import OneOf
 from repro.errors import UserError
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
+@click.command(cls=Command)
+@click.argument("shell", type=OneOf(["bash", "zsh", "fish"]), metavar="SHELL")
 def command(shell: str) -> None:
     """Print the completion script of a SHELL: bash, zsh or fish.
 

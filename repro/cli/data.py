@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.click_errors import Group
 from repro.cli.options import json_option, print_json
 from repro.cli.text_table import print_rows
 from repro.definition.bounds import check_name
@@ -22,7 +23,7 @@ COLUMNS = ("name", "state", "origin", "training", "test", "split", "hash", "wher
 HASH_DIGITS = 12  # shown; --json has all
 
 
-@click.group(no_args_is_help=True)
+@click.group(cls=Group, no_args_is_help=True)
 def command() -> None:
     """The data sets. For example:  repro data import cifar10 images.tar.gz"""
 

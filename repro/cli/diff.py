@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from repro import api
+from repro.cli.click_errors import Command
 from repro.cli.options import (
-    change_options,
-    experiments_argument,
+    TEXT_FORMATS,
+    OneOf,
+    gather,
     json_option,
     print_json,
-    refuse_skipped,
-    scale_of_results,
-    scale_option,
-    scales_with,
-    seeds_option,
+    print_scale,
+    select_option,
     strict_option,
 )
+from repro.cli.streams import paints
 from repro.cli.text_table import text_width
-from repro.definition.experiment import at_scale
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
-from repro.protocol import catalog
+from repro.protocol.selection import Selection
 from repro.storage.atomic import write_atomic
 from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
@@ -34,25 +31,28 @@ from repro.storage.paths import places
 if TYPE_CHECKING:
     from repro.analysis.compare.diff import Diff
 
-LARGEST = 50_000_000  # bytes of a CSV of numbers
-FORMATS = ("table", "md", "latex", "csv", "json", "html")
+LARGEST_CSV = 50_000_000  # bytes
+FAIL_ON = "worse,fails"
 
 
-@click.command()
-@experiments_argument(required=False)
-@scale_option(default=None)
-@seeds_option("How many seeds of each run are asked for.")
-@change_options
+@dataclass(frozen=True)
+class Comparison:
+    """With what ours is compared, and how strictly."""
+
+    against: Path | None = None  # numbers in the place of the paper's
+    strict: bool = False
+    allow_mixed: bool = False
+
+
+@click.command(cls=Command)
+@select_option("any", scale=None)
 @click.option(
-    "--fail-on",
-    default="worse,fails",
-    metavar="WORDS",
-    help="Exit 1 on these verdicts (worse,fails).",
+    "--fail-on", default=FAIL_ON, metavar="WORDS", help=f"Exit 1 on these verdicts ({FAIL_ON})."
 )
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=OneOf(TEXT_FORMATS),
     default="table",
     help="What is printed (default: table).",
 )
@@ -68,19 +68,14 @@ FORMATS = ("table", "md", "latex", "csv", "json", "html")
 @click.option(
     "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
 )
+@gather("how", Comparison, ("against", "strict", "allow_mixed"))
 def command(
-    experiments: Sequence[str],
-    scale: str | None,
-    seeds: int | None,
-    variants: tuple[str, ...],
-    settings: tuple[str, ...],
+    selection: Selection,
     fail_on: str,
     form: str,
     as_json: bool,
     verbose: bool,
-    against: Path | None,
-    allow_mixed: bool = False,
-    strict: bool = False,
+    how: Comparison,
 ) -> int:
     """Say how our numbers differ from the paper's, with how much confidence.
 
@@ -89,38 +84,53 @@ def command(
 
     For example:  repro diff table6 figure6
     """
-    declared = refuse_skipped(
-        {
-            name: catalog.load_experiment(name)
-            for name in catalog.expand_groups(experiments or ("all",))
-        }
-    )
-    scales = scales_with(variants, settings)
-    asked = scales[catalog.load_scale(scale).name] if scale is not None else None
-    _check_file(against)
-    if strict and allow_mixed:
+    if how.strict and how.allow_mixed:
         raise UserError(
             "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
         )
+    return print_diff(selection, "json" if as_json else form, fail_on, verbose, how)
 
-    from repro.analysis.compare.diff import compare, parse_verdicts
-    from repro.analysis.output.diff_sheets import render_diff
-    from repro.analysis.runs.frames import collect
+
+def print_diff(
+    selection: Selection,
+    form: str = "table",
+    fail_on: str = FAIL_ON,
+    verbose: bool = False,
+    how: Comparison | None = None,
+) -> int:
+    """Print the diff, and return the exit code."""
+    how = how or Comparison()
+    asked = selection.reproduced()
+    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
+    _check_file(how.against)
+
+    from repro.analysis.compare.diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    collected = replace(collect(places()), strict=strict)
-    chosen = asked or scale_of_results(declared.values(), collected, scales)
-    scaled = {name: at_scale(experiment, chosen, seeds) for name, experiment in declared.items()}
-    diff = compare(declared, scaled, collected, chosen.name, allow_mixed, against, chosen.note)
-    _print(diff, "json" if as_json else form, verbose)
-    if not (experiments or against or seeds or chosen.chosen or allow_mixed or strict):
-        path = places().tables_at(chosen.name) / "diff.md"
-        write_atomic(path, render_diff(diff, "md").encode())
-        click.echo(f"written: {path}", err=True)
-    refused = strict and any(row.refused for row in diff.rows)
+    selection, collected = print_scale(selection, pages)
+    diff = api.compare(
+        selection,
+        against=how.against,
+        strict=how.strict,
+        allow_mixed=how.allow_mixed,
+        collected=collected,
+    )
+    _print(diff, form, verbose)
+    whole = not (asked.experiments or asked.seeds or asked.changed or asked.partial)
+    if whole and how == Comparison():
+        _write_markdown(diff)
+    refused = how.strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED
     return INCOMPLETE if diff.lacking or diff.fails(("missing",)) else FINE
+
+
+def _write_markdown(diff: Diff) -> None:
+    from repro.analysis.output.diff_sheets import render_diff
+
+    path = places().tables_at(diff.scale) / "diff.md"
+    write_atomic(path, render_diff(diff, "md").encode())
+    click.echo(f"written: {path}", err=True)
 
 
 def _print(diff: Diff, form: str, verbose: bool) -> None:
@@ -137,16 +147,14 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
 
 
 def _check_file(path: Path | None) -> None:
-    """A CSV of numbers is a file, and small: a device or a pipe would never end."""
+    """Raise an error unless a CSV of numbers is a small file: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
-    check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST)
+    check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST_CSV)
 
 
 def _painted(text: str, word: str) -> str:
-    """In colour on a terminal that wants it."""
+    """Return the text in colour, on a terminal that wants it."""
     from repro.analysis.output.diff_text import COLOURS
 
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return click.style(text, fg=COLOURS.get(word))
+    return click.style(text, fg=COLOURS.get(word)) if paints() else text

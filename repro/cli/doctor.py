@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.options import json_option, print_json
 from repro.errors import ENVIRONMENT, FINE
 from repro.storage.paths import places
@@ -13,7 +14,7 @@ from repro.storage.paths import places
 _SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--on", "cluster", metavar="CLUSTER", help="Check this cluster's profile as well.")
 @json_option
 @click.pass_context

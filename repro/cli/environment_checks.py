@@ -1,11 +1,9 @@
-"""What must be in order before any command begins: the three folders, and an output that can take every letter."""
+"""What must be in order before any command begins: the folders, and whose they are."""
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-import sys
 from pathlib import Path
 
 from repro.errors import EnvironmentProblem, UserError, quote
@@ -19,34 +17,30 @@ TRUST = "say `--trust-folder` if you trust whoever may write there"
 
 
 def check_folders() -> None:
-    """The folders in force are folders, or can become some."""
-    try:
-        here = places()
-    except FileNotFoundError:
-        raise EnvironmentProblem(
-            "the working directory is gone", "`cd` to a folder that exists"
-        ) from None
-    except RuntimeError as error:  # ~nobody
-        raise UserError(
-            f"a `REPRO_` folder cannot be found: {error}", "write it without `~`"
-        ) from None
-    for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures), ("DATA", here.data)):
-        said = f"`REPRO_{name}` is {quote(folder, 300)}"
-        if folder.exists() and not folder.is_dir():
-            raise UserError(
-                f"{said}, which is not a folder", "name a folder; it need not exist yet"
-            )
-        if folder.resolve() == Path(folder.anchor):
-            raise EnvironmentProblem(
-                f"{said}, the root of the file system", "name a folder of its own"
-            )
-    for name, folder in (("RESULTS", here.results), ("FIGURES", here.figures)):
-        for place in (folder, *folder.parents):
-            if any(all((place / file).is_file() for file in files) for files in OF_A_SET):
-                raise EnvironmentProblem(
-                    f"`REPRO_{name}` is inside the data set {quote(place, 300)}",
-                    "name a folder of its own",
-                )
+    """Raise an error unless the folders in force are folders, or can become some."""
+    here = places()
+    _check_folder("RESULTS", here.results)
+    _check_folder("FIGURES", here.figures)
+    _check_folder("DATA", here.data)
+    _check_outside_data("RESULTS", here.results)
+    _check_outside_data("FIGURES", here.figures)
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    start = f"`REPRO_{name}` is {quote(folder, 300)}"
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{start}, which is not a folder", "name a folder; it need not exist yet")
+    if folder.resolve() == Path(folder.anchor):
+        problem = f"{start}, the root of the file system"
+        raise EnvironmentProblem(problem, "name a folder of its own")
+
+
+def _check_outside_data(name: str, folder: Path) -> None:
+    for parent in (folder, *folder.parents):
+        for files in OF_A_SET:
+            if all((parent / file).is_file() for file in files):
+                problem = f"`REPRO_{name}` is inside the data set {quote(parent, 300)}"
+                raise EnvironmentProblem(problem, "name a folder of its own")
 
 
 def check_owners() -> None:
@@ -76,15 +70,3 @@ def _user(number: int) -> str:
         return quote(pwd.getpwuid(number).pw_name)
     except KeyError:
         return f"user {number}"
-
-
-def make_output_tolerant() -> None:
-    """Where the terminal's encoding lacks a letter, print a `?` rather than fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
-def colours() -> bool | None:
-    """False where colours are not wanted; None: the terminal decides."""
-    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None

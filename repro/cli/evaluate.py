@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.options import (
+    OneOf,
     change_options,
-    checked_device,
     device_option,
+    gather,
     json_option,
     print_json,
-    scale_option,
-    scale_with,
 )
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.errors import UserError, quote
-from repro.protocol import catalog
+from repro.local.run import checked_device
+from repro.protocol.selection import Selection
 from repro.storage.input_files import check_input_file, check_output_file
 from repro.storage.paths import places
 
@@ -40,43 +42,49 @@ RECORD = "record"  # what `--save` alone means
 WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
-@click.command()
-@click.option(
-    "--net",
-    metavar="NET",
-    help="resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).",
-)
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Anybody's; docs/measuring-weights.md.",
-)
-@click.option(
-    "--crops",
-    type=click.Choice(list(WAYS)),
-    help="Views to average (default: ten; of small images, the one there is).",
-)
-@click.option(
-    "--preprocess",
-    metavar="NAME",
-    help="paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
-)
-@click.option(
-    "--mean",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The mean.binaryproto of `authors`.",
-)
-@click.option("--data", metavar="NAME", help="The data set, if not the recipe's own.")
-@device_option
-@click.option(
-    "--save",
-    is_flag=False,
-    flag_value=RECORD,
-    metavar="[FILE]",
-    help="Keep a record in results/evaluations; with FILE only the predictions.",
-)
+@dataclass(frozen=True)
+class Question:
+    """What weights are to be measured, and how."""
+
+    net: str | None
+    weights: Path | None
+    crops: str | None
+    preprocess: str | None
+    mean: Path | None
+    data: str | None
+    device: str | None
+    save: str | None
+
+
+def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says which weights are measured and how; pass on one `question`."""
+    a_file = click.Path(path_type=Path)
+    keys = [field.name for field in fields(Question)]
+    decorated = gather("question", Question, keys)(function)
+    decorated = click.option(
+        "--save",
+        is_flag=False,
+        flag_value=RECORD,
+        metavar="[FILE]",
+        help="Keep a record in results/evaluations; with FILE only the predictions.",
+    )(decorated)
+    decorated = device_option(decorated)
+    about = "The data set, if not the recipe's own."
+    decorated = click.option("--data", metavar="NAME", help=about)(decorated)
+    about = "The mean.binaryproto of `authors`."
+    decorated = click.option("--mean", type=a_file, metavar="FILE", help=about)(decorated)
+    about = "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …"
+    decorated = click.option("--preprocess", metavar="NAME", help=about)(decorated)
+    about = "Views to average (default: ten; of small images, the one there is)."
+    decorated = click.option("--crops", type=OneOf(list(WAYS)), help=about)(decorated)
+    about = "Anybody's; docs/measuring-weights.md."
+    decorated = click.option("--weights", type=a_file, metavar="FILE", help=about)(decorated)
+    about = "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of)."
+    return click.option("--net", metavar="NET", help=about)(decorated)
+
+
+@click.command(cls=Command)
+@question_options
 @click.option(
     "--ensemble",
     multiple=True,
@@ -90,24 +98,14 @@ WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemo
     help="Whether two records differ, by McNemar's test.",
 )
 @click.option("--list", "listed", is_flag=True, help="Name the records that are kept.")
-@scale_option()
 @change_options
 @json_option
 def command(
-    net: str | None,
-    weights: Path | None,
-    crops: str | None,
-    preprocess: str | None,
-    mean: Path | None,
-    data: str | None,
-    device: str | None,
-    save: str | None,
+    question: Question,
     ensemble: tuple[str, ...],
     mcnemar: tuple[str, str] | None,
     listed: bool,
-    scale: str,
-    variants: tuple[str, ...],
-    settings: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
 ) -> None:
     """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
@@ -122,9 +120,10 @@ def command(
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
                   repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
     """
-    checked_device(device)
-    asked = [bool(net or weights), bool(ensemble), bool(mcnemar), listed]
-    if sum(asked) != 1 or (net and not weights):
+    checked_device(question.device)
+    measures = bool(question.net or question.weights)
+    asked = [measures, bool(ensemble), bool(mcnemar), listed]
+    if sum(asked) != 1 or (question.net and not question.weights):
         raise UserError(
             "nothing to evaluate",
             "give `--weights`, or `--ensemble`, or two records to `--mcnemar`, or `--list`",
@@ -136,16 +135,32 @@ def command(
     elif ensemble:
         facts = _of_ensemble(ensemble)
     else:
-        assert weights is not None
-        target = None if save in (None, RECORD) else check_output_file(Path(save), "predictions")
-        check_input_file(weights, "weights", WEIGHTS_HINT)
-        changed = scale_with(catalog.load_scale(scale), variants, settings)
-        of, asked_for, warnings = opened(weights, net, data, changed, device, preprocess)
-        facts = _of_weights(of, asked_for, warnings, crops, mean, target, save == RECORD)
+        facts = _answer(question, selection.chosen_scale())
     if as_json:
         print_json(facts)
     else:
         click.echo(_in_words(facts))
+
+
+def _answer(question: Question, scale: Scale) -> dict[str, Any]:
+    """Measure the weights."""
+    assert question.weights is not None
+    to_record = question.save == RECORD
+    target = None
+    if question.save and not to_record:
+        target = check_output_file(Path(question.save), "predictions")
+    check_input_file(question.weights, "weights", WEIGHTS_HINT)
+    of, preprocessing, warnings = opened(
+        question.weights,
+        question.net,
+        question.data,
+        scale,
+        question.device,
+        question.preprocess,
+    )
+    return _of_weights(
+        of, preprocessing, warnings, question.crops, question.mean, target, to_record
+    )
 
 
 def opened(

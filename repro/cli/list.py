@@ -6,66 +6,83 @@ from typing import Any
 
 import click
 
-from repro.cli.options import json_option, print_json, scale_option
+from repro.cli.click_errors import Command
+from repro.cli.options import json_option, print_json, select_option
 from repro.cli.text_table import print_rows
 from repro.cost.gpu_hours import format_hours, gpu_hours
-from repro.definition.experiment import Skipped, at_scale, runs_of
+from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.protocol import catalog
+from repro.protocol.selection import Selection
+from repro.storage.atomic import read_json
 from repro.storage.paths import Places, places, run_folders
 from repro.storage.run_files import is_done
 
+_HEADING = ("experiment", "done", "published", "left", "state", "what it is")
 
-@click.command()
-@scale_option()
+
+@click.command(cls=Command)
+@select_option("any")
 @json_option
-def command(scale: str, as_json: bool) -> None:
-    """Every table and figure of the paper: what it is, its state, runs done, GPU-hours left.
+def command(selection: Selection, as_json: bool) -> None:
+    """Every table and figure of the paper: its state, runs done and published, GPU-hours left.
 
     For example:  repro list --scale smoke
     """
     here = places()
-    lines = [_facts(name, scale, here) for name in catalog.NAMES]
+    chosen = selection if selection.experiments else selection.whole(*catalog.NAMES)
+    lines = []
+    for name, experiment in chosen.experiments_at_scale().items():
+        lines.append(_facts(name, experiment, here))
     if as_json:
-        print_json({"scale": scale, "experiments": lines})
+        print_json({"scale": selection.scale, "experiments": lines})
         return
-    print_rows(
-        [("experiment", "runs", "left", "state", "what it is"), *map(_row, lines)], right=(1, 2)
-    )
-    others = sorted(_scales_with_runs(here) - {scale})
-    if others and not any(facts["done"] for facts in lines):
-        click.echo(
-            f"scale: {scale}, of which nothing is done; there are runs at scale {', '.join(others)}",
-            err=True,
-        )
+    print_rows([_HEADING, *map(_row, lines)], right=(1, 2, 3))
+    other_scales = sorted(_scales_with_runs(here) - {selection.scale})
+    if other_scales and not any(facts["done"] for facts in lines):
+        nothing = f"scale: {selection.scale}, of which nothing is done"
+        click.echo(f"{nothing}; there are runs at scale {', '.join(other_scales)}", err=True)
 
 
-def _facts(name: str, scale: str, here: Places) -> dict[str, Any]:
-    experiment = catalog.load_experiment(name)
+def _facts(name: str, experiment: Experiment, here: Places) -> dict[str, Any]:
     facts = {"experiment": name, "title": experiment.title, "page": experiment.page}
     if isinstance(experiment, Skipped):
-        none = {"state": "skipped", "done": 0, "total": 0, "gpu_hours_left": 0.0}
-        return facts | none | {"reason": experiment.reason}
-    runs = runs_of(at_scale(experiment, catalog.load_scale(scale)))
+        facts |= {"state": "skipped", "done": 0, "published": 0, "total": 0}
+        return facts | {"gpu_hours_left": 0.0, "reason": experiment.reason}
+    runs = runs_of(experiment)
     left = [run for run in runs if not is_done(run.id, here)]
-    state = "done" if not left else "missing" if len(left) == len(runs) else "partial"
+    published = [run for run in runs if here.is_published(run.id)]
     return facts | {
-        "state": state if runs else "counted",
+        "state": _state(len(runs), len(left)),
         "done": len(runs) - len(left),
+        "published": len(published),
         "total": len(runs),
         "gpu_hours_left": float(f"{sum(map(gpu_hours, left)):.4g}"),
     }
 
 
+def _state(total: int, left: int) -> str:
+    if total == 0:
+        return "counted"
+    if left == 0:
+        return "done"
+    return "missing" if left == total else "partial"
+
+
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
-    runs = f"{facts['done']}/{facts['total']}" if facts["total"] else "–"
-    left = (
-        format_hours(facts["gpu_hours_left"]).removeprefix("about ")
-        if facts["gpu_hours_left"]
-        else "–"
-    )
-    return facts["experiment"], runs, left, facts["state"], facts["title"]
+    done = published = left = "–"
+    if facts["total"]:
+        done, published = f"{facts['done']}/{facts['total']}", str(facts["published"])
+    if facts["gpu_hours_left"]:
+        left = format_hours(facts["gpu_hours_left"]).removeprefix("about ")
+    return facts["experiment"], done, published, left, facts["state"], facts["title"]
 
 
 def _scales_with_runs(here: Places) -> set[str]:
-    names = (folder.path.name.split(".") for folder in run_folders(here.runs))
-    return {name[-2] for name in names if len(name) >= 4}
+    """Return the scales of which a run has a folder here, or is published."""
+    scales = set()
+    for parent in (here.runs, here.published):
+        for folder in run_folders(parent):
+            definition = read_json(folder.definition)
+            if isinstance(definition, dict) and "scale" in definition:
+                scales.add(str(definition["scale"]))
+    return scales

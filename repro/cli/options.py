@@ -1,28 +1,40 @@
-"""The options that several commands share, and what they select."""
+"""The options that several commands share, and the selection they build."""
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
+from repro import api
+from repro.cli.click_errors import BadValue
+from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
-from repro.definition.scales import Scale, with_variants
-from repro.errors import FAILED, FINE, INCOMPLETE, UserError, did_you_mean, quote
+from repro.errors import (
+    FAILED,
+    FINE,
+    INCOMPLETE,
+    EnvironmentProblem,
+    UserError,
+    did_you_mean,
+    quote,
+)
 from repro.protocol import catalog
+from repro.protocol.selection import Selection, contains
+from repro.storage.paths import Folder, places
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from repro.analysis.runs.frames import Collected
 
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 SCALES = "paper, tenth, quick or smoke"  # in words, so that `--help` need not load the recipes
+TEXT_FORMATS = ("table", "md", "latex", "csv", "json", "html")
 SCHEMA = 1  # of every JSON document that a command prints
 
 
@@ -33,94 +45,123 @@ class WholeNumber(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}", value):
-            self.fail(f"{value!r} is not {self.name}", param, ctx)
-        return super().convert(value, param, ctx)
+            raise BadValue(value, self._allowed(), param, ctx)
+        number = int(value)
+        too_small = self.min is not None and number < self.min
+        too_large = self.max is not None and number > self.max
+        if too_small or too_large:
+            raise BadValue(value, self._allowed(), param, ctx)
+        return number
+
+    def _allowed(self) -> str:
+        if self.min is not None and self.max is not None:
+            return f"a whole number from {self.min} to {self.max}"
+        if self.min is not None:
+            return f"a whole number, {self.min} or more"
+        return "a whole number"
 
 
-def scale_of_results(
-    experiments: Iterable[Experiment],
-    collected: Collected,
-    scales: Mapping[str, Scale] | None = None,
-) -> Scale:
-    """The scale to show where none was asked for, said on stderr: the most serious one that has results."""
-    scales = scales or catalog.all_scales()
-    from repro.analysis.runs.frames import scale_with_results
+class OneOf(click.Choice[str]):
+    """One of some words."""
 
-    wanted = [
-        experiment
-        for experiment in experiments
-        if not isinstance(experiment, Skipped) and runs_of(experiment)
-    ]
-    name = scale_with_results(wanted, collected, scales)
-    if wanted:
-        why = (
-            "the most serious with results"
-            if (collected.finals["scale"] == name).any()
-            else "nothing is done yet"
-        )
-        click.echo(f"scale: {name} ({why}; --scale chooses another)", err=True)
-    return scales[name]
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in self.choices:
+            raise BadValue(value, f"one of {', '.join(self.choices)}", param, ctx)
+        return value
 
 
-def exit_code_of(shown: bool, runs: DataFrame) -> int:
-    """How a page ends: well with anything of ours on it; else 1 where runs diverged, and 3 where there is nothing."""
-    return FINE if shown else FAILED if (runs["state"] == "diverged").any() else INCOMPLETE
+def gather(name: str, build: Callable[..., Any], keys: Iterable[str]) -> Decorator:
+    """Return a decorator that passes on one value built from several options.
+
+    It stands below those options, so that a command has one parameter for all of them.
+    """
+    names = tuple(keys)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def with_one(*arguments: Any, **values: Any) -> Any:
+            chosen = {key: values.pop(key) for key in names}
+            return function(*arguments, **{name: build(**chosen)}, **values)
+
+        return with_one
+
+    return decorate
 
 
-def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
-        function
+def select_option(
+    names: Literal["some", "any", "one", "none"] = "some",
+    scale: str | None = "paper",
+    metavar: str = "EXPERIMENT",
+    kinds: tuple[str, ...] = ("table", "figure"),
+) -> Decorator:
+    """Add the names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
+
+    `names`: some are needed, any number may be given, exactly one is, or none can be.
+    """
+
+    def build(experiments: str | tuple[str, ...] = (), **chosen: Any) -> Selection:
+        # A name that is none is a mistake of the command line: said before anything is read.
+        if chosen["scale"] is not None:
+            catalog.load_scale(chosen["scale"])
+        for variant in chosen["variants"]:
+            catalog.load_variant(variant)
+        words = (experiments,) if isinstance(experiments, str) else experiments
+        return Selection(words, **chosen)
+
+    keys = ["scale", "seeds", "variants", "settings", "only", "skip"]
+    if names != "none":
+        keys.append("experiments")
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        decorated = gather("selection", build, keys)(function)
+        decorated = _selection_options(decorated, scale)
+        return _names_argument(decorated, names, metavar, kinds)
+
+    return decorate
+
+
+def _selection_options(function: Callable[..., Any], scale: str | None) -> Callable[..., Any]:
+    options: tuple[Decorator, ...] = (
+        scale_option(scale),
+        click.option(
+            "--seeds", type=WholeNumber(1, 1000), metavar="N", help="How many seeds of each run."
+        ),
+        *_change_options(),
+        *_part_options(),
     )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
-def scale_option(default: str | None = "paper") -> Callable[..., Any]:
-    said = f"default: {default}" if default else "default: the most serious one with results"
-    return click.option(
-        "--scale",
-        default=default,
-        metavar="SCALE",
-        help=f"{SCALES} ({said}).",
-        shell_complete=_scales,
+def _names_argument(
+    function: Callable[..., Any], names: str, metavar: str, kinds: tuple[str, ...]
+) -> Callable[..., Any]:
+    if names == "none":
+        return function
+    if names == "one":
+        complete = complete_names(kinds)
+        argument = click.argument("experiments", metavar=metavar, shell_complete=complete)
+        return argument(function)
+    needed = names == "some"
+    shown = f"{metavar}…" if needed else f"[{metavar}…]"
+    argument = click.argument(
+        "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete_selection
     )
+    return argument(function)
 
 
-def one_scale_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    about = f"Runs of this scale only: {SCALES}."
-    return click.option(
-        "--scale", metavar="SCALE", help=about, shell_complete=_scales, callback=_known_scale
-    )(function)
-
-
-def _known_scale(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    return None if name is None else catalog.load_scale(name).name
-
-
-def seeds_option(about: str = "How many seeds of each run.") -> Callable[..., Any]:
-    return click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=about)
-
-
-def device_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    about = "cpu, cuda, cuda:1 … (default: a GPU where there is one)."
-    return click.option("--device", metavar="DEVICE", help=about)(function)
-
-
-def checked_device(given: str | None) -> str | None:
-    """The device, if it is one: a slip of the pen would otherwise be found late, and by each worker."""
-    environment = os.environ.get("REPRO_DEVICE") or None
-    name, device = ("--device", given) if given is not None else ("REPRO_DEVICE", environment)
-    if device is not None and not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
-        raise UserError(f"`{name}` cannot be {quote(device)}", "it is cpu, cuda, cuda:1 …")
-    return given
-
-
-def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--seeds, --variant and --set, which say what is trained."""
-    return seeds_option()(change_options(function))
-
-
-def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--variant and --set, which say what is other than declared."""
-    for option in (
+def _change_options() -> tuple[Decorator, ...]:
+    """Return --variant and --set, which change what is declared."""
+    return (
+        click.option(
+            "--variant",
+            "variants",
+            multiple=True,
+            metavar="NAME",
+            help="Another reading of the protocol, repeatable.",
+            shell_complete=_complete_variants,
+        ),
         click.option(
             "--set",
             "settings",
@@ -128,141 +169,198 @@ def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="KEY=VALUE",
             help="Change a value of the recipe, repeatable.",
         ),
-        click.option(
-            "--variant",
-            "variants",
-            multiple=True,
-            metavar="NAME",
-            help="Another reading of the protocol, repeatable.",
-        ),
-    ):
+    )
+
+
+def _part_options() -> tuple[Decorator, ...]:
+    """Return --only and --skip, which take a part of what is named."""
+    only = "Only runs whose id contains this, or matches it with * and ?."
+    skip = "No runs whose id contains this, or matches it with * and ?."
+    return (
+        click.option("--only", metavar="TEXT", multiple=True, help=only),
+        click.option("--skip", metavar="TEXT", multiple=True, help=skip),
+    )
+
+
+def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --scale, --variant and --set; pass on one `selection` that names no experiment."""
+
+    def build(scale: str, **chosen: Any) -> Selection:
+        return Selection(scale=catalog.load_scale(scale).name, **chosen)
+
+    decorated = gather("selection", build, ("scale", "variants", "settings"))(function)
+    for option in reversed((scale_option(), *_change_options())):
+        decorated = option(decorated)
+    return decorated
+
+
+def part_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --only and --skip to a command that takes patterns of runs."""
+    for option in reversed(_part_options()):
         function = option(function)
     return function
 
 
-def strict_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    about = "Average no runs of different code, torch or device, nor any that went on elsewhere; exit 1 if there are."
-    return click.option("--strict", is_flag=True, help=about)(function)
+def keep_selected(
+    folders: Iterable[Folder], only: Collection[str], skip: Collection[str]
+) -> list[Folder]:
+    """Return the folders of runs that --only and --skip leave."""
+    kept = []
+    for folder in folders:
+        run_id = folder.path.name
+        wanted = not only or any(contains(run_id, text) for text in only)
+        if wanted and not any(contains(run_id, text) for text in skip):
+            kept.append(folder)
+    return kept
 
 
-def only_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--only and --skip, which take a part of what the experiments name."""
-    function = click.option(
-        "--skip", metavar="TEXT", multiple=True, help="No runs whose id contains this."
-    )(function)
+def scale_option(default: str | None = "paper") -> Decorator:
+    shown = f"default: {default}" if default else "default: the most serious one with results"
     return click.option(
-        "--only", metavar="TEXT", multiple=True, help="Only runs whose id contains this."
-    )(function)
+        "--scale",
+        default=default,
+        metavar="SCALE",
+        help=f"{SCALES} ({shown}).",
+        shell_complete=_complete_scales,
+    )
 
 
-def filter_runs(runs: Sequence[Run], only: Sequence[str], skip: Sequence[str]) -> list[Run]:
-    """The runs whose ids contain one of the first texts (if any is given) and none of the second."""
-    chosen = [run for run in runs if not only or any(text in run.id for text in only)]
-    left = [run for run in chosen if not any(text in run.id for text in skip)]
-    if (only or skip) and runs and not left:
-        asked = [f"contains {' or '.join(map(quote, only))}"] * bool(only)
-        asked += [f"is without {' and '.join(map(quote, skip))}"] * bool(skip)
-        raise UserError(
-            f"no run's id {' and '.join(asked)}", "`repro show EXPERIMENT` lists the ids"
+def one_scale_option(function: F) -> F:
+    about = f"Runs of this scale only: {SCALES}."
+    option = click.option(
+        "--scale",
+        metavar="SCALE",
+        help=about,
+        shell_complete=_complete_scales,
+        callback=_known_scale,
+    )
+    return option(function)
+
+
+def _known_scale(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
+    return None if name is None else catalog.load_scale(name).name
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        function
+    )
+
+
+def device_option(function: F) -> F:
+    about = "cpu, cuda, cuda:1 … (default: a GPU where there is one)."
+    return click.option("--device", metavar="DEVICE", help=about)(function)
+
+
+def require_clean_option(function: F) -> F:
+    """Add --require-clean, which refuses code that no commit has."""
+    about = "Refuse to begin with code that no commit has: for numbers to publish."
+    option = click.option(
+        "--require-clean", is_flag=True, expose_value=False, callback=_check_clean, help=about
+    )
+    return option(function)
+
+
+def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from repro.provenance.checkout import code_state, uncommitted
+
+    state = code_state()
+    if state["commit"] is None:
+        raise EnvironmentProblem(
+            "the commit of this code is not known", "run from a git checkout, or without the option"
         )
-    return left
+    if state["dirty"]:
+        files = uncommitted() or ["the code that was installed"]
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        problem = f"{quote(files[0])}{more} differs from commit {state['commit'][:7]}"
+        raise UserError(problem, "`git commit` it first, or leave out `--require-clean`")
 
 
-def experiments_argument(required: bool = True) -> Callable[..., Any]:
-    metavar = "EXPERIMENT…" if required else "[EXPERIMENT…]"
-    return click.argument(
-        "experiments", nargs=-1, required=required, metavar=metavar, shell_complete=_names
-    )
+def strict_option(function: F) -> F:
+    about = "Average no runs of different code, torch or device, nor any that went on elsewhere;"
+    return click.option("--strict", is_flag=True, help=f"{about} exit 1 if there are.")(function)
 
 
-def select_experiments(
-    names: Sequence[str],
-    scale: str,
-    seeds: int | None = None,
-    variants: Sequence[str] = (),
-    settings: Sequence[str] = (),
-) -> dict[str, Experiment]:
-    """The named experiments at a scale, with what was chosen beside it."""
-    chosen = scale_with(catalog.load_scale(scale), variants, settings)
-    return {
-        name: at_scale(catalog.load_experiment(name), chosen, seeds)
-        for name in catalog.expand_groups(names)
-    }
+def print_scale(
+    selection: Selection, experiments: Iterable[Experiment]
+) -> tuple[Selection, Collected]:
+    """Collect the runs; return the selection at a scale, which is said if nobody named it."""
+    from repro.analysis.runs.frames import collect
+
+    collected = collect(places())
+    chosen = api.scale_with_results(selection, collected)
+    with_runs = any(runs_of(experiment) for experiment in experiments)
+    if selection.scale is None and with_runs:
+        has_results = (collected.finals["scale"] == chosen.scale).any()
+        why = "the most serious with results" if has_results else "nothing is done yet"
+        click.echo(f"scale: {chosen.scale} ({why}; --scale chooses another)", err=True)
+    return chosen, collected
 
 
-def scale_with(scaled: Scale, variants: Sequence[str], settings: Sequence[str]) -> Scale:
-    """The scale with what was chosen beside it: variants come first, then the scale, then single settings."""
-    readings = [catalog.load_variant(name) for name in variants]
-
-    def change(run: Run) -> Run:
-        read = with_variants(run, readings, scaled)
-        if not settings:
-            return read
-        from repro.definition.overrides import with_overrides
-
-        return with_overrides(read, settings)
-
-    return replace(
-        scaled, change=change, chosen=(*(f"variant {name}" for name in variants), *settings)
-    )
-
-
-def scales_with(variants: Sequence[str], settings: Sequence[str]) -> dict[str, Scale]:
-    """Every scale with what was chosen beside it."""
-    return {
-        name: scale_with(scale, variants, settings) for name, scale in catalog.all_scales().items()
-    }
-
-
-def refuse_skipped(experiments: dict[str, Experiment]) -> dict[str, Experiment]:
-    """The experiments, if all of them can be run."""
-    for name, experiment in experiments.items():
-        if isinstance(experiment, Skipped):
-            raise UserError(
-                f"{quote(name)} is not reproduced here: {experiment.reason}",
-                "`repro list` shows what is",
-            )
-    return experiments
-
-
-def refuse_group(name: str, verb: str, *kinds: type[Experiment]) -> str:
-    """The name, if it is not one of a group of experiments: what shows one page shows one at a time."""
-    if name in catalog.GROUPS:
-        ones = [
-            one for one in catalog.GROUPS[name] if isinstance(catalog.load_experiment(one), kinds)
-        ]
-        raise UserError(f"{quote(name)} is a group", f"{verb} one of {', '.join(ones)}")
-    return name
+def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) -> int:
+    """Return how a page ends: 0 with anything of ours on it, 1 where runs diverged, else 3."""
+    if complete:
+        return FINE
+    return FAILED if len(collected.of(runs).diverged) else INCOMPLETE
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """The one JSON document of a command."""
-    click.echo(
-        json.dumps({"schema": SCHEMA} | document, indent=1, ensure_ascii=False, allow_nan=False)
-    )
+    """Print the one JSON document of a command."""
+    document = {"schema": SCHEMA} | document
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def did_you_mean_one_of(word: str, known: Sequence[str]) -> str:
+def did_you_mean_one_of(word: str, known: Collection[str]) -> str:
+    """Return the hint for a word that is none of a few."""
     return did_you_mean(word, known, "known: " + ", ".join(known))
 
 
-Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[str]]
-
-
-def names_of(*kinds: str) -> Completer:
-    """Completes the names of tables, or of figures."""
+def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
+    """Return a completion of the experiments whose names begin with one of these words."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [
-            name for name in catalog.NAMES if name.startswith(incomplete) and name.startswith(kinds)
-        ]
+        names = _starting(catalog.NAMES, incomplete)
+        return [name for name in names if name.startswith(kinds)]
 
     return complete
 
 
-def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in (*catalog.NAMES, *catalog.GROUPS) if name.startswith(incomplete)]
+def complete_selection(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete an experiment, a group, or the id of a run that has a folder."""
+    names = _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
+    return names or complete_runs(context, parameter, incomplete)
 
 
-def _scales(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in catalog.all_scales() if name.startswith(incomplete)]
+def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a run that has a folder."""
+    from repro.storage.paths import run_folders
+
+    folders = run_folders(places().runs)
+    return _starting((folder.path.name for folder in folders), incomplete)
+
+
+def complete_clusters(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of a cluster's profile."""
+    return _starting(sorted(path.stem for path in places().slurm.glob("*.toml")), incomplete)
+
+
+def _complete_scales(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    return _starting(catalog.all_scales(), incomplete)
+
+
+def _complete_variants(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    return _starting(catalog.all_variants(), incomplete)
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import click
 
-from repro.cli.text_table import cut
+from repro.cli.text_table import counted, cut
 from repro.definition.run import Run
-from repro.local.workers import read_progress
-from repro.storage.paths import Places
+from repro.local.workers import RunEnd, read_progress
+from repro.storage.paths import places
 
-REDRAW_INTERVAL_S = 30.0  # seconds between two lines about one run, where lines are not redrawn
+LINE_INTERVAL_S = 30.0  # between two lines about one run, where lines are not redrawn
 
 
 class ProgressLines:
-    """Progress on standard error, of the runs at work."""
+    """Progress on standard error, of the runs at work: the watcher of `repro run`."""
 
-    def __init__(self, places: Places, runs: Mapping[str, Run], to_do: int) -> None:
-        self._places, self._runs, self._to_do = places, runs, to_do
+    def __init__(self) -> None:
+        self._places = places()
+        self._runs: dict[str, Run] = {}
+        self._to_do = 0
         self._count = 0
         self._drawn: list[str] = []
-        self._said: dict[str, float] = {}
+        self._last_line: dict[str, float] = {}
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> ProgressLines:
@@ -35,10 +38,27 @@ class ProgressLines:
     def __exit__(self, *_: object) -> None:
         self._wipe()
 
+    def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None:
+        """Say how many runs are done and to do."""
+        self._runs = {run.id: run for run in runs}
+        self._to_do = len(to_do)
+        done = len(runs) - len(to_do)
+        click.echo(f"{counted(len(runs), 'run')}: {done} done, {len(to_do)} to do", err=True)
+
+    def say(self, text: str) -> None:
+        """Say what takes a while."""
+        click.echo(text, err=True)
+
+    def warn(self, warning: str, hint: str) -> None:
+        """Show a warning, with what to do."""
+        click.echo(f"Warning: {warning}", err=True)
+        click.echo(f"hint: {hint}\n", err=True)
+
     def look(self, at_work: list[str]) -> None:
-        """Show where these runs are."""
+        """Show where the runs at work are."""
         if self._terminal:
-            lines = [self._line(run_id, _width()) for run_id in at_work]
+            width = shutil.get_terminal_size().columns
+            lines = [self._line(run_id, width) for run_id in at_work]
             if lines != self._drawn:
                 self._wipe()
                 click.echo("\n".join(lines), err=True, nl=bool(lines))
@@ -46,51 +66,49 @@ class ProgressLines:
             return
         now = time.monotonic()
         for run_id in at_work:
-            if now - self._said.setdefault(run_id, now) >= REDRAW_INTERVAL_S:
-                self._said[run_id] = now
+            if now - self._last_line.setdefault(run_id, now) >= LINE_INTERVAL_S:
+                self._last_line[run_id] = now
                 click.echo(self._line(run_id), err=True)
 
-    def ended(self, event: dict[str, Any]) -> None:
+    def ended(self, event: RunEnd) -> None:
         """Say how a run ended."""
         self._wipe()
         self._count += 1
-        progress = read_progress(event["id"], self._places)
-        how = event.get("problem") or _errors(progress)
-        click.echo(
-            f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {how}", err=True
-        )
+        outcome = event.get("problem") or _errors(read_progress(event["id"], self._places))
+        line = f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {outcome}"
+        click.echo(line, err=True)
 
     def _line(self, run_id: str, room: int = 10_000) -> str:
-        """Where a run is; a narrow terminal loses its pace first, then its errors."""
+        """Return where a run is; a narrow terminal loses its pace first, then its errors."""
         progress = read_progress(run_id, self._places)
         if not progress:
             return f"  {run_id}  starting"
-        of = self._runs[run_id].recipe.iterations
-        speed, left = progress.get("rate_per_second"), progress.get("eta_seconds")
-        pace = f"{speed:.1f}/s" if speed else ""
-        eta = f"{timedelta(seconds=round(left))} left" if left is not None else ""
-        where = f"  {run_id}  {progress['iteration']}/{of}"
-        for facts in ((_errors(progress), pace, eta), (_errors(progress), eta), (eta,)):
-            line = "  ".join(filter(None, (where, *facts)))
+        iterations = self._runs[run_id].recipe.iterations
+        rate, seconds_left = progress.get("rate_per_second"), progress.get("eta_seconds")
+        pace = f"{rate:.1f}/s" if rate else ""
+        time_left = ""
+        if seconds_left is not None:
+            time_left = f"{timedelta(seconds=round(seconds_left))} left"
+        errors = _errors(progress)
+        start = f"  {run_id}  {progress['iteration']}/{iterations}"
+        for facts in ((errors, pace, time_left), (errors, time_left), (time_left,)):
+            line = "  ".join(filter(None, (start, *facts)))
             if len(line) <= room:
                 return line
-        return cut(where, room)
+        return cut(start, room)
 
     def _wipe(self) -> None:
         if self._drawn:
-            sys.stderr.write(
-                f"\033[{len(self._drawn)}A\033[J"
-            )  # no colour: NO_COLOR leaves it alone
+            # No colour: NO_COLOR leaves it alone.
+            sys.stderr.write(f"\033[{len(self._drawn)}A\033[J")
             sys.stderr.flush()
             self._drawn = []
 
 
 def _errors(progress: Mapping[str, Any]) -> str:
-    known = ((name, progress.get(f"{name}_error")) for name in ("train", "test"))
-    return "  ".join(f"{name} {error:.2f} %" for name, error in known if error is not None)
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
+    parts = []
+    for name in ("train", "test"):
+        error = progress.get(f"{name}_error")
+        if error is not None:
+            parts.append(f"{name} {error:.2f} %")
+    return "  ".join(parts)

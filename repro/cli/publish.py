@@ -10,22 +10,13 @@ from pathlib import Path
 
 import click
 
-from repro.cli.options import (
-    experiments_argument,
-    filter_runs,
-    json_option,
-    only_options,
-    print_json,
-    refuse_skipped,
-    scale_option,
-    select_experiments,
-    selection_options,
-)
+from repro.cli.click_errors import Command
+from repro.cli.options import json_option, print_json, select_option
 from repro.cli.text_table import counted
-from repro.definition.experiment import runs_of
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
-from repro.storage.paths import ROOT, Folder, Places, places
+from repro.protocol.selection import Selection
+from repro.storage.paths import IS_CHECKOUT, ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 
@@ -48,11 +39,8 @@ class Published:
         return FINE if done or not self.states else INCOMPLETE
 
 
-@click.command()
-@experiments_argument()
-@scale_option()
-@selection_options
-@only_options
+@click.command(cls=Command)
+@select_option()
 @click.option(
     "--to",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -65,13 +53,7 @@ class Published:
 )
 @json_option
 def command(
-    experiments: Sequence[str],
-    scale: str,
-    seeds: int | None,
-    variants: Sequence[str],
-    settings: Sequence[str],
-    only: Sequence[str],
-    skip: Sequence[str],
+    selection: Selection,
     to: Path | None,
     again: bool,
     uncommitted: bool,
@@ -88,11 +70,10 @@ def command(
     Trained elsewhere, tracked here:
                   REPRO_RESULTS=~/campaign/results repro publish table6 --to results
     """
-    chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
-    runs = filter_runs(runs_of(tuple(chosen.values())), only, skip)
+    runs = selection.reproduced().runs()
     here = places()
-    into = to.absolute() / here.published.name if to else here.published
-    options = [*_repeated("--variant", variants), *_repeated("--set", settings)]
+    into = (to.absolute() if to else here.results) / "published"
+    options = [*_repeated("--variant", selection.variants), *_repeated("--set", selection.settings)]
     result = publish_runs(runs, here, into, again, uncommitted, options)
     if as_json:
         _print_json(result, into)
@@ -218,4 +199,7 @@ def _next_step(into: Path) -> str:
         return (
             "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
         )
-    return f"next: they are in {into}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"
+    where = f"next: they are in {into}"
+    if not IS_CHECKOUT:
+        return where
+    return f"{where}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.options import json_option, print_json, scale_of_results, scale_option
+from repro import api
+from repro.cli.click_errors import Command
+from repro.cli.options import json_option, print_json, print_scale, scale_option
 from repro.protocol import catalog
-from repro.storage.paths import places
+from repro.protocol.selection import Selection
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @scale_option(None)
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
 @json_option
@@ -18,20 +20,16 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
 
     For example:  repro report --open
     """
-    chosen = catalog.load_scale(scale) if scale is not None else None
-
-    from repro.analysis.output import report
-    from repro.analysis.runs.frames import collect
-
-    here = places()
-    collected = collect(here)
-    experiments = [catalog.load_experiment(name) for name in catalog.NAMES]
-    at_scale = chosen or scale_of_results(experiments, collected)
-    path = report.write(report.report(collected, at_scale), here)
+    if scale is not None:
+        catalog.load_scale(scale)
+    selection = Selection(catalog.REPRODUCED, scale)
+    selection, collected = print_scale(selection, selection.declared().values())
+    path = api.report(selection.scale, collected)
+    size = path.stat().st_size
     if as_json:
-        print_json({"file": str(path), "scale": at_scale.name, "bytes": path.stat().st_size})
+        print_json({"file": str(path), "scale": selection.scale, "bytes": size})
     else:
         click.echo(str(path))
-        click.echo(f"{path.stat().st_size / 1e6:.1f} MB at scale {at_scale.name}", err=True)
+        click.echo(f"{size / 1e6:.1f} MB at scale {selection.scale}", err=True)
     if opened:
         click.launch(path.as_uri())

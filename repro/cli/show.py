@@ -9,15 +9,8 @@ from typing import Any
 
 import click
 
-from repro.cli.options import (
-    json_option,
-    names_of,
-    print_json,
-    refuse_group,
-    scale_option,
-    select_experiments,
-    selection_options,
-)
+from repro.cli.click_errors import Command
+from repro.cli.options import complete_runs, json_option, print_json, select_option
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -36,45 +29,45 @@ from repro.definition.net import Net
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
+from repro.protocol.decidable import decidable_claims, warnings
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
-from repro.storage.paths import ROOT, places
+from repro.protocol.selection import Selection, refuse_group
+from repro.storage.paths import PAPER_NUMBERS, places
 from repro.storage.run_files import is_done
 
 PITFALLS = {
-    "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have none",
-    "best epoch": "the best error over training is chosen on the test set; the paper reports the last iteration",
+    "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have "
+    "none",
+    "best epoch": "the best error over training is chosen on the test set; the paper reports the "
+    "last iteration",
     "Nesterov": "many ports use it; the paper's SGD has plain momentum",
     "a warm-up that never ends": "here the rate is a function of the iteration and of a recorded switch",
 }
 WIDTHS = (("row", 12), ("metric", 20))  # of the paper's numbers, at least
 
 
-@click.command()
-@click.argument("experiment", metavar="EXPERIMENT", shell_complete=names_of("table", "figure"))
-@scale_option()
-@selection_options
-@click.option("--run", "run_id", metavar="ID", help="One run of it, with its whole definition.")
+@click.command(cls=Command)
+@select_option("one")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="One run of it, with its whole definition.",
+    shell_complete=complete_runs,
+)
 @json_option
-def command(
-    experiment: str,
-    scale: str,
-    seeds: int | None,
-    variants: tuple[str, ...],
-    settings: tuple[str, ...],
-    run_id: str | None,
-    as_json: bool,
-) -> None:
-    """An experiment's nets, recipes, departures from the paper, the paper's numbers, and what it costs.
+def command(selection: Selection, run_id: str | None, as_json: bool) -> None:
+    """An experiment's nets, the paper's numbers, recipes, departures, runs, and what they cost.
 
     For example:  repro show table6
     """
-    catalog.load_experiment(
-        refuse_group(experiment, "show", Table, Figure, Drawing)
-    )  # says which name is near
-    [(name, chosen)] = select_experiments([experiment], scale, seeds, variants, settings).items()
-    facts = _facts(name, chosen, scale) | {"variants": _variants(variants)}
+    # Says which name is near.
+    catalog.load_experiment(refuse_group(selection.experiments[0], "show", Table, Figure, Drawing))
+    [(name, experiment)] = selection.experiments_at_scale().items()
+    facts = _facts(name, experiment, selection.chosen_scale().name)
+    facts["variants"] = _variants(selection.variants)
     if run_id is not None:
-        facts = _one(facts, chosen, run_id)
+        facts = _one(facts, experiment, run_id)
     if as_json:
         print_json(facts)
     elif run_id is not None:
@@ -111,15 +104,19 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
             for claim in experiment.claims
         ],
         "departures": _departures(experiment),
+        "decidable": [asdict(one) for one in decidable_claims(experiment)],
+        "warnings": warnings([experiment]),
     }
 
 
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
-    """What each variant that was asked for changes, and where it changes nothing."""
-    chosen = [catalog.load_variant(name) for name in names]
-    return [
-        {"name": v.name, "about": v.about, "no_change_because": v.no_change_because} for v in chosen
-    ]
+    """Return what each variant that was asked for changes, and where it changes nothing."""
+    facts = []
+    for name in names:
+        variant = catalog.load_variant(name)
+        reason = variant.no_change_because
+        facts.append({"name": name, "about": variant.about, "no_change_because": reason})
+    return facts
 
 
 def _nets(experiment: Any) -> list[Net]:
@@ -164,13 +161,14 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _paper(experiment: Any) -> list[dict[str, Any]]:
-    return [
-        {"row": row.label, "metric": metric}
-        | {key: value for key, value in asdict(paper).items() if value is not None}
-        for row in _rows(experiment)
-        for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False)
-        if paper is not None
-    ]
+    numbers = []
+    for row in _rows(experiment):
+        for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False):
+            if paper is None:
+                continue
+            values = {key: value for key, value in asdict(paper).items() if value is not None}
+            numbers.append({"row": row.label, "metric": metric} | values)
+    return numbers
 
 
 def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
@@ -178,31 +176,28 @@ def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
 
 
 def _elsewhere(name: str) -> list[dict[str, str]]:
-    """What public reproductions got."""
-    with (ROOT / "experiments" / "paper" / "reproductions.csv").open(newline="") as file:
-        return [
-            line for line in csv.DictReader(file) if line["experiment"] == name and line["value"]
-        ]
+    """Return what public reproductions got."""
+    with (PAPER_NUMBERS / "reproductions.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    return [line for line in lines if line["experiment"] == name and line["value"]]
 
 
 def _departures(experiment: Any) -> list[dict[str, Any]]:
-    found = departures_by_net(group.run for group in groups_of(experiment))
-    return [asdict(departure) | {"nets": list(nets)} for departure, nets in found.items()]
+    by_departure = departures_by_net(group.run for group in groups_of(experiment))
+    return [asdict(departure) | {"nets": list(nets)} for departure, nets in by_departure.items()]
 
 
 def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str, Any]:
-    for run in () if isinstance(experiment, Skipped) else runs_of(experiment):
+    """Return the facts of one run."""
+    runs = () if isinstance(experiment, Skipped) else runs_of(experiment)
+    for run in runs:
         if run.id == run_id:
-            return (
-                {key: facts[key] for key in ("experiment", "scale")}
-                | _run(run)
-                | {"run": to_definition(run)}
-            )
-    ids = [run["id"] for run in facts["runs"]]
-    raise UserError(
-        f"{facts['experiment']} has no run {quote(run_id)} at scale {facts['scale']}",
-        did_you_mean(run_id, ids, f"`repro show {facts['experiment']}` lists them"),
-    )
+            where = {"experiment": facts["experiment"], "scale": facts["scale"]}
+            return where | _run(run) | {"run": to_definition(run)}
+    problem = f"{facts['experiment']} has no run {quote(run_id)} at scale {facts['scale']}"
+    ids = [run.id for run in runs]
+    hint = did_you_mean(run_id, ids, f"`repro show {facts['experiment']}` lists them")
+    raise UserError(problem, hint)
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -210,38 +205,42 @@ def _print(facts: dict[str, Any]) -> None:
     if "skipped" in facts:
         click.echo(f"\nNot reproduced here: {facts['skipped']}")
         return
-    _print_lines("Variants", list(map(_variant_line, facts["variants"])))
-    if facts["nets"]:
-        click.echo(
-            f"\nNets{'':<18}{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}"
-        )
-    for net in facts["nets"]:
-        counts = (
-            f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}{net['projections']:>13}"
-        )
-        click.echo(f"  {net['net']:<20}{counts}")
-    if facts["runs"]:
-        done = sum(run["done"] for run in facts["runs"])
-        click.echo(f"\nRuns at scale {facts['scale']}: {len(facts['runs'])}, {done} done")
-        hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
-        click.echo(
-            f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers"
-        )
-        for run in facts["runs"]:
-            click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
+    _print_lines("Variants", [_variant_line(variant) for variant in facts["variants"]])
     _print_numbers(facts)
-    _print_lines(
-        "The paper's claims", [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
-    )
-    said = {
-        Departure(d["field"], d["paper"], d["ours"], d["why"]): d["nets"]
-        for d in facts["departures"]
-    }
-    _print_lines("Departures from the paper", departure_lines(said) or ["none"])
+    claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
+    _print_lines("The paper's claims", claims)
+    _print_lines("Before you spend on these runs", facts["warnings"])
+    _print_nets(facts["nets"])
+    departures = {}
+    for fact in facts["departures"]:
+        departure = Departure(fact["field"], fact["paper"], fact["ours"], fact["why"])
+        departures[departure] = fact["nets"]
+    _print_lines("Departures from the paper", departure_lines(departures) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
-        _print_lines(
-            "Known pitfalls, avoided here", [f"{name}: {why}" for name, why in PITFALLS.items()]
-        )
+        pitfalls = [f"{name}: {why}" for name, why in PITFALLS.items()]
+        _print_lines("Known pitfalls, avoided here", pitfalls)
+    _print_runs(facts)
+
+
+def _print_nets(nets: list[dict[str, Any]]) -> None:
+    if nets:
+        counts = f"{'parameters':>12}{'multiply-adds':>16}{'layers':>8}{'projections':>13}"
+        click.echo(f"\nNets{'':<18}{counts}")
+    for net in nets:
+        counts = f"{net['params']:>12,}{net['flops']:>16,}{net['layers']:>8}"
+        click.echo(f"  {net['net']:<20}{counts}{net['projections']:>13}")
+
+
+def _print_runs(facts: dict[str, Any]) -> None:
+    runs = facts["runs"]
+    if not runs:
+        return
+    done = sum(run["done"] for run in runs)
+    click.echo(f"\nRuns at scale {facts['scale']}: {len(runs)}, {done} done")
+    hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
+    click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
+    for run in runs:
+        click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
 
 
 def _variant_line(variant: dict[str, str]) -> str:
@@ -250,33 +249,42 @@ def _variant_line(variant: dict[str, str]) -> str:
 
 
 def _print_numbers(facts: dict[str, Any]) -> None:
-    others = defaultdict(list)
-    for found in facts["elsewhere"]:
-        others[found["row"], found["metric"]].append(float(found["value"]))
-    row, metric = (
-        2 + max([least, *(len(number[what]) for number in facts["paper"])])
-        for what, least in WIDTHS
-    )
+    elsewhere = defaultdict(list)
+    for line in facts["elsewhere"]:
+        elsewhere[line["row"], line["metric"]].append(float(line["value"]))
+    widths = []
+    for column, least in WIDTHS:
+        longest = max((len(number[column]) for number in facts["paper"]), default=0)
+        widths.append(2 + max(least, longest))
     lines = []
     for number in facts["paper"]:
-        spread = f" ± {number['std']}" if "std" in number else ""
-        spread += f" (n={number['n']})" if "n" in number else ""
-        known = others.get((number["row"], number["metric"]), [])
-        seen = f"   reproductions: {min(known):g}–{max(known):g} ({len(known)})" if known else ""
-        value = f"{number['value']:.{number['digits']}f}{spread}"
-        lines.append(
-            f"{number['row']:<{row}}{number['metric']:<{metric}}{value}  {number['kind']}{seen}"
-        )
+        start = f"{number['row']:<{widths[0]}}{number['metric']:<{widths[1]}}{_value(number)}"
+        others = elsewhere.get((number["row"], number["metric"]), [])
+        end = ""
+        if others:
+            end = f"   reproductions: {min(others):g}–{max(others):g} ({len(others)})"
+        lines.append(f"{start}  {number['kind']}{end}")
     _print_lines("The paper's numbers", lines, wrap=False)
+
+
+def _value(number: dict[str, Any]) -> str:
+    """Return the paper's number as it printed it: 6.61 ± 0.16 (n=5)."""
+    text = f"{number['value']:.{number['digits']}f}"
+    if "std" in number:
+        text += f" ± {number['std']}"
+    if "n" in number:
+        text += f" (n={number['n']})"
+    return text
 
 
 def _print_lines(heading: str, lines: list[str], wrap: bool = True) -> None:
     if lines:
         click.echo(f"\n{heading}")
     for line in lines:
-        click.echo(
-            f"  {line}" if len(line) < 78 or not wrap else click.wrap_text(line, 79, "  ", "      ")
-        )
+        if wrap and len(line) >= 78:
+            click.echo(click.wrap_text(line, 79, "  ", "      "))
+        else:
+            click.echo(f"  {line}")
 
 
 def _print_run(facts: dict[str, Any]) -> None:
@@ -288,9 +296,8 @@ def _print_run(facts: dict[str, Any]) -> None:
 def _leaves(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for key, value in values.items():
-        leaves += (
-            _leaves(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else [(prefix + key, value)]
-        )
+        if isinstance(value, dict):
+            leaves += _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves.append((prefix + key, value))
     return leaves

@@ -12,45 +12,41 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.options import WholeNumber, json_option, one_scale_option, print_json
+from repro.cli.click_errors import Command
+from repro.cli.options import (
+    WholeNumber,
+    complete_selection,
+    json_option,
+    keep_selected,
+    one_scale_option,
+    part_options,
+    print_json,
+)
+from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names
 
 if TYPE_CHECKING:
     from repro.cluster.status.state import State
 
+_FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
 _READ = (
-    "run",
-    "state",
-    "reason",
-    "attempt",
-    "iteration",
-    "checkpoint",
-    "eta",
-    "gpu",
-    "train_error",
+    *("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu"),
+    *("train_error", "test_error", "elapsed", "job", "where"),
 )
-_READ += ("test_error", "elapsed", "job", "where")
 _WORTH = (
-    "run",
-    "state",
-    "iteration",
-    "checkpoint",
-    "test_error",
-    "eta",
-    "reason",
-    "gpu",
-    "attempt",
+    *("run", "state", "iteration", "checkpoint", "test_error", "eta", "reason", "gpu"),
+    *("attempt", "elapsed", "job", "where", "train_error"),
 )
-_WORTH += ("elapsed", "job", "where", "train_error")
 
 
-@click.command()
-@click.argument("patterns", nargs=-1, metavar="[PATTERN…]")
+@click.command(cls=Command)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN…]", shell_complete=complete_selection)
 @one_scale_option
+@part_options
 @click.option(
     "--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type."
 )
@@ -64,7 +60,14 @@ _WORTH += ("elapsed", "job", "where", "train_error")
 )
 @json_option
 def command(
-    patterns: Sequence[str], scale: str | None, failed: bool, watch: bool, every: int, as_json: bool
+    patterns: Sequence[str],
+    scale: str | None,
+    only: Sequence[str],
+    skip: Sequence[str],
+    failed: bool,
+    watch: bool,
+    every: int,
+    as_json: bool,
 ) -> None:
     """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
 
@@ -74,7 +77,8 @@ def command(
     For example:  repro status figure6 '!*110*'
     """
     while True:
-        found = _look(patterns, scale, failed)
+        folders = _folders(patterns, scale, only, skip)
+        found = _states(folders, failed)
         if watch and sys.stdout.isatty():
             click.clear()
         _show(found, failed, as_json, patterns)
@@ -83,17 +87,25 @@ def command(
         time.sleep(every)
 
 
-def _look(patterns: Sequence[str], scale: str | None, failed: bool) -> list[State]:
+def _folders(
+    patterns: Sequence[str], scale: str | None, only: Sequence[str], skip: Sequence[str]
+) -> list[Folder]:
     from repro.cluster.status.selection import select_folders
-    from repro.cluster.status.state import all_states
 
+    names = (*catalog.NAMES, *catalog.GROUPS)
+    # An experiment may have no folder yet; a pattern that matches none is a mistake.
+    must_match = any(pattern.removeprefix("!") not in names for pattern in patterns)
     here = places()
-    ours = (*catalog.NAMES, *catalog.GROUPS)
-    must_match = any(pattern.removeprefix("!") not in ours for pattern in patterns)
     for name in unprintable_names(here.runs):
         click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
-    found = all_states(select_folders(patterns, here, must_match, scale), here)
-    return [state for state in found if not failed or state.word in ("failed", "diverged", "lost")]
+    return keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
+
+
+def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
+    from repro.cluster.status.state import all_states
+
+    states = all_states(folders, places())
+    return [state for state in states if not failed or state.word in _FAILED]
 
 
 def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequence[str]) -> None:
@@ -193,12 +205,16 @@ def _explain(state: State) -> None:
     from repro.cluster.status.logs import last_lines, likely_cause
 
     here = places()
-    words = last_lines(state.id, here)
     click.echo(f"{state.id}  {state.word}  {state.reason}")
+    try:
+        words, retry = last_lines(state.id, here), retry_command(state)
+    except UserError as problem:  # of this folder: the other runs are shown as well
+        click.echo(f"  {problem.problem}\n")
+        return
     for line in words:
         click.echo(f"    {line}")
     click.echo(f"  likely cause: {likely_cause(state, words)}")
-    click.echo(f"  to retry: {retry_command(state)}\n")
+    click.echo(f"  to retry: {retry}\n")
 
 
 def retry_command(state: State) -> str:
@@ -238,5 +254,5 @@ def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> N
                 "shares it",
                 err=True,
             )
-    if not failed and any(counts[word] for word in ("failed", "diverged", "lost")):
+    if not failed and any(state.word in _FAILED for state in found):
         click.echo("next: repro status --failed", err=True)

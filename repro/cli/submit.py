@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.click_errors import Command
 from repro.cli.options import (
     WholeNumber,
-    experiments_argument,
-    filter_runs,
+    complete_clusters,
+    gather,
     json_option,
-    only_options,
     print_json,
-    refuse_skipped,
-    scale_option,
-    select_experiments,
-    selection_options,
+    require_clean_option,
+    select_option,
 )
-from repro.cli.run import check_data, print_untrained
+from repro.cli.run import print_untrained
 from repro.cli.text_table import counted
-from repro.definition.experiment import Experiment, runs_of
 from repro.errors import UserError
+from repro.local.run import check_data
+from repro.protocol.selection import Selection
 from repro.storage.paths import Places, places
 
 if TYPE_CHECKING:
     from repro.cluster.profile import Profile
+    from repro.cluster.submit.request import Foresight
     from repro.cluster.submit.submission import Plan, Sent, SubmitOptions
 
 _ASKED = (  # option, key of the profile, what it is
@@ -54,243 +55,280 @@ _COUNTED = (
 )
 
 
-def _profile_options(function: Any) -> Any:
+@dataclass(frozen=True)
+class ProfileOptions:
+    """What the command line says of the cluster."""
+
+    cluster: str | None
+    values: dict[str, Any]  # in the place of the profile's own
+    sbatch: tuple[str, ...]
+
+    def load(self, here: Places) -> Profile:
+        """Return the profile with these values."""
+        from repro.cluster.profile import load_profile, with_sbatch
+
+        if self.cluster is None:
+            names = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
+            hint = f"profiles in `{here.slurm.name}`: {names}"
+            raise UserError("`--on` is missing: which cluster?", hint)
+        return with_sbatch(load_profile(self.cluster, here.slurm, self.values), self.sbatch)
+
+    def load_and_print(self, here: Places) -> Profile:
+        """Return the profile; say why runs do not share jobs, if they were to."""
+        from repro.cluster.submit.packing import with_known_sharing
+
+        profile, why_not_packed = with_known_sharing(self.load(here), here)
+        if why_not_packed:
+            click.echo(why_not_packed, err=True)
+        return profile
+
+
+def profile_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --on, --sbatch and an option for each key of a profile; pass on one `asked`."""
+
+    def build(cluster: str | None, sbatch: tuple[str, ...], **values: Any) -> ProfileOptions:
+        return ProfileOptions(cluster, values, sbatch)
+
+    keys = [key for _, key, _ in (*_ASKED, *_COUNTED)]
+    decorated = gather("asked", build, ("cluster", "sbatch", *keys))(function)
+    free = "Another option of sbatch, repeatable."
+    decorated = click.option("--sbatch", multiple=True, metavar="KEY=VALUE", help=free)(decorated)
     for option, key, about in reversed(_COUNTED):
-        function = click.option(option, key, type=WholeNumber(0), metavar="N", help=about)(function)
+        number = click.option(option, key, type=WholeNumber(0), metavar="N", help=about)
+        decorated = number(decorated)
     for option, key, about in reversed(_ASKED):
-        function = click.option(option, key, metavar="TEXT", help=about)(function)
-    return function
+        decorated = click.option(option, key, metavar="TEXT", help=about)(decorated)
+    return click.option(
+        "--on",
+        "cluster",
+        envvar="REPRO_ON",
+        metavar="CLUSTER",
+        help="A profile in slurm/; or REPRO_ON.",
+        shell_complete=complete_clusters,
+    )(decorated)
 
 
-@click.command()
-@experiments_argument()
-@click.option(
-    "--on",
-    "cluster",
-    envvar="REPRO_ON",
-    metavar="CLUSTER",
-    help="A profile in slurm/; or REPRO_ON.",
-)
-@scale_option()
-@selection_options
-@only_options
-@_profile_options
-@click.option(
-    "--sbatch",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Another option of sbatch, repeatable.",
-)
-@click.option(
-    "--dry-run", is_flag=True, help="Print the sbatch text; send and write nothing. Needs no SLURM."
-)
-@click.option("--test-only", is_flag=True, help="Ask SLURM for its verdict; send nothing.")
+@dataclass(frozen=True)
+class _Mode:
+    """What is done with the plan."""
+
+    dry_run: bool
+    test_only: bool
+    yes: bool
+    as_json: bool
+
+
+def mode_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --dry-run, --test-only, --yes and --json; pass on one `mode`."""
+
+    decorated = gather("mode", _Mode, ("dry_run", "test_only", "yes", "as_json"))(function)
+    decorated = json_option(decorated)
+    dry = "Print the sbatch text; send and write nothing. Needs no SLURM."
+    for option, about in (
+        ("--yes", "Do not ask."),
+        ("--test-only", "Ask SLURM for its verdict; send nothing."),
+        ("--dry-run", dry),
+    ):
+        decorated = click.option(option, is_flag=True, help=about)(decorated)
+    return decorated
+
+
+@click.command(cls=Command)
+@select_option()
+@profile_options
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
 @click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
+@mode_options
+@require_clean_option
 def command(
-    experiments: Sequence[str],
-    cluster: str | None,
-    scale: str,
-    seeds: int | None,
-    variants: Sequence[str],
-    settings: Sequence[str],
-    only: Sequence[str],
-    skip: Sequence[str],
-    options: tuple[str, ...],
-    dry_run: bool,
-    test_only: bool,
-    retry: bool,
-    again: bool,
-    yes: bool,
-    as_json: bool,
-    **asked: Any,
+    selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: _Mode
 ) -> None:
-    """Send what the experiments still lack to a cluster: one array each. Asking twice sends once.
+    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing twice.
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
     from repro.cluster.submit import submission
+    from repro.cluster.submit.request import plan_selection
 
-    if dry_run and test_only:
+    if mode.dry_run and mode.test_only:
         raise UserError(
             "`--dry-run` and `--test-only` exclude each other",
             "the first needs no SLURM, the second does",
         )
     here = places()
-    profile = _profile(cluster, here, asked, options)
-    chosen = refuse_skipped(select_experiments(experiments, scale, seeds, variants, settings))
-    said = _said(seeds=(seeds,) * bool(seeds), variant=variants, set=settings, only=only, skip=skip)
-    wanted = submission.SubmitOptions(retry, again, said)
-    plan = _plan(chosen, only, skip, here, profile, wanted)
-    print_untrained(chosen)
-    if dry_run:
-        _print_each("texts", submission.sbatch_texts(plan, here, profile), as_json)
-        _say_left(plan)
-    elif test_only:
-        _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), as_json)
+    profile = asked.load_and_print(here)
+    experiments = selection.reproduced().experiments_at_scale()
+    options = submission.SubmitOptions(retry, again, selection.words())
+    plan = plan_selection(selection, here, profile, options)
+    print_untrained(experiments)
+    if mode.dry_run:
+        _print_dry_run(plan, selection, here, profile, mode.as_json)
+    elif mode.test_only:
+        _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), mode.as_json)
     else:
-        _report(plan, _send(plan, here, profile, wanted, yes), experiments, as_json)
+        sent = _send(plan, selection, here, profile, options, mode.yes)
+        _report(plan, sent, selection.experiments, mode.as_json)
 
 
-def _profile(
-    cluster: str | None, here: Places, asked: dict[str, Any], options: tuple[str, ...]
-) -> Profile:
-    from repro.cluster.profile import load_profile, with_sbatch
-    from repro.cluster.submit.packing import with_known_sharing
-
-    if cluster is None:
-        known = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
-        raise UserError(
-            "`--on` is missing: which cluster?", f"profiles in `{here.slurm.name}`: {known}"
-        )
-    profile = with_sbatch(load_profile(cluster, here.slurm, asked), options)
-    profile, why_not_packed = with_known_sharing(profile, here)
-    if why_not_packed:
-        click.echo(why_not_packed, err=True)
-    return profile
-
-
-def _said(**selection: Sequence[Any]) -> tuple[str, ...]:
-    """The options that selected these runs, as they were said."""
-    pairs = (
-        (f"--{option}", str(value)) for option, values in selection.items() for value in values
-    )
-    return tuple(word for pair in pairs for word in pair)
-
-
-def _plan(
-    chosen: dict[str, Experiment],
-    only: Sequence[str],
-    skip: Sequence[str],
-    here: Places,
-    profile: Profile,
-    wanted: SubmitOptions,
-) -> Plan:
-    """What is left to send of the runs that were chosen."""
-    from repro.cluster.slurm import max_array_size
+def _print_dry_run(
+    plan: Plan, selection: Selection, here: Places, profile: Profile, as_json: bool
+) -> None:
+    """Print each array's sbatch text, and before it what the plan takes and decides, as comments."""
     from repro.cluster.submit import submission
+    from repro.cluster.submit.request import foresee
 
-    left = set(filter_runs(runs_of(tuple(chosen.values())), only, skip))
-    runs = {name: [run for run in runs_of(each) if run in left] for name, each in chosen.items()}
-    return submission.make_plan(runs, here, profile, wanted, max_array_size(profile.slurm_conf))
-
-
-def _print_each(name: str, said: Iterator[str], as_json: bool) -> None:
-    """One after the other as they come, or all of them as the one document."""
+    texts = submission.sbatch_texts(plan, here, profile)
+    foresight = foresee(plan, selection, here, profile) if plan.runs else None
     if as_json:
-        print_json({name: list(said)})
+        facts: dict[str, Any] = {"texts": list(texts)}
+        if foresight:
+            facts["foresight"] = _foresight_facts(foresight)
+            facts["runs"] = [run.id for run in plan.runs]
+        print_json(facts)
+    else:
+        for text in texts:
+            click.echo(text)
+        if foresight:
+            for line in _foresight_lines(foresight):
+                click.echo(f"# {line}")
+            for run in plan.runs:
+                click.echo(f"#   {run.id}")
+    _print_left(plan)
+
+
+def _foresight_facts(foresight: Foresight) -> dict[str, Any]:
+    return {
+        "runs": foresight.runs,
+        "arrays": foresight.arrays,
+        "jobs": foresight.jobs,
+        "gpu_hours": float(f"{foresight.hours.gpu_hours:.4g}"),
+        "estimate": asdict(foresight.hours),
+        "memory": foresight.memory,
+        "claims": list(foresight.claims),
+    }
+
+
+def _foresight_lines(foresight: Foresight) -> list[str]:
+    """Return what a plan takes and decides, in words."""
+    sharing = ""
+    if foresight.jobs < foresight.runs:
+        sharing = f" ({counted(foresight.jobs, 'job')})"
+    runs = f"{counted(foresight.runs, 'run')} in {counted(foresight.arrays, 'array')}{sharing}"
+    lines = [f"{runs}, {foresight.hours}, {foresight.memory}"]
+    if foresight.claims:
+        lines.append(f"claims of the paper that they decide: {', '.join(foresight.claims)}")
+    return lines
+
+
+def _print_each(name: str, answers: Iterator[str], as_json: bool) -> None:
+    """Print one answer after the other as they come, or all of them as the one document."""
+    if as_json:
+        print_json({name: list(answers)})
         return
-    for each in said:
-        click.echo(each)
+    for answer in answers:
+        click.echo(answer)
 
 
 def _send(
-    plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions, yes: bool
+    plan: Plan,
+    selection: Selection,
+    here: Places,
+    profile: Profile,
+    options: SubmitOptions,
+    yes: bool,
 ) -> list[Sent]:
     """Send what is left, if there is something and whoever asks agrees."""
-    _say_left(plan)
+    from repro.cluster.submit.request import foresee, warnings
+
+    _print_left(plan)
     if not plan.runs:
         return []
     if "REPRO_DATA" not in profile.environment:
         check_data(plan.runs, here)
-    _ask(plan, here, profile, yes)
-    return _sent(plan, here, profile, wanted)
-
-
-def _ask(plan: Plan, here: Places, profile: Profile, yes: bool) -> None:
-    """Say what it will cost, warn of what may go wrong, and ask above the profile's limits."""
-    from repro.cluster.preflight.estimate import estimate
-    from repro.cluster.preflight.warnings import memory_in_words, warnings_for
-    from repro.cluster.submit.packing import pack_runs
-
-    jobs = [element for _, some in plan.arrays for element in pack_runs(some, profile)]
-    hours, runs = estimate(jobs, here, profile), counted(len(plan.runs), "run")
-    sharing = f" ({counted(len(jobs), 'job')})" if len(jobs) < len(plan.runs) else ""
-    arrays = counted(len(plan.arrays), "array")
-    click.echo(f"{runs} in {arrays}{sharing}, {hours}, {memory_in_words(jobs, profile)}", err=True)
-    for trouble in warnings_for(jobs, here, profile):
+    foresight = foresee(plan, selection, here, profile)
+    for line in _foresight_lines(foresight):
+        click.echo(line, err=True)
+    for trouble in warnings(plan, here, profile):
         click.echo(f"Warning: {trouble}", err=True)
-    if yes or (
-        len(plan.runs) <= profile.ask_above_jobs and hours.gpu_hours <= profile.ask_above_gpu_hours
-    ):
+    if not yes:
+        _ask(plan, foresight, profile)
+    return _sent(plan, here, profile, options)
+
+
+def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
+    """Ask above the profile's limits."""
+    from repro.cluster.submit.request import above_limits
+
+    if not above_limits(plan, foresight.hours, profile):
         return
     if not sys.stdin.isatty():
+        size = f"{counted(foresight.runs, 'run')}, {foresight.hours.said}"
         raise UserError(
-            f"{runs}, {hours.said}, are above this cluster's limits for not asking",
+            f"{size}, are above this cluster's limits for not asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)
 
 
-def _sent(plan: Plan, here: Places, profile: Profile, wanted: SubmitOptions) -> list[Sent]:
+def _sent(plan: Plan, here: Places, profile: Profile, options: SubmitOptions) -> list[Sent]:
     """Send array after array; if it is cut short, say what was sent and what was not."""
     from repro.cluster.submit import submission
 
     sent: list[Sent] = []
     try:
-        for each in submission.send(plan, here, profile, wanted):
-            sent.append(each)
-            if each.array:
-                jobs = f" of {counted(each.jobs, 'job')}" if each.jobs < len(each.runs) else ""
-                click.echo(
-                    f"sent {counted(len(each.runs), 'run')} as array {each.array}{jobs} ({each.batch})",
-                    err=True,
-                )
-            if each.taken:
-                click.echo(
-                    f"left {counted(len(each.taken), 'run')} that somebody else sent at this moment",
-                    err=True,
-                )
+        for array in submission.send(plan, here, profile, options):
+            sent.append(array)
+            _print_array(array)
     except (KeyboardInterrupt, UserError) as error:
-        count = sum(len(each.runs) for each in sent)
-        rest = (
-            "not known to be sent"
-            if isinstance(error, (KeyboardInterrupt, submission.Unanswered))
-            else "not sent"
-        )
-        click.echo(
-            f"sent: {counted(count, 'run')}; {rest}: {counted(len(plan.runs) - count, 'run')}",
-            err=True,
-        )
+        count = sum(len(array.runs) for array in sent)
+        rest = "not sent"
+        if isinstance(error, (KeyboardInterrupt, submission.Unanswered)):
+            rest = "not known to be sent"
+        left = counted(len(plan.runs) - count, "run")
+        click.echo(f"sent: {counted(count, 'run')}; {rest}: {left}", err=True)
         raise
     return sent
 
 
-def _say_left(plan: Plan) -> None:
+def _print_array(array: Sent) -> None:
+    if array.array:
+        runs = counted(len(array.runs), "run")
+        jobs = ""
+        if array.jobs < len(array.runs):
+            jobs = f" of {counted(array.jobs, 'job')}"
+        click.echo(f"sent {runs} as array {array.array}{jobs} ({array.batch})", err=True)
+    if array.taken:
+        taken = counted(len(array.taken), "run")
+        click.echo(f"left {taken} that somebody else sent at this moment", err=True)
+
+
+def _print_left(plan: Plan) -> None:
     counts = Counter(state.word for state in plan.left)
     if counts:
-        click.echo(
-            "left alone: " + ", ".join(f"{count} {word}" for word, count in sorted(counts.items())),
-            err=True,
-        )
-    if any(state.retriable for state in plan.left):
-        click.echo(
-            "hint: `--retry` sends again what failed, diverged or was lost; `repro status --failed` says why",
-            err=True,
-        )
-    if any(state.retriable and state.word == "running" for state in plan.left):
-        click.echo(
-            "hint: what was running on a machine that cannot be asked from here is sent again by `--retry` as well",
-            err=True,
-        )
+        parts = [f"{count} {word}" for word, count in sorted(counts.items())]
+        click.echo(f"left alone: {', '.join(parts)}", err=True)
+    retriable = [state for state in plan.left if state.retriable]
+    if retriable:
+        what = "`--retry` sends again what failed, diverged or was lost"
+        click.echo(f"hint: {what}; `repro status --failed` says why", err=True)
+    if any(state.word == "running" for state in retriable):
+        where = "on a machine that cannot be asked from here"
+        click.echo(f"hint: what was running {where} is sent again by `--retry` as well", err=True)
 
 
 def _report(plan: Plan, sent: Sequence[Sent], experiments: Sequence[str], as_json: bool) -> None:
-    arrays = [each for each in sent if each.array]
+    arrays = [array for array in sent if array.array]
     if as_json:
-        facts = [
-            {"array": each.array, "batch": each.batch, "runs": list(each.runs)} for each in arrays
-        ]
-        left = [
-            {"id": state.id, "state": state.word, "reason": state.reason} for state in plan.left
-        ]
+        facts = []
+        for array in arrays:
+            facts.append({"array": array.array, "batch": array.batch, "runs": list(array.runs)})
+        left = []
+        for state in plan.left:
+            left.append({"id": state.id, "state": state.word, "reason": state.reason})
         print_json({"sent": facts, "left": left})
         return
-    for each in arrays:
-        click.echo(each.array)
+    for array in arrays:
+        click.echo(array.array)
     if arrays:
         click.echo(f"next: repro status {' '.join(experiments)}", err=True)
     elif not plan.runs:

@@ -2,106 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
 
+from repro import api
+from repro.cli.click_errors import Command
 from repro.cli.options import (
-    change_options,
+    TEXT_FORMATS,
+    OneOf,
     exit_code_of,
     json_option,
-    refuse_group,
-    scale_of_results,
-    scale_option,
-    scales_with,
-    seeds_option,
+    print_scale,
+    select_option,
     strict_option,
 )
-from repro.definition.experiment import Skipped, Table, at_scale, runs_of
-from repro.errors import FAILED, UserError, quote
-from repro.protocol import catalog
-from repro.storage.paths import places
-
-FORMATS = ("table", "md", "latex", "csv", "json", "html")
+from repro.errors import FAILED
+from repro.protocol.selection import Selection
 
 
-def _tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [
-        name for name in catalog.NAMES if name.startswith("table") and name.startswith(incomplete)
-    ]
-
-
-@click.command("table")
-@click.argument("name", metavar="TABLE", shell_complete=_tables)
-@scale_option(None)
-@seeds_option("Use so many seeds of each run.")
-@change_options
+@click.command("table", cls=Command)
+@select_option("one", scale=None, metavar="TABLE", kinds=("table",))
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=OneOf(TEXT_FORMATS),
     default="table",
     help="What is printed (default: table).",
 )
 @strict_option
 @json_option
-def command(
-    name: str,
-    scale: str | None,
-    seeds: int | None,
-    variants: tuple[str, ...],
-    settings: tuple[str, ...],
-    form: str,
-    as_json: bool,
-    strict: bool = False,
-) -> int:
+def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
     """Print a table of the paper with ours beside it, and write it in every format.
 
     Exit code 3 as long as it has no number of ours.
 
     For example:  repro table table6 --format latex
     """
-    table = _table(name)
-    scales = scales_with(variants, settings)
-    chosen = scales[catalog.load_scale(scale).name] if scale is not None else None
+    return print_table(selection, "json" if as_json else form, strict)
 
-    from repro.analysis.compare.numbers import judge_numbers
-    from repro.analysis.output import formats, tables
-    from repro.analysis.runs.frames import collect, rows_of
 
-    here = places()
-    collected = replace(collect(here), strict=strict)
-    chosen_scale = chosen or scale_of_results([table], collected, scales)
-    sheet = tables.sheet(name, table, collected, chosen_scale, seeds)
-    written = tables.write(chosen_scale.named(name), sheet, here, chosen_scale.name)
-    click.echo(formats.render(sheet, "json" if as_json else form), nl=False)  # type: ignore[arg-type]
-    click.echo(
-        f"written: {written[0].with_suffix('')}.{{{','.join(path.suffix[1:] for path in written)}}}",
-        err=True,
-    )
+def print_table(selection: Selection, form: str = "table", strict: bool = False) -> int:
+    """Print the table, say where it was written, and return the exit code."""
+    page = api.table_page(selection.experiments[0])
+    selection, collected = print_scale(selection, [page])
+    result = api.table(selection, strict, collected)
+    click.echo(result.render(form), nl=False)
+    endings = ",".join(path.suffix[1:] for path in result.files)
+    click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    if strict and (
-        refused := [
-            one.row
-            for one in judge_numbers(name, at_scale(table, chosen_scale, seeds), collected)
-            if one.refused
-        ]
-    ):
-        click.echo(f"not averaged: {', '.join(dict.fromkeys(refused))}", err=True)
+    if result.refused:
+        click.echo(f"not averaged: {', '.join(result.refused)}", err=True)
         return FAILED
-    wanted = runs_of(at_scale(table, chosen_scale, seeds))
-    return exit_code_of(not wanted or tables.has_ours(sheet), rows_of(collected.runs, wanted))
-
-
-def _table(name: str) -> Table:
-    """The table of that name, if it is one that is reproduced."""
-    experiment = catalog.load_experiment(refuse_group(name, "print", Table))
-    if isinstance(experiment, Skipped):
-        raise UserError(
-            f"{quote(name)} is not reproduced here: {experiment.reason}",
-            "`repro list` shows what is",
-        )
-    if not isinstance(experiment, Table):
-        raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
-    return experiment
+    return exit_code_of(result.complete, result.collected, result.runs)

@@ -1,1 +1,1 @@
-"""What a run costs, computed from its layers: parameters, memory, GPU-hours; and what earlier runs took."""
+"""What a run costs: parameters, memory and GPU-hours, and what earlier runs took."""

@@ -1,7 +1,7 @@
-"""What a run will cost on one GPU, computed from its layers and multiply-adds: an estimate, not a measurement.
+"""What a run will cost on one GPU, estimated from its layers and multiply-adds.
 
-Two limits add up: a small net is bound by starting kernels, layer by layer; a large one by arithmetic. The two
-constants are those of an A100-class card in fp32 without TensorFloat-32.
+Two limits add up: a small net is bound by starting kernels, layer by layer; a large one by
+arithmetic. The two constants are those of an A100-class card in fp32 without TensorFloat-32.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _seconds_of_a_step(run: Run) -> tuple[float, float]:
 
 
 def format_hours(hours: float) -> str:
-    """A time on GPUs as people say it: under a GPU-minute, about 2 GPU-minutes, about 3.1 GPU-hours."""
+    """Return a time on GPUs as people say it: about 2 GPU-minutes, about 3.1 GPU-hours."""
     minutes = hours * 60
     if minutes < 1:
         return "under a GPU-minute"

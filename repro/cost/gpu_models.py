@@ -1,4 +1,4 @@
-"""GPUs by the names that clusters give them in their GRES: what a build of torch needs to know, and how much fits."""
+"""GPUs by the names that clusters give them in their GRES: their architecture and memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NAMED = {
 
 
 def gpu_model(gres: str) -> GpuModel | None:
-    """The card that a GRES type names: `a100`, `nvidia_h100_80gb_hbm3`, or a slice of one, `a100_1g.5gb`."""
+    """Return the card that a GRES type names: `a100`, `nvidia_h100_80gb_hbm3`, `a100_1g.5gb`."""
     words = re.split(r"[_.-]", gres.lower())
     known = next((_NAMED[word] for word in words if word in _NAMED), None)
     sizes = [int(word.removesuffix("gb")) for word in words if re.fullmatch(r"[0-9]{1,3}gb", word)]

@@ -1,43 +1,48 @@
-"""What earlier runs recorded that differ in nothing but the seed: the best ground for an estimate."""
+"""What earlier runs recorded that differ in the seed alone: the best ground for an estimate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from statistics import median
-from typing import Any
+from typing import Literal
 
-from repro.definition.run import Run
+from repro.definition.run import Run, from_definition
 from repro.errors import UserError
-from repro.storage.atomic import read_json
-from repro.storage.paths import Folder, Places
+from repro.storage.paths import Places, run_folders
+from repro.storage.run_files import Final, read_final
 
 Recorded = Callable[[Run], float | None]
+Fact = Literal["seconds", "save_seconds"]
 
 
-def recorded_seconds(fact: str, places: Places, on_gpu: bool) -> Recorded:
-    """A reader of one number of their provenance: the median over those that had such a device, or None."""
+def recorded_seconds(fact: Fact, places: Places, on_gpu: bool) -> Recorded:
+    """Return a reader of one fact: its median over the runs that had such a device, or None."""
+    device = "cuda" if on_gpu else "cpu"
 
     @cache
-    def of(kind: str) -> float | None:
-        found = [_number(folder, fact, on_gpu) for folder in _alike(kind, places)]
-        known = [each for each in found if each is not None]
-        return median(known) if known else None
+    def of_first_seed(run: Run) -> float | None:
+        values = []
+        for final in _alike(run, places):
+            seconds = getattr(final.provenance, fact)
+            if seconds is not None and (final.provenance.device or "").startswith(device):
+                values.append(seconds)
+        return median(values) if values else None
 
-    return lambda run: of(run.id.rpartition(".s")[0])
-
-
-def _alike(kind: str, places: Places) -> list[Folder]:
-    parents = (places.runs, places.published)
-    return [
-        Folder(path.parent) for parent in parents for path in parent.glob(f"{kind}.s*/final.json")
-    ]
+    return lambda run: of_first_seed(replace(run, seed=0))
 
 
-def _number(folder: Folder, fact: str, on_gpu: bool) -> float | None:
-    try:
-        provenance: dict[str, Any] = (read_json(folder.final) or {})["provenance"]
-        device = "cuda" if on_gpu else "cpu"
-        return float(provenance[fact]) if str(provenance["device"]).startswith(device) else None
-    except (UserError, KeyError, TypeError, ValueError):
-        return None
+def _alike(run: Run, places: Places) -> Iterator[Final]:
+    """Yield the final records of the runs that differ from this one in nothing but the seed."""
+    # Most folders are of other runs: their names, which begin with the net's, save reading them.
+    start = f"{run.net.name}.{run.recipe.name}.{run.scale}."
+    for parent in (places.runs, places.published):
+        for folder in run_folders(parent):
+            if not folder.path.name.startswith(start):
+                continue
+            with contextlib.suppress(UserError):
+                final = read_final(folder)
+                if final and replace(from_definition(final.definition), seed=run.seed) == run:
+                    yield final

@@ -1,8 +1,9 @@
-"""The memory that a run needs, computed from its layers without building the net: an estimate, not a measurement.
+"""The memory that a run needs, estimated from its layers without building the net.
 
-It is what training keeps of each layer for the way back, what testing has at once, the weights with their momentum and
-gradients, and the images. What is kept is torch's own count. What a process on a CPU takes beside that was measured;
-what CUDA takes on a GPU, and beside it, was not. `tests/cost/test_memory.py` says how near it all comes.
+It is what training keeps of each layer for the way back, what testing has at once, the weights with
+their momentum and gradients, and the images. What is kept is torch's own count. What a process on a
+CPU takes beside that was measured; what CUDA takes on a GPU, and beside it, was not.
+`tests/cost/test_memory.py` says how near it all comes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from repro.definition.run import Run
 
 MIB, GIB = 2**20, 2**30
 
-DEEP = 500  # layers from which training computes activations again rather than keeping them; the numbers are the same
+# Nets of more layers compute activations again instead of keeping them; the numbers are the same.
+DEEP = 500
 
 PROCESS = 660 * MIB  # Python with torch
 SLACK = 1.4  # a heap that keeps its memory has gaps: measured from 20 to 110 layers
@@ -26,9 +28,8 @@ CUDA = 2 * GIB  # CUDA's libraries, in the machine's memory
 CONTEXT = 0.6 * GIB  # and in the GPU's, beyond what torch counts
 COPIES = 3  # of a checkpoint, while it is wrapped; on a CPU they lie where the activations were
 
-SMALL_IMAGES = {
-    "generated": (2_000, 500)
-}  # held in memory: training and test images; of any other set, CIFAR-10's
+# Images held in memory, training and test; of any other set of small images, CIFAR-10's.
+SMALL_IMAGES = {"generated": (2_000, 500)}
 CIFAR10_IMAGES = 50_000, 10_000
 BATCHES_AHEAD = 4  # of photos: those decoded while the net trains, and its own
 TESTED = 500  # small images in one forward pass of testing
@@ -37,14 +38,14 @@ TESTED_PIXELS = 8_000_000  # of photos in one, and of no more than 64 of them
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that one process needs: of the machine's memory, and of a GPU's, which is 0 where it trains without one."""
+    """Bytes that one process needs of the machine's memory, and of a GPU's (0 without one)."""
 
     host: float
     gpu: float
 
 
 def memory(run: Run, on_gpu: bool, processes: int = 1) -> Memory:
-    """What each of the processes needs that train the run together."""
+    """Return what each of the processes needs that train the run together."""
     recipe = run.recipe
     parameters = cost(run.net, recipe.input.size).parameters
     weights = parameters * (14 if recipe.precision == "bf16" else 12)  # with momentum and gradients
@@ -64,16 +65,21 @@ def gib(size: float) -> str:
 
 
 def activation_bytes(net: Net, recipe: Recipe) -> float:
-    """Bytes of what one image leaves behind on its way forward, for the way back."""
-    size, width = recipe.input.size, 2 if recipe.precision == "bf16" else 4
+    """Return the bytes that one image leaves behind on its way forward, for the way back."""
+    size = recipe.input.size
+    width = 2 if recipe.precision == "bf16" else 4  # bytes of a number
     stem, *stages, _ = _by_stage(layers(net, size))
-    numbers = _numbers(stem) + (
-        _recomputed(stages, net) if net.depth > DEEP else sum(map(_numbers, stages))
-    )
-    pooled = stages[0][0].inputs * stages[0][0].size ** 2 if net.family == "imagenet" else 0
-    return (
-        numbers * width + pooled * (width + 8) + 3 * size**2 * width
-    )  # a pooled number comes with its place
+    numbers: float = _numbers(stem)
+    if net.depth > DEEP:
+        numbers += _recomputed(stages, net)
+    else:
+        numbers += sum(map(_numbers, stages))
+    kept = numbers * width + 3 * size**2 * width
+    if net.family == "imagenet":
+        first = stages[0][0]
+        # Beside each number of the max pooling lies the index of its place, of 8 bytes.
+        kept += first.inputs * first.size**2 * (width + 8)
+    return kept
 
 
 def _by_stage(some: Iterable[Layer]) -> list[tuple[Layer, ...]]:
@@ -81,8 +87,13 @@ def _by_stage(some: Iterable[Layer]) -> list[tuple[Layer, ...]]:
 
 
 def _numbers(some: Iterable[Layer]) -> int:
-    """Of each layer the map before batch norm and the one after its ReLU; of a projection the first alone."""
-    return sum(_map(layer) * (1 if layer.role == "projection" else 2) for layer in some)
+    """Return how many numbers are kept of some layers."""
+    count = 0
+    for layer in some:
+        count += _map(layer)  # before batch norm
+        if layer.role != "projection":
+            count += _map(layer)  # after the ReLU
+    return count
 
 
 def _map(layer: Layer) -> int:
@@ -90,7 +101,7 @@ def _map(layer: Layer) -> int:
 
 
 def _recomputed(stages: Iterable[tuple[Layer, ...]], net: Net) -> float:
-    """The most at any moment of the way back: the inputs of all segments before, and all of one segment."""
+    """Return the most at any moment of the way back: all earlier inputs, and all of one segment."""
     inputs, most = 0.0, 0.0
     for stage, blocks in zip(stages, net.blocks, strict=True):
         segment = max(1, round((blocks / 2) ** 0.5))  # as `repro.nets.conv_net.Stage` cuts them
@@ -100,7 +111,10 @@ def _recomputed(stages: Iterable[tuple[Layer, ...]], net: Net) -> float:
 
 
 def _tested(run: Run) -> float:
-    """Bytes of the largest maps that testing has at once, in fp32; those of small images are squared in fp64 too."""
+    """Return the bytes of the largest maps that testing has at once, in fp32.
+
+    Those of small images are squared in fp64 as well.
+    """
     seen, size = run.recipe.input, run.recipe.input.size
     largest = max(map(_map, layers(run.net, size))) / size**2
     if run.net.family == "cifar":

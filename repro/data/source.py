@@ -1,6 +1,7 @@
-"""What training sees of a data set: a batch that is a function of (seed, iteration) alone, and two plain views.
+"""What training sees of a data set: its batches, and two plain views.
 
-So a resumed run needs no state of a random generator, and several processes take exact slices of one batch.
+A batch is a function of (seed, iteration) alone. So a resumed run needs no state of a random
+generator, and several processes take exact slices of one batch.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ if TYPE_CHECKING:
 
     from repro.distributed import Share
 
-# Sets prepared before pixels were compared call the official CIFAR-10 `official archive`.
 Origin: TypeAlias = Literal["official pixels", "official archive", "imported", "generated"]
-Batch: TypeAlias = (
-    "tuple[Tensor, Tensor]"  # images: float32, N×C×H×W, channels last; labels: int64, N
-)
+
+# Images: float32, N×C×H×W, channels last; labels: int64, N.
+Batch: TypeAlias = "tuple[Tensor, Tensor]"
 
 
 class Source(Protocol):
@@ -28,11 +28,11 @@ class Source(Protocol):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of pixels and labels, training and test: what the data set *is*."""
+        """Return what the data set *is*: the SHA-256 of pixels and labels, training and test."""
 
     @property
     def origin(self) -> str:
-        """Where its images come from, in the words of `repro.definition.origin`."""
+        """Return where its images come from, in the words of `repro.definition.origin`."""
 
     @property
     def classes(self) -> int: ...
@@ -45,16 +45,16 @@ class Source(Protocol):
 
     @property
     def tested_on_training_images(self) -> bool:
-        """Whether an error on the test images says nothing about images not seen."""
+        """Return whether an error on the test images says nothing about images not seen."""
 
     def to(self, device: device | str) -> Self:
-        """The same source, its batches on that device; small data sets move there whole."""
+        """Return the same source with batches on that device; small data sets move there whole."""
 
     def batches(self, seed: int, start: int, stop: int, share: Share = ...) -> Iterator[Batch]:
-        """The augmented batches of iterations start … stop-1: this process's exact slice of each."""
+        """Yield the augmented batches of iterations start … stop-1, of each an exact slice."""
 
     def test(self, batch: int = 500, share: Share = ...) -> Iterator[Batch]:
-        """The test images in the testing view, each exactly once over all ranks."""
+        """Yield the test images in the testing view, each exactly once over all shares."""
 
     def train_clean(self, batch: int = 500, share: Share = ...) -> Iterator[Batch]:
-        """The training images in the testing view, each exactly once over all ranks."""
+        """Yield the training images in the testing view, each exactly once over all shares."""

@@ -1,1 +1,1 @@
-"""What is trained and shown, as plain values: nets, recipes, runs, experiments. Imports nothing but errors."""
+"""What is trained and shown, as plain values: nets, recipes, runs, experiments."""

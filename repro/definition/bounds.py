@@ -1,4 +1,4 @@
-"""What a name may be, and how large a number: beyond lies a slip of the pen, told here and not hours later."""
+"""What a name may be, and how large a number: typing errors are refused before a run begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from repro.errors import UserError, quote
 
-# More of these would be a slip of the pen, fill any memory, or never end. The paper's largest are in parentheses.
+# More would be a typing error, fill any memory, or never end. In parentheses: the paper's largest.
 LARGEST_BATCH = 65_536  # (256)
 LARGEST_COUNT = 10_000_000  # iterations (600,000)
 LARGEST_DEPTH = 9_998  # of CIFAR's nets (1202)
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def check_name(name: str, what: str) -> str:
-    """The name, if it is one that may become part of a file name or a job name."""
+    """Return the name, if it may become part of a file name or a job name."""
     if not _NAME.fullmatch(name) or ".." in name or name.endswith("."):
         raise UserError(
             f"{quote(name)} is not a name for {what}", "use 1 to 64 of A–Z a–z 0–9 . _ -"
@@ -27,6 +27,9 @@ def check_name(name: str, what: str) -> str:
 
 
 def check_at_most(largest: int, what: str, value: int) -> None:
-    if value > largest:
-        said = what if " " in what else f"`{what}`"
-        raise UserError(f"{said} is {quote(value)}", f"it may be {largest:,} at most")
+    """Refuse a value above the largest; `what` is the field's path, or a phrase."""
+    if value <= largest:
+        return
+    is_phrase = " " in what
+    subject = what if is_phrase else f"`{what}`"
+    raise UserError(f"{subject} is {quote(value)}", f"it may be {largest:,} at most")

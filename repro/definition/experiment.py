@@ -1,7 +1,7 @@
-"""What is shown, as values: the paper's numbers, a Table, a Figure, a Drawing, the Claims, and what is Skipped.
+"""What is shown, as values: the paper's numbers, tables, figures, drawings and claims.
 
-An experiment module in `experiments/` binds one of these to the name `experiment`. It declares; everything that
-computes, draws or judges reads the declaration.
+An experiment module in `experiments/` binds one of these to the name `experiment`. It declares;
+everything that computes, draws or judges reads the declaration.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from repro.definition.net import Net
+from repro.definition.net import Block, Net
 from repro.definition.run import Run, Runs
 from repro.definition.scales import Scale
 
@@ -53,7 +53,7 @@ def quoted(value: float, digits: int = 2) -> Paper:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table, or one curve of a figure: our runs, and what the paper gives for each metric."""
+    """One line of a table, or one curve of a figure: our runs, and the paper's numbers."""
 
     label: str
     runs: Runs | None = (
@@ -67,11 +67,12 @@ class Row:
         Runs, ...
     ] = ()  # our number is the error of the mean of all these runs' predictions
     note: str = ""
+    metrics: tuple[str, ...] = ()  # what a figure's numbers are of, where they are not errors
 
 
 @dataclass(frozen=True)
 class Ordering:
-    """Each group's metric is higher than the next one's. `throughout`: on the curves, not only at the end."""
+    """Each group's metric is higher than the next one's, at the end or `throughout` the curves."""
 
     metric: str
     higher_to_lower: tuple[Runs, ...]
@@ -81,10 +82,14 @@ class Ordering:
 
 @dataclass(frozen=True)
 class InMostLayers:
-    """One group responds more than the other in more than half of the layers; both nets have as many."""
+    """One group responds more than the other in most layers; both nets have as many.
+
+    By rank: the loudest layer of one against the loudest of the other, and so on.
+    """
 
     higher: Runs
     lower: Runs
+    by: Literal["layer", "rank"] = "layer"
 
 
 @dataclass(frozen=True)
@@ -109,11 +114,11 @@ class Close:
 
 @dataclass(frozen=True)
 class Counted:
-    """A ratio of counts, needing no training: `count` of one net over that of another (or over a plain number)."""
+    """A ratio of counts, needing no training: of one net over another, or over a plain number."""
 
     count: Literal["multiply_adds", "parameters", "layers", "projections"]
-    net: Net
-    over: Net | float
+    net: Net | Block
+    over: Net | Block | float
     low: float
     high: float
 
@@ -140,25 +145,29 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper. The margin is the difference, in points, that would matter; declared before any run."""
+    """A table of the paper. What decides its verdicts is declared with it, before any run.
+
+    margins: of each metric, the most that is ever called equal, in points; less where a
+    neighbouring row is nearer. spreads: of each metric, the published standard deviation between
+    seeds.
+    """
 
     title: str
     metrics: tuple[str, ...]
     rows: tuple[Row, ...]
     page: int
     claims: tuple[Claim, ...] = ()
-    margin: float = 0.5
-    one_seed_tolerance: float = (
-        0.35  # published spread between seeds: 0.35 on CIFAR-10, 0.55 on ImageNet
-    )
+    margins: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes. Its curves' paper counterparts are the `digitised` file's rows of the same label.
+    """One set of axes. The paper's curves are the `digitised` file's rows of the same label.
 
-    A row's `paper` is what was read off the ends of its curves: test error, then training error; () where nothing was.
+    A row's `paper` has the levels of its curves: test error, then training error; () where there is
+    none. `margins` and `spreads` are of these, as a table's are of its metrics.
     """
 
     title: str
@@ -171,10 +180,17 @@ class Panel:
     test_metric: str = (
         "test_error"  # of the curves; `measured_by` says what it is in the final record
     )
+    margins: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
 
 
-def metrics_of_row(row: Row) -> tuple[str, str]:
-    """The metrics of a final record that a figure's numbers are of: ImageNet's test error goes by its crops there."""
+def metrics_of_row(row: Row) -> tuple[str, ...]:
+    """Return the metrics of a final record that a figure's numbers are of.
+
+    ImageNet's test error goes by its crops there.
+    """
+    if row.metrics:
+        return row.metrics
     imagenet = row.runs is not None and row.runs.run.net.family == "imagenet"
     return "center_top1" if imagenet else "test_error", "train_error"
 
@@ -196,7 +212,7 @@ Drawn: TypeAlias = Net | Literal["VGG-19", "basic block", "bottleneck block"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of the paper that shows nets layer by layer: drawn from the nets themselves, without any run."""
+    """A figure of the paper that shows nets layer by layer, drawn from the nets without any run."""
 
     title: str
     columns: tuple[tuple[str, Drawn], ...]  # heading, and what stands under it
@@ -212,6 +228,7 @@ class Skipped:
     title: str
     reason: str
     page: int
+    claims: tuple[Claim, ...] = ()  # what the paper says of it; unchecked
 
 
 Experiment: TypeAlias = Table | Figure | Drawing | Skipped
@@ -221,9 +238,10 @@ T = TypeVar("T")
 
 
 def at_scale(experiment: T, scale: Scale, seeds: int | None = None) -> T:
-    """The same experiment with every run at that scale, and `seeds` of each (default: what the scale allows).
+    """Return the experiment with every run at that scale, and `seeds` of each.
 
-    An ensemble keeps its members, however many seeds are asked for: of other nets it would be another number.
+    An ensemble keeps its members, however many seeds are asked for: of other nets it would be
+    another number.
     """
 
     def changed(runs: Runs) -> Runs:
@@ -240,7 +258,7 @@ def groups_of(experiment: Any) -> Iterator[Runs]:
 
 
 def runs_of(experiment: Any) -> tuple[Run, ...]:
-    """Every run an experiment needs, each once, in the order of its rows: all first seeds, then all second ones."""
+    """Return every run an experiment needs, each once: all first seeds, then all second ones."""
     groups = [tuple(group) for group in groups_of(experiment)]
     deepest = max((len(group) for group in groups), default=0)
     by_seed = (group[seed] for seed in range(deepest) for group in groups if seed < len(group))

@@ -1,4 +1,4 @@
-"""A net of the paper, as a value: which architecture, plain or residual, how deep, which shortcuts."""
+"""A net of the paper, as a value: architecture, plain or residual, depth, shortcuts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NET = re.compile(r"(plain|resnet)-?(\d{1,5})(?:-?([abc]))?(?:-(v1\.5|stride-3x3
 
 @dataclass(frozen=True)
 class Net:
-    """A net of the paper. `family` says which architecture: section 4.2's (cifar) or Table 1's (imagenet)."""
+    """A net of the paper; `family` is section 4.2's (cifar) or Table 1's (imagenet)."""
 
     family: Family
     kind: Literal["plain", "resnet"]
@@ -41,8 +41,9 @@ class Net:
         "fan_in"  # He initialisation: equation 10 of the cited work, or 14
     )
     classes: int = 10
-    # The max pooling behind the first layer. The authors' prototxt pads nothing and rounds the map's size up; None pads
-    # by one pixel, as most ports do. From 112 pixels both give 56, but of windows one pixel apart.
+    # The max pooling behind the first layer. The authors' prototxt pads nothing and rounds the
+    # map's size up; None pads by one pixel, as most ports do. From 112 pixels both give 56, but of
+    # windows one pixel apart.
     pool: Literal["unpadded"] | None = None
 
     def __post_init__(self) -> None:
@@ -50,7 +51,8 @@ class Net:
             below = min(max(8, self.depth - (self.depth - 2) % 6), LARGEST_DEPTH - 6)
             raise UserError(
                 f"no CIFAR net has depth {quote(self.depth)}: depths are 6n+2",
-                f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and 1202",
+                f"the nearest are {below} and {below + 6}; the paper has 20, 32, 44, 56, 110 and "
+                f"1202",
             )
         if self.family == "cifar":
             check_at_most(LARGEST_DEPTH, "net.depth", self.depth)
@@ -95,9 +97,16 @@ class Net:
 
     @property
     def name(self) -> str:
-        """plain-20, resnet-110, resnet-34-b: option A on CIFAR is the paper's only one and goes without saying."""
+        """The name, such as plain-20 or resnet-34-b; option A goes unsaid on CIFAR."""
         letter = self.shortcut and (self.family, self.shortcut) != ("cifar", "A")
         return f"{self.kind}-{self.depth}" + (f"-{self.shortcut}".lower() if letter else "")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One of the two blocks of Figure 5, at one position of its map."""
+
+    name: Literal["basic block", "bottleneck block"]
 
 
 def plain(depth: int, family: Family = "cifar", **choices: Any) -> Net:
@@ -119,7 +128,9 @@ def _net(family: Family, kind: Literal["plain", "resnet"], depth: int, **choices
 
 
 def net_named(name: str, family: Family | None = None) -> Net:
-    """The net that people call so. Without a family, the depths of Table 1 are ImageNet's and all others CIFAR's.
+    """Return the net of that name.
+
+    Without a family, the depths of Table 1 are ImageNet's and all others CIFAR's.
 
     What the name does not say is as in the paper: shortcut A on CIFAR, B for bottlenecks (Table 3).
     """

@@ -1,8 +1,9 @@
 """`--set KEY=VALUE`: the same run with some fields of its definition set by hand.
 
-A key is a dotted path into the definition (`recipe.warmup.rate`) or its end (`warmup.rate`, `rate`); of several fields
-with that end the one nearest the top is meant, so `rate` is the recipe's and not the warm-up's. A value is JSON, or
-else a string. Types come from the spec, and its own checks have the last word.
+A key is a dotted path into the definition (`recipe.warmup.rate`) or its end (`warmup.rate`,
+`rate`); of several fields with that end the one nearest the top is meant, so `rate` is the recipe's
+and not the warm-up's. A value is JSON, or else a string. Types come from the spec, and its own
+checks have the last word.
 """
 
 from __future__ import annotations
@@ -159,7 +160,10 @@ def _digits(text: str) -> str | None:
 
 @cache
 def _types(of: Any = Run) -> dict[str, Any]:
-    """Every path of a definition and its type. A part is set field by field; an optional one can be null as a whole."""
+    """Return every path of a definition with its type.
+
+    A part is set field by field; an optional one can be null as a whole.
+    """
     types: dict[str, Any] = {}
     for field in fields(of):
         kind = get_type_hints(of)[field.name]
@@ -199,7 +203,7 @@ def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def _net_that_fits(net: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """What depends on a net's kind, depth and shortcut follows them, unless it was set by hand too."""
+    """Return what follows from a net's kind, depth and shortcut, unless it was set by hand."""
     if not asked.keys() & {"net.kind", "net.depth", "net.shortcut"}:
         return {}
     bottleneck = net["family"] == "imagenet" and net["depth"] >= BOTTLENECK_FROM

@@ -1,7 +1,7 @@
 """What a net's test images go through before they reach it, as declared values.
 
-A net is tested rightly only by the preprocessing it was trained for, and a published number is of one preprocessing.
-So each is a value with a name, which stands in the record of every evaluation.
+A net is tested rightly only by the preprocessing it was trained for, and a published number is of
+one preprocessing. So each is a value with a name, which stands in the record of every evaluation.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from repro.errors import UserError, did_you_mean, quote
 
 RGB = tuple[float, float, float]
 
-# `aliased` looks at the two nearest pixels only, as OpenCV and Caffe do; the others widen with the shrinking.
+# `aliased` takes the two nearest pixels only, as OpenCV and Caffe do; the others average over all.
 Filter = Literal["bilinear", "bicubic", "aliased bilinear"]
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 
-# The mean colour of ImageNet's training images, as most ports of Caffe's nets use it: 123.68, 116.779, 103.939.
+# The mean colour of ImageNet's training images in most ports of Caffe's nets: 123.68, 116.779,
+# 103.939.
 CAFFE_MEAN: RGB = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 
 SCALES = (224, 256, 384, 480, 640)  # section 3.4: the shorter sides of the fully convolutional test
@@ -27,13 +28,14 @@ SCALES = (224, 256, 384, 480, 640)  # section 3.4: the shorter sides of the full
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photo becomes a net's input. Colours are given as red, green, blue, of 0 to 1, whatever the net's order."""
+    """How a photo becomes a net's input. Colours are red, green, blue, of 0 to 1."""
 
     name: str
     resize: int = 256  # the shorter side that centre and ten crops are cut from
     crop: int = 224
     filter: Filter = "bilinear"
-    # What is subtracted: colours; `image`: the mean image of a file, pixel by pixel; `data`: the data set's own mean.
+    # What is subtracted: colours; `image`: the mean image of a file, pixel by pixel; `data`: the
+    # data set's own mean.
     mean: RGB | Literal["image", "data"] = "data"
     std: RGB | None = None  # what is divided by
     colours: Literal["rgb", "bgr"] = "rgb"
@@ -90,7 +92,7 @@ SMALL = {
     )
 }
 
-# timm's nets that are the paper's architecture: how each was tested for the number that timm publishes.
+# timm's nets of the paper's architecture: how each was tested for the number that timm publishes.
 # Tag → crop, the share of the shorter side that it is, filter, depths.
 _DEPTHS = (18, 34, 50, 101, 152)
 _TIMM: tuple[tuple[tuple[str, ...], int, float, Filter, tuple[int, ...]], ...] = (

@@ -1,4 +1,4 @@
-"""How a net is trained, as a value: everything of sections 3.4 and 4.2 that can move a number."""
+"""How a net is trained, as a value: all of sections 3.4 and 4.2 that can move a number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from repro.errors import UserError, quote
 
 @dataclass(frozen=True)
 class Warmup:
-    """Start at a lower rate until the training error is below `below` percent, or for a fixed count of iterations."""
+    """Start at a lower rate, until the training error is low enough or for `iterations`."""
 
     rate: float = 0.01
     below: float | None = None
@@ -50,7 +50,7 @@ class Warmup:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Divide the rate by ten when the training error no longer falls: section 3.4's words, made a rule.
+    """Divide the rate by ten when the training error no longer falls, as in section 3.4.
 
     The error is the running one of each point of the curve. A point is better than the best so far
     if its error is lower by more than `threshold`.
@@ -98,7 +98,8 @@ class Input:
         if min(sides) < 1 or not self.size <= low <= high:
             raise UserError(
                 f"`input` cannot cut {quote(self.size)} pixels from sides {quote((low, high))}",
-                "`shorter_side` is a rising pair, no smaller than `size`, and every size is 1 or more",
+                "`shorter_side` is a rising pair, no smaller than `size`, and every size is 1 or "
+                "more",
             )
         if (self.pad is not None and self.pad < 0) or not 0 <= (self.colour or 0) < float("inf"):
             raise UserError(
@@ -110,7 +111,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a net is trained: one value for each line of sections 3.4 and 4.2 that can move a number."""
+    """How a net is trained: all of sections 3.4 and 4.2 that can move a number."""
 
     name: str
     dataset: str
@@ -131,42 +132,47 @@ class Recipe:
     )
     batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
     plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
+    # Caffe's v ← m v + lr g keeps an old rate in the momentum after a drop. None: v ← m v + g.
+    momentum_form: Literal["caffe"] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "a recipe")
         check_name(self.dataset, "a data set")
-        for what in ("batch", "iterations", "evaluate_every"):
-            if getattr(self, what) < 1:
-                raise UserError(
-                    f"`recipe.{what}` is {quote(getattr(self, what))}", "it must be 1 or more"
-                )
-        for what, value in (
-            ("rate", self.learning_rate),
-            ("momentum", self.momentum),
-            ("decay", self.decay),
-        ):
-            if not 0 <= value < float("inf") or (what == "rate" and value == 0):
-                raise UserError(
-                    f"`recipe.{what}` is {quote(value)}",
-                    "it must be finite and positive",
-                )
-        check_at_most(LARGEST_BATCH, "recipe.batch", self.batch)
-        for what in ("iterations", "evaluate_every"):
-            check_at_most(LARGEST_COUNT, f"recipe.{what}", getattr(self, what))
-        check_at_most(MOST_DROPS, "the number of `recipe.drops`", len(self.drops))
-        if list(self.drops) != sorted(set(self.drops)):
-            raise UserError(
-                f"`recipe.drops` is {quote(list(self.drops))}",
-                "list the iterations in rising order",
-            )
-        if self.plateau and self.drops:
-            raise UserError(
-                f"`recipe.drops` {quote(list(self.drops))} and `recipe.plateau` both say when the rate drops",
-                "set `drops=[]` as well, or `plateau=null`",
-            )
+        self._check_counts()
+        self._check_rates()
+        self._check_schedule()
         group = self.batch_norm_group
         if group is not None and (group < 2 or self.batch % group):
             raise UserError(
-                f"`recipe.batch_norm_group` {quote(group)} does not divide the batch of {self.batch}",
+                f"`recipe.batch_norm_group` {quote(group)} does not divide the batch of "
+                f"{self.batch}",
                 "choose a divisor of the batch, 2 or more",
+            )
+
+    def _check_counts(self) -> None:
+        for field in ("batch", "iterations", "evaluate_every"):
+            count = getattr(self, field)
+            if count < 1:
+                raise UserError(f"`recipe.{field}` is {quote(count)}", "it must be 1 or more")
+        check_at_most(LARGEST_BATCH, "recipe.batch", self.batch)
+        check_at_most(LARGEST_COUNT, "recipe.iterations", self.iterations)
+        check_at_most(LARGEST_COUNT, "recipe.evaluate_every", self.evaluate_every)
+
+    def _check_rates(self) -> None:
+        rates = {"rate": self.learning_rate, "momentum": self.momentum, "decay": self.decay}
+        for key, value in rates.items():
+            if not 0 <= value < float("inf") or (key == "rate" and value == 0):
+                problem = f"`recipe.{key}` is {quote(value)}"
+                raise UserError(problem, "it must be finite and positive")
+
+    def _check_schedule(self) -> None:
+        drops = list(self.drops)
+        check_at_most(MOST_DROPS, "the number of `recipe.drops`", len(drops))
+        if drops != sorted(set(drops)):
+            problem = f"`recipe.drops` is {quote(drops)}"
+            raise UserError(problem, "list the iterations in rising order")
+        if self.plateau and drops:
+            raise UserError(
+                f"`recipe.drops` {quote(drops)} and `recipe.plateau` both say when the rate drops",
+                "set `drops=[]` as well, or `plateau=null`",
             )

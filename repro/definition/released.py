@@ -1,4 +1,4 @@
-"""Weights that somebody released, as values: how they are known, and what their makers say of them."""
+"""Weights that somebody released: how they are known, and what their makers say of them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ class Released:
     preprocess: str  # what its numbers were measured with
     numbers: tuple[Number, ...]
     source: str
-    sha256: str = ""  # how the file's SHA-256 begins, where its maker says it; else the layout and the net decide
+    # How the file's SHA-256 begins, where its maker says it; else the layout and the net decide.
+    sha256: str = ""
     papers_own: bool = False  # the very nets whose numbers the paper prints
 
 
 def match(
     known: Iterable[Released], layout: str, net: str, sha256: str, preprocess: str
 ) -> Released | None:
-    """Return the release that these weights are; by their SHA-256 where it is known, else by layout and net."""
+    """Return the release that these weights are, by their SHA-256 or else by layout and net."""
     candidates = [one for one in known if (one.layout, one.net) == (layout, net)]
     for one in candidates:
         if one.sha256 and sha256.startswith(one.sha256):

@@ -1,8 +1,9 @@
-"""What is trained, as a value: a Run is a net, a recipe, a seed and a scale; and the identity of a run.
+"""What is trained, as a value: a run is a net, a recipe, a seed and a scale; and its identity.
 
-Equal runs are one run, whichever table asks for it. A run's id is a readable name and a digest of the
-whole resolved definition, so a changed default makes a new run and never silently reuses an old one. Where a run runs
-(cluster, devices, workers, folders) is no part of it; what can move a number is.
+Equal runs are one run, whichever table asks for it. A run's id is a readable name and a digest of
+the whole resolved definition, so a changed default makes a new run and never silently reuses an old
+one. Where a run runs (cluster, devices, workers, folders) is no part of it; what can move a number
+is.
 """
 
 from __future__ import annotations
@@ -73,12 +74,12 @@ class Runs:
 
 
 def to_definition(run: Run) -> dict[str, Any]:
-    """The run as plain JSON values. Unset optional fields are left out, so that adding one keeps every old id."""
+    """Return the run as JSON values. Unset fields are left out: adding one keeps old ids."""
     return _without_none(asdict(run))
 
 
 def digest(run: Run) -> str:
-    """Ten hexadecimal digits that differ when anything that can move a number differs: of the definition as JSON."""
+    """Return ten hexadecimal digits of the definition: they differ if anything in it differs."""
     values = {each.name: getattr(run, each.name) for each in fields(run)}
     parts = (
         f'"{name}":{_text(values[name])}' for name in sorted(values) if values[name] is not None
@@ -88,7 +89,7 @@ def digest(run: Run) -> str:
 
 @cache
 def _text(part: Any) -> str:
-    """A part of a definition as canonical JSON; hundreds of runs share a few nets and recipes."""
+    """Return a part of a definition as canonical JSON; runs share a few nets and recipes."""
     value = (
         _without_none(asdict(part))
         if is_dataclass(part) and not isinstance(part, type)
@@ -98,12 +99,12 @@ def _text(part: Any) -> str:
 
 
 def looks_like_run_id(name: str) -> bool:
-    """Return whether a folder of this name claims to be a run's: it ends with a seed and a digest."""
+    """Return whether a folder of this name claims to be a run's, by its seed and digest."""
     return _ID.fullmatch(name) is not None
 
 
 def from_definition(values: dict[str, Any]) -> Run:
-    """Return the run that `values` describe; a wrong key or type is an error that names its path."""
+    """Return the run that `values` describe; an error names the path of a wrong key or type."""
     import msgspec
 
     try:

@@ -1,4 +1,4 @@
-"""The words that verdicts and run states are given in. Their values are printed, and saved as JSON."""
+"""The words of verdicts and run states. Their values are printed, and saved as JSON."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ class ClaimVerdict(StrEnum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    HOLDS_HERE = "holds for these nets"  # one training each, on these test images
+    FAILS_HERE = "fails for these nets"
     UNDECIDED = "undecided"
     MISSING = "missing"
+    UNCHECKED = "not checked"  # nothing here could decide it
 
 
 class RunState(StrEnum):

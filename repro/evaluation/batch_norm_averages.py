@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from repro import distributed
 from repro.data.source import Source
 from repro.definition.run import Run
+from repro.nets.batch_norm import BatchNorm, set_batch_counts
 
 # 200 batches of 256: a channel's statistics then vary by less than training's last steps moved them
 IMAGES = 51_200
@@ -31,19 +32,20 @@ def re_estimate_for(run: Run, net: nn.Module, source: Source) -> None:
 @torch.no_grad()
 def re_estimate(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Set each batch norm's running statistics to their mean over these batches of equal size."""
-    norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d)]
+    norms = [part for part in net.modules() if isinstance(part, BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     training = net.training
     net.train()
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch then keeps the mean of all batches
-    for images, _ in batches:
+    for number, (images, _) in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1 / number  # which keeps the mean of all batches so far
         net(images)
+        set_batch_counts(net, number)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         for statistic in (norm.running_mean, norm.running_var):
-            assert statistic is not None
             mean = distributed.total(statistic.clone()) / distributed.share().processes
             statistic.copy_(mean)
     net.train(training)

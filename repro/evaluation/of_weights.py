@@ -34,7 +34,7 @@ from repro.storage.evaluations import (
     folder_of,
 )
 from repro.storage.predictions import Scores, best_classes, errors_of
-from repro.training.device import prepare
+from repro.training.device import memory_format, prepare
 from repro.training.provenance import commit, provenance
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def subject(
     labels = _outputs(source, run)
     there = prepare(run.recipe, device)
     # In the layout in which training measures, so that rounding is the same.
-    module = module.to(there).to(memory_format=torch.channels_last)
+    module = module.lay_out(there, memory_format(there, run.recipe.precision))
     facts = WeightsFacts(path.name, sha256_of(path), weights.layout.name)
     return Subject(run, facts, module, source.to(there), there, labels)
 

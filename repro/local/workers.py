@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
@@ -33,16 +33,31 @@ from repro.storage.run_files import (
     write_definition,
 )
 
-KEEPING_MEMORY = {  # a step asks for the same few hundred maps again and again: keep them, in huge pages
+# A step asks for the same few hundred maps again and again: keep them, in huge pages.
+KEEPING_MEMORY = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
 }
 
 
+class _EndOfRun(TypedDict):
+    id: str
+    state: str  # done, failed, stopped, superseded, or lost: its process died
+
+
+class RunEnd(_EndOfRun, total=False):
+    """How a run on this machine ended."""
+
+    problem: str
+    hint: str
+    code: int  # the exit code that belongs to the problem
+    last: bool  # the worker ends after this run
+
+
 @dataclass
 class WorkerPool:
-    """Worker processes on this machine, `jobs` at once; `threads` for each."""
+    """Worker processes on this machine: `jobs` at once, with `threads` each."""
 
     places: Places
     jobs: int
@@ -51,16 +66,15 @@ class WorkerPool:
     measure_again: bool = False
     _workers: list[subprocess.Popen[str]] = field(default_factory=list)
     _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
-    _events: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
-    _trouble: str = ""
-    _at_work: dict[str, str] = field(
-        default_factory=dict
-    )  # run id → run id, in the order they began
+    _events: queue.Queue[RunEnd] = field(default_factory=queue.Queue)
+    _start_problem: str = ""
+    _at_work: dict[str, None] = field(default_factory=dict)  # run ids, in the order they began
 
-    def train(
-        self, runs: Sequence[Run], look: Callable[[list[str]], None]
-    ) -> Iterator[dict[str, Any]]:
-        """Train the runs, yielding how each ended. `look` is called about twice a second with the runs at work."""
+    def train(self, runs: Sequence[Run], on_tick: Callable[[list[str]], None]) -> Iterator[RunEnd]:
+        """Train the runs and yield how each ended.
+
+        `on_tick` is called about twice a second with the ids of the runs at work.
+        """
         for run in runs:
             try:
                 write_definition(self.places.run(run.id), run)
@@ -68,31 +82,39 @@ class WorkerPool:
                 self._events.put(_refused(run.id, problem))
             else:
                 self._waiting.put(run.id)
-        minders = [
-            threading.Thread(target=self._mind, daemon=True)
-            for _ in range(min(self.jobs, len(runs)))
-        ]
-        for minder in minders:
+        minders = []
+        for _ in range(min(self.jobs, len(runs))):
+            minder = threading.Thread(target=self._mind, daemon=True)
             minder.start()
-        ended = set[str]()
+            minders.append(minder)
         try:
-            while len(ended) < len(runs) and (
-                any(m.is_alive() for m in minders) or not self._events.empty()
-            ):
-                try:
-                    event = self._events.get(timeout=0.5)
-                except queue.Empty:
-                    look(list(self._at_work))
-                    continue
-                ended.add(event["id"])
-                yield event
-            yield from (
-                self._not_begun(run.id) for run in runs if self._trouble and run.id not in ended
-            )
+            yield from self._events_until_done(runs, minders, on_tick)
         finally:
             self.stop()
             for minder in minders:
                 minder.join()
+
+    def _events_until_done(
+        self,
+        runs: Sequence[Run],
+        minders: Sequence[threading.Thread],
+        on_tick: Callable[[list[str]], None],
+    ) -> Iterator[RunEnd]:
+        ended = set[str]()
+        while len(ended) < len(runs):
+            if self._events.empty() and not any(minder.is_alive() for minder in minders):
+                break
+            try:
+                event = self._events.get(timeout=0.5)
+            except queue.Empty:
+                on_tick(list(self._at_work))
+                continue
+            ended.add(event["id"])
+            yield event
+        # Without a problem, what has not ended was stopped before it began.
+        not_begun = [run.id for run in runs if run.id not in ended and self._start_problem]
+        for run_id in not_begun:
+            yield self._not_begun(run_id)
 
     def stop(self) -> None:
         """Let nothing new begin, and have every worker save and end."""
@@ -103,14 +125,14 @@ class WorkerPool:
                 worker.terminate()
 
     def _mind(self) -> None:
-        """Feed one worker; what keeps it from starting is told by the others' end."""
+        """Feed one worker; remember what keeps it from starting."""
         try:
             self._feed()
-        except OSError as error:  # no process could be started, or none can be spoken with
-            self._trouble = str(error)
+        except OSError as error:  # no process could be started, or none can be reached
+            self._start_problem = str(error)
 
-    def _not_begun(self, run_id: str) -> dict[str, Any]:
-        problem = f"no process could be started for it: {self._trouble}"
+    def _not_begun(self, run_id: str) -> RunEnd:
+        problem = f"no process could be started for it: {self._start_problem}"
         hint = "the machine is out of processes or memory; fewer runs at once (`--jobs`) need fewer"
         return {"id": run_id, "state": "lost", "problem": problem, "hint": hint, "code": 1}
 
@@ -122,10 +144,9 @@ class WorkerPool:
                 run_id = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            self._at_work[run_id] = run_id
-            event = _ask(
-                worker, {"id": run_id, "measure_again": self.measure_again, "device": self.device}
-            )
+            self._at_work[run_id] = None
+            order = {"id": run_id, "measure_again": self.measure_again, "device": self.device}
+            event = _ask(worker, order)
             self._at_work.pop(run_id)
             self._events.put(event or self._died(worker, run_id))
             if event is None or event["state"] == "stopped" or event.get("last"):
@@ -135,7 +156,7 @@ class WorkerPool:
                 worker = self._worker()
         _close(worker)
 
-    def _died(self, worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
+    def _died(self, worker: subprocess.Popen[str], run_id: str) -> RunEnd:
         """Return what is said of a worker that died, and record it where it could not itself."""
         event = _died(worker, run_id)
         folder = self.places.run(run_id)
@@ -153,92 +174,90 @@ class WorkerPool:
             "OMP_NUM_THREADS": str(self.threads),
             "PYTHONUNBUFFERED": "1",
         }
-        own |= {name: value for name, value in KEEPING_MEMORY.items() if name not in os.environ}
+        for name, value in KEEPING_MEMORY.items():
+            if name not in os.environ:
+                own[name] = value
         own |= {"REPRO_RESULTS": str(self.places.results), "REPRO_DATA": str(self.places.data)}
         worker = subprocess.Popen(
             [sys.executable, "-m", "repro.training.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | own | {"PYTHONPATH": _first(ROOT)},
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which then asks every worker to save
+            env=os.environ | own | {"PYTHONPATH": _first_on_path(ROOT)},
+            # Ctrl-C reaches the parent alone, which then asks every worker to save.
+            start_new_session=True,
         )
         self._workers.append(worker)
         return worker
 
 
 def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
-    """The runs that are neither done here nor published."""
+    """Return the runs that are neither done here nor published."""
     return [run for run in runs if not is_done(run.id, places)]
 
 
 def read_progress(run_id: str, places: Places) -> dict[str, Any]:
-    """Where a run says it is; empty before its first word."""
-    found: dict[str, Any] = read_json(places.run(run_id).progress) or {}
-    return found
+    """Return where a run says it is; nothing before it has begun."""
+    progress: dict[str, Any] = read_json(places.run(run_id).progress) or {}
+    return progress
 
 
-def _refused(run_id: str, problem: UserError) -> dict[str, Any]:
+def _refused(run_id: str, problem: UserError) -> RunEnd:
     """Return the event of a run that was not begun, because its folder is not its own."""
-    about = {"problem": problem.problem, "hint": problem.hint, "code": FAILED}
-    return {"id": run_id, "state": "failed"} | about
+    end: RunEnd = {"id": run_id, "state": "failed", "problem": problem.problem}
+    return end | {"hint": problem.hint, "code": FAILED}
 
 
-def _ask(worker: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any] | None:
-    """Have the worker train a run; None if it died over it."""
+def _ask(worker: subprocess.Popen[str], order: dict[str, Any]) -> RunEnd | None:
+    """Have the worker train a run; return None if it died over it."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
-        worker.stdin.write(json.dumps(asked) + "\n")
+        worker.stdin.write(json.dumps(order) + "\n")
         worker.stdin.flush()
     except BrokenPipeError:
         return None
     for line in worker.stdout:  # a library may print there as well
         with contextlib.suppress(json.JSONDecodeError):
-            event = json.loads(line)
-            if isinstance(event, dict) and event.get("id") == asked["id"]:
+            event: RunEnd = json.loads(line)
+            if isinstance(event, dict) and event.get("id") == order["id"]:
                 return event
     return None
 
 
 def _close(worker: subprocess.Popen[str]) -> None:
-    """Let it end: there is nothing more to do."""
+    """Let the worker end: there is nothing more to do."""
     with contextlib.suppress(BrokenPipeError):
         worker.communicate()
 
 
-def _died(worker: subprocess.Popen[str], run_id: str) -> dict[str, Any]:
-    """What is said of a worker that ended without a word. The kernel kills by signal 9, and says so to nobody here."""
-    resident = _resident(worker)
+def _died(worker: subprocess.Popen[str], run_id: str) -> RunEnd:
+    """Return what is known of a worker that ended without an answer."""
+    memory = _peak_memory(worker)
     code = worker.wait()
-    killed = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    cause = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     hint = "the same command carries on from the last checkpoint"
+    # Out of memory, the kernel kills by signal 9 and tells nobody here.
     if code == -signal.SIGKILL:
-        killed += f", probably out of memory{resident}"
+        cause += f", probably out of memory{memory}"
         hint += "; fewer runs at once (`--jobs`) need less memory"
-    return {
-        "id": run_id,
-        "state": "lost",
-        "problem": f"its process {killed}",
-        "hint": hint,
-        "code": 1,
-    }
+    problem = f"its process {cause}"
+    return {"id": run_id, "state": "lost", "problem": problem, "hint": hint, "code": 1}
 
 
-def _resident(worker: subprocess.Popen[str]) -> str:
-    """The most memory that the process had, and what there is, once it has ended; nothing where nobody counted."""
+def _peak_memory(worker: subprocess.Popen[str]) -> str:
+    """Return, once it has ended, the most memory that a process had, and what there is."""
     try:
         _, status, used = os.wait4(worker.pid, 0)
     except ChildProcessError:
         return ""
     worker.returncode = os.waitstatus_to_exitcode(status)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(
-        OSError, ValueError
-    ):  # of a container, or of a job; `max` where there is no limit
-        there = min(there, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return f": it had {used.ru_maxrss * 1024 / 2**30:.1f} of {there / 2**30:.1f} GiB"
+    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # The limit of a container or a job; it is `max` where there is none.
+    with contextlib.suppress(OSError, ValueError):
+        available = min(available, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return f": it had {used.ru_maxrss * 1024 / 2**30:.1f} of {available / 2**30:.1f} GiB"
 
 
-def _first(folder: Path) -> str:
+def _first_on_path(folder: Path) -> str:
     return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))

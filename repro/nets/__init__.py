@@ -1,7 +1,7 @@
 """The nets of the paper, built from their definitions.
 
-Weights are drawn from a generator of their own, so a net is a function of (definition, seed): whatever else draws
-random numbers, before or after, changes nothing and is not changed.
+Weights are drawn from a generator of their own, so a net is a function of (definition, seed):
+whatever else draws random numbers, before or after, changes nothing and is not changed.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ __all__ = ["ConvNet", "build", "responding_layers", "skeleton"]
 def build(
     net: Net, *, seed: int = 0, batch_norm_group: int | None = None, recompute: bool = False
 ) -> ConvNet:
-    """The net with its initial weights.
+    """Return the net with its initial weights.
 
     `batch_norm_group`: images that share batch statistics in training; None: the whole batch.
-    `recompute`: training keeps few activations and computes the others again; slower, smaller, the same numbers.
+    `recompute`: training keeps few activations and computes the others again; it is slower and
+    smaller, and gives the same numbers.
     """
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # torch's layers draw weights of their own, which are replaced
+    # torch's layers draw weights of their own, which are replaced.
+    with torch.random.fork_rng(devices=[]):
         module = _assembled(net, batch_norm_group, recompute)
     _initialise(module, net, torch.Generator().manual_seed(seed))
     return module
 
 
 def skeleton(net: Net) -> ConvNet:
-    """The net on the meta device: every shape, and no memory or number."""
+    """Return the net on the meta device: every shape, and no memory or number."""
     with torch.device("meta"):
         return _assembled(net)
 
 
 def responding_layers(module: nn.Module) -> list[nn.Module]:
-    """The batch norms whose outputs are the layer responses of Figure 7, in order: one after each 3×3 layer.
+    """Return the batch norms whose outputs are the layer responses of Figure 7, in order.
 
-    6n+1 on CIFAR. Projections are 1×1 and not among them. The output of one is changed in place by the addition and
-    the ReLU that follow: a forward hook must use it at once, or copy it.
+    There is one after each 3×3 layer: 6n+1 on CIFAR. Projections are 1×1 and not among them. The
+    output of one is changed in place by the addition and the ReLU that follow: a forward hook must
+    use it at once, or copy it.
     """
     pairs: list[tuple[nn.Conv2d, nn.Module]] = []
     for part in module.modules():
@@ -64,10 +65,11 @@ def _assembled(net: Net, batch_norm_group: int | None = None, recompute: bool = 
 
 
 def _initialise(module: nn.Module, net: Net, generator: torch.Generator) -> None:
-    """He et al. 2015, as section 3.4 says: normal weights, zero biases; batch norm starts as the identity.
+    """Draw the weights as in He et al. 2015 (section 3.4); batch norm starts as the identity.
 
-    The fully connected layer follows equation 10 too, of which it is the 1×1 case; and also where the variant takes
-    equation 14 (fan-out) for the convolutions, which would give ten classes weights of standard deviation 0.45.
+    The fully connected layer follows equation 10 too, of which it is the 1×1 case. It does so also
+    where the variant takes equation 14 (fan-out) for the convolutions, which would give ten classes
+    weights of standard deviation 0.45.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):

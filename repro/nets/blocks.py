@@ -1,7 +1,7 @@
-"""What the nets are made of: a plain block becomes a residual one by being given a shortcut, and in no other way.
+"""What the nets are made of. A plain block with a shortcut is a residual one; no more differs.
 
-Section 3.4: "We adopt batch normalization (BN) right after each convolution and before activation": so no convolution
-has a bias. Section 3.2: the second nonlinearity comes after the addition.
+Section 3.4: "We adopt batch normalization (BN) right after each convolution and before activation":
+so no convolution has a bias. Section 3.2: the second nonlinearity comes after the addition.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ Norm = Callable[[int], nn.Module]  # channels → the batch norm after a convolu
 
 
 def conv(kernel: int, inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the map's size, or halves it (rounding up) at stride 2."""
+    """Return a convolution that keeps the map's size, or halves it (rounding up) at stride 2."""
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
 
 
 def max_pool(padded: bool) -> nn.MaxPool2d:
-    """The pooling behind ImageNet's first layer: padded, or as in the authors' nets, where the last window is cut."""
-    return (
-        nn.MaxPool2d(3, stride=2, padding=1)
-        if padded
-        else nn.MaxPool2d(3, stride=2, ceil_mode=True)
-    )
+    """Return the pooling behind ImageNet's first layer.
+
+    It is padded, or as in the authors' nets, where the last window is cut.
+    """
+    if padded:
+        return nn.MaxPool2d(3, stride=2, padding=1)
+    return nn.MaxPool2d(3, stride=2, ceil_mode=True)
 
 
 class Stem(nn.Module):
@@ -42,7 +43,9 @@ class Stem(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         x = F.relu(self.norm(self.conv(images)), inplace=True)
-        return x if self.pool is None else self.pool(x)
+        if self.pool is not None:
+            x = self.pool(x)
+        return x
 
 
 class Basic(nn.Module):
@@ -60,7 +63,8 @@ class Basic(nn.Module):
         self.norm2 = norm(width)
         self.shortcut = shortcut
 
-    def forward(self, x: Tensor) -> Tensor:  # N × inputs × H × W → N × width × H/stride × W/stride
+    # N × inputs × H × W → N × width × H/stride × W/stride
+    def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(self.conv1(x)), inplace=True)
         y = self.norm2(self.conv2(y))
         if self.shortcut is not None:
@@ -86,7 +90,9 @@ class Bottleneck(nn.Module):
         stride_in: Literal["1x1", "3x3"] = "1x1",
     ) -> None:
         super().__init__()
-        first, second = (stride, 1) if stride_in == "1x1" else (1, stride)
+        first, second = stride, 1
+        if stride_in == "3x3":
+            first, second = 1, stride
         self.conv1 = conv(1, inputs, width, first)
         self.norm1 = norm(width)
         self.conv2 = conv(3, width, width, second)
@@ -95,9 +101,8 @@ class Bottleneck(nn.Module):
         self.norm3 = norm(4 * width)
         self.shortcut = shortcut
 
-    def forward(
-        self, x: Tensor
-    ) -> Tensor:  # N × inputs × H × W → N × 4·width × H/stride × W/stride
+    # N × inputs × H × W → N × 4·width × H/stride × W/stride
+    def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(self.conv1(x)), inplace=True)
         y = F.relu(self.norm2(self.conv2(y)), inplace=True)
         y = self.norm3(self.conv3(y))
@@ -117,13 +122,14 @@ class ZeroPadded(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = stride
-        before = (outputs - inputs) // 2 if zeros == "both" else 0
+        before = 0
+        if zeros == "both":
+            before = (outputs - inputs) // 2
         self.channels = (before, outputs - inputs - before)  # zeros before and after
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels = F.avg_pool2d(
-            x, 1, self.stride
-        )  # x[:, :, ::stride, ::stride] to the bit; its gradient is faster
+        # x[:, :, ::stride, ::stride] to the bit; its gradient is faster.
+        pixels = F.avg_pool2d(x, 1, self.stride)
         return F.pad(pixels, (0, 0, 0, 0, *self.channels))
 
 
@@ -136,4 +142,5 @@ class Projection(nn.Module):
         self.norm = norm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x))
+        y: Tensor = self.norm(self.conv(x))
+        return y

@@ -1,4 +1,4 @@
-"""The nets of section 4.2: a 3×3 layer, then 6n on maps of 32, 16 and 8 with 16, 32 and 64 filters, then fc."""
+"""The nets of section 4.2: a 3×3 layer, 6n on maps of 32, 16 and 8, then a fully connected one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,5 @@ from repro.nets.conv_net import ConvNet, assemble
 
 
 def cifar(net: Net, norm: Norm, recompute: bool) -> ConvNet:
-    return assemble(
-        net, Stem(3, 16, stride=1, norm=norm, pool=None), width=16, norm=norm, recompute=recompute
-    )
+    stem = Stem(3, 16, stride=1, norm=norm, pool=None)
+    return assemble(net, stem, width=16, norm=norm, recompute=recompute)

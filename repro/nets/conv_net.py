@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Self
 
+import torch
 from torch import Tensor, is_grad_enabled, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -18,22 +20,24 @@ from repro.nets.blocks import Basic, Bottleneck, Norm, Projection, Stem, ZeroPad
 class Stage(nn.Sequential):
     """Blocks one after another: block1, block2, …
 
-    With `recompute`, training keeps only the input of each segment of blocks and computes the rest again on the way
-    back: memory grows with the square root of the depth, for one more forward pass. The numbers stay the same: a block
-    is a function of its input, and batch norm learns on the way forward only.
+    With `recompute`, training keeps only the input of each segment of blocks and computes the rest
+    again on the way back: memory grows with the square root of the depth, for one more forward
+    pass. The numbers stay the same: a block is a function of its input, and batch norm learns on
+    the way forward only.
     """
 
     def __init__(self, blocks: Sequence[nn.Module], recompute: bool) -> None:
-        super().__init__(
-            OrderedDict((f"block{place}", block) for place, block in enumerate(blocks, start=1))
-        )
+        named = {f"block{place}": block for place, block in enumerate(blocks, start=1)}
+        super().__init__(OrderedDict(named))
         self.recompute = recompute
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.recompute and self.training and is_grad_enabled()):
-            return super().forward(x)
-        # A block keeps about four maps, a segment's input is one: n/k + 4k is least near k = √n / 2; the two
-        # later, smaller stages move it to about √(n / 2).
+            for block in self:
+                x = block(x)
+            return x
+        # A block keeps about four maps, a segment's input is one: n/k + 4k is least near
+        # k = √n / 2; the two later, smaller stages move it to about √(n / 2).
         length = max(1, round((len(self) / 2) ** 0.5))
         blocks = list(self)
         for first in range(0, len(blocks), length):
@@ -42,6 +46,8 @@ class Stage(nn.Sequential):
 
 
 def _recomputed(blocks: list[nn.Module], x: Tensor) -> Tensor:
+    """Apply the blocks; on the way back they are computed again from `x`."""
+
     def segment(x: Tensor) -> Tensor:
         for block in blocks:
             x = block(x)
@@ -50,9 +56,10 @@ def _recomputed(blocks: list[nn.Module], x: Tensor) -> Tensor:
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), frozen_statistics(blocks)
 
-    return checkpoint(
+    output: Tensor = checkpoint(
         segment, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
     )
+    return output
 
 
 class ConvNet(nn.Module):
@@ -64,28 +71,36 @@ class ConvNet(nn.Module):
         for place, stage in enumerate(stages, start=1):
             self.add_module(f"stage{place}", stage)
         self.classifier = nn.Linear(channels, classes)
+        self.memory_format: torch.memory_format | None = None  # None: images come as they should
+
+    def lay_out(self, device: torch.device, memory_format: torch.memory_format) -> Self:
+        """Move the net to this device and memory layout, into which its images are put as well."""
+        self.memory_format = memory_format
+        return self.to(device).to(memory_format=memory_format)
 
     @property
     def stages(self) -> list[Stage]:
         return [stage for stage in self.children() if isinstance(stage, Stage)]
 
-    def features(
-        self, images: Tensor
-    ) -> Tensor:  # N × 3 × H × W → N × channels × h × w, for any H and W
-        x = self.stem(images)
+    # N × 3 × H × W → N × channels × h × w, for any H and W
+    def features(self, images: Tensor) -> Tensor:
+        if self.memory_format is not None:
+            images = images.contiguous(memory_format=self.memory_format)
+        x: Tensor = self.stem(images)
         for stage in self.stages:
             x = stage(x)
         return x
 
-    def forward(self, images: Tensor) -> Tensor:  # N × 3 × H × W → N × classes
-        return self.classifier(self.features(images).mean((2, 3)))
+    # N × 3 × H × W → N × classes
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.classifier(self.features(images).mean((2, 3)))
+        return scores
 
-    def scores(
-        self, images: Tensor, window: int = 7
-    ) -> Tensor:  # N × 3 × H × W → N × classes × h' × w'
-        """The net as a fully convolutional one: the scores of every window of the last map.
+    # N × 3 × H × W → N × classes × h' × w'
+    def scores(self, images: Tensor, window: int = 7) -> Tensor:
+        """Return the scores of every window of the last map: the net as fully convolutional.
 
-        The window is what the net was trained on, 7×7 on ImageNet; a map smaller than that is one window.
+        The window is what the net was trained on, 7×7 on ImageNet; a smaller map is one window.
         """
         x = self.features(images)
         x = F.avg_pool2d(x, (min(window, x.shape[2]), min(window, x.shape[3])), stride=1)
@@ -93,12 +108,15 @@ class ConvNet(nn.Module):
 
 
 def assemble(net: Net, stem: Stem, width: int, norm: Norm, recompute: bool) -> ConvNet:
-    """The net on that stem; each stage after the first halves the map and doubles the width."""
-    channels, stages = width, []
+    """Return the net on that stem; each later stage halves the map and doubles the width."""
+    channels = width
+    stages = []
     for place, count in enumerate(net.blocks):
         blocks = []
         for number in range(count):
-            stride = 2 if place > 0 and number == 0 else 1
+            stride = 1
+            if place > 0 and number == 0:
+                stride = 2
             blocks.append(_block(net, channels, width * 2**place, stride, norm))
             channels = width * 2**place * blocks[-1].expansion
         stages.append(Stage(blocks, recompute))
@@ -113,7 +131,7 @@ def _block(net: Net, inputs: int, width: int, stride: int, norm: Norm) -> Basic 
 
 
 def _shortcut(net: Net, inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module | None:
-    """Section 3.3, and section 4.1 for C: what takes a block's input to the addition."""
+    """Return what takes a block's input to the addition (section 3.3; for C section 4.1)."""
     if net.shortcut is None:
         return None
     if net.shortcut == "C":

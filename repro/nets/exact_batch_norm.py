@@ -1,14 +1,14 @@
-"""Batch norm of a training batch on a CPU, channels last: statistics as exact as the usual layout's, and no slower.
+"""Batch norm of a training batch on a CPU, channels last, with exact statistics and no slower.
 
-A map that lies in memory as N·H·W rows of C channels is added up by torch row after row, in single precision: each
-channel is one sum of up to 131,072 terms, and rounds like one. The same memory is also a few long rows, in which every
-channel stands many times. Added up like that each sum is short; a channel's short sums then make one, in double
-precision.
+A map that lies in memory as N·H·W rows of C channels is added up by torch row after row, in single
+precision: each channel is one sum of up to 131,072 terms, and rounds like one. The same memory is
+also a few long rows, in which every channel stands many times. Added up like that each sum is
+short; a channel's short sums then make one, in double precision.
 
-What is behind a layer depends on its statistics: on the way forward rounding turns ReLUs, and each that turns moves the
-gradients by about 1e-4. With short sums as few turn as with N×C×H×W maps (`tests/training/test_gradients.py`). The sums
-on the way back are torch's own; they turn nothing, and lose 7e-6. All depends on the number of threads and on nothing
-else.
+What is behind a layer depends on its statistics: on the way forward rounding turns ReLUs, and each
+that turns moves the gradients by about 1e-4. With short sums as few turn as with N×C×H×W maps
+(`tests/training/test_gradients.py`). The sums on the way back are torch's own; they turn nothing,
+and lose 7e-6. All depends on the number of threads and on nothing else.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MIN_ROWS = 8192  # terms that torch may sum naively: no ReLU turns for it
 
 
 def can_normalise(x: Tensor) -> bool:
-    """Whether this map is one that torch would sum naively, and is too large for that."""
+    """Return whether torch would sum this map naively, and it is too large for that."""
     naive = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
     known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
     return known and naive and x.numel() > MIN_ROWS * x.shape[1]
 
 
 def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The map normalised by its own statistics; its mean and its unbiased variance, a number a channel."""
+    """Return the normalised map, and each channel's mean and unbiased variance."""
     output: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, weight, bias, eps)
     return output
 
@@ -42,9 +42,8 @@ class _BatchNorm(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = _statistics(x)
-        y = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)[
-            0
-        ]  # an affine map by these
+        # With given statistics it is an affine map.
+        y, _, _ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt())
         ctx.eps = eps
         count = x.numel() // x.shape[1]
@@ -64,18 +63,16 @@ class _BatchNorm(torch.autograd.Function):
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel."""
+    """Return mean and variance of each channel."""
     rows, channels = x.numel() // x.shape[1], x.shape[1]
-    # how often a channel stands in a long row: a power of two that divides the rows
+    # How often a channel stands in a long row: a power of two that divides the rows.
     times = min(1 << max(0, (ROW // channels).bit_length() - 1), rows & -rows, max(1, rows // 2))
     row, count = times * channels, rows // times
-    long = x.as_strided(
-        (1, row, count, 1), (x.numel(), 1, row, row)
-    )  # one image of that many channels
+    # One image of that many channels.
+    long = x.as_strided((1, row, count, 1), (x.numel(), 1, row, row))
     means, variances = torch.zeros(2, row).unbind()
-    torch.batch_norm_update_stats(
-        long, means, variances, 1.0
-    )  # at momentum 1 they become the batch's own
+    # At momentum 1 they become the batch's own.
+    torch.batch_norm_update_stats(long, means, variances, 1.0)
     between, mean = torch.var_mean(means.view(times, channels).double(), 0, correction=0)
     within = variances.view(times, channels).mean(0, dtype=torch.float64) * ((count - 1) / count)
     return mean.float(), (within + between).float()

@@ -1,4 +1,4 @@
-"""The nets of Table 1: 7×7 at stride 2, max pooling, then four stages on maps of 56, 28, 14 and 7."""
+"""The nets of Table 1: 7×7 at stride 2, max pooling, four stages on maps of 56, 28, 14 and 7."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The paper's protocol: experiments by name, and where a run deviates. The only readers of `experiments/`."""
+"""Experiments by name, and where a run deviates. The only readers of `experiments/`."""

@@ -24,7 +24,8 @@ REPRODUCED = (
     "figure6",
     "figure7",
 )
-NAMES = (*REPRODUCED, *(f"table{number}" for number in range(7, 15)))  # the others say why not
+SKIPPED = tuple(f"table{number}" for number in range(7, 15))  # their page says why
+NAMES = (*REPRODUCED, *SKIPPED)
 
 GROUPS = {
     "cifar10": ("figure1", "table6", "figure6", "figure7"),
@@ -34,16 +35,19 @@ GROUPS = {
 
 
 def load_experiment(name: str) -> Experiment:
-    """The experiment of that name."""
+    """Return the experiment of that name."""
     if name not in NAMES:
         hint = did_you_mean(name, NAMES, "`repro list` names them all")
         raise UserError(f"no experiment named {quote(name)}", hint)
+    if name in SKIPPED:
+        skipped: dict[str, Experiment] = import_module("experiments.skipped").EXPERIMENTS
+        return skipped[name]
     experiment: Experiment = import_module(f"experiments.{name}").experiment
     return experiment
 
 
 def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
-    """Names with groups replaced by what is in them, each once."""
+    """Return the names with groups replaced by their members, each once."""
     known = (*NAMES, *GROUPS)
     expanded: list[str] = []
     for name in names:
@@ -55,12 +59,13 @@ def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def all_scales() -> dict[str, Scale]:
-    """The scales by name, from the recipes' own page."""
-    found: dict[str, Scale] = import_module("experiments.recipes").SCALES
-    return found
+    """Return the scales by name, from the recipes' own page."""
+    scales: dict[str, Scale] = import_module("experiments.recipes").SCALES
+    return scales
 
 
 def load_scale(name: str) -> Scale:
+    """Return the scale of that name."""
     known = all_scales()
     if name not in known:
         raise UserError(
@@ -70,8 +75,15 @@ def load_scale(name: str) -> Scale:
     return known[name]
 
 
+def all_variants() -> dict[str, Variant]:
+    """Return the variants by name, from the recipes' own page."""
+    variants: dict[str, Variant] = import_module("experiments.recipes").VARIANTS
+    return variants
+
+
 def load_variant(name: str) -> Variant:
-    known: dict[str, Variant] = import_module("experiments.recipes").VARIANTS
+    """Return the variant of that name."""
+    known = all_variants()
     if name not in known:
         hint = did_you_mean(name, known, "variants: " + ", ".join(known))
         raise UserError(f"no variant named {quote(name)}", hint)
@@ -79,6 +91,8 @@ def load_variant(name: str) -> Variant:
 
 
 def runs_needed(name: str) -> tuple[Run, ...]:
-    """The runs an experiment needs, at scale `paper`; a skipped one needs none."""
+    """Return the runs that an experiment needs at scale `paper`; a skipped one needs none."""
     experiment = load_experiment(name)
-    return () if isinstance(experiment, Skipped) else runs_of(experiment)
+    if isinstance(experiment, Skipped):
+        return ()
+    return runs_of(experiment)

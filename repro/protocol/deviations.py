@@ -1,8 +1,9 @@
-"""The deviation ledger: where a run departs from the protocol the paper prints, field by field, and why.
+"""The deviation ledger: where a run departs from the paper's protocol, field by field, and why.
 
-Nobody writes it: it is the difference between the run and `experiments.recipes.AS_PRINTED`. The reasons stand beside
-the recipes: a variant's own line, or `WHY` for what departs by default. A run at another scale departs in most fields
-at once; that is one line, and the fields are compared with the protocol at that scale.
+Nobody writes it: it is the difference between the run and `experiments.recipes.AS_PRINTED`. The
+reasons stand beside the recipes: a variant's own line, or `WHY` for what departs by default. A run
+at another scale departs in most fields at once; that is one line, and the fields are compared with
+the protocol at that scale.
 """
 
 from __future__ import annotations
@@ -42,73 +43,81 @@ class Departure:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.ours}, not {self.paper}" + (
-            f" ({self.why})" if self.why else ""
-        )
+        text = f"{self.field}: {self.ours}, not {self.paper}"
+        if self.why:
+            text += f" ({self.why})"
+        return text
+
+
+Nets = tuple[str, ...]  # names of nets, with the recipe where one net has several
 
 
 def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departure, ...]:
-    """Where the run departs from the paper; `data`, the run's own record of its images, adds what they depart in."""
+    """Return where the run departs from the paper.
+
+    `data` is the run's own record of its images; other images than the paper's are a departure.
+    """
     scale = _recipes().SCALES.get(run.scale)
-    printed = as_printed(run.net, scale)
-    paper, ours = _flat(printed), _flat(run)
-    fields = [name for name in ours if ours[name] != paper[name] and name not in _NOT_PROTOCOL]
-    found = [
-        Departure(name, _said(name, paper[name]), _said(name, ours[name]), _why(name, run))
-        for name in fields
-    ]
+    paper, ours = _flat(as_printed(run.net, scale)), _flat(run)
+    found = []
+    # At another scale most fields depart at once. That is one line, and the fields are compared
+    # with the protocol at that scale.
     if run.scale != "paper":
-        found.insert(
-            0,
-            Departure(
-                "scale", "paper", run.scale, scale.about if scale else "not a scale of this version"
-            ),
-        )
+        about = scale.about if scale else "not a scale of this version"
+        found.append(Departure("scale", "paper", run.scale, about))
+    for name, value in ours.items():
+        if value != paper[name] and name not in _NOT_PROTOCOL:
+            printed = _printed(name, paper[name], run)
+            found.append(Departure(name, printed, _value_text(name, value), _why(name, run)))
     return (*found, *_of_data(run, data or {}))
 
 
-def departures_by_net(runs: Iterable[Run]) -> dict[Departure, tuple[str, ...]]:
-    """Every departure of some runs, seeds aside, with the nets it concerns."""
-    return group_by_departure(
-        {run: departures(run) for run in dict.fromkeys(replace(run, seed=0) for run in runs)}
-    )
+def departures_by_net(runs: Iterable[Run]) -> dict[Departure, Nets]:
+    """Return every departure of some runs, seeds aside, with the nets it concerns."""
+    first_seeds = dict.fromkeys(replace(run, seed=0) for run in runs)
+    return group_by_departure({run: departures(run) for run in first_seeds})
 
 
-def group_by_departure(
-    found: Mapping[Run, Iterable[Departure]],
-) -> dict[Departure, tuple[str, ...]]:
-    """The nets that each departure concerns; where a net has several recipes, and not all depart, with the recipe."""
+def group_by_departure(by_run: Mapping[Run, Iterable[Departure]]) -> dict[Departure, Nets]:
+    """Return the nets that each departure concerns.
+
+    Where a net has several recipes and not all of them depart, those that do are named.
+    """
     recipes: dict[str, set[str]] = {}
-    by_departure: dict[Departure, dict[str, dict[str, None]]] = {}
-    for run, departing in found.items():
+    departing: dict[Departure, dict[str, list[str]]] = {}
+    for run, found in by_run.items():
         recipes.setdefault(run.net.name, set()).add(run.recipe.name)
-        for departure in departing:
-            by_departure.setdefault(departure, {}).setdefault(run.net.name, {})[run.recipe.name] = (
-                None
-            )
-    return {
-        departure: tuple(
-            label
-            for net, names in nets.items()
-            for label in (
-                [net] if set(names) == recipes[net] else [f"{net} {name}" for name in names]
-            )
-        )
-        for departure, nets in by_departure.items()
-    }
+        for departure in found:
+            names = departing.setdefault(departure, {}).setdefault(run.net.name, [])
+            if run.recipe.name not in names:
+                names.append(run.recipe.name)
+    return {departure: _labels(nets, recipes) for departure, nets in departing.items()}
 
 
-def departure_lines(found: Mapping[Departure, Iterable[str]]) -> list[str]:
-    """A line for each departure, with the nets it concerns where it does not concern all."""
-    every = {net.split(" ")[0] for nets in found.values() for net in nets}
-    return [
-        str(departure) if set(nets) == every else f"{departure} [{', '.join(nets)}]"
-        for departure, nets in found.items()
-    ]
+def _labels(departing: Mapping[str, list[str]], recipes: Mapping[str, set[str]]) -> Nets:
+    labels: list[str] = []
+    for net, names in departing.items():
+        if set(names) == recipes[net]:
+            labels.append(net)
+        else:
+            labels += [f"{net} {name}" for name in names]
+    return tuple(labels)
+
+
+def departure_lines(nets_of: Mapping[Departure, Iterable[str]]) -> list[str]:
+    """Return a line for each departure, with its nets where it does not concern all of them."""
+    every: set[str] = set()
+    for nets in nets_of.values():
+        every.update(net.split(" ")[0] for net in nets)
+    lines = []
+    for departure, nets in nets_of.items():
+        concerned = "" if set(nets) == every else f" [{', '.join(nets)}]"
+        lines.append(f"{departure}{concerned}")
+    return lines
 
 
 def as_printed(net: Net, scale: Scale | None = None) -> Run:
-    """The run that the paper's words describe for a net, at a scale."""
+    """Return the run that the paper's words describe for a net, at a scale."""
     recipe: Recipe = _recipes().AS_PRINTED[net.family]
     if net.family == "cifar" and net.kind == _WARMED[0] and net.depth in _WARMED[1]:
         recipe = replace(recipe, warmup=_recipes().MEASURED_WARMUP)
@@ -124,26 +133,34 @@ def as_printed(net: Net, scale: Scale | None = None) -> Run:
 
 
 def format_value(value: Any) -> str:
-    """A value of a recipe as a person writes it."""
+    """Return a value of a recipe as a person writes it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, (list, tuple)):
-        return "none" if not value else ", ".join(map(format_value, value))
+        return ", ".join(map(format_value, value)) or "none"
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{key} {format_value(item)}" for key, item in value.items() if item is not None
-        )
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        parts = [(key, item) for key, item in value.items() if item is not None]
+        return ", ".join(f"{key} {format_value(item)}" for key, item in parts)
+    return str(value)
 
 
-def _said(field: str, value: Any) -> str:
-    return (
-        "the whole batch"
-        if (field, value) == ("recipe.batch_norm_group", None)
-        else format_value(value)
-    )
+def _printed(field: str, value: Any, run: Run) -> str:
+    """Return what the paper has: its words, where it prints no value, with our reading of them."""
+    words = _recipes().PRINTED_WORDS.get(run.net.family, {}).get(field)
+    text = _value_text(field, value)
+    if words is None or run.scale != "paper":
+        return text
+    return f"“{words}”, read as {text}"
+
+
+def _value_text(field: str, value: Any) -> str:
+    if field == "recipe.batch_norm_group" and value is None:
+        return "the whole batch"
+    return format_value(value)
 
 
 def _at(scale: Scale | None, run: Run) -> Run:
@@ -156,30 +173,30 @@ def _at(scale: Scale | None, run: Run) -> Run:
 
 
 def _flat(run: Run) -> dict[str, Any]:
-    """The protocol's fields by path. The warm-up is one field: half of one says nothing."""
+    """Return the protocol's fields by path. The warm-up is one field: half of one says nothing."""
     values = asdict(run)
-    recipe = values["recipe"]
-    return (
-        {f"net.{name}": value for name, value in values["net"].items()}
-        | {
-            f"recipe.{JSON_KEYS.get(name, name)}": value
-            for name, value in recipe.items()
-            if name != "input"
-        }
-        | {f"recipe.input.{name}": value for name, value in recipe["input"].items()}
-    )
+    fields = {f"net.{name}": value for name, value in values["net"].items()}
+    for name, value in values["recipe"].items():
+        if name == "input":
+            continue
+        fields[f"recipe.{JSON_KEYS.get(name, name)}"] = value
+    for name, value in values["recipe"]["input"].items():
+        fields[f"recipe.input.{name}"] = value
+    return fields
 
 
 def _why(field: str, run: Run) -> str:
-    """The line of the variant that the recipe's name carries, if it is the one that set this field; else `WHY`."""
-    scale, value = _recipes().SCALES.get(run.scale), _flat(run)[field]
+    """Return the line of the variant that set this field, if the recipe names one; else `WHY`."""
+    recipes = _recipes()
+    scale, value = recipes.SCALES.get(run.scale), _flat(run)[field]
     for variant in _variants_of(run):
+        # A variant may be chosen before the scale changes the run, or after.
         before = _at(scale, variant.change(as_printed(run.net)))
         after = variant.change(as_printed(run.net, scale))
         if value in (_flat(before)[field], _flat(after)[field]):
             return variant.about
-    why: dict[str, str] = _recipes().WHY
-    return why.get(field, "")
+    why: str = recipes.WHY.get(field, "")
+    return why
 
 
 def _variants_of(run: Run) -> list[Variant]:

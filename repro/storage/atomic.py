@@ -1,7 +1,8 @@
-"""Files that are whole or absent, whatever happens in the middle, and whose makers alone may read them.
+"""Atomic writes: a file is whole or absent, whatever happens, and private to its maker.
 
-Every file is written under a temporary name in its own folder, synced, and then renamed or linked to its real name;
-then the folder is synced. `REPRO_GROUP_READABLE=1` lets our group read what we write.
+Every file is written under a temporary name in its own folder, synced, and then renamed or linked
+to its real name; then the folder is synced. `REPRO_GROUP_READABLE=1` lets our group read what we
+write.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def write_atomic(
     may_publish: Callable[[], None] = lambda: None,
     keeping: Path | None = None,
 ) -> None:
-    """Replace the file by this content, or leave it as it was: temporary, fsync, rename, fsync of the folder.
+    """Replace the file by this content, or leave it as it was.
 
-    `may_publish` is asked just before the rename, and raises if it may not be. What was there before lives on under the
-    name `keeping`, so that there is a whole file under one of the two names at any moment, and under `path` as well.
+    `may_publish` is asked just before the rename, and raises if it may not be. What was there
+    before lives on under the name `keeping`, so that there is a whole file under one of the two
+    names at any moment, and under `path` as well.
     """
     with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         old = f"{new[:-4]}.old.tmp"
@@ -52,9 +54,10 @@ def write_atomic(
 
 
 def create_exclusive(path: Path, content: bytes) -> bool:
-    """Create the file with this content, or answer False because it is there: whole, and exactly one creator wins.
+    """Create the file with this content; return False where it is there. Exactly one creator wins.
 
-    The content is written under a temporary name and linked to the real one, so no reader ever sees a part of it.
+    The content is written under a temporary name and linked to the real one, so no reader ever sees
+    a part of it.
     """
     with write_errors_explained(path, len(content)), _temporary(path, content) as new:
         try:
@@ -88,7 +91,7 @@ def make_folder(path: Path) -> None:
 
 
 def allow_group(path: Path) -> None:
-    """Let our group into this folder, if it may read what we write; one that hands on its group still does."""
+    """Let our group into this folder, if it may read what we write, and keep a setgid bit."""
     if group_may_read():
         os.chmod(path, 0o750 | (os.stat(path).st_mode & stat.S_ISGID))  # noqa: PTH101, PTH116
 
@@ -104,7 +107,7 @@ def file_mode() -> int:
 
 
 def set_private_umask() -> None:
-    """Have whatever this process makes, and those it starts, be as private as what is written here."""
+    """Make all that this process and its children write as private as what is written here."""
     os.umask(0o027 if group_may_read() else 0o077)
 
 
@@ -135,36 +138,44 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = quote(error.filename or path, 300)
-        hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
+        where = Path(error.filename) if isinstance(error.filename, str) else path
         raise EnvironmentProblem(
-            f"cannot go on because of {where}: {_reason(error)}", hint
+            f"cannot go on because of {quote(where, 300)}: {_reason(error)}", _advice(where, error)
         ) from error
 
 
 def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
     """What to tell the user when the disk says no."""
     megabytes = f" ({size / 1e6:.1f} MB)" if size > 50_000 else ""
-    hint = f"{_ADVICE.get(error.errno or 0, _OTHERWISE)}; what was saved before is intact"
+    hint = f"{_advice(path, error)}; what was saved before is intact"
     return EnvironmentProblem(f"cannot write {quote(path, 300)}{megabytes}: {_reason(error)}", hint)
 
 
 def cannot_read(path: Path, error: OSError) -> UserError:
     return EnvironmentProblem(
         f"cannot read {quote(path, 300)}: {_reason(error)}",
-        _ADVICE.get(error.errno or 0, _OTHERWISE),
+        _advice(path, error),
     )
 
 
-_SPACE = "free some space, or choose another folder with `REPRO_RESULTS`"
-_RIGHTS = "see that you may write there, or choose another folder with `REPRO_RESULTS`"
-_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE)
-_ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS)
-_OTHERWISE = "the same command carries on when the disk is back"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _advice(path: Path, error: OSError) -> str:
+    """Return what to do about it, with the variable that moves the folder this path is in."""
+    from repro.storage.paths import variable_of  # which needs this module
+
+    elsewhere = f"choose another folder with `{variable_of(path)}`"
+    if error.errno in _FULL:
+        return f"free some space, or {elsewhere}"
+    if error.errno in _REFUSED:
+        return f"see that you may write there, or {elsewhere}"
+    return "the same command carries on when the disk is back"
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as we write it: readable, stable, and with null for the NaN that other readers refuse."""
+    """Return JSON as we write it: readable, stable, and with null for NaN, which JSON lacks."""
     try:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     except ValueError:
@@ -180,7 +191,7 @@ def read_json(path: Path) -> Any:
         return None
     except OSError as error:
         raise cannot_read(path, error) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"cannot read {quote(path, 300)}: {error}",
             "the file is damaged; remove it or restore it",

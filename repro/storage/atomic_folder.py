@@ -1,4 +1,4 @@
-"""A data set's folder appears whole or not at all: it is written under a temporary name and then renamed."""
+"""Folders that appear whole or not at all: written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def new_folder(place: Path) -> Iterator[Path]:
 
 
 def rename_if_free(temporary: Path, place: Path) -> bool:
-    """Rename, or answer False because something is there: a folder never replaces one that has files."""
+    """Rename; return False where something is there. A folder never replaces one with files."""
     sync_folder(temporary)
     try:
         temporary.rename(place)

@@ -1,11 +1,12 @@
-"""What `repro evaluate --save` keeps: a record of weights that were not trained here, and what they said of each image.
+"""What `repro evaluate --save` keeps: a record of released weights, and their predictions.
 
-    results/evaluations/<id>/evaluation.json    the weights, the images, the preprocessing, the errors
+    results/evaluations/<id>/evaluation.json    the weights, images, preprocessing and errors
     results/evaluations/<id>/predictions.npz    the five best classes of each image, and its scores
-    results/evaluations/<id>/block-00012.npz    while it is measured: what is done, so that a killed one goes on
+    results/evaluations/<id>/block-00012.npz    what is done, so that a killed one goes on
 
-The id is a readable name and a digest of everything that can move the number, so equal questions have one record.
-Needs no torch: both wings read it. Nothing in it is a run, and no table averages it with runs.
+The id is a readable name and a digest of everything that can move the number, so equal questions
+have one record. Needs no torch: both wings read it. Nothing in it is a run, and no table averages
+it with runs.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def compressed(arrays: Arrays) -> bytes:
 
 
 def folder_of(results: Path, name: str, facts: Mapping[str, Any]) -> EvaluationFolder:
-    """Return the folder of an evaluation: a readable name, and a digest of all that can move its number."""
+    """Return the folder of an evaluation: a name, and a digest of all that can move its number."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     return EvaluationFolder(
@@ -140,7 +141,7 @@ def folder_of(results: Path, name: str, facts: Mapping[str, Any]) -> EvaluationF
 
 
 def evaluations(results: Path) -> tuple[list[Evaluation], list[tuple[str, str]]]:
-    """Return every finished evaluation by its name, and the folders that cannot be read with the reason."""
+    """Return every finished evaluation by name, and why other folders cannot be read."""
     known: list[Evaluation] = []
     problems: list[tuple[str, str]] = []
     for folder in _folders(results):

@@ -1,6 +1,7 @@
-"""A file that a user names: there, a regular one, and no larger than what it is for. Looked at before it is opened.
+"""Files that a user names are looked at before they are opened.
 
-A device never ends, a pipe waits for somebody to write, a folder has no content: none of them is read.
+A device never ends, a pipe waits for somebody to write, a folder has no content: none of them is
+read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KINDS = {
 
 
 def check_input_file(path: Path, what: str, hint: str, largest: int | None = None) -> Path:
-    """The path, if there is a file to read `what` from."""
+    """Return the path, if there is a file to read `what` from."""
     status = _status(path)
     if status is None:
         raise UserError(f"no {what} at {quote(path, 300)}", hint)
@@ -35,7 +36,7 @@ def check_input_file(path: Path, what: str, hint: str, largest: int | None = Non
 
 
 def check_output_file(path: Path, what: str) -> Path:
-    """The path, if a file may be written there: what is replaced is a file, and no device or folder."""
+    """Return the path, if a file may be written there: no device or folder is replaced."""
     status = _status(path)
     if status is not None and not stat.S_ISREG(status.st_mode):
         raise UserError(

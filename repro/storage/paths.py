@@ -4,7 +4,7 @@ A run's folder has at most a dozen files, each with one writer:
 
     run.json              the definition; written once, by whoever asked for the run
     submitted.json        the claim of the submitter who sent it to a queue
-    attempt-0001.json     who ran it and from where on: claimed by exclusive create; the newest one only may publish
+    attempt-0001.json     who ran it, and from which iteration: only the newest may publish
     progress.json         where it is: state, iteration, rate; replaced by the newest attempt
     metrics.jsonl         the curves, one digested line a point
     checkpoint.pt         weights, momentum, iteration; and checkpoint.previous.pt
@@ -13,8 +13,10 @@ A run's folder has at most a dozen files, each with one writer:
     failed.json           why the newest attempt gave up; the next attempt removes it
     log.txt               what the attempts said, appended
 
-A published folder has three of them, run.json, metrics.jsonl and final.json, and where its weights are given away:
+A published folder has three of them, run.json, metrics.jsonl and final.json; their digests; and
+where its weights are given away, two more:
 
+    published.json        the SHA-256 of the three, as they were published
     weights.pt            the net's weights and batch-norm buffers
     weights.json          their SHA-256, and the command that measures them
 """
@@ -24,24 +26,39 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro.definition.bounds import check_name
-from repro.errors import UserError, is_printable, printable, quote
+from repro.errors import EnvironmentProblem, UserError, is_printable, printable, quote
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
+PAPER_NUMBERS = ROOT / "experiments" / "paper"
+# What a checkout has beside the code, and an installed package has inside it.
+SHIPPED = ROOT / "repro" / "shipped"
+IS_CHECKOUT = not SHIPPED.exists()
+
+
+def base_folder() -> Path:
+    """Return where results, figures, data and slurm are: the checkout, or the working folder."""
+    return ROOT if IS_CHECKOUT else Path.cwd()
+
+
+def slurm_folder() -> Path:
+    """Return the folder of cluster profiles; of an installed package, the example's at least."""
+    folder = base_folder() / "slurm"
+    return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "slurm"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything is. `REPRO_RESULTS`, `REPRO_FIGURES` and `REPRO_DATA` move the three folders."""
+    """Where everything is. `REPRO_RESULTS`, `REPRO_FIGURES` and `REPRO_DATA` move the folders."""
 
     results: Path
     figures: Path
     data: Path
-    slurm: Path = ROOT / "slurm"
+    slurm: Path = field(default_factory=slurm_folder)
 
     @property
     def runs(self) -> Path:
@@ -49,7 +66,9 @@ class Places:
 
     @property
     def published(self) -> Path:
-        return self.results / "published"
+        """The records that are read: those of the results folder, else those that came along."""
+        folder = self.results / "published"
+        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
 
     @property
     def frame(self) -> Path:
@@ -57,7 +76,7 @@ class Places:
 
     @property
     def copies(self) -> Path:
-        """What was read of folders that `frame` does not show: second copies of a run, and what is no run."""
+        """What was read of folders that `frame` leaves out: second copies, and what is no run."""
         return self.results / ".runs-copies.parquet"
 
     @property
@@ -67,6 +86,14 @@ class Places:
     def run(self, run_id: str) -> Folder:
         return Folder(self.runs / check_name(run_id, "a run"))
 
+    def looks(self, experiment: str, scale: str) -> Path:
+        """What has been looked at of an experiment's claims, which makes later looks dearer."""
+        return self.tables_at(scale) / "looks" / f"{experiment}.json"
+
+    def is_published(self, run_id: str) -> bool:
+        """Return whether the run's record is published."""
+        return Folder(self.published / run_id).final.exists()
+
     def tables_at(self, scale: str) -> Path:
         return self.results if scale == "paper" else self.results / scale
 
@@ -75,8 +102,7 @@ class Places:
 
 
 def places() -> Places:
-    """The folders in force: the environment's, or those beside this code."""
-
+    """Return the folders in force: the environment's, or those of the checkout or working folder."""
     return Places(
         _folder_of("REPRO_RESULTS", "results"),
         _folder_of("REPRO_FIGURES", "figures"),
@@ -84,20 +110,34 @@ def places() -> Places:
     )
 
 
+def variable_of(path: Path) -> str:
+    """Return the variable that moves the folder a path is in: results, where it is in none."""
+    with contextlib.suppress(UserError):
+        folders = places()
+        if path.is_relative_to(folders.figures):
+            return "REPRO_FIGURES"
+        if path.is_relative_to(folders.data):
+            return "REPRO_DATA"
+    return "REPRO_RESULTS"
+
+
 def _folder_of(variable: str, name: str) -> Path:
-    """Return the folder that the variable names, or the one of that name beside this code."""
+    """Return the folder that the variable names, or the usual one of that name."""
     text = os.environ.get(variable)
-    if not text:
-        return ROOT / name
-    hint = "name a folder that can be typed and read, or unset it"
-    # Paths are printed and saved as JSON, which bytes that are no UTF-8 cannot be.
-    if not is_printable(text):
-        raise UserError(f"`{variable}` is {quote(text, 300)}, which is no readable name", hint)
     try:
+        if not text:
+            return base_folder() / name
+        # Paths are printed and saved as JSON, which bytes that are no UTF-8 cannot be.
+        if not is_printable(text):
+            problem = f"`{variable}` is {quote(text, 300)}, which is no readable name"
+            raise UserError(problem, "name a folder that can be typed and read, or unset it")
         return Path(text).expanduser().absolute()
-    except (OSError, RuntimeError) as error:
-        # `~nobody`, or a relative path where the working folder is gone.
-        raise UserError(f"`{variable}` is {quote(text, 300)}: {error}", hint) from None
+    except FileNotFoundError:
+        hint = "`cd` to a folder that exists"
+        raise EnvironmentProblem("the working directory is gone", hint) from None
+    except RuntimeError as error:  # ~nobody
+        problem = f"`{variable}` is {quote(text, 300)}: {error}"
+        raise UserError(problem, "write it without `~`") from None
 
 
 @dataclass(frozen=True)
@@ -139,6 +179,10 @@ class Folder:
         return self.path / "weights.pt"
 
     @property
+    def published_digests(self) -> Path:
+        return self.path / "published.json"
+
+    @property
     def weights_record(self) -> Path:
         return self.path / "weights.json"
 
@@ -158,7 +202,7 @@ class Folder:
         return self.path / f"attempt-{number:04d}.json"
 
     def set_aside(self) -> Path | None:
-        """Keep what is there under a name that no reader takes for a run, so that the run can begin from nothing."""
+        """Rename the folder so that no reader takes it for a run, and the run can begin anew."""
         number = 1
         while (aside := self.path.with_name(f".{self.path.name}.replaced-{number}")).exists():
             number += 1

@@ -1,8 +1,9 @@
-"""What a net said of each image: scores, the errors they make, and a file that keeps them for ensembles.
+"""A net's predictions: scores, the errors they make, and a file that keeps them.
 
-The file has the five best classes of every image for each way of testing, so that both errors can be had exactly, and
-all scores in half precision of the one that ensembles are made from: half precision ties the best two classes of about
-one image in ten thousand, too few for an ensemble's printed digits to feel. Needs numpy only: both wings read it.
+The file has the five best classes of every image for each way of testing, so that both errors can
+be had exactly, and all scores in half precision of the one that ensembles are made from: half
+precision ties the best two classes of about one image in ten thousand, too few for an ensemble's
+printed digits to feel. Needs numpy only: both wings read it.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def save(
     ensembled: str,
     may_publish: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write the predictions, whole or not at all; `ensembled` is the way of testing whose scores are kept.
+    """Write the predictions; `ensembled` is the way of testing whose scores are kept.
 
     `may_publish` is asked just before, and raises if it may not be.
     """
@@ -121,10 +122,10 @@ def load(path: Path) -> Predictions:
 
 
 def ensemble(files: Iterable[Path]) -> tuple[float, float]:
-    """Top-1 and top-5 error in percent of the mean of all these scores: several nets as one (section 4.1, Table 5).
+    """Return top-1 and top-5 error in percent of the mean of all these scores (Table 5).
 
-    The paper says "we combine six models of different depth to form an ensemble", and not how: the mean is the plain
-    reading.
+    The paper says "we combine six models of different depth to form an ensemble", and not how: the
+    mean is the plain reading.
     """
     mean, first, count = None, None, 0
     for path in files:

@@ -34,7 +34,7 @@ _Content = TypeVar("_Content", bound=Struct)
 
 
 class FileProblem(UserError):
-    """A file of a run folder that cannot be believed. `reason` names the file without its folder."""
+    """A file of a run folder cannot be believed. `reason` names the file without its folder."""
 
     def __init__(self, path: Path, reason: str, hint: str = "", code: int = USAGE) -> None:
         super().__init__(f"{quote(path.parent, 300)}: {reason}", hint)
@@ -72,6 +72,11 @@ class Provenance(Struct, frozen=True):
     attempts: Count | None = None
     job: str | None = None
     save_seconds: float | None = None
+    layout: str | None = None  # of images and weights in memory
+    captured: bool | None = None  # whether the step was a CUDA graph
+    mps: bool | None = None  # whether it shared its GPU through CUDA's MPS; None: no GPU
+    driver: str | None = None  # NVIDIA's
+    gpu: dict[str, float] = {}  # mean_percent, peak_memory_gib, card_kwh
     machines: list[str] = []  # only where the run went on elsewhere
 
 

@@ -1,16 +1,27 @@
 """The training step as one CUDA graph: the variant of `repro.training.loop.EagerStep`.
 
-A small net is bound by the launches of its thousand kernels; a graph is one launch.
+A small net is bound by the launches of its thousand kernels; a graph is one launch. Where the
+capture fails, the eager step is taken, which has the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-Learn = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Answer = tuple[Tensor, Tensor]
+
+
+class Eager(Protocol):
+    """The step that is captured: whole, and without what is done before each one."""
+
+    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> Answer: ...
+
+    def learn(self, images: Tensor, labels: Tensor) -> Answer: ...
 
 
 class CapturedStep:
@@ -22,15 +33,23 @@ class CapturedStep:
 
     REHEARSALS = 3  # torch asks for some before a capture, on a stream of their own
 
-    def __init__(self, net: nn.Module, optimizer: torch.optim.SGD, learn: Learn) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: torch.optim.SGD,
+        eager: Eager,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.captured = True  # until a capture fails
         self._net = net
         self._optimizer = optimizer
-        self._learn = learn
+        self._eager = eager
+        self._log = log
         self._device = next(net.parameters()).device
         self._rate = torch.zeros((), device=self._device)
         self._inputs: tuple[Tensor, Tensor] | None = None
         self._replay: Callable[[], None]
-        self._answer: tuple[Tensor, Tensor]
+        self._answer: Answer
         for group in optimizer.param_groups:
             group["lr"] = self._rate
             for parameter in group["params"]:
@@ -38,11 +57,13 @@ class CapturedStep:
                 momentum = torch.zeros_like(parameter)
                 optimizer.state[parameter].setdefault("momentum_buffer", momentum)
 
-    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> Answer:
         """Take a step; the answer is valid until the next one, when its sums have been taken."""
         if self._inputs is None:
             self._inputs = images.clone(), labels.clone()
             self._prepare(*self._inputs)
+        if not self.captured:
+            return self._eager(images, labels, rate)
         own_images, own_labels = self._inputs
         own_images.copy_(images)
         own_labels.copy_(labels)
@@ -55,7 +76,13 @@ class CapturedStep:
         self._rehearse(images, labels)
         # Gradients are to lie in the graph's own memory.
         self._optimizer.zero_grad(set_to_none=True)
-        self._capture(images, labels)
+        try:
+            self._capture(images, labels)
+        except RuntimeError as error:
+            # What is wrong with the card itself, the eager step will meet again.
+            self.captured = False
+            reason = str(error).partition("\n")[0]
+            self._log(f"the step could not be captured, and is taken kernel by kernel: {reason}")
         with torch.no_grad():
             for tensor, value in zip(self._state(), before, strict=True):
                 tensor.copy_(value)
@@ -70,11 +97,21 @@ class CapturedStep:
         with torch.cuda.stream(aside):
             for _ in range(self.REHEARSALS):
                 self._optimizer.zero_grad(set_to_none=True)
-                self._learn(images, labels)
+                self._eager.learn(images, labels)
         torch.cuda.current_stream(self._device).wait_stream(aside)
 
     def _capture(self, images: Tensor, labels: Tensor) -> None:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._answer = self._learn(images, labels)
+        with _stream_kept(self._device), torch.cuda.graph(graph):
+            self._answer = self._eager.learn(images, labels)
         self._replay = graph.replay
+
+
+@contextlib.contextmanager
+def _stream_kept(device: torch.device) -> Iterator[None]:
+    """Make the stream current again that was before: a capture that fails leaves its own."""
+    stream = torch.cuda.current_stream(device)
+    try:
+        yield
+    finally:
+        torch.cuda.set_stream(stream)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,9 @@ from repro.evaluation.error import measure_error
 from repro.stop_request import Stopped, StopRequest
 from repro.storage.atomic import disk_errors_explained, read_json
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
+from repro.training.caffe_momentum import CaffeMomentum
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
 from repro.training.device_errors import device_errors_explained
@@ -38,8 +40,7 @@ from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
 
-# (images, labels, learning rate) → this process's summed loss and its count of wrong answers
-Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
+Step: TypeAlias = "EagerStep | CapturedStep"
 
 
 def train(
@@ -59,7 +60,9 @@ def train(
     def finished() -> dict[str, Any] | None:
         if measure_again:
             return None
-        final: dict[str, Any] | None = read_json(folder.final)
+        if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+            return None
+        final: dict[str, Any] = read_json(folder.final)
         return final
 
     if final := finished():
@@ -86,11 +89,11 @@ def _train(
     state = State(run, source, device)
     state.restore(attempt.load())
     attempt.open_metrics(state.metrics_size)
-    pace = Pace(state.iteration, recipe.iterations, state.seconds, device)
+    pace = Pace(state.iteration, recipe.iterations, state.seconds, state.usage)
     attempt.progress("running", state.iteration)
 
     # ---- train ----
-    step = make_step(state.net, state.optimizer, recipe)
+    step = make_step(state.net, state.optimizer, recipe, attempt.say)
     share = distributed.share()
     for images, labels in source.batches(run.seed, state.iteration, recipe.iterations, share):
         rate = learning_rate(recipe, state.iteration, state.warm_up.warming, state.plateau.drops)
@@ -124,13 +127,18 @@ def _train(
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
     measured["provenance"] = provenance_of_training(
-        run, source, device, pace, attempt, state.machines
+        run, source, state, pace, attempt, captured=step.captured
     )
     return attempt.finish(measured)
 
 
 class EagerStep:
-    """One step of SGD, operation by operation."""
+    """One step of SGD, operation by operation.
+
+    It returns this process's summed loss and its count of wrong answers, both on the device.
+    """
+
+    captured = False
 
     def __init__(self, net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> None:
         self._net = distributed.averaging_gradients(net)
@@ -155,13 +163,28 @@ class EagerStep:
         return loss.detach(), (scores.argmax(1) != labels).sum()
 
 
-def make_step(net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe) -> Step:
+def make_step(
+    net: nn.Module,
+    optimizer: torch.optim.SGD,
+    recipe: Recipe,
+    log: Callable[[str], None] = lambda line: None,
+) -> Step:
     """Return the step: on one GPU a captured one, unless `REPRO_CAPTURE` is 0; else the eager."""
+    last_rate = float(optimizer.param_groups[0]["lr"])  # of the checkpoint, if there was one
+    step = _eager_or_captured(net, optimizer, recipe, log)
+    if recipe.momentum_form == "caffe":
+        return CaffeMomentum(step, optimizer, last_rate)
+    return step
+
+
+def _eager_or_captured(
+    net: nn.Module, optimizer: torch.optim.SGD, recipe: Recipe, log: Callable[[str], None]
+) -> Step:
     eager = EagerStep(net, optimizer, recipe)
     on_gpu = next(net.parameters()).device.type == "cuda"
     wanted = os.environ.get("REPRO_CAPTURE") != "0"
     if on_gpu and wanted and distributed.share().alone:
-        return CapturedStep(net, optimizer, eager.learn)
+        return CapturedStep(net, optimizer, eager, log)
     return eager
 
 

@@ -10,34 +10,28 @@ import os
 import time
 from collections.abc import Iterator
 
-import torch
-
 from repro.errors import UserError, quote
+from repro.training.gpu_usage import GpuUsage
 
 SAVE_EVERY = 60.0  # seconds between two checkpoints; `REPRO_SAVE_EVERY` changes it
 SAVE_SHARE = 0.01  # of the time at most goes into saving
-ASK_EVERY = 10.0  # seconds between two questions to the GPU's driver
-LOW_PERCENT = 20  # of the time: below it a GPU mostly waits
 
 
 class Pace:
     """The speed of a run since this attempt began, and what saving costs it."""
 
     def __init__(
-        self, start: int, iterations: int, seconds: float, device: torch.device | None = None
+        self, start: int, iterations: int, seconds: float, usage: GpuUsage | None = None
     ) -> None:
         self.slowest_save = 0.0  # seconds
         self._start = start
         self._iterations = iterations
         self._seconds_before = seconds
-        self._device = device
+        self._usage = usage
         self._began = time.monotonic()
         self._last_save = self._began
         self._last_cost = 0.0
         self._save_every = _seconds_between_saves()
-        self._last_question = float("-inf")
-        self._utilisation: dict[str, int] = {}
-        self._low_since: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -62,38 +56,15 @@ class Pace:
         """Return iterations a second, the seconds left at that rate, and how busy the GPU is."""
         elapsed = time.monotonic() - self._began
         speed = 0.0
-        left = None
+        left: float | None = None
         if elapsed > 0:
             speed = (iteration - self._start) / elapsed
         if speed > 0:
             left = round((self._iterations - iteration) / speed, 1)
-        return {"rate_per_second": round(speed, 3), "eta_seconds": left} | self._gpu()
-
-    def _gpu(self) -> dict[str, int]:
-        if time.monotonic() - self._last_question > ASK_EVERY:
-            self._last_question = time.monotonic()
-            self._utilisation = busy(self._device)
-            if self._utilisation.get("gpu_percent", 100) >= LOW_PERCENT:
-                self._low_since = None
-            elif self._low_since is None:
-                self._low_since = time.monotonic()
-        if self._low_since is None:
-            return self._utilisation
-        # `status` warns where this lasts: a card that waits is a card that somebody else could use.
-        return self._utilisation | {"gpu_low_seconds": round(time.monotonic() - self._low_since)}
-
-
-def busy(device: torch.device | None) -> dict[str, int]:
-    """Return the share of the last second, in percent, in which the GPU computed.
-
-    It is empty without a GPU, and where NVIDIA's library does not answer.
-    """
-    if device is None or device.type != "cuda":
-        return {}
-    # NVML's errors are of classes that are nowhere without it; this is only for display.
-    with contextlib.suppress(Exception):
-        return {"gpu_percent": torch.cuda.utilization(device)}
-    return {}
+        facts = {"rate_per_second": round(speed, 3), "eta_seconds": left}
+        if self._usage is not None:
+            facts |= self._usage.percent()
+        return facts
 
 
 def _seconds_between_saves() -> float:

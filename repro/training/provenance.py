@@ -17,23 +17,32 @@ from repro.provenance.code_digest import code_hash
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.paths import ROOT
 from repro.training.attempt import Attempt
-from repro.training.device import device_name
+from repro.training.device import device_name, layout_of, shares_by_mps
+from repro.training.gpu_usage import driver_version
 from repro.training.pace import Pace
+from repro.training.state import State
 
 
 def provenance_of_training(
     run: Run,
     source: Source,
-    device: torch.device,
+    state: State,
     pace: Pace,
     attempt: Attempt,
-    machines: list[str],
+    captured: bool,
 ) -> dict[str, Any]:
     """Return the provenance of a trained run, with what training alone knows."""
+    device = state.device
     facts = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
     facts["save_seconds"] = round(pace.slowest_save, 3)
-    if len(machines) > 1:
-        facts["machines"] = machines
+    facts["layout"] = layout_of(device, run.recipe.precision)
+    facts["captured"] = captured
+    if state.usage is not None:
+        facts["mps"] = shares_by_mps()
+        facts["driver"] = driver_version()
+        facts["gpu"] = state.usage.facts()
+    if len(state.machines) > 1:
+        facts["machines"] = state.machines
     return facts
 
 

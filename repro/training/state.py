@@ -13,8 +13,10 @@ from repro.data.source import Source
 from repro.definition.run import Run
 from repro.errors import RunFailed
 from repro.nets import build
-from repro.training.device import fingerprint
+from repro.nets.batch_norm import set_batch_counts
+from repro.training.device import fingerprint, memory_format
 from repro.training.first_below import FirstBelow
+from repro.training.gpu_usage import GpuUsage
 from repro.training.optimizer import sgd
 from repro.training.schedule import PlateauDrops, WarmUp
 from repro.training.window import Window
@@ -34,13 +36,15 @@ class State:
         self.run = run
         self.data = source.hash
         self.device = device
-        self.net = net.to(device).to(memory_format=torch.channels_last).train()
+        self.net = net.lay_out(device, memory_format(device, recipe.precision)).train()
         self.optimizer = sgd(self.net, recipe)
         self.warm_up = WarmUp(recipe.warmup)
         self.plateau = PlateauDrops(recipe.plateau)
         self.below = FirstBelow(recipe.batch, device)
         self.window = Window(device)
+        self.usage = GpuUsage.of(device)
         self.iteration = 0  # iterations done
+        self._counted = 0  # the iteration that the batch norms' counters were last set to
         self.metrics_size = 0  # bytes of metrics.jsonl that belong to them
         self.seconds = 0.0  # spent by earlier attempts
         self.latest: dict[str, float] = {}  # the newest point of the curve, for display
@@ -85,7 +89,8 @@ class State:
         """Return what a checkpoint holds; no checkpoint is made after a loss that is not finite."""
         self.window.check()
         self.below.look(self.iteration)
-        return {
+        self._count_batches()
+        snapshot = {
             "iteration": self.iteration,
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -100,6 +105,9 @@ class State:
             "seconds": seconds,
             "machines": self.machines,
         }
+        if self.usage is not None:
+            snapshot["usage"] = self.usage.state()
+        return snapshot
 
     def restore(self, snapshot: dict[str, Any] | None) -> None:
         """Go on from a checkpoint, if there is one and the data set is still the same.
@@ -112,18 +120,36 @@ class State:
         # Another number of threads would round differently.
         torch.set_num_threads(snapshot["threads"])
         self.net.load_state_dict(snapshot["net"])
-        self.optimizer.load_state_dict(snapshot["optimizer"])
+        self._load_optimizer(snapshot["optimizer"])
         self.warm_up.restore(snapshot["warm_up"])
         if "plateau" in snapshot:  # older checkpoints are of runs without one
             self.plateau.restore(snapshot["plateau"])
         self.below.restore(snapshot.get("below"))
         self.window.restore(snapshot["window"])
-        self.iteration = snapshot["iteration"]
+        self.iteration = self._counted = snapshot["iteration"]
         self.metrics_size = snapshot["metrics_size"]
         self.seconds = snapshot["seconds"]
         self.latest = snapshot["latest"]
+        if self.usage is not None:
+            self.usage.restore(snapshot.get("usage"))
         earlier = snapshot.get("machines", [])
         self.machines = list(dict.fromkeys([*earlier, fingerprint(self.device)]))
+
+    def _load_optimizer(self, state: dict[str, Any]) -> None:
+        """Load the momentum into the memory layout of the weights, which may be another one now.
+
+        The fused optimizer pairs numbers by their place in memory.
+        """
+        self.optimizer.load_state_dict(state)
+        for weight, own in self.optimizer.state.items():
+            momentum = own["momentum_buffer"]
+            own["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
+
+    def _count_batches(self) -> None:
+        """Set the batch norms' counters; averages re-estimated after training keep their own."""
+        if self._counted != self.iteration:
+            set_batch_counts(self.net, self.iteration)
+            self._counted = self.iteration
 
     def _check_data(self, data: str) -> None:
         if data != self.data:

@@ -25,10 +25,10 @@ def test_it_says_what_there_is_and_where_it_is_kept(places, finished, write_run)
     write_run(OTHER, [20.0])
     said = repro("collect")
     assert said.stdout == (
-        f"2 runs (1 done, 1 unfinished); 2 of 2 folders read\n{places.frame}: written\n"
+        f"2 runs (1 done, 1 unfinished); 2 folders read, 0 unchanged\n{places.frame}: written\n"
     )
     assert repro("collect").stdout.endswith(
-        "0 of 2 folders read\n" + f"{places.frame}: up to date\n"
+        "0 folders read, 2 unchanged\n" + f"{places.frame}: up to date\n"
     )
 
 
@@ -42,7 +42,7 @@ def test_twice_is_the_same_bytes(places, finished):
 
 def test_nothing_at_all_is_said_too_and_is_incomplete(places):
     said = repro("collect")
-    assert said.stdout.startswith("0 runs (none yet); 0 of 0 folders read\n")
+    assert said.stdout.startswith("0 runs (none yet); 0 folders read, 0 unchanged\n")
     assert said.return_value == 3
 
 

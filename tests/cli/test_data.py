@@ -266,7 +266,7 @@ def test_prepare_leaves_an_imported_set_alone(capsys, images: Path) -> None:
         (("import", "pets", "/nowhere/at/all"), 4, "there is nothing at `/nowhere/at/all`"),
         (("import", "../pets", "IMAGES"), 2, "`../pets` is not a name for a data set"),
         (("check", "../pets"), 2, "`../pets` is not a name for a data set"),
-        (("frob",), 2, "no command `frob`"),
+        (("frob",), 2, "no command named `frob`"),
     ],
 )
 def test_what_goes_wrong_is_said_and_nothing_made(

@@ -41,7 +41,8 @@ def test_a_figure_of_nets_needs_no_run(here):
 def test_what_is_missing_is_said_on_stderr():
     done = figure("figure7", "--format", "svg")
     assert done.stderr == (
-        "scale: paper (nothing is done yet; --scale chooses another)\nNo run has started yet.\n"
+        "scale: paper (nothing is done yet; --scale chooses another)\n"
+        "No run has started yet: what is drawn is the paper's, read off its figure.\n"
     )
 
 

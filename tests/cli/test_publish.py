@@ -36,6 +36,7 @@ def test_definition_curve_and_final_record_are_copied_and_nothing_else(places, f
     assert sorted(path.name for path in public.path.iterdir()) == [
         "final.json",
         "metrics.jsonl",
+        "published.json",
         "run.json",
     ]
     assert all(

@@ -17,11 +17,10 @@ from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
-from repro.cli.options import scale_with
 from repro.cli.publish import Published, publish_runs
 from repro.definition.net import plain, resnet
 from repro.definition.run import Run
-from repro.protocol import catalog
+from repro.protocol.selection import select
 from repro.storage.atomic import read_json, write_atomic
 from repro.storage.paths import Folder, Places
 from repro.training import train
@@ -66,7 +65,7 @@ def test_published_weights_measure_to_the_published_digit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.set_num_threads(1)
-    run = scale_with(catalog.load_scale("smoke"), variants, settings)(RESNET[20].run)
+    run = select(scale="smoke", variants=variants, settings=settings).chosen_scale()(RESNET[20].run)
     train(run, here)
     options = [f"--variant={name}" for name in variants] + [
         f"--set={setting}" for setting in settings
@@ -222,6 +221,7 @@ def test_a_campaigns_results_are_published_into_another_results_folder(
     ) == [
         "final.json",
         "metrics.jsonl",
+        "published.json",
         "run.json",
     ]
 

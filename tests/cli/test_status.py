@@ -32,18 +32,21 @@ DONE, FAILED, OTHER = (
 )
 
 
-ITERATIONS = DONE.recipe.iterations
-
-
 @pytest.fixture(autouse=True)
 def _some_runs(here: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
+    final = {
+        "id": DONE.id,
+        "metrics": {"test_error": 8.75},
+        "run": to_definition(DONE),
+        "provenance": {"host": "gpu1"},
+    }
     for run in (DONE, FAILED, OTHER):
         write_definition(here.run(run.id), run)
-    final = {"id": DONE.id, "run": to_definition(DONE), "metrics": {"test_error": 8.75}}
-    write_atomic(here.run(DONE.id).final, to_json(final | {"provenance": {"host": "gpu1"}}))
-    failure = {"state": "failed", "problem": "CUDA out of memory"}
-    write_atomic(here.run(FAILED.id).failed, to_json(failure))
+    write_atomic(here.run(DONE.id).final, to_json(final))
+    write_atomic(
+        here.run(FAILED.id).failed, to_json({"state": "failed", "problem": "CUDA out of memory"})
+    )
     write_atomic(here.run(FAILED.id).log, b"iteration 20\nCUDA out of memory\n")
 
 
@@ -58,7 +61,7 @@ def test_piped_it_is_tabs_with_whole_names(capsys: pytest.CaptureFixture[str]) -
     lines = said(capsys)
     assert lines[0].split("\t")[:5] == ["run", "state", "reason", "attempt", "iteration"]
     row = next(line.split("\t") for line in lines if line.startswith(DONE.id))
-    assert (row[1], row[4], row[7], row[10]) == ("done", f"{ITERATIONS}/{ITERATIONS}", "8.75", "gpu1")
+    assert (row[1], row[4], row[7], row[10]) == ("done", "120/120", "8.75", "gpu1")
 
 
 def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,8 +214,8 @@ def test_no_runs_are_no_error(
 def test_where_no_run_is_here_it_says_where_the_published_ones_are_counted(
     here: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = SCALES["quick"](Run(plain(20), CIFAR10))
-    write_definition(Folder(here.published / run.id), run)
+    published = SCALES["quick"](Run(plain(20), CIFAR10))
+    write_definition(Folder(here.published / published.id), published)
     with pytest.raises(SystemExit):
         main(["status", "table2"])
     assert (

@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 from experiments import table5, table6
 from experiments.cifar10 import RESNET
 from repro.cli import cli
-from repro.cli.options import select_experiments
 from repro.definition.experiment import runs_of
 from repro.errors import UserError
 from repro.protocol import catalog
+from repro.protocol.selection import select
 from repro.storage.predictions import IN_ENSEMBLES, Scores, save
 
 RUN, OTHER = list(RESNET[20])[:2]
@@ -144,10 +144,14 @@ def test_runs_of_a_variant_are_shown_where_it_is_asked_for_and_take_the_place_of
         option: [words[at + 1] for at, word in enumerate(words) if word == option]
         for option in words[::2]
     }
-    [chosen] = select_experiments(
-        ["table6"], "quick", 1, given.get("--variant", ()), given.get("--set", ())
-    ).values()
-    finished(runs_of(chosen)[0], test_error=20.0)
+    chosen = select(
+        "table6",
+        scale="quick",
+        seeds=1,
+        variants=given.get("--variant", ()),
+        settings=given.get("--set", ()),
+    )
+    finished(chosen.runs()[0], test_error=20.0)
     table("table6")
     before = (here.results / "table6.json").read_bytes()
     done = table("table6", *words)

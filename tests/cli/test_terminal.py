@@ -63,7 +63,8 @@ def test_on_a_terminal_a_list_fits_and_says_where_it_was_cut():
 
 def test_in_a_pipe_a_list_is_whole_with_tabs_between():
     lines = piped("list").stdout.splitlines()
-    assert lines[0].split("\t") == ["experiment", "runs", "left", "state", "what it is"]
+    heading = ["experiment", "done", "published", "left", "state", "what it is"]
+    assert lines[0].split("\t") == heading
     assert lines[1].split("\t")[-1].endswith("with 20-layer and 56-layer plain networks")
 
 
@@ -95,7 +96,9 @@ def test_an_output_that_cannot_be_written_is_said_once():
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*COMMAND, "list"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 4
-    assert done.stderr.startswith("Error: No space left on device\n")
+    assert done.stderr.startswith(
+        "Error: cannot write to standard output: No space left on device\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,9 @@ def test_progress_in_a_narrow_terminal_gives_up_its_pace_first_and_then_its_erro
     }
     places.run(RUN.id).path.mkdir(parents=True)
     places.run(RUN.id).progress.write_bytes(to_json(facts))
-    line = ProgressLines(places, {RUN.id: RUN}, 1)._line(RUN.id, room)
+    lines = ProgressLines()
+    lines.begin([RUN], [RUN])
+    line = lines._line(RUN.id, room)
     assert line.endswith(rest)
     assert len(line) <= room
 

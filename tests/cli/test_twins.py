@@ -46,7 +46,9 @@ def test_collect_warns_and_names_both(places, doubled):
     )
     assert said.return_value == 0
     assert repro("collect", "--strict").return_value == 1
-    assert "0 of 3 folders read" in repro("collect").stdout  # what is kept gives the same warning
+    assert (
+        "0 folders read, 3 unchanged" in repro("collect").stdout
+    )  # what is kept gives the same warning
     assert SECOND.id in repro("collect").stderr
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
-from repro.cli.options import select_experiments
 from repro.definition.experiment import (
     Ordering,
     Paper,
@@ -21,6 +20,7 @@ from repro.definition.experiment import (
 )
 from repro.definition.scales import Scale, with_variants
 from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
+from repro.protocol.selection import select
 
 HALF = Scale(
     "half", "for tests", 2, lambda run: replace(run, recipe=replace(run.recipe, iterations=10))
@@ -92,7 +92,7 @@ def test_seeds_asked_for_count_more_than_the_scale(seeds, per_net):
 
 def test_a_setting_comes_after_the_scale():
     usual, asked = (
-        select_experiments(["figure1"], "smoke", settings=settings)
+        select("figure1", scale="smoke", settings=settings).experiments_at_scale()
         for settings in ((), ["iterations=7"])
     )
     assert {run.recipe.iterations for run in runs_of(asked["figure1"])} == {7}

@@ -97,8 +97,10 @@ def beside_the_rows(figure, split):
 def test_the_levels_beside_a_figure_are_those_read_off_it(name, split, window):
     ours = beside_the_rows(load_experiment(name), split)
     read_off = levels(name, window)
+    printed = {key for key in ours if key[0] == "middle" and key[2] == "test"}
+    ours = {key: value for key, value in ours.items() if key not in printed}
     assert ours == {key: read_off[key] for key in ours}
-    assert len(ours) == {"figure4": 4, "figure6": 9}[name]
+    assert len(ours) == {("figure6", "train"): 9}.get((name, split), 4)
 
 
 def test_the_levels_of_figure_1_are_those_of_figure_6():
@@ -118,8 +120,10 @@ def test_levels_are_never_passed_off_as_printed():
         for row in panel.rows
         for paper in row.paper
     ]
-    assert {number.kind for number in numbers} == {"digitised"}
-    assert all(number.reading_error for number in numbers)
+    printed = [number for number in numbers if not number.reading_error]
+    assert all(number.kind == "digitised" for number in numbers if number.reading_error)
+    # What is not read off is printed in Table 6, to the digit.
+    assert set(printed) <= {row.paper[1] for row in load_experiment("table6").rows}
 
 
 def test_table_6_gives_the_last_points_of_figure_6():
@@ -157,9 +161,9 @@ def test_reproductions_of_others_belong_to_rows_of_ours():
         if isinstance(load_experiment(name), Table)
         for row in load_experiment(name).rows
     }
-    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)} | {
-        ("table2", "ResNet-18 B")
-    }
+    known |= {("figure6", f"plain-{depth}") for depth in (20, 32, 44, 56, 110)}
+    for name in ("table7", "table8"):  # skipped here; their rows are in the paper's own numbers
+        known |= {(name, line["row"]) for line in read(f"{name}.csv")}
     for line in read("reproductions.csv"):
         assert (line["experiment"], line["row"]) in known
         assert line["source"]

@@ -14,7 +14,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.compare import verdict
-from repro.analysis.compare.statistics import equivalence_power, seeds_to_decide
+from repro.analysis.compare.power import equivalence_power, seeds_to_decide
 from repro.cli import cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
 from experiments.imagenet import RESNET as IMAGENET_RESNET
-from experiments.recipes import SCALES, VARIANTS, WHY
+from experiments.recipes import PRINTED_WORDS, READINGS, SCALES, VARIANTS, WHY
 from repro.definition.net import resnet
 from repro.definition.origin import OFFICIAL
 from repro.definition.run import Run
@@ -131,3 +131,27 @@ def test_a_bottleneck_that_strides_in_its_3x3_departs():
     run = VARIANTS["stride-3x3"](IMAGENET_RESNET[50, "B"].run)
     assert "net.stride_in" in fields(run)
     assert as_printed(resnet(50, "B", "imagenet")).net.stride_in == "1x1"
+
+
+def test_where_the_paper_prints_no_value_the_ledger_quotes_its_words_and_our_reading_of_them():
+    run = IMAGENET_RESNET[34, "A"].run
+    shorter = replace(run.recipe, name="imagenet-set", iterations=400_000, drops=(90_000,))
+    found = {one.field: str(one) for one in departures(replace(run, recipe=shorter))}
+    assert found["recipe.iterations"] == (
+        "recipe.iterations: 400,000, not “up to 60×10⁴ iterations”, read as 550,000"
+    )
+    assert found["recipe.drops"] == (
+        "recipe.drops: 90,000, not “when the error plateaus”, read as 150,000, 300,000"
+    )
+
+
+def test_a_reading_of_the_words_is_declared_for_each():
+    quoted = " ".join(reading.what for reading in READINGS)
+    for words in PRINTED_WORDS.values():
+        assert all(f"“{text}”" in quoted for text in words.values())
+
+
+def test_the_momentum_of_the_authors_framework_is_a_departure_with_its_reason():
+    found = departures(VARIANTS["caffe-sgd"](RUN))
+    assert "recipe.momentum_form: caffe, not none" in str(found[-1])
+    assert found[-1].why == VARIANTS["caffe-sgd"].about

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import SCALES
-from repro.cli.options import select_experiments
-from repro.definition.experiment import runs_of
+from repro.cli.progress import ProgressLines
+from repro.local.run import warn_of_slow_bf16
+from repro.protocol.selection import select
 from repro.provenance import processor
 from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import FakeSlurm
@@ -81,21 +81,16 @@ def test_run_says_it_before_it_begins_and_what_it_names_works(slow: None) -> Non
 def test_run_says_nothing_where_a_gpu_trains(
     slow: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from repro.cli.run import say_slow
-
-    runs = [
-        SCALES["quick"](run)
-        for run in runs_of(select_experiments(["table6"], "paper", 1)["table6"])
-    ]
-    say_slow(runs, "cuda")
+    runs = select("table6", scale="quick", seeds=1).runs()
+    warn_of_slow_bf16(runs, "cuda", ProgressLines())
     assert capsys.readouterr().err == ""
-    say_slow(runs, None)
+    warn_of_slow_bf16(runs, None, ProgressLines())
     assert f"{len(runs)} of {len(runs)} runs in bfloat16" in capsys.readouterr().err
 
 
 def test_runs_in_fp32_have_other_ids() -> None:
-    quick = runs_of(select_experiments(["table6"], "quick", 1)["table6"])
-    in_fp32 = runs_of(select_experiments(["table6"], "quick", 1, (), ["precision=fp32"])["table6"])
+    quick = select("table6", scale="quick", seeds=1).runs()
+    in_fp32 = select("table6", scale="quick", seeds=1, settings=["precision=fp32"]).runs()
     assert {run.recipe.precision for run in in_fp32} == {"fp32"}
     assert not {run.id for run in quick} & {run.id for run in in_fp32}
 

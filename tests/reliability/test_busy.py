@@ -15,7 +15,7 @@ import pytest
 
 from repro.errors import EnvironmentProblem
 from repro.storage.paths import ROOT, Places
-from repro.training import Stopped, StopRequest, machine, train
+from repro.training import Stopped, StopRequest, device, pace, train
 from tests.reliability.harness.small_run import places, prepared, small_run
 
 LONG = [
@@ -74,7 +74,7 @@ def test_a_gpu_that_is_not_there_is_named_by_what_asked_for_it(monkeypatch):
     assert done.stderr.endswith(said)
     monkeypatch.setenv("REPRO_DEVICE", "cuda")
     with pytest.raises(EnvironmentProblem, match="no GPU here for device `cuda`") as caught:
-        machine.prepare(small_run().recipe)
+        device.prepare(small_run().recipe)
     assert caught.value.hint == "leave `REPRO_DEVICE` unset to train on what there is"
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_goes_on_with_other_code_or_on_another_machine_has_both_on_re
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        machine, "SAVE_SHARE", machine.SAVE_SHARE
+        pace, "SAVE_SHARE", pace.SAVE_SHARE
     )  # `prepared` lifts it, for this test alone
     monkeypatch.setenv("REPRO_SAVE_EVERY", "0")
     here = places(prepared(tmp_path), "moved")
@@ -90,7 +90,7 @@ def test_a_run_that_goes_on_with_other_code_or_on_another_machine_has_both_on_re
     stop.request("a test")
     with contextlib.suppress(Stopped):
         train(small_run(), here, stop)
-    ours = machine.code_hash()
-    monkeypatch.setattr(machine, "code_hash", lambda: "0ther")
+    ours = device.code_hash()
+    monkeypatch.setattr(device, "code_hash", lambda: "0ther")
     found = train(small_run(), here)["provenance"]["machines"]
     assert [one.rpartition(", code ")[2] for one in found] == [ours, "0ther"]

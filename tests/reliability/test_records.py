@@ -11,8 +11,10 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import RESNET
 from repro.analysis.runs import run_record
 from repro.cli import cli
+from repro.local.workers import runs_to_train
 from repro.storage import metrics_file
 from repro.storage.paths import Folder
+from repro.storage.run_files import is_done
 from tests.run_folders import finished, places, write_run  # noqa: F401
 
 RUN, OTHER = list(RESNET[20])[:2]
@@ -60,6 +62,55 @@ def test_a_million_metrics_are_too_many_and_take_no_time(finished):  # noqa: F81
     record = run_record.read_run(folder)
     assert time.monotonic() - began <= 2
     assert record["problem"] == "final.json has 1,000,000 metrics, more than any run measures"
+
+
+def words(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments), standalone_mode=False, catch_exceptions=False)
+
+
+IMPOSSIBLE = ["-5", "1e308", "9" * 30, "true", '"8.7"', "[8.7]", "NaN", "1e400", "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", IMPOSSIBLE, ids=lambda text: text[:8])
+def test_a_record_that_cannot_be_believed_is_no_end_of_a_run_for_any_command(
+    text,
+    finished,  # noqa: F811
+    places,  # noqa: F811
+):
+    bad, good = finished(RUN, test_error=8.125), finished(OTHER, test_error=8.8)
+    bad.final.write_bytes(bad.final.read_bytes().replace(b"8.125", text.encode()))
+    assert not is_done(RUN.id, places)
+    states = json.loads(words("status", "--json").stdout)["runs"]
+    assert {state["id"]: state["state"] for state in states} == {RUN.id: "failed", OTHER.id: "done"}
+    assert all(
+        state["reason"].startswith("final.json is damaged") == (state["id"] == RUN.id)
+        for state in states
+    )
+    gathered = json.loads(words("collect", "--json").stdout)
+    assert gathered["states"] == {"done": 1}
+    assert [problem["folder"] for problem in gathered["problems"]] == [f"runs/{RUN.id}"]
+    assert runs_to_train([RUN, OTHER], places) == [RUN]
+    assert good.final.exists()
+
+
+def test_links_in_a_circle_and_names_that_drive_a_terminal_are_named_and_the_others_read(
+    finished,  # noqa: F811
+    places,  # noqa: F811
+):
+    finished(RUN, test_error=8.7)
+    (places.runs / "circle").symlink_to("circle")
+    (places.runs / "clear\x1b[2J\nscreen").mkdir()
+    gathered = words("collect")
+    assert gathered.stdout.startswith("1 run (1 done)")
+    assert "Warning: runs/circle: run.json cannot be read: Too many levels" in gathered.stderr
+    assert r"Warning: runs/clear\x1b[2J\nscreen: not read" in gathered.stderr
+    shown = words("status")
+    assert RUN.id in shown.stdout
+    assert "circle\tfailed\t" in shown.stdout
+    assert r"Warning: runs/clear\x1b[2J\nscreen: its name" in shown.stderr
+    assert "\x1b" not in gathered.output + shown.output
+    for command in (("diff", "table6", "--fail-on", ""), ("status", "--failed"), ("list",)):
+        assert "Traceback" not in words(*command).output
 
 
 @pytest.mark.slow

@@ -3,17 +3,33 @@
 import json
 import os
 import shutil
+from typing import Any
 
 import pytest
 import torch
 
 from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError
-from repro.storage.paths import Folder
+from repro.storage.paths import Folder, Places
 from repro.training import Stopped, StopRequest, train
 from repro.training import checkpoint as checkpoints
 from repro.training.attempt import Attempt, Superseded
 from repro.training.pace import Pace
 from repro.training.read_only_attempt import ReadOnlyAttempt
+from tests.training.test_resume import StopAt
+
+# The least that a run can go on from.
+STATE: dict[str, Any] = {
+    "iteration": 1,
+    "net": {},
+    "optimizer": {},
+    "warm_up": {},
+    "window": {},
+    "latest": {},
+    "metrics_size": 0,
+    "data": "da7a",
+    "threads": 1,
+    "seconds": 1.0,
+}
 
 
 @pytest.fixture
@@ -79,7 +95,7 @@ def test_metrics_beyond_the_checkpoint_are_cut_off(folder, tiny):
 def test_metrics_damaged_before_the_checkpoint_are_not_believed(folder, tiny):
     attempt = Attempt.claim(folder, tiny)
     attempt.open_metrics(0)
-    attempt.save({"iteration": 1, "metrics_size": attempt.record({"iteration": 1})})
+    attempt.save(STATE | {"metrics_size": attempt.record({"iteration": 1})})
     attempt.close()
     folder.metrics.write_bytes(folder.metrics.read_bytes().replace(b"1", b"7", 1))
     with pytest.raises(
@@ -92,9 +108,9 @@ def test_where_the_older_checkpoint_still_has_its_metrics_it_is_gone_on_from(fol
     attempt = Attempt.claim(folder, tiny)
     attempt.open_metrics(0)
     sizes = [attempt.record({"iteration": 1})]
-    attempt.save({"iteration": 1, "metrics_size": sizes[0]})
+    attempt.save(STATE | {"metrics_size": sizes[0]})
     sizes += [attempt.record({"iteration": 2})]
-    attempt.save({"iteration": 2, "metrics_size": sizes[1]})
+    attempt.save(STATE | {"iteration": 2, "metrics_size": sizes[1]})
     attempt.close()
     folder.metrics.write_bytes(folder.metrics.read_bytes()[:-1])
     again = Attempt.claim(folder, tiny)
@@ -180,16 +196,42 @@ def test_a_bystander_refuses_a_checkpoint_of_another_run_too(tiny, here):
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder):
     folder.path.mkdir()
     for iteration in (1, 2):
-        checkpoints.save(folder, {"iteration": iteration, "metrics_size": 0}, lambda: None)
+        checkpoints.save(folder, STATE | {"iteration": iteration}, lambda: None)
     content = bytearray(folder.checkpoint.read_bytes())
     content[len(content) // 2] ^= 1
     folder.checkpoint.write_bytes(content)
     assert checkpoints.load(folder)["iteration"] == 1
 
 
+UNUSABLE = {
+    "missing keys": {"iteration": 3, "metrics_size": 0},
+    "another type": STATE | {"iteration": "3"},
+    "a negative size": STATE | {"metrics_size": -1},
+    "no dictionary": [1, 2, 3],
+    "code to run": Places,
+}
+
+
+@pytest.mark.parametrize("content", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_checkpoint_with_a_right_digest_and_unusable_content_is_damaged(
+    content, tiny, here, capfd
+):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(7))
+    folder = here.run(tiny.id)
+    reached = checkpoints.load(folder)["iteration"]
+    checkpoints.save(folder, content, lambda: None)
+    found = checkpoints.find_checkpoint(folder)
+    assert (found.path, found.state["iteration"]) == (folder.previous_checkpoint, reached)
+    assert "its content " in found.damaged[0]
+    assert train(tiny, here)["id"] == tiny.id
+    assert f"damaged: `{folder.checkpoint}` (its content " in folder.log.read_text()
+    assert "weights_only" not in folder.log.read_text() + "".join(capfd.readouterr())
+
+
 def test_a_checkpoint_cut_at_any_length_is_never_loaded(folder):
     folder.path.mkdir()
-    checkpoints.save(folder, {"iteration": 1, "metrics_size": 0}, lambda: None)
+    checkpoints.save(folder, STATE, lambda: None)
     content = folder.checkpoint.read_bytes()
     for size in range(0, len(content), 7):
         folder.checkpoint.write_bytes(content[:size])

@@ -125,7 +125,7 @@ def test_the_ledger_gives_the_variants_line_as_the_reason(scale):
 
 
 def test_the_rule_is_a_declared_reading():
-    (reading,) = [reading for reading in READINGS if "plateau" in reading.what]
+    (reading,) = [reading for reading in READINGS if "`plateau`" in reading.what]
     rule = Plateau()
     assert reading.ours.startswith("running training error")
     assert (

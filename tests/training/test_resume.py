@@ -131,3 +131,18 @@ def test_a_run_of_imagenet_that_is_stopped_twice_ends_like_an_unbroken_one_to_th
     assert (
         here.run(run.id).predictions.read_bytes() == unbroken.run(run.id).predictions.read_bytes()
     )
+
+
+def test_a_checkpoint_of_another_memory_layout_goes_on_to_the_same_bits(tiny, here, unbroken):
+    with pytest.raises(Stopped):
+        train(tiny, here, StopAt(17))
+    folder = here.run(tiny.id)
+    saved = load(folder)
+    for name, value in saved["net"].items():
+        saved["net"][name] = value.clone(memory_format=torch.contiguous_format)
+    for own in saved["optimizer"]["state"].values():
+        plain = own["momentum_buffer"].clone(memory_format=torch.contiguous_format)
+        own["momentum_buffer"] = plain
+    save(folder, saved, lambda: None)
+    train(tiny, here)
+    assert_same(trace(here, tiny), unbroken)

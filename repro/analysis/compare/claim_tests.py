@@ -1,17 +1,20 @@
-"""What the runs say about one check of a claim: the effect, its interval, how likely it is, and from which runs."""
+"""What the runs say about one check of a claim: the effect, its interval, how likely it is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
-import numpy as np
-import pandas as pd
-
-from repro.analysis.compare.numbers import columns_not_averaged, is_test_metric
+from repro.analysis.compare import image_tests
+from repro.analysis.compare.margins import is_error
+from repro.analysis.compare.seed_groups import (
+    Finding,
+    SeedGroup,
+    fewest_seeds,
+    runs_of_groups,
+    seed_groups,
+)
 from repro.analysis.compare.statistics import (
     Estimate,
     mean_estimate,
@@ -19,350 +22,156 @@ from repro.analysis.compare.statistics import (
     sample,
     welch_difference,
 )
-from repro.analysis.runs.frames import (
-    TRAINING_IMAGES_NOTE,
-    Collected,
-    differing_columns,
-    moved_machine,
-    rows_of,
-    tested_on_training_images,
-    twinned,
-)
+from repro.analysis.runs.frames import Collected
 from repro.cost.layers import cost
-from repro.definition.experiment import Bound, Close, Counted, InMostLayers, Ordering
+from repro.definition.experiment import Bound, Close, Counted, Ordering
+from repro.definition.net import Block, Net
 from repro.definition.run import Runs
 
-STEP = (
-    0.01  # points: one wrong image in ten thousand; what lies between two steps, seeds cannot show
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One part of a claim: `p` of its being so, `against` of its opposite; or a word, where nothing is to be tested."""
-
-    word: Literal["tested", "holds", "fails", "undecided", "missing"]
-    said: str
-    p: float | None = None
-    against: float | None = None
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    runs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SeedGroup:
-    """The runs of one net that have a number, by seed."""
-
-    name: str
-    numbers: Mapping[int, float]
-    runs: tuple[str, ...]
-    planned: int
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        return tuple(self.numbers.values())
-
-    def __str__(self) -> str:
-        some = (
-            f" ({len(self.numbers)} of {self.planned} seeds)"
-            if len(self.numbers) < self.planned
-            else ""
-        )
-        return f"{self.name} {sample(self.values).mean:.4g}{some}"
+STEP = 0.01  # points: one image in ten thousand, below which seeds cannot be told apart
 
 
 def judge_ordering(check: Ordering, collected: Collected) -> list[Finding]:
-    """Each group's metric against the next one's, at the end."""
+    """Judge each net's metric against the next one's, at the end."""
     return [_ordered(pair, check.metric, collected) for pair in pairwise(check.higher_to_lower)]
 
 
 def judge_bound(check: Bound, collected: Collected) -> Finding:
-    """A group's mean against a threshold of the paper's, which says nothing at another scale."""
-    found = _groups((check.runs,), check.metric, collected)
-    if isinstance(found, Finding):
-        return found
-    (group,) = found
-    limits = [f"above {check.above:g}"] if check.above is not None else []
-    limits += [f"below {check.below:g}"] if check.below is not None else []
-    said = f"{check.metric}: {group}, to be {' and '.join(limits)}"
+    """Judge a net's mean against a threshold of the paper's, which says nothing at another scale."""
+    groups = seed_groups((check.runs,), check.metric, collected)
+    if isinstance(groups, Finding):
+        return groups
+    (group,) = groups
+    said = f"{check.metric}: {group}, to be {_limits(check)}"
     if check.runs.run.scale != "paper":
-        return _no_threshold(said, check.runs.run.scale, group.runs)
+        return _no_threshold(said, check.runs.run.scale, groups)
     if len(group.values) < 2:
-        return Finding(
-            "undecided",
-            f"{said}; one seed cannot be tested",
-            effect=group.values[0],
-            runs=group.runs,
-        )
-    estimate = _floored(mean_estimate(sample(group.values)), len(group.values))
-    sides = (
-        [(estimate.p_above(check.above), estimate.p_below(check.above))]
-        if check.above is not None
-        else []
+        here = image_tests.bound(check, said, group, collected)
+        return here or untestable(said, groups, group.mean)
+    estimate = with_step(mean_estimate(sample(group.values)), len(group.values))
+    low, high = estimate.interval()
+    if is_error(check.metric):
+        low, high = max(low, 0.0), min(high, 100.0)
+    ps = [estimate.p_above(check.above)] if check.above is not None else []
+    against = [estimate.p_below(check.above)] if check.above is not None else []
+    if check.below is not None:
+        ps.append(estimate.p_below(check.below))
+        against.append(estimate.p_above(check.below))
+    # Both sides must be shown; the opposite of either refutes, which is looked for once a side.
+    return tested(
+        said, max(ps), min(1.0, len(against) * min(against)), (group.mean, low, high), groups
     )
-    sides += (
-        [(estimate.p_below(check.below), estimate.p_above(check.below))]
-        if check.below is not None
-        else []
-    )
-    p, against = (
-        max(side[0] for side in sides),
-        min(1.0, len(sides) * min(side[1] for side in sides)),
-    )
-    return _finding(said, p, against, estimate, group.runs)
 
 
 def judge_close(check: Close, collected: Collected) -> Finding:
-    """Two groups' means nearer than a margin of the paper's, by two one-sided tests; of no use at another scale."""
-    found = _groups((check.one, check.other), check.metric, collected)
-    if isinstance(found, Finding):
-        return found
-    said = f"{check.metric}: {found[0]} and {found[1]}, to be within {check.within:g}"
+    """Judge whether two nets' means are nearer than a margin of the paper's; of no use at another scale."""
+    groups = seed_groups((check.one, check.other), check.metric, collected)
+    if isinstance(groups, Finding):
+        return groups
+    said = f"{check.metric}: {groups[0]} and {groups[1]}, to be within {check.within:g}"
     if check.one.run.scale != "paper":
-        return _no_threshold(said, check.one.run.scale, _runs(found))
-    estimate = _difference(*found)
-    if estimate is None:
-        return _untestable(said, *found)
-    within = estimate.p_within(check.within), estimate.p_beyond(check.within)
-    return _finding(said, *within, estimate, _runs(found))
+        return _no_threshold(said, check.one.run.scale, groups)
+    if fewest_seeds(groups) < 2:
+        here = image_tests.close(check, said, groups, collected)
+        return here or untestable(said, groups)
+    estimate = difference(*groups)
+    p, against = estimate.p_within(check.within), estimate.p_beyond(check.within)
+    return tested(said, p, against, (estimate.difference, *estimate.interval()), groups)
 
 
 def judge_count(check: Counted) -> Finding:
-    """A ratio of counts: so or not so."""
+    """Judge a ratio of counts: so or not so."""
     count = getattr(cost(check.net), check.count)
-    over = (
-        check.over
-        if isinstance(check.over, (int, float))
-        else getattr(cost(check.over), check.count)
-    )
+    over = _count_over(check)
     ratio = count / over
-    what = check.count.replace("_", "-") if check.count == "multiply_adds" else check.count
-    said = f"{what}: {check.net.name} {count:,} is {ratio:.3g} times {over:,.0f}, to be {check.low:g} to {check.high:g}"
+    what = check.count.replace("multiply_adds", "multiply-adds")
+    said = (
+        f"{what}: {check.net.name} {count:,} is {ratio:.3g} times {over:,.0f}, "
+        f"to be {check.low:g} to {check.high:g}"
+    )
     inside = check.low <= ratio <= check.high
     return Finding("holds" if inside else "fails", said, effect=ratio)
 
 
-def judge_ordering_throughout(
-    check: Ordering, printed: Ordering, collected: Collected
-) -> list[Finding]:
-    """Each group's curve against the next one's, over the stretch of the schedule that the claim is about."""
-    originals = printed.higher_to_lower[:-1]
-    return [
-        _along(pair, check, _stretch(printed, pair[0], original), collected)
-        for pair, original in zip(pairwise(check.higher_to_lower), originals, strict=True)
-    ]
+def above(groups: Sequence[SeedGroup], said: str) -> Finding:
+    """Judge whether the first net's mean is above the second's, by at least two seeds of each."""
+    estimate = difference(*groups)
+    interval = estimate.difference, *estimate.interval()
+    return tested(said, estimate.p_above(0), estimate.p_below(0), interval, groups)
 
 
-def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
-    """The share of layers in which one net responds more, for each seed that both have, against one half.
+def difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate:
+    """Estimate the difference of two means: by pairs where both have the same seeds, else Welch's."""
+    fewest = fewest_seeds((ours, theirs))
+    if ours.numbers.keys() != theirs.numbers.keys():
+        return with_step(welch_difference(sample(ours.values), sample(theirs.values)), fewest)
+    seeds = sorted(ours.numbers)
+    pairs = [ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]
+    return with_step(paired_difference(*pairs), fewest)
 
-    The mean over the layers would be decided by the few loudest ones.
+
+def with_step(estimate: Estimate, n: int, step: float = STEP) -> Estimate:
+    """Return the estimate with the error that n numbers have at least, counted in such steps.
+
+    Seeds that agree to the last image vary at least by what rounding hides.
     """
-    pair = check.higher, check.lower
-    layers = [
-        rows_of(collected.responses, runs).pivot_table("response", "layer", "seed") for runs in pair
-    ]
-    means = collected.responses.groupby("id", observed=True)["response"].mean().to_dict()
-    found = _groups(pair, "responses", collected, means)
-    if isinstance(found, Finding):
-        return found
-    seeds = sorted(found[0].numbers.keys() & found[1].numbers.keys())
-    gaps = [(layers[0][seed] - layers[1][seed]).dropna() for seed in seeds]
-    shares = [float((gap > 0).mean()) for gap in gaps]
-    said = f"responses: {found[0].name} above {found[1].name} in most layers"
-    if len(shares) < 2:
-        return Finding(
-            "undecided", f"{said}; one pair of seeds cannot be tested", runs=_runs(found)
-        )
-    counts = ", ".join(f"{(gap > 0).sum()} of {len(gap)}" for gap in gaps)
-    estimate = _at_least(mean_estimate(sample(shares)), 1 / len(gaps[0]), len(shares))
-    return _finding(
-        f"{said} ({counts})", estimate.p_above(0.5), estimate.p_below(0.5), estimate, _runs(found)
+    return estimate.with_least_error(step / math.sqrt(12 * n))
+
+
+def tested(
+    said: str,
+    p: float,
+    against: float,
+    interval: tuple[float, float, float],
+    groups: Sequence[SeedGroup],
+) -> Finding:
+    """Return what a test over seeds found. `interval`: the effect, and its 95 % interval."""
+    return Finding(
+        "tested",
+        said,
+        p,
+        against,
+        *interval,
+        runs=runs_of_groups(groups),
+        seeds=fewest_seeds(groups),
+        planned=min(group.planned for group in groups),
     )
+
+
+def untestable(said: str, groups: Sequence[SeedGroup], effect: float | None = None) -> Finding:
+    """Return that one seed cannot be tested, with the effect it shows."""
+    if effect is None:
+        effect = groups[0].mean - groups[1].mean
+    runs = runs_of_groups(groups)
+    return Finding("undecided", f"{said}; one seed cannot be tested", effect=effect, runs=runs)
 
 
 def _ordered(pair: tuple[Runs, Runs], metric: str, collected: Collected) -> Finding:
-    found = _groups(pair, metric, collected)
-    if isinstance(found, Finding):
-        return found
-    return _above(*found, f"{metric}: {found[0]}, to be above {found[1]}")
+    groups = seed_groups(pair, metric, collected)
+    if isinstance(groups, Finding):
+        return groups
+    said = f"{metric}: {groups[0]}, to be above {groups[1]}"
+    if fewest_seeds(groups) < 2:
+        here = image_tests.ordering(pair, metric, said, groups, collected)
+        return here or untestable(said, groups)
+    return above(groups, said)
 
 
-def _above(upper: SeedGroup, lower: SeedGroup, said: str) -> Finding:
-    estimate = _difference(upper, lower)
-    if estimate is None:
-        return _untestable(said, upper, lower)
-    return _finding(said, estimate.p_above(0), estimate.p_below(0), estimate, _runs((upper, lower)))
+def _no_threshold(said: str, scale: str, groups: Sequence[SeedGroup]) -> Finding:
+    said = f"{said}; a threshold says nothing at scale {scale}"
+    return Finding("undecided", said, runs=runs_of_groups(groups))
 
 
-def _along(
-    pair: tuple[Runs, Runs], check: Ordering, stretch: tuple[float, float], collected: Collected
-) -> Finding:
-    """The mean gap is tested as at the end; "throughout" is the share of the points that are in order."""
-    curves = [_curves(runs, check.metric, stretch, collected) for runs in pair]
-    common = curves[0].index.intersection(curves[1].index)
-    upper, lower = (curve.loc[common] for curve in curves)
-    found = _groups(
-        pair, check.metric, collected, pd.concat([upper, lower], axis=1).mean().to_dict()
-    )
-    if isinstance(found, Finding):
-        return found
-    share = float((upper.mean(axis=1) > lower.mean(axis=1)).mean())
-    stated = f"at {share:.0%} of {len(common)} points, {check.fraction:.0%} stated"
-    tested = _above(
-        *found, f"{check.metric} along the curve: {found[0]}, to be above {found[1]}: {stated}"
-    )
-    if tested.p is None or tested.against is None:
-        return tested
-    against = min(1.0, 2 * min(tested.against, _fewer(upper, lower, check.fraction)))
-    return replace(tested, p=tested.p if share >= check.fraction else 1.0, against=against)
+def _limits(check: Bound) -> str:
+    limits = []
+    if check.above is not None:
+        limits.append(f"above {check.above:g}")
+    if check.below is not None:
+        limits.append(f"below {check.below:g}")
+    return " and ".join(limits)
 
 
-def _stretch(printed: Ordering, ran: Runs, original: Runs) -> tuple[float, float]:
-    """First and last iteration, in those of the runs: the claim is written in those of scale paper."""
-    assert printed.throughout is not None
-    times = ran.run.recipe.iterations / original.run.recipe.iterations
-    return printed.throughout[0] * times, printed.throughout[1] * times
-
-
-def _curves(
-    runs: Runs, metric: str, stretch: tuple[float, float], collected: Collected
-) -> pd.DataFrame:
-    """A column for each finished run, a line for each iteration of the stretch."""
-    points = rows_of(collected.points, runs)
-    points = points[
-        points["id"].isin(collected.finals["id"]) & points["iteration"].between(*stretch)
-    ]
-    return points.pivot_table(metric, "iteration", "id", aggfunc="last", observed=True)
-
-
-def _fewer(upper: pd.DataFrame, lower: pd.DataFrame, fraction: float) -> float:
-    """p of "fewer points than stated are in order", from the share of each run against the others' mean."""
-    shares = [float((upper[run] > lower.mean(axis=1)).mean()) for run in upper.columns]
-    return _at_least(mean_estimate(sample(shares)), 1 / len(upper), len(shares)).p_below(fraction)
-
-
-def _groups(
-    wanted: Sequence[Runs],
-    metric: str,
-    collected: Collected,
-    along: Mapping[str, float] | None = None,
-) -> tuple[SeedGroup, ...] | Finding:
-    """The groups' numbers (those given, or the final ones), or why they cannot be had or compared."""
-    rows = [rows_of(collected.runs, runs) for runs in wanted]
-    finals = [found[found["state"] == "done"] for found in rows]
-    names = _names(wanted)
-    lacking = [
-        name
-        for name, final, all_rows in zip(names, finals, rows, strict=True)
-        if _none(final, all_rows)
-    ]
-    if lacking:
-        return Finding("missing", f"{metric}: no run of {', '.join(lacking)} has finished")
-    every = pd.concat(finals)
-    lost = [f"{net} seed {seed}" for net, seed in _diverged(pd.concat(rows), metric)]
-    if lost:
-        return Finding(
-            "undecided",
-            f"{metric}: {', '.join(lost)} diverged, which no mean can show",
-            runs=tuple(every["id"]),
-        )
-    mixture = differing_columns(every, columns_not_averaged(collected.strict))
-    if collected.strict and moved_machine(every):
-        return Finding("undecided", f"{metric}: {moved_machine(every)[0]}", runs=tuple(every["id"]))
-    if twinned(every):
-        return Finding("undecided", f"{metric}: {twinned(every)[0]}", runs=tuple(every["id"]))
-    if mixture:
-        return Finding(
-            "undecided", f"{metric}: runs of different {', '.join(mixture)} are not compared"
-        )
-    if is_test_metric(metric) and tested_on_training_images(every):
-        return Finding("undecided", f"{metric}: {TRAINING_IMAGES_NOTE}", runs=tuple(every["id"]))
-    groups = []
-    for name, runs, final in zip(names, wanted, finals, strict=True):
-        values = (
-            final["id"].map(along)
-            if along is not None
-            else final.get(metric, pd.Series(np.nan, final.index))
-        )
-        measured = values.notna()
-        numbers = dict(zip(final["seed"][measured], values[measured].astype(float), strict=True))
-        if not numbers:
-            return Finding(
-                "undecided", f"{metric}: no finished run of {name} has it", runs=tuple(final["id"])
-            )
-        groups.append(SeedGroup(name, numbers, tuple(final["id"][measured]), len(runs)))
-    return tuple(groups)
-
-
-def _none(finals: pd.DataFrame, rows: pd.DataFrame) -> bool:
-    return finals.empty and not (rows["state"] == "diverged").any()
-
-
-def _names(wanted: Sequence[Runs]) -> list[str]:
-    """The nets' names, with their recipes where one net has two."""
-    nets = [runs.run.net.name for runs in wanted]
-    alike = len(set(nets)) < len(nets)
-    return [
-        f"{runs.run.net.name} {runs.run.recipe.name}" if alike else runs.run.net.name
-        for runs in wanted
-    ]
-
-
-def _diverged(rows: pd.DataFrame, metric: str) -> Iterable[tuple[str, int]]:
-    infinite = rows["not_finite"].map(lambda names: names is not None and metric in names)
-    found = rows[(rows["state"] == "diverged") | infinite]
-    return zip(found["net"], found["seed"], strict=True)
-
-
-def _difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate | None:
-    """The difference of two means: by pairs of seeds where both have the same ones, else Welch's."""
-    least = min(len(ours.values), len(theirs.values))
-    if least < 2:
-        return None
-    if ours.numbers.keys() == theirs.numbers.keys():
-        seeds = sorted(ours.numbers)
-        return _floored(
-            paired_difference(
-                [ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]
-            ),
-            least,
-        )
-    return _floored(welch_difference(sample(ours.values), sample(theirs.values)), least)
-
-
-def _floored(estimate: Estimate, n: int) -> Estimate:
-    """Seeds that agree to the last image vary at least by what rounding hides."""
-    return _at_least(estimate, STEP, n)
-
-
-def _at_least(estimate: Estimate, step: float, n: int) -> Estimate:
-    """The error is no less than that of n numbers which are counted in such steps."""
-    return replace(estimate, error=max(estimate.error, step / math.sqrt(12 * n)))
-
-
-def _no_threshold(said: str, scale: str, runs: tuple[str, ...]) -> Finding:
-    return Finding("undecided", f"{said}; a threshold says nothing at scale {scale}", runs=runs)
-
-
-def _untestable(said: str, *groups: SeedGroup) -> Finding:
-    means = [sample(group.values).mean for group in groups]
-    return Finding(
-        "undecided",
-        f"{said}; one seed cannot be tested",
-        effect=means[0] - means[1],
-        runs=_runs(groups),
-    )
-
-
-def _finding(
-    said: str, p: float, against: float, estimate: Estimate, runs: tuple[str, ...]
-) -> Finding:
-    low, high = estimate.interval()
-    return Finding("tested", said, p, against, estimate.difference, low, high, runs)
-
-
-def _runs(groups: Iterable[SeedGroup]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(run for group in groups for run in group.runs))
+def _count_over(check: Counted) -> float:
+    if isinstance(check.over, Net | Block):
+        return float(getattr(cost(check.over), check.count))
+    return check.over

@@ -1,26 +1,30 @@
-"""The paper's sentences, judged: holds, fails, undecided, or missing.
+"""The paper's sentences, judged: holds, fails, undecided, missing, or not checked.
 
-An ordering is a one-sided test, paired by seed where both nets have the same seeds and Welch's where not. A claim holds
-if each of its parts is shown, so its p is the largest of theirs; it fails if the opposite of one part is shown, for
-which the smallest counts, times the number of parts. Both are adjusted by Holm over all claims that are asked at once.
-Counts need no test. What no test can decide is undecided: one seed, a run that diverged, a threshold of the paper's at
-another scale, a claim that nothing here checks; the evidence says which.
+An ordering is a one-sided test, paired by seed where both nets have the same seeds and Welch's where
+not. A claim holds if each of its parts is shown, so its p is the largest of theirs; it fails if the
+opposite of one part is shown, for which the smallest counts, times the number of parts. Both are
+divided by the part of the 5 % that this look may spend, and adjusted by Holm over all claims that are
+asked at once. Counts need no test.
+
+What no test can decide is undecided: a run that diverged, a threshold of the paper's at another scale,
+one seed whose predictions were not kept. Of one seed each, a claim about these nets can still be
+judged image by image; it then has words of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from repro.analysis.compare.claim_tests import (
-    Finding,
     judge_bound,
     judge_close,
     judge_count,
-    judge_most_layers,
     judge_ordering,
-    judge_ordering_throughout,
 )
+from repro.analysis.compare.curve_claims import judge_most_layers, judge_ordering_throughout
+from repro.analysis.compare.looks import LookBook
+from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.compare.statistics import ALPHA, holm_adjusted
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import (
@@ -40,44 +44,93 @@ from repro.definition.words import ClaimVerdict
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A claim and its verdict. `p` is adjusted over all claims judged with it; None where not all could be tested."""
+    """A claim and its verdict.
+
+    `p` is adjusted for all claims judged with it and for earlier looks; None where not all could be
+    tested. `looks`: how many different sets of runs it has been judged by.
+    """
 
     experiment: str
     claim: Claim
     word: ClaimVerdict
     p: float | None
     evidence: tuple[Finding, ...]
+    looks: int = 1
 
     @property
     def checked(self) -> bool:
         """Whether anything here could decide it."""
-        return not all(isinstance(check, Unchecked) for check in self.claim.checks)
+        return self.word != ClaimVerdict.UNCHECKED
+
+    @property
+    def by_counting(self) -> bool:
+        """Whether it follows from counting alone, so that no run could have changed it."""
+        return all(isinstance(check, Counted) for check in self.claim.checks)
+
+    @property
+    def tested(self) -> bool:
+        """Whether a test of runs was made: it belongs to the family that is corrected together."""
+        return any(finding.p is not None for finding in self.evidence)
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A claim's evidence, and what it says before all claims are corrected together."""
+
+    experiment: str
+    claim: Claim
+    evidence: tuple[Finding, ...]
+    shown: float  # p of "all parts are true"
+    refuted: float  # p of "the opposite of some part is true"
+    looks: int
+
+    @property
+    def tested(self) -> bool:
+        return any(finding.p is not None for finding in self.evidence)
 
 
 def judge_claims(
-    declared: Mapping[str, Experiment], scaled: Mapping[str, Experiment], collected: Collected
+    declared: Mapping[str, Experiment],
+    scaled: Mapping[str, Experiment],
+    collected: Collected,
+    books: Mapping[str, LookBook] | None = None,
 ) -> list[JudgedClaim]:
-    """Every claim of some experiments, each once. `declared` has them as the paper has them, `scaled` as they ran."""
-    found: dict[str, tuple[str, Claim, tuple[Finding, ...]]] = {}
+    """Return every claim of some experiments, each once, judged.
+
+    `declared` has them as the paper has them, `scaled` as they ran. `books`: the earlier looks at
+    each experiment; without them each claim is looked at for the only time, with all of the 5 %.
+    """
+    weighed: dict[str, _Weighed] = {}
+    for name, claim, printed in _claims(declared, scaled):
+        if claim.id not in weighed:
+            evidence = tuple(_evidence(claim, printed, collected))
+            book = books.get(name) if books else None
+            weighed[claim.id] = _weigh(name, claim, evidence, book)
+    return _corrected(list(weighed.values()))
+
+
+def _claims(
+    declared: Mapping[str, Experiment], scaled: Mapping[str, Experiment]
+) -> Iterator[tuple[str, Claim, Claim]]:
+    """Yield each claim with its experiment, as it ran and as the paper has it."""
     for name, experiment in scaled.items():
         paper = declared[name]
         if isinstance(experiment, Skipped) or isinstance(paper, Skipped):
             continue
         for claim, printed in zip(experiment.claims, paper.claims, strict=True):
-            if claim.id not in found:
-                found[claim.id] = name, claim, _evidence(claim, printed, collected)
-    return _adjusted(list(found.values()))
+            yield name, claim, printed
 
 
-def _evidence(claim: Claim, printed: Claim, collected: Collected) -> tuple[Finding, ...]:
-    pairs = zip(claim.checks, printed.checks, strict=True)
-    return tuple(
-        finding for check, original in pairs for finding in _found(check, original, collected)
-    )
+def _evidence(claim: Claim, printed: Claim, collected: Collected) -> Iterator[Finding]:
+    for check, original in zip(claim.checks, printed.checks, strict=True):
+        yield from _findings(check, original, collected)
 
 
-def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Finding]:
-    """What the runs say about one check. `printed` is the check at scale paper, in whose iterations it is written."""
+def _findings(check: Check, printed: Check, collected: Collected) -> Sequence[Finding]:
+    """Return what the runs say about one check.
+
+    `printed` is the check at scale paper, in whose iterations it is written.
+    """
     match check, printed:
         case Ordering(throughout=None), _:
             return judge_ordering(check, collected)
@@ -92,47 +145,61 @@ def _found(check: Check, printed: Check, collected: Collected) -> Sequence[Findi
         case Counted(), _:
             return [judge_count(check)]
         case Unchecked(reason), _:
-            return [Finding("undecided", f"not checked here: {reason}")]
+            return [Finding("not checked", f"not checked here: {reason}")]
     raise AssertionError(check)
 
 
-def _adjusted(found: list[tuple[str, Claim, tuple[Finding, ...]]]) -> list[JudgedClaim]:
-    """The words, once the p-values of all claims are known."""
-    tested = [
-        at
-        for at, (_, _, evidence) in enumerate(found)
-        if any(finding.p is not None for finding in evidence)
-    ]
-    shown = dict(zip(tested, holm_adjusted([_shown(found[at][2]) for at in tested]), strict=True))
-    refuted = dict(
-        zip(tested, holm_adjusted([_refuted(found[at][2]) for at in tested]), strict=True)
-    )
-    words = [
-        _word(evidence, shown.get(at), refuted.get(at)) for at, (_, _, evidence) in enumerate(found)
-    ]
-    return [
-        JudgedClaim(name, claim, word, None if word == "missing" else shown.get(at), evidence)
-        for at, ((name, claim, evidence), word) in enumerate(zip(found, words, strict=True))
-    ]
-
-
-def _shown(evidence: Sequence[Finding]) -> float:
-    """p of "all parts are true": the largest."""
-    return max(finding.p for finding in evidence if finding.p is not None)
-
-
-def _refuted(evidence: Sequence[Finding]) -> float:
-    """p of "the opposite of some part is true": the smallest, times the number of parts."""
+def _weigh(
+    name: str, claim: Claim, evidence: tuple[Finding, ...], book: LookBook | None
+) -> _Weighed:
+    """Combine the parts of a claim, and charge what this look at it may spend."""
+    ps = [finding.p for finding in evidence if finding.p is not None]
     against = [finding.against for finding in evidence if finding.against is not None]
-    return min(1.0, len(against) * min(against)) if against else 1.0
+    shown = max(ps, default=1.0)
+    refuted = min(1.0, len(against) * min(against, default=1.0))
+    if book is None or not ps:
+        return _Weighed(name, claim, evidence, shown, refuted, 1)
+    portion = book.portion(claim.id, evidence)
+    looks = book.count(claim.id, evidence)
+    return _Weighed(
+        name, claim, evidence, min(1.0, shown / portion), min(1.0, refuted / portion), looks
+    )
 
 
-def _word(evidence: Sequence[Finding], shown: float | None, refuted: float | None) -> ClaimVerdict:
+def _corrected(weighed: Sequence[_Weighed]) -> list[JudgedClaim]:
+    """Return the verdicts, with the p-values of all tested claims corrected together."""
+    tested = [one for one in weighed if one.tested]
+    shown = holm_adjusted([one.shown for one in tested])
+    refuted = holm_adjusted([one.refuted for one in tested])
+    corrected = {
+        one.claim.id: replace(one, shown=p, refuted=against)
+        for one, p, against in zip(tested, shown, refuted, strict=True)
+    }
+    judged = []
+    for one in weighed:
+        known = corrected.get(one.claim.id)
+        word = _word(one.evidence, known)
+        p = None if known is None or word == ClaimVerdict.MISSING else known.shown
+        judged.append(JudgedClaim(one.experiment, one.claim, word, p, one.evidence, one.looks))
+    return judged
+
+
+def _word(evidence: Sequence[Finding], tested: _Weighed | None) -> ClaimVerdict:
+    """Return the word; `tested` has the corrected p-values, None where nothing was tested."""
     words = {finding.word for finding in evidence}
-    if "fails" in words or (refuted is not None and refuted < ALPHA):
-        return "fails"
+    here = any(finding.here for finding in evidence)
+    if words == {"not checked"}:
+        return ClaimVerdict.UNCHECKED
+    if "fails" in words:
+        return ClaimVerdict.FAILS
+    if tested is not None and tested.refuted < ALPHA:
+        return ClaimVerdict.FAILS_HERE if here else ClaimVerdict.FAILS
     if "missing" in words:
-        return "missing"
-    if "undecided" in words:
-        return "undecided"
-    return "holds" if shown is None or shown < ALPHA else "undecided"
+        return ClaimVerdict.MISSING
+    if words & {"undecided", "not checked"}:
+        return ClaimVerdict.UNDECIDED
+    if tested is None:
+        return ClaimVerdict.HOLDS
+    if tested.shown >= ALPHA:
+        return ClaimVerdict.UNDECIDED
+    return ClaimVerdict.HOLDS_HERE if here else ClaimVerdict.HOLDS

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Experiment, Figure, Panel, Row
 from repro.errors import UserError, quote
 
@@ -77,9 +77,8 @@ def _of_row(
     assert row.runs is not None
     recipe = row.runs.run.recipe
     edges = [0, *recipe.drops, recipe.iterations]
-    finals = rows_of(collected.finals, row.runs)
-    points = rows_of(collected.points, row.runs)
-    points = points[points["id"].isin(finals["id"])]
+    runs = collected.of(row.runs).of_finished
+    points = runs.points
     for split, column in COLUMNS.items():
         theirs = paper[
             (paper["panel"] == panel.digitised)
@@ -102,6 +101,4 @@ def _of_row(
                     round(float(both["reading_error"].mean()), 6),
                 )
                 rate = "all rates" if recipe.plateau else f"{recipe.learning_rate / 10**phase:g}"
-                yield CurveGap(
-                    name, row.label, split, rate, gap, doubt, len(both), tuple(finals["id"])
-                )
+                yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), runs.ids)

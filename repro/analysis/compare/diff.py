@@ -1,21 +1,25 @@
-"""The diff: every number and every claim with its word, what departs from the paper, and what is still lacking.
+"""The diff: every number and every claim with its word, what departs from the paper, and what is missing.
 
-`compared` computes it; `telling` says it to people, `document` writes it down for programs.
+`compare` computes it; `repro/analysis/output` says it to people and to programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
+from repro.analysis.compare.looks import LookBook
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers, quoted_numbers
 from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
+from repro.analysis.compare.statistics import ALPHA, holm_adjusted
 from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Experiment, Paper, runs_of
 from repro.definition.run import Run
 from repro.definition.words import ClaimVerdict, Verdict
@@ -23,7 +27,7 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.deviations import Departure, departures, group_by_departure
 
 WORDS = tuple(dict.fromkeys(map(str, (*Verdict, *ClaimVerdict))))
-DEFAULT_FAILURES = ("worse", "fails")
+DIFFERENT = (Verdict.BETTER, Verdict.WORSE, Verdict.DEVIATES)
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,35 @@ class Diff:
     problems: tuple[Problem, ...]
     note: str = ""  # what was chosen beside the scale
 
+    @cached_property
+    def tested_rows(self) -> tuple[JudgedNumber, ...]:
+        """The numbers of which a difference was tested: each may be called different by chance."""
+        judged = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE, Verdict.MISSING)
+        return tuple(
+            row for row in self.rows if row.verdict.p is not None and row.verdict.word not in judged
+        )
+
+    @property
+    def expected_false(self) -> float:
+        """How many of the tested numbers chance alone calls different, if none is."""
+        return sum(row.rule.false_alarms for row in self.tested_rows if row.rule)
+
+    @cached_property
+    def unconfirmed(self) -> frozenset[JudgedNumber]:
+        """The numbers called different whose difference does not outlast Holm's correction."""
+        ps = holm_adjusted([row.verdict.p or 0.0 for row in self.tested_rows])
+        pairs = zip(self.tested_rows, ps, strict=True)
+        return frozenset(row for row, p in pairs if row.verdict.word in DIFFERENT and p >= ALPHA)
+
     def fails(self, words: Collection[str]) -> bool:
-        """Whether any number or claim has one of these words."""
-        found = {row.verdict.word for row in self.rows} | {
-            claim.word for claim in self.claims if claim.checked
-        }
-        return not found.isdisjoint(words)
+        """Return whether any number or claim has one of these words, for the exit code.
+
+        A difference counts only if it outlasts the correction over all numbers tested at once:
+        with thirty rows, one false word at least is the rule, and an exit code is no lottery.
+        """
+        words_of_rows = {row.verdict.word for row in self.rows if row not in self.unconfirmed}
+        words_of_claims = {claim.word for claim in self.claims}
+        return not (words_of_rows | words_of_claims).isdisjoint(words)
 
 
 def compare(
@@ -60,44 +87,51 @@ def compare(
     against: Path | None = None,
     note: str = "",
 ) -> Diff:
-    """The diff of some experiments: as the paper has them (`declared`), and as they are to be judged (`scaled`)."""
-    wanted, theirs = scaled, load_other_results(against) if against else None
-    if theirs:
-        wanted = {
-            name: in_place_of_paper(name, experiment, theirs.numbers)
-            for name, experiment in scaled.items()
-        }
+    """Return the diff of some experiments, as the paper has them (`declared`) and as they ran (`scaled`)."""
     runs = runs_of(tuple(scaled.values()))
-    known = rows_of(collected.runs, runs)
-    over = set(known.loc[known["state"].isin(["done", "diverged"]), "id"])
-    return Diff(
-        tuple(scaled),
-        scale,
-        against and str(against),
-        tuple(
-            row
-            for name in wanted
-            for row in judge_numbers(
-                name, wanted[name], collected, allow_mixed, theirs and theirs.gate
-            )
-        ),
-        () if against else tuple(judge_claims(declared, scaled, collected)),
-        ()
-        if against
-        else tuple(gap for name in scaled for gap in curve_gaps(name, scaled[name], collected)),
-        ()
-        if against
-        else tuple(number for name in scaled for number in quoted_numbers(name, scaled[name])),
-        _ledger(runs, known),
-        tuple(run.id for run in runs if run.id not in over),
-        len(runs),
-        collected.problems + (theirs.problems if theirs else ()),
-        note,
+    run_set = collected.of(runs)
+    over = set(run_set.over)
+    diff = Diff(
+        experiments=tuple(scaled),
+        scale=scale,
+        against=None,
+        rows=(),
+        claims=(),
+        curves=(),
+        quoted=(),
+        ledger=_ledger(runs, run_set.finished),
+        lacking=tuple(run.id for run in runs if run.id not in over),
+        asked=len(runs),
+        problems=collected.problems,
+        note=note,
+    )
+    if against:
+        return _against_others(diff, scaled, collected, allow_mixed, against)
+    # What is judged with variants is other data, and no look at these claims.
+    books = {}
+    if not note:
+        books = {name: LookBook(collected.places.looks(name, scale)) for name in scaled}
+    rows: list[JudgedNumber] = []
+    curves: list[CurveGap] = []
+    quoted: list[tuple[str, str, str, Paper]] = []
+    for name, experiment in scaled.items():
+        rows += judge_numbers(name, experiment, collected, allow_mixed)
+        curves += curve_gaps(name, experiment, collected)
+        quoted += quoted_numbers(name, experiment)
+    claims = judge_claims(declared, scaled, collected, books)
+    for book in books.values():
+        book.save()
+    return replace(
+        diff,
+        rows=tuple(rows),
+        claims=tuple(claims),
+        curves=tuple(curves),
+        quoted=tuple(quoted),
     )
 
 
 def parse_verdicts(text: str) -> tuple[str, ...]:
-    """The words that --fail-on names."""
+    """Return the words that --fail-on names."""
     words = tuple(word.strip().replace("-", " ") for word in text.split(",") if word.strip())
     for word in words:
         if word not in WORDS:
@@ -108,12 +142,28 @@ def parse_verdicts(text: str) -> tuple[str, ...]:
     return words
 
 
-def _ledger(runs: tuple[Run, ...], known: Any) -> dict[Departure, tuple[str, ...]]:
-    """Every departure of the runs asked for, and of the images they saw, with the nets it concerns."""
+def _against_others(
+    diff: Diff,
+    scaled: Mapping[str, Experiment],
+    collected: Collected,
+    allow_mixed: bool,
+    against: Path,
+) -> Diff:
+    """Return the diff with somebody else's numbers for the paper's: no claims, no curves."""
+    theirs = load_other_results(against, scaled)
+    rows: list[JudgedNumber] = []
+    for name, experiment in scaled.items():
+        replaced = in_place_of_paper(name, experiment, theirs.numbers)
+        rows += judge_numbers(name, replaced, collected, allow_mixed, theirs.gate)
+    problems = diff.problems + theirs.problems
+    return replace(diff, against=str(against), rows=tuple(rows), problems=problems)
+
+
+def _ledger(runs: tuple[Run, ...], finished: pd.DataFrame) -> dict[Departure, tuple[str, ...]]:
+    """Return every departure of the runs, and of the images they saw, with the nets it concerns."""
     data = {
-        row.id: {"name": row.data_name, "origin": row.data_origin}
-        for row in known.itertuples()
-        if row.state == "done"
+        row.id: {"name": row.data_name, "origin": row.data_origin} for row in finished.itertuples()
     }
+    # Seeds on the same images depart alike: one of them stands for all.
     alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
     return group_by_departure({run: departures(run, data.get(run.id)) for run in alike.values()})

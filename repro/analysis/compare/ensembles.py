@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repro.analysis.compare.numbers import Measured
-from repro.analysis.compare.verdict import Word
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Row, runs_of
+from repro.definition.words import Verdict
 from repro.errors import UserError
 from repro.storage import predictions
 
@@ -23,39 +23,41 @@ class EnsembleError:
     runs: tuple[str, ...]  # the finished ones
     planned: int
     error: float | None = None
-    word: Word | None = None
+    word: Verdict | None = None
     reasons: tuple[str, ...] = ()
 
 
 def ensemble_error(row: Row, metric: str, collected: Collected) -> EnsembleError:
     """The row's ensemble, as far as its runs have finished."""
     members = runs_of(row)
-    measured = Measured(
-        metric, rows_of(collected.runs, members), len(members), strict=collected.strict
-    )
-    finished, planned = set(measured.finals["id"]), len(members)
+    runs = collected.of(members)
+    measured = Measured(metric, runs, len(members), strict=collected.strict)
+    finished, planned = set(runs.finished["id"]), len(members)
     done = tuple(run.id for run in members if run.id in finished)
     if not done:
-        return EnsembleError(done, planned, word="missing")
+        return EnsembleError(done, planned, word=Verdict.MISSING)
     if len(done) < planned:
-        diverged = int((measured.rows["state"] == "diverged").sum())
+        diverged = len(runs.diverged)
         said = (
             f"{len(done)} of {planned} finished",
             *([f"{diverged} diverged"] if diverged else []),
         )
-        return EnsembleError(done, planned, word="incomplete", reasons=said + measured.silent)
+        return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=said + measured.silent)
     if measured.refused:
-        return EnsembleError(done, planned, word="not comparable", reasons=measured.refused)
+        return EnsembleError(done, planned, word=Verdict.NOT_COMPARABLE, reasons=measured.refused)
     files = [collected.folder_of(run_id).predictions for run_id in done]
     without = sum(not file.exists() for file in files)
     if without:
         return EnsembleError(
-            done, planned, word="incomplete", reasons=(f"{without} finished without predictions",)
+            done,
+            planned,
+            word=Verdict.INCOMPLETE,
+            reasons=(f"{without} finished without predictions",),
         )
     try:
         errors = dict(zip(("top1", "top5"), predictions.ensemble(files), strict=True))
     except UserError as error:
-        return EnsembleError(done, planned, word="incomplete", reasons=(error.problem,))
+        return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=(error.problem,))
     return EnsembleError(
         done,
         planned,

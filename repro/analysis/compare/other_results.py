@@ -1,78 +1,63 @@
 """Another lab's numbers in the place of the paper's: a CSV of them, or a folder of results like ours.
 
-A CSV has the columns experiment, row, metric, value, a line for each run, and may have `source` to keep labs apart; or
-a line for each mean, with std and n. Several numbers of one source are a sample and are met by Welch's test, one is met
-by the prediction interval of ours: the paper's own rules, with another paper.
+A CSV has the columns experiment, row, metric, value, a line for each run, and may have `source` to
+keep labs apart; or a line for each mean, with std and n. Several numbers of one source are a sample
+and are met by Welch's test, one is met by the prediction interval of ours: the paper's own rules,
+with another paper. Its columns selection, data, schedule and departures say what keeps a number from
+being compared with ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 
-from repro.analysis.compare.numbers import COUNTS, REFUSED, Gate, numbered_rows
+from repro.analysis.compare.comparability import REFUSED, Gate, incomparable_because
+from repro.analysis.compare.margins import numbered_rows
+from repro.analysis.compare.numbers import COUNTS
+from repro.analysis.compare.other_table import read_table, reasons_of_line
 from repro.analysis.compare.statistics import Sample, sample
 from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, collect, differing_columns, rows_of
+from repro.analysis.runs.frames import Collected, collect
+from repro.analysis.runs.run_set import RunSet, differing_columns
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table
-from repro.definition.run import Run
 from repro.errors import UserError, quote
 from repro.storage.paths import Places
 
-NEEDED = ("experiment", "row", "metric", "value")
-
-Numbers = Callable[
-    [str, Row, str], Iterator[tuple[str, Paper]]
-]  # experiment, row, metric: source and number
+# Experiment, row and metric: the number of each source.
+Numbers: TypeAlias = Callable[[str, Row, str], dict[str, Paper]]
 
 
 @dataclass(frozen=True)
 class OtherResults:
-    """Somebody else's numbers; what keeps ours from comparison (None: what would for the paper's); what is amiss."""
+    """Somebody else's numbers, what keeps ours from comparison with them, and what is amiss."""
 
     numbers: Numbers
-    gate: Gate | None
+    gate: Gate
     problems: tuple[Problem, ...]
 
 
-def load_other_results(where: Path) -> OtherResults:
-    """The numbers to compare with, from a folder of results or a CSV."""
-    if where.is_dir():
-        theirs = collect(Places(where, where, where), keep=False)
-        if theirs.runs.empty:
-            raise UserError(
-                f"no runs in {quote(where, 300)}",
-                "name a results folder: one that has `runs` or `published`",
-            )
-        problems = (
-            Problem(f"{where}/{problem.folder}", problem.problem) for problem in theirs.problems
-        )
-        return OtherResults(_of_runs(theirs), _other_data(theirs), tuple(problems))
-    table = _read(where)
-    values = pd.to_numeric(table["value"], errors="coerce")
-    wrong = table[~np.isfinite(values)]
-    problems = (
-        Problem(str(where), f"{line.row}, {line.metric}: {quote(line.value)} is no number")
-        for line in wrong.itertuples()
-    )
-    return OtherResults(
-        _of_table(table.assign(value=values)[np.isfinite(values)]), None, tuple(problems)
-    )
+def load_other_results(path: Path, experiments: Mapping[str, Experiment]) -> OtherResults:
+    """Return the numbers to compare with, from a folder of results or a CSV."""
+    if path.is_dir():
+        return _of_folder(path)
+    table, problems = read_table(path, experiments)
+    return OtherResults(_of_table(table), _gate_of_table(table), problems)
 
 
 def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Experiment:
-    """The experiment with each of its rows once for each source, whose numbers stand where the paper's stood."""
+    """Return the experiment with each row once for each source, with its numbers for the paper's."""
     if isinstance(experiment, Table):
         return replace(experiment, rows=tuple(_rows(name, experiment, experiment.rows, numbers)))
     if isinstance(experiment, Figure):
-        panels = (
-            replace(p, rows=tuple(_rows(name, experiment, p.rows, numbers)))
-            for p in experiment.panels
-        )
+        panels = [
+            replace(panel, rows=tuple(_rows(name, experiment, panel.rows, numbers)))
+            for panel in experiment.panels
+        ]
         return replace(experiment, panels=tuple(panels))
     return experiment
 
@@ -80,88 +65,90 @@ def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Ex
 def _rows(
     name: str, experiment: Table | Figure, rows: tuple[Row, ...], numbers: Numbers
 ) -> Iterator[Row]:
-    metrics = {row.label: found for row, found, _, _ in numbered_rows(experiment)}
-    for row in (row for row in rows if row.runs):
-        found = [
-            (metric, dict(numbers(name, row, metric)))
-            for metric in metrics[row.label]
-            if metric not in COUNTS
-        ]
-        for source in dict.fromkeys(source for _, papers in found for source in papers):
-            papers = dict(found)
-            theirs = tuple(papers.get(metric, {}).get(source) for metric in metrics[row.label])
-            yield replace(
-                row, label=f"{row.label} [{source}]" if source else row.label, paper=theirs
-            )
+    metrics = {numbered.row.label: numbered.metrics for numbered in numbered_rows(experiment)}
+    for row in rows:
+        if row.runs is None:
+            continue
+        by_metric = []
+        for metric in metrics[row.label]:
+            by_metric.append({} if metric in COUNTS else numbers(name, row, metric))
+        for source in dict.fromkeys(source for papers in by_metric for source in papers):
+            theirs = tuple(papers.get(source) for papers in by_metric)
+            yield replace(row, label=_label(row.label, source), paper=theirs)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, comment="#")
-    except FileNotFoundError:
-        raise UserError(
-            f"no file or folder {quote(path, 300)}", "name a CSV of numbers or a folder of results"
-        ) from None
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"cannot read {quote(path, 300)}: {error}", f"it must be a CSV with {', '.join(NEEDED)}"
-        ) from None
-    lacking = [name for name in NEEDED if name not in table]
-    if lacking:
-        said = ", ".join(map(quote, lacking))
-        raise UserError(
-            f"{quote(path, 300)} has no column {said}",
-            f"it needs {', '.join(NEEDED)}; and may have source, std, n",
-        )
-    return table
+def _label(row: str, source: str) -> str:
+    return f"{row} [{source}]" if source else row
 
 
 def _of_table(table: pd.DataFrame) -> Numbers:
-    columns = {"source": "", "std": float("nan"), "n": float("nan")}
-    table = table.assign(**{name: empty for name, empty in columns.items() if name not in table})
-
-    def numbers(name: str, row: Row, metric: str) -> Iterator[tuple[str, Paper]]:
-        found = table[
+    def numbers(name: str, row: Row, metric: str) -> dict[str, Paper]:
+        lines = table[
             (table["experiment"] == name)
             & (table["row"] == row.label)
             & (table["metric"] == metric)
         ]
-        for source, lines in found.groupby(found["source"].fillna(""), sort=True):
-            first = lines.iloc[0]
-            if len(lines) == 1 and pd.notna(first["std"]) and pd.notna(first["n"]):
-                yield (
-                    str(source),
-                    _paper(Sample(int(first["n"]), float(first["value"]), float(first["std"]))),
-                )
-            else:
-                yield str(source), _paper(sample(list(lines["value"])), min(lines["value"]))
+        by_source = lines.groupby("source", sort=True)
+        return {str(source): _paper_of_lines(some) for source, some in by_source}
 
     return numbers
+
+
+def _paper_of_lines(lines: pd.DataFrame) -> Paper:
+    """Return one source's number: a mean with its spread, or the sample that its lines are."""
+    first = lines.iloc[0]
+    if len(lines) == 1 and pd.notna(first["std"]) and pd.notna(first["n"]):
+        return _paper(Sample(int(first["n"]), float(first["value"]), float(first["std"])))
+    return _paper(sample(list(lines["value"])), min(lines["value"]))
+
+
+def _gate_of_table(table: pd.DataFrame) -> Gate:
+    """Return the paper's gate, and what the file's own columns say besides."""
+
+    def gate(row: Row, metric: str, runs: RunSet) -> tuple[str, ...]:
+        reasons = [*incomparable_because(row, metric, runs)]
+        for line in table[table["metric"] == metric].to_dict("records"):
+            if _label(str(line["row"]), str(line["source"])) == row.label:
+                reasons += reasons_of_line(line, row, runs)
+        return tuple(dict.fromkeys(reasons))
+
+    return gate
+
+
+def _of_folder(path: Path) -> OtherResults:
+    theirs = collect(Places(path, path, path), keep=False)
+    if theirs.runs.empty:
+        raise UserError(
+            f"no runs in {quote(path, 300)}",
+            "name a results folder: one that has `runs` or `published`",
+        )
+    problems = tuple(
+        Problem(f"{path}/{problem.folder}", problem.problem) for problem in theirs.problems
+    )
+    return OtherResults(_of_runs(theirs), _gate_of_runs(theirs), problems)
 
 
 def _of_runs(theirs: Collected) -> Numbers:
-    def numbers(name: str, row: Row, metric: str) -> Iterator[tuple[str, Paper]]:
-        finals = rows_of(theirs.finals, row.runs or ())
-        values = [] if metric not in finals else list(finals[metric].dropna())
-        if values:
-            yield "", _paper(sample(values), min(values))
+    def numbers(name: str, row: Row, metric: str) -> dict[str, Paper]:
+        values = list(theirs.of(row.runs or ()).values(metric).dropna())
+        return {"": _paper(sample(values), min(values))} if values else {}
 
     return numbers
 
 
-def _other_data(theirs: Collected) -> Gate:
-    """Runs of one definition are comparable, whatever its scale, if they saw the same images."""
+def _gate_of_runs(theirs: Collected) -> Gate:
+    """Return a gate that lets runs of one definition pass, at any scale, if they saw the same images."""
 
-    def gate(run: Run, metric: str, finals: pd.DataFrame) -> tuple[str, ...]:
-        same = theirs.finals[
-            theirs.finals["net"].eq(run.net.name) & theirs.finals["scale"].eq(run.scale)
-        ]
-        same = same[same["recipe"] == run.recipe.name]
-        found = differing_columns(pd.concat([finals[list(REFUSED)], same[list(REFUSED)]]), REFUSED)
-        return tuple(
-            f"{name.replace('_', ' ')}: {' and '.join(value[:24] for value in values)}"
-            for name, values in found.items()
-        )
+    def gate(row: Row, metric: str, runs: RunSet) -> tuple[str, ...]:
+        assert row.runs is not None
+        columns = list(REFUSED)
+        others = theirs.of(row.runs).finished
+        both = pd.concat([runs.finished[columns], others[columns]])
+        reasons = []
+        for name, values in differing_columns(both, REFUSED).items():
+            shortened = " and ".join(value[:24] for value in values)
+            reasons.append(f"{name.replace('_', ' ')}: {shortened}")
+        return tuple(reasons)
 
     return gate
 

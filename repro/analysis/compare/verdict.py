@@ -1,16 +1,16 @@
 """One word for each of the paper's numbers: what ours, and how many of them, can say about it.
 
-    reproduced      equal within the margin declared with the table, shown by two one-sided tests; or an equal count
+    reproduced      equal within the declared margin, by two one-sided tests; or an equal count
     consistent      neither a difference nor its absence could be shown
     better, worse   a difference is shown; lower errors are better
-    deviates        a count that is not the paper's
-    not comparable  another data set, split, count of images, schedule, crop, selection or scale: looked at first
+    deviates        a count that is not the paper's, or another difference that is no error
+    not comparable  another data set, split, schedule, crop, selection or scale: looked at first
     incomplete      some seeds have not finished; what the others say stands in the reasons
     missing         nothing has finished
 
-The rule follows what the paper's number is: a mean of n runs is met by Welch's test, a single run by the prediction
-interval of ours, one seed of ours by a tolerance declared from the published spread. A run that diverged is worse than
-any number, and is never dropped.
+The rule follows what the paper's number is: a mean of n runs is met by Welch's test, a single run by
+the prediction interval of ours, one seed of ours by a tolerance derived from the published spread. A
+run that diverged is worse than any number, and is never dropped.
 """
 
 from __future__ import annotations
@@ -19,30 +19,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from repro.analysis.compare.margins import Rule
+from repro.analysis.compare.number_text import gap_text, p_text
+from repro.analysis.compare.power import seeds_to_decide, smallest_shown
 from repro.analysis.compare.statistics import (
     ALPHA,
     Estimate,
     Sample,
     mean_estimate,
     prediction_estimate,
-    prediction_interval,
     sample,
-    seeds_to_decide,
-    smallest_shown,
     welch_difference,
 )
 from repro.definition.experiment import Paper
-from repro.definition.words import Verdict as Word
+from repro.definition.words import Verdict
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A word, why, and the 95 % interval behind it: of one more run against a single number, else of our mean."""
+class Judgement:
+    """A word, why, and the 95 % interval behind it: of one more run against a single number, else of our mean.
 
-    word: Word
+    `p` is of "our number is different"; None where no difference is tested, as of a run that diverged.
+    """
+
+    word: Verdict
     reasons: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,163 +70,173 @@ class OurValues:
         return len(self.values) + len(self.diverged)
 
 
-def judge(
-    ours: OurValues, paper: Paper, margin: float, tolerance: float, barred: Sequence[str] = ()
-) -> Verdict:
-    """The word for our numbers against the paper's. `barred`: the fields in which they are of different things.
+def judge(ours: OurValues, paper: Paper, rule: Rule, incomparable: Sequence[str] = ()) -> Judgement:
+    """Return the word for our numbers against the paper's.
 
-    `tolerance` is for one number against one: the published spread between seeds, or the slack of a count's last digit.
+    `incomparable`: the fields in which the two are of different things.
     """
     planned = max(ours.planned or 0, ours.finished)
     if not ours.finished:
-        return Verdict(
-            "missing", (f"none of {planned} runs has given a number",) if planned else ()
-        )
-    if barred:
-        return Verdict("not comparable", (*barred, *_lost(ours)), *_interval(ours))
+        return _missing(planned)
     if paper.kind == "best" and paper.n != len(ours.values):
-        said = f"selection: the paper's is the best of {paper.n or 'some'}, ours are {len(ours.values)}"
-        return Verdict("not comparable", (said, *_lost(ours)), *_interval(ours))
+        count = paper.n or "some"
+        incomparable = (
+            *incomparable,
+            f"selection: the paper's is the best of {count}, ours are {len(ours.values)}",
+        )
+    if incomparable:
+        low, high = _interval_of_mean(ours, rule)
+        return Judgement(Verdict.NOT_COMPARABLE, (*incomparable, *_lost(ours)), low, high)
     if ours.lost:
-        return _with_divergence(ours, paper, margin, tolerance, planned)
-    judged = _by_kind(ours.finite, paper, margin, tolerance)
+        return _with_divergence(ours, paper, rule, planned)
+    judged = _by_kind(ours.finite, paper, rule)
     if ours.finished < planned:
         so_far = (f"{ours.finished} of {planned} seeds have finished", f"so far: {judged.word}")
-        return replace(judged, word="incomplete", reasons=so_far + judged.reasons)
+        return replace(judged, word=Verdict.INCOMPLETE, reasons=so_far + judged.reasons)
     return judged
 
 
-def _with_divergence(
-    ours: OurValues, paper: Paper, margin: float, tolerance: float, planned: int
-) -> Verdict:
-    """A net that did not train is no reproduction, whatever the seeds that did say."""
+def judge_count(value: float, paper: Paper, slack: float = 0.0) -> Judgement:
+    """Return whether a count is the paper's as printed, or within the slack.
+
+    The paper truncates some of its multiply-adds and rounds others, so one digit is allowed there.
+    """
+    seen, printed = f"{value:.{paper.digits + 2}f}", f"{paper.value:.{paper.digits}f}"
+    if round(value, paper.digits) == round(paper.value, paper.digits):
+        return Judgement(Verdict.REPRODUCED, (f"{seen} rounds to {printed}",))
+    if abs(value - paper.value) <= slack + 1e-9:
+        return Judgement(Verdict.REPRODUCED, (f"{seen} is within one printed digit of {printed}",))
+    return Judgement(Verdict.DEVIATES, (f"{seen} is not {printed}",))
+
+
+def _missing(planned: int) -> Judgement:
+    reasons = (f"none of {planned} runs has given a number",) if planned else ()
+    return Judgement(Verdict.MISSING, reasons)
+
+
+def _with_divergence(ours: OurValues, paper: Paper, rule: Rule, planned: int) -> Judgement:
+    """Return `worse`: a net that did not train is no reproduction, whatever the other seeds say."""
     reasons = [*_lost(ours)]
     if ours.finished < planned:
         reasons.append(f"{ours.finished} of {planned} seeds have finished")
     if not ours.finite:
-        return Verdict("worse", tuple(reasons))
-    rest = _by_kind(ours.finite, paper, margin, tolerance)
+        return Judgement(Verdict.WORSE, tuple(reasons))
+    rest = _by_kind(ours.finite, paper, rule)
     reasons.append(f"the other {len(ours.finite)} alone: {rest.word}")
-    return replace(rest, word="worse", reasons=(*reasons, *rest.reasons))
+    return replace(rest, word=Verdict.WORSE, reasons=(*reasons, *rest.reasons), p=None)
 
 
 def _lost(ours: OurValues) -> tuple[str, ...]:
+    if not ours.lost:
+        return ()
     runs = f" ({', '.join(ours.diverged)})" if ours.diverged else ""
-    return (f"{ours.lost} of {ours.finished} runs diverged{runs}",) if ours.lost else ()
+    return (f"{ours.lost} of {ours.finished} runs diverged{runs}",)
 
 
-def _by_kind(values: tuple[float, ...], paper: Paper, margin: float, tolerance: float) -> Verdict:
+def _by_kind(values: tuple[float, ...], paper: Paper, rule: Rule) -> Judgement:
     ours = sample(values)
-    if paper.kind == "exact":
-        return _exact(ours.mean, paper, tolerance)
     if paper.kind == "best":
-        said = f"best of {len(values)} against best of {paper.n}"
-        return _by_tolerance(min(values), paper, tolerance, said)
+        return _by_tolerance(min(values), paper, rule, f"best of {ours.n} against best of {ours.n}")
     if ours.n == 1:
-        return _by_tolerance(ours.mean, paper, tolerance, "one seed")
+        return _by_tolerance(ours.mean, paper, rule, "one seed")
     if ours.std == 0:
-        return _by_tolerance(
-            ours.mean, paper, tolerance, f"{ours.n} seeds gave the same number, which counts once"
-        )
+        said = f"{ours.n} seeds gave the same number, which counts once"
+        return _by_tolerance(ours.mean, paper, rule, said)
     if paper.kind == "mean" and paper.std is not None and paper.n:
-        return _against_mean(ours, values, paper, margin)
-    return _against_single(ours, paper, margin)
+        return _against_mean(ours, values, paper, rule)
+    return _against_single(ours, paper, rule)
 
 
-def _exact(value: float, paper: Paper, slack: float) -> Verdict:
-    """Equal as printed, or within the slack: the paper truncates some of its multiply-adds and rounds others."""
-    seen = f"{value:.{paper.digits + 2}f}"
-    if round(value, paper.digits) == round(paper.value, paper.digits):
-        return Verdict("reproduced", (f"{seen} rounds to {paper.value:.{paper.digits}f}",))
-    if abs(value - paper.value) <= slack + 1e-9:
-        return Verdict(
-            "reproduced", (f"{seen} is within one printed digit of {paper.value:.{paper.digits}f}",)
-        )
-    return Verdict("deviates", (f"{seen} is not {paper.value:.{paper.digits}f}",))
-
-
-def _by_tolerance(value: float, paper: Paper, tolerance: float, said: str) -> Verdict:
-    """One number against another says little: only a gap wider than seeds have been seen to differ is a difference."""
-    gap, room = value - paper.value, tolerance + (paper.reading_error or 0.0)
-    if abs(gap) <= room + 1e-9:
-        return Verdict("consistent", (f"{said}: {_apart(gap)}, within the tolerance of {room:g}",))
-    return Verdict(
-        "better" if gap < 0 else "worse",
-        (f"{said}: {_apart(gap)}, beyond the tolerance of {room:g}",),
+def _by_tolerance(value: float, paper: Paper, rule: Rule, said: str) -> Judgement:
+    """Judge one number against one, by how far seeds are known to differ; never `reproduced`."""
+    gap, doubt = value - paper.value, paper.reading_error or 0.0
+    room = rule.tolerance(paper) + doubt
+    p = rule.p_of_one_seed(max(abs(gap) - doubt, 0.0), paper)
+    side = "within" if abs(gap) <= room + 1e-9 else "beyond"
+    reason = (
+        f"{said}: {gap_text(gap)}, {side} the tolerance of {room:.2f}, "
+        f"which chance alone exceeds {rule.false_alarms:.0%} of the time"
     )
+    if side == "within":
+        return Judgement(Verdict.CONSISTENT, (reason,), p=p)
+    return Judgement(_different(gap, rule), (reason,), p=p)
 
 
-def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, margin: float) -> Verdict:
+def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, rule: Rule) -> Judgement:
+    """Judge our seeds against a published mean of n runs, by Welch's test."""
     theirs = Sample(paper.n or 0, paper.value, paper.std or 0.0)
     estimate = welch_difference(ours, theirs)
-    judged = _tested(estimate, margin, 0.0, estimate.p_different() < ALPHA)
-    needed = seeds_to_decide(ours.std, margin, theirs) if judged.word == "consistent" else None
-    reasons = judged.reasons + (
-        _undecided(ours, margin, needed, estimate) if judged.word == "consistent" else ()
-    )
-    if paper.best is not None:
-        fair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
-        reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{fair})",)
-    low, high = mean_estimate(ours).interval()
-    return replace(judged, reasons=reasons, low=low, high=high)
-
-
-def _against_single(ours: Sample, paper: Paper, margin: float) -> Verdict:
-    """The paper's number is one more draw, so it is compared with where one more run of ours would fall.
-
-    What was read off a figure may be wrong by its reading error: that much is granted before a difference is seen, and
-    taken off the margin before equality is.
-    """
-    estimate, doubt = prediction_estimate(ours, paper.value), paper.reading_error or 0.0
-    low, high = prediction_interval(ours)
-    judged = _tested(estimate, margin, doubt, not low - doubt <= paper.value <= high + doubt)
+    judged = _tested(estimate, rule, 0.0)
     reasons = judged.reasons
-    if judged.word == "consistent":
-        reasons += _undecided(ours, margin, seeds_to_decide(ours.std, margin - doubt), estimate)
+    if judged.word == Verdict.CONSISTENT:
+        needed = seeds_to_decide(ours.std, rule.margin, theirs)
+        reasons += _what_would_decide(ours, rule, needed, estimate)
+    if paper.best is not None:
+        unfair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
+        reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{unfair})",)
+    low, high = _cut(*mean_estimate(ours).interval(), rule)
     return replace(judged, reasons=reasons, low=low, high=high)
 
 
-def _tested(estimate: Estimate, margin: float, doubt: float, different: bool) -> Verdict:
-    """Equality is asked first: a difference too small to matter is shown often enough by tight seeds."""
-    equal = estimate.p_within(margin - doubt) if margin > doubt else 1.0
-    gap = _apart(estimate.difference)
-    if equal < ALPHA:
-        return Verdict(
-            "reproduced",
-            (f"{gap}; equal within ±{margin:g} by two one-sided tests (p = {_p(equal)})",),
-        )
-    if different:
-        return Verdict(
-            "better" if estimate.difference < 0 else "worse",
-            (f"{gap}, more than the spread of seeds explains",),
-        )
-    return Verdict("consistent", (f"{gap}, which the spread of seeds can explain",))
+def _against_single(ours: Sample, paper: Paper, rule: Rule) -> Judgement:
+    """Judge our seeds against one more draw, so by where one more run of ours would fall.
+
+    What was read off a figure may be wrong by its reading error: that much is granted before a
+    difference is seen, and taken off the margin before equality is.
+    """
+    doubt = paper.reading_error or 0.0
+    estimate = prediction_estimate(ours, paper.value, rule.spread)
+    judged = _tested(estimate, rule, doubt)
+    reasons = judged.reasons
+    if judged.word == Verdict.CONSISTENT:
+        needed = seeds_to_decide(ours.std, rule.margin - doubt, spread=rule.spread)
+        reasons += _what_would_decide(ours, rule, needed, estimate)
+    low, high = estimate.interval()
+    low, high = _cut(low + paper.value, high + paper.value, rule)
+    return replace(judged, reasons=reasons, low=low, high=high)
 
 
-def _undecided(
-    ours: Sample, margin: float, needed: int | None, estimate: Estimate
+def _tested(estimate: Estimate, rule: Rule, doubt: float) -> Judgement:
+    """Ask for equality first: a difference too small to matter is often shown by tight seeds."""
+    gap = gap_text(estimate.difference)
+    p = estimate.p_different(doubt)
+    p_equal = estimate.p_within(rule.margin - doubt) if rule.margin > doubt else 1.0
+    if p_equal < ALPHA:
+        within = f"equal within ±{rule.margin:g} by two one-sided tests (p = {p_text(p_equal)})"
+        return Judgement(Verdict.REPRODUCED, (f"{gap}; {within}",), p=p)
+    if p < rule.false_alarms:
+        reason = f"{gap}, more than the spread of seeds explains"
+        return Judgement(_different(estimate.difference, rule), (reason,), p=p)
+    return Judgement(Verdict.CONSISTENT, (f"{gap}, which the spread of seeds can explain",), p=p)
+
+
+def _different(gap: float, rule: Rule) -> Verdict:
+    if not rule.is_error:
+        return Verdict.DEVIATES
+    return Verdict.BETTER if gap < 0 else Verdict.WORSE
+
+
+def _what_would_decide(
+    ours: Sample, rule: Rule, needed: int | None, estimate: Estimate
 ) -> tuple[str, ...]:
     shown = smallest_shown(estimate.error, estimate.freedom)
-    decide = f"{needed} seeds would decide" if needed else "no number of seeds would decide"
-    because = "" if needed else ": the other side has too few runs"
-    return (
-        f"{decide} whether it is within ±{margin:g}{because}",
-        f"{ours.n} seeds could show a difference of {shown:.2f} or more",
-    )
+    could_show = f"{ours.n} seeds could show a difference of {shown:.2f} or more"
+    question = f"whether it is within ±{rule.margin:g}"
+    if needed:
+        return f"{needed} seeds would decide {question}", could_show
+    because = "the other side has too few runs"
+    return f"no number of seeds would decide {question}: {because}", could_show
 
 
-def _interval(ours: OurValues) -> tuple[float | None, float | None]:
-    """The interval of our mean, where nothing is judged."""
-    return mean_estimate(sample(ours.finite)).interval() if len(ours.finite) > 1 else (None, None)
+def _interval_of_mean(ours: OurValues, rule: Rule) -> tuple[float | None, float | None]:
+    """Return the interval of our mean, where nothing is judged."""
+    if len(ours.finite) < 2:
+        return None, None
+    return _cut(*mean_estimate(sample(ours.finite)).interval(), rule)
 
 
-def _apart(gap: float) -> str:
-    return (
-        f"{abs(gap):.2f} {'lower' if gap < 0 else 'higher'}"
-        if abs(gap) >= 0.005
-        else "equal as printed"
-    )
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+def _cut(low: float, high: float, rule: Rule) -> tuple[float, float]:
+    """Cut an interval at what an error can be."""
+    if not rule.is_error:
+        return low, high
+    return max(low, 0.0), min(high, 100.0)

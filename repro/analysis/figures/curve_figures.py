@@ -28,14 +28,24 @@ from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
 
-def draw(figure: Figure, collected: Collected, scale: Scale, seeds: int | None = None) -> Drawing:
-    """Return the figure at that scale, from what is finished and what is on its way."""
+def draw(
+    figure: Figure,
+    collected: Collected,
+    scale: Scale,
+    seeds: int | None = None,
+    narrow: bool = False,
+) -> Drawing:
+    """Return the figure at that scale, from what is finished and what is on its way.
+
+    `narrow`: its panels stand one under the other, for a small screen.
+    """
     every = fill_panels(figure, collected, scale, seeds)
     panels = _worth_drawing(every)
-    stacked = any(panel.shows != "curves" for panel in figure.panels)
-    entries = key_of_responses(panels) if stacked else key_of_errors(panels)
+    errors = any(panel.shows == "curves" for panel in figure.panels)
+    entries = key_of_errors(panels) if errors else key_of_responses(panels)
     notes = notes_under(figure, every, collected, scale)
-    layout = PageLayout(len(panels), stacked, len(entries), notes)
+    stacked = narrow or not errors
+    layout = PageLayout(len(panels), stacked, len(entries), notes, names=errors)
     limits = error_limits(figure, every, scale)
     with style.paper():
         drawing = style.blank(layout.width, layout.height)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
+from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Panel, Row
 
 SPLITS = {"train": "training", "test": "test"}
@@ -105,29 +105,27 @@ def naming_split(panel: Panel) -> str:
 
 def curve_of(row: Row, collected: Collected) -> Curve:
     """Return the row's runs among those collected."""
-    runs = tuple(row.runs or ())
-    records = rows_of(collected.runs, runs)
-    points = rows_of(collected.points, runs)
-    done = _with_state(records, "done")
-    diverged = _with_state(records, "diverged")
+    wanted = tuple(row.runs or ())
+    runs = collected.of(wanted)
+    points = runs.points
+    done = set(runs.finished["id"])
+    diverged = set(runs.diverged["id"])
     started = set(points["id"])
+    # Of a net that never finished, a running seed says more than one that diverged.
     shown = done or (started - diverged) or started
     return Curve(
         row,
-        tuple(run.id for run in runs),
+        tuple(run.id for run in wanted),
         _in_step(points[points["id"].isin(shown)]),
-        rows_of(collected.responses, [run for run in runs if run.id in done]),
+        runs.of_finished.responses,
         finished=len(done),
         running=len(started - done - diverged),
         diverged=len(diverged),
     )
 
 
-def _with_state(records: pd.DataFrame, state: str) -> set[str]:
-    return set(records.loc[records["state"] == state, "id"])
-
-
 def _in_step(points: pd.DataFrame) -> pd.DataFrame:
     """Return the points of the iterations that every run has reached."""
+    # Where a seed is missing, the mean would jump.
     everywhere = points.groupby("iteration")["id"].transform("nunique") == points["id"].nunique()
     return points[everywhere]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from repro.analysis.figures.curves import SPLITS, Curve, FilledPanel, metric_of
-from repro.analysis.runs.frames import Collected, rows_of, training_images_note
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Figure
 from repro.definition.origin import is_official
 from repro.definition.scales import Scale
@@ -17,10 +18,10 @@ def notes_under(
     """Return what a reader must know to read the figure right, a sentence or two each."""
     curves = [curve for panel in panels for curve in panel.curves]
     if not any(curve.finished or curve.running or curve.diverged for curve in curves):
-        return [_no_run_note(panels, scale), scale.note]
-    runs = [run for curve in curves for run in curve.row.runs or ()]
-    finals = rows_of(collected.finals, runs)
-    notes = [_scale_note(curves, scale), scale.note, _data_note(finals), _seen_note(figure, finals)]
+        return [note for note in (_no_run_note(panels, scale), scale.note) if note]
+    runs = collected.of([run for curve in curves for run in curve.row.runs or ()])
+    notes = [_scale_note(curves, scale), scale.note]
+    notes += [_data_note(runs.finished), _seen_note(figure, runs)]
     notes += [_seeds_note(curves), _gaps_note(curves)]
     return [note for note in notes if note]
 
@@ -76,9 +77,9 @@ def _data_note(finals: pd.DataFrame) -> str:
     return f"Data: {', '.join(sorted(others))}." if others else ""
 
 
-def _seen_note(figure: Figure, finals: pd.DataFrame) -> str:
+def _seen_note(figure: Figure, runs: RunSet) -> str:
     tested = any(panel.shows == "curves" and "test" in panel.splits for panel in figure.panels)
-    return training_images_note(finals) if tested else ""
+    return runs.training_images_note() if tested else ""
 
 
 def _seeds_note(curves: list[Curve]) -> str:
@@ -96,6 +97,7 @@ def _seeds_note(curves: list[Curve]) -> str:
 def _gaps_note(curves: list[Curve]) -> str:
     """Return what is still missing; nets in the same state are named together."""
     states: dict[str, list[str]] = {}
+    # A net in two panels is named once.
     for curve in {curve.ids: curve for curve in curves if curve.ids}.values():
         states.setdefault(_state(curve), []).append(curve.label)
     states.pop("", None)

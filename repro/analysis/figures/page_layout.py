@@ -24,6 +24,7 @@ class PageLayout:
     stacked: bool
     entries: int  # of the key
     notes: list[str]
+    names: bool = True  # of curves, at the right of their ends
 
     @property
     def width(self) -> float:
@@ -56,7 +57,8 @@ class PageLayout:
         """Return left, bottom, width and height of a panel's axes, as fractions of the figure."""
         if self.stacked:
             bottom = self._under + STACKED_HEIGHT * (self.panels - 1 - number) + BOTTOM
-            width, height = self.width - LEFT - 0.12, STACKED_HEIGHT - TOP - BOTTOM
+            right = RIGHT if self.names else 0.12
+            width, height = self.width - LEFT - right, STACKED_HEIGHT - TOP - BOTTOM
             return self._fractions(LEFT, bottom, width, height)
         between = NEXT_LEFT * (self.panels - 1) + RIGHT * self.panels
         width = (self.width - LEFT - between) / self.panels

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from repro.analysis.compare.claim_tests import Finding
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
 from repro.analysis.runs.cache import Problem
 from repro.definition.experiment import Paper
@@ -56,6 +56,8 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "paper_std": row.paper.std,
         "paper_n": row.paper.n,
         "line": number_line(row),
+        "margin": row.rule.margin if row.rule else None,
+        "p": _number(row.verdict.p),
     }
 
 
@@ -69,6 +71,8 @@ def _claim(claim: JudgedClaim) -> dict[str, Any]:
         "experiment": claim.experiment,
         "where": claim.claim.where,
         "checked": claim.checked,
+        "looks": claim.looks,
+        "by_counting": claim.by_counting,
     }
 
 
@@ -81,6 +85,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "low": _number(finding.low),
         "high": _number(finding.high),
         "runs": list(finding.runs),
+        "here": finding.here,
     }
 
 

@@ -46,7 +46,7 @@ def _claims(diff: Diff) -> Sheet:
     cells = []
     # Those that nothing here can decide come last.
     for claim in sorted(diff.claims, key=lambda claim: not claim.checked):
-        verdict = str(claim.word) if claim.checked else "not checked"
+        verdict = str(claim.word)
         p = "" if claim.p is None else p_value(claim.p)
         evidence = "; ".join(map(evidence_text, claim.evidence))
         cells.append([claim.claim.id, verdict, p, claim.claim.text, evidence])

@@ -1,8 +1,8 @@
-"""The diff as people read it: what came out, in plain words; the claims; one line a number.
+"""The diff as people read it: what came out, the claims, and one line a number.
 
-Each number and each claim is one line with its whole name, to be found by `grep`. What is missing or
-not comparable is one line an experiment. `verbose` gives every number its reasons, intervals and
-runs, every claim its evidence, and shows curves and departures.
+Each number and each claim is one line with its whole name, to be found by `grep`. What is missing
+or not comparable is one line an experiment. `verbose` gives every number its reasons and interval,
+every claim its evidence, and shows curves and departures.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from repro.definition.words import ClaimVerdict, Verdict
 COLOURS = {
     "reproduced": "green",
     "holds": "green",
+    "holds for these nets": "green",
+    "fails for these nets": "red",
     "consistent": "cyan",
     "better": "blue",
     "worse": "red",

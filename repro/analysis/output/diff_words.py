@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from repro.analysis.compare.claim_tests import Finding
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.number_text import mean_text, p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.seed_groups import Finding
 from repro.definition.experiment import Paper
 from repro.definition.words import ClaimVerdict, Verdict
 from repro.protocol.deviations import departure_lines
@@ -17,6 +18,8 @@ from repro.protocol.deviations import departure_lines
 CLAIM_VERBS = {
     ClaimVerdict.HOLDS: ("holds", "hold"),
     ClaimVerdict.FAILS: ("fails", "fail"),
+    ClaimVerdict.HOLDS_HERE: ("holds for these nets", "hold for these nets"),
+    ClaimVerdict.FAILS_HERE: ("fails for these nets", "fail for these nets"),
     ClaimVerdict.UNDECIDED: ("is undecided", "are undecided"),
     ClaimVerdict.MISSING: ("waits for runs", "wait for runs"),
 }
@@ -33,8 +36,9 @@ def summary(diff: Diff) -> str:
         sentences.append(f"At scale {diff.scale}.")
     sentences.append(diff.note)
     if not diff.against:
-        sentences.append(_claims_in_words([claim for claim in diff.claims if claim.checked]))
+        sentences += _claims_in_words(diff)
     sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
+    sentences.append(_false_words(diff))
     if diff.lacking:
         sentences.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
     if diff.problems:
@@ -59,7 +63,7 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
     """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
     ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
-    about = list(row.flags)
+    about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
     if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
@@ -69,26 +73,15 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
 
 def paper_cell(paper: Paper) -> str:
     """Return the paper's number with its spread, or how well it was read off a figure."""
-    text = f"{paper.value:.{paper.digits}f}"
-    if paper.std is not None:
-        text += f" ± {paper.std:.{paper.digits}f}"
-    if paper.std is not None and paper.n:
-        text += f" (n = {paper.n})"
-    if paper.reading_error:
-        text += f" (read off, ± {paper.reading_error:g})"
-    return text
+    return paper_text(paper)
 
 
 def our_cell(row: JudgedNumber) -> str:
     """Return our number with its spread and the number of seeds; a count has neither."""
     if row.mean is None:
         return "–"
-    text = f"{row.mean:.{_digits(row)}f}"
-    if row.paper.kind == "exact":
-        return text
-    if row.std is not None:
-        text += f" ± {row.std:.2f}"
-    return f"{text} (n = {row.n})"
+    text = mean_text(row.mean, row.std, _digits(row))
+    return text if row.paper.kind == "exact" else f"{text} (n = {row.n})"
 
 
 def evidence_text(finding: Finding) -> str:
@@ -101,7 +94,7 @@ def evidence_text(finding: Finding) -> str:
 
 def p_value(value: float) -> str:
     """Return a p-value to three decimals, or `below 0.001`."""
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    return p_text(value)
 
 
 def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
@@ -122,10 +115,29 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
     return f"Of {len(rows)} number{plural(len(rows))}, {', '.join(parts)}."
 
 
-def _claims_in_words(claims: Sequence[JudgedClaim]) -> str:
-    """Return `Of 31 claims that can be checked, 6 hold, 3 are undecided, 22 wait for runs.`"""
-    if not claims:
-        return ""
+def _claims_in_words(diff: Diff) -> list[str]:
+    """Return sentences about the claims that runs decide and those that counting decides."""
+    by_runs = [claim for claim in diff.claims if claim.checked and not claim.by_counting]
+    counted = [claim for claim in diff.claims if claim.checked and claim.by_counting]
+    tested = [claim for claim in by_runs if claim.tested]
+    sentences = []
+    if by_runs:
+        count = f"{len(by_runs)} claim{plural(len(by_runs))} that runs can decide"
+        sentences.append(f"Of {count}, {_counts_in_words(by_runs)}.")
+    if tested:
+        family = ", ".join(dict.fromkeys(claim.experiment for claim in tested))
+        sentences.append(
+            f"Their p-values are corrected over the {len(tested)} tested "
+            f"of {family}, and for earlier looks."
+        )
+    if counted:
+        count = f"{len(counted)} claim{plural(len(counted))} that follow{verb_ending(len(counted))}"
+        sentences.append(f"Of {count} from counting, {_counts_in_words(counted)}.")
+    return sentences
+
+
+def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
+    """Return `6 hold, 1 fails (F7-1), 3 are undecided, 22 wait for runs`."""
     counts = Counter(claim.word for claim in claims)
     parts = []
     for verdict, (of_one, of_several) in CLAIM_VERBS.items():
@@ -133,11 +145,30 @@ def _claims_in_words(claims: Sequence[JudgedClaim]) -> str:
         if not count:
             continue
         part = f"{count} {of_one if count == 1 else of_several}"
-        if verdict == ClaimVerdict.FAILS:
+        if verdict in (ClaimVerdict.FAILS, ClaimVerdict.FAILS_HERE):
             failed = [claim.claim.id for claim in claims if claim.word == verdict]
             part += f" ({', '.join(failed)})"
         parts.append(part)
-    return f"Of {len(claims)} claim{plural(len(claims))} that can be checked, {', '.join(parts)}."
+    return ", ".join(parts)
+
+
+def _false_words(diff: Diff) -> str:
+    """Return how many numbers chance alone calls different, and which stay unconfirmed."""
+    tested = len(diff.tested_rows)
+    if not tested:
+        return ""
+    sentence = (
+        f"If nothing differed, {diff.expected_false:.1f} of the {tested} "
+        f"number{plural(tested)} tested would be called different by chance."
+    )
+    names = sorted(f"{row.row} {row.metric}" for row in diff.unconfirmed)
+    if not names:
+        return sentence
+    verb = "does" if len(names) == 1 else "do"
+    return (
+        f"{sentence} {', '.join(names)} {verb} not outlast the correction over all {tested}, "
+        "and the exit code does not count it."
+    )
 
 
 def _name(row: JudgedNumber) -> str:
@@ -147,6 +178,11 @@ def _name(row: JudgedNumber) -> str:
 def _digits(row: JudgedNumber) -> int:
     """Return how many decimals of ours are shown: of a count, two more than the paper prints."""
     return row.paper.digits + 2 if row.paper.kind == "exact" else 2
+
+
+def verb_ending(count: int) -> str:
+    """Return the ending of a verb of which there are so many subjects."""
+    return "s" if count == 1 else ""
 
 
 def plural(count: int) -> str:

@@ -1,7 +1,7 @@
 """One table in every format: text, Markdown, LaTeX and HTML to read; CSV and JSON for programs.
 
 A `Sheet` has `cells`, text for reading, and `facts`, the typed values behind them. Whatever a cell
-contains, it arrives as text: nothing in it can become markup, a command, or a spreadsheet's formula.
+contains arrives as text: nothing in it can become markup, a command, or a spreadsheet's formula.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WIDEST = 60  # columns that Markdown is padded to
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table ready to be written. Columns named in `right` hold numbers and are set flush right."""
+    """A table ready to be written. The columns in `right` hold numbers, set flush right."""
 
     title: str
     cells: pd.DataFrame
@@ -45,8 +45,10 @@ class Sheet:
     notes: tuple[str, ...] = ()
     right: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)  # what the JSON says beside the rows
-    # The cells in narrower parts, for 80 columns.
+    # The cells in narrower parts, for 80 columns; their index says which row of the paper it is.
     blocks: dict[str, pd.DataFrame] = field(default_factory=dict)
+    # The last of the notes: how what was run departs from the paper's protocol.
+    departures: int = 0
 
 
 def render(sheet: Sheet, form: Format) -> str:

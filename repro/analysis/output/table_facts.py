@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from repro.analysis.compare.comparability import columns_not_averaged
 from repro.analysis.compare.ensembles import ensemble_error
-from repro.analysis.compare.numbers import (
-    COUNTS,
-    JudgedNumber,
-    columns_not_averaged,
-    judge_numbers,
-)
+from repro.analysis.compare.numbers import COUNTS, JudgedNumber, judge_numbers
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING
-from repro.analysis.runs.frames import Collected, differing_columns, rows_of, twinned
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
 from repro.definition.scales import Scale
 from repro.protocol.deviations import Departure, departures_by_net
@@ -107,10 +104,10 @@ def _with_ours(fact: Fact, row: Row, judged: JudgedNumber | None, collected: Col
     """Add our number: as it was judged, or the mean of seeds where the paper prints nothing."""
     if row.ensemble:
         return _with_ensemble(fact, row, collected)
-    finals = rows_of(collected.finals, row.runs or ())
-    fact = _with_best(fact, finals)
+    runs = collected.of(row.runs or ())
+    fact = _with_best(fact, runs.finished)
     if judged is None:
-        return _with_mean(fact, finals, collected.strict)
+        return _with_mean(fact, runs, collected.strict)
     return replace(
         fact,
         ours_mean=judged.mean,
@@ -139,14 +136,14 @@ def _with_ensemble(fact: Fact, row: Row, collected: Collected) -> Fact:
     )
 
 
-def _with_mean(fact: Fact, finals: pd.DataFrame, strict: bool) -> Fact:
+def _with_mean(fact: Fact, runs: RunSet, strict: bool) -> Fact:
     """Add the mean over seeds, unless they differ in what must not be averaged."""
     values: list[float] = []
-    differing = differing_columns(finals, columns_not_averaged(strict))
-    if fact.metric in finals and not differing and not twinned(finals):
-        values = list(finals[fact.metric].dropna())
+    if not runs.differing(columns_not_averaged(strict)) and not runs.twinned():
+        values = list(runs.values(fact.metric).dropna())
     ours = sample(values)
-    return replace(fact, ours_mean=ours.mean, ours_std=ours.std, n=ours.n, runs=tuple(finals["id"]))
+    ids = runs.of_finished.ids
+    return replace(fact, ours_mean=ours.mean, ours_std=ours.std, n=ours.n, runs=ids)
 
 
 def _with_best(fact: Fact, finals: pd.DataFrame) -> Fact:
@@ -154,6 +151,7 @@ def _with_best(fact: Fact, finals: pd.DataFrame) -> Fact:
     metric, selected = fact.metric, SELECTED_ON_TEST.get(fact.metric, "")
     if selected in finals and len(finals):
         fact = replace(fact, selected_on_test=float(finals[selected].mean()))
+    # A count is the same of every seed, so none is the best.
     if metric in COUNTS or metric not in finals:
         return fact
     known = finals.dropna(subset=[metric])

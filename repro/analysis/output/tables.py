@@ -12,10 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.numbers import COUNTS, is_test_metric
+from repro.analysis.compare.comparability import is_test_metric
+from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.analysis.output.table_facts import table
-from repro.analysis.runs.frames import Collected, complete_note, rows_of, training_images_note
+from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Table, at_scale, runs_of
 from repro.definition.scales import Scale
 from repro.protocol.deviations import Departure, departures_by_net
@@ -50,9 +52,9 @@ def sheet(
     scaled = at_scale(experiment, scale, seeds)
     facts = table(name, experiment, collected, scale, seeds)
     marks, departure_notes = _departures(scaled)
-    finals = rows_of(collected.finals, runs_of(scaled))
+    runs = collected.of(runs_of(scaled))
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
-    notes = [*_notes_on_images(experiment, finals), *_notes(experiment, facts, scale)]
+    notes = [*_notes_on_images(experiment, runs), *_notes(experiment, facts, scale)]
     return Sheet(
         f"{heading(name)}. {experiment.title}",
         _side_by_side(blocks),
@@ -61,6 +63,7 @@ def sheet(
         right=_flush_right(blocks),
         about={"experiment": name, "scale": scale.name},
         blocks={named(metric): _with_content(block) for metric, block in blocks.items()},
+        departures=len(departure_notes),
     )
 
 
@@ -168,11 +171,11 @@ def _flush_right(blocks: dict[str, pd.DataFrame]) -> tuple[str, ...]:
     return (*right, *prefixed)
 
 
-def _notes_on_images(experiment: Table, finals: pd.DataFrame) -> list[str]:
+def _notes_on_images(experiment: Table, runs: RunSet) -> list[str]:
     """Return what must be known about the images that our numbers are of."""
-    notes = [complete_note(finals)]
+    notes = [runs.complete_note()]
     if any(map(is_test_metric, experiment.metrics)):
-        notes.insert(0, training_images_note(finals))
+        notes.insert(0, runs.training_images_note())
     return [note for note in notes if note]
 
 

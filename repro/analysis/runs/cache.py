@@ -13,6 +13,7 @@ import io
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,26 +47,28 @@ _ARROW = {
     bool: pa.bool_(),
     list: _list_of(pa.string()),
 }
-_FIXED = (
-    *(
-        (name, pa.string())
-        for name in ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
-    ),
-    *(
-        (name, pa.string())
-        for name in ("family", "shortcut", "recipe", "dataset", "scale", "definition")
-    ),
-    *((name, pa.int64()) for name in ("depth", "iterations", "seed", "failed_at")),
-    ("failure", pa.string()),
-    ("not_finite", _list_of(pa.string())),
-    *((name, _ARROW[kind]) for name, kind in PROVENANCE),
-    *((data_column(name), _ARROW[kind]) for name, kind in DATA),
-    ("responses", _list_of(pa.float64())),
-    *(
-        (f"curve.{name}", _list_of(pa.int64() if name == "iteration" else pa.float64()))
-        for name in CURVE
-    ),
-)
+_TEXTS = ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
+_TEXTS += ("family", "shortcut", "recipe", "dataset", "scale", "definition")
+_COUNTS = ("depth", "iterations", "seed", "failed_at")
+
+
+def _fixed_columns() -> Iterator[tuple[str, pa.DataType]]:
+    """Yield the columns that every table has, in their order."""
+    yield from zip(_TEXTS, repeat(pa.string()))
+    yield from zip(_COUNTS, repeat(pa.int64()))
+    yield "failure", pa.string()
+    yield "not_finite", _list_of(pa.string())
+    for name, kind in PROVENANCE:
+        yield name, _ARROW[kind]
+    for name, kind in DATA:
+        yield data_column(name), _ARROW[kind]
+    yield "responses", _list_of(pa.float64())
+    for name in CURVE:
+        number = pa.int64() if name == "iteration" else pa.float64()
+        yield f"curve.{name}", _list_of(number)
+
+
+_FIXED = tuple(_fixed_columns())
 _ABOUT = ("id", "state", "place", "folder", "problem")
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
@@ -158,13 +161,13 @@ def _parsed(batch: Iterable[Found]) -> pa.Table:
         {"place": place, "folder": name, "stamp": mark} | read_run(folder)
         for folder, (place, name, mark) in batch
     ]
-    metrics = sorted({name for record in records for name in record if name.startswith("metric.")})
-    schema = pa.schema(
-        [*_schema(), *((name, pa.float64()) for name in metrics)], metadata=_schema().metadata
-    )
-    columns = [
-        pa.array([record.get(field.name) for record in records], field.type) for field in schema
-    ]
+    names = set().union(*records)
+    metrics = [(name, pa.float64()) for name in sorted(names) if name.startswith("metric.")]
+    schema = pa.schema([*_schema(), *metrics], metadata=_schema().metadata)
+    columns = []
+    for field in schema:
+        values = [record.get(field.name) for record in records]
+        columns.append(pa.array(values, field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 

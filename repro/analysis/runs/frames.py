@@ -13,13 +13,12 @@ import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
 from repro.analysis.runs.run_record import CURVE
+from repro.analysis.runs.run_set import RunSet, select
 from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
-from repro.definition.origin import is_complete
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
-from repro.protocol.deviations import COMPLETE
 from repro.storage.paths import Folder, Places
 
 _OF_RUN = (
@@ -32,8 +31,6 @@ _OF_RUN = (
     "scale",
     "seed",
 )  # repeated in every frame
-
-TRAINING_IMAGES_NOTE = "the test images are the training images"
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,10 @@ class Collected:
         """The runs that are done."""
         return self.runs[self.runs["state"] == "done"]
 
+    def of(self, runs: Iterable[Run]) -> RunSet:
+        """Return the set of these runs, by seed."""
+        return select(runs, self.runs, self.points, self.responses)
+
     def folder_of(self, run_id: str) -> Folder:
         """Where the run was read from."""
         run = self.runs.loc[self.runs["id"] == run_id].iloc[0]
@@ -89,71 +90,6 @@ def collect(places: Places, keep: bool = True) -> Collected:
     )
 
 
-def rows_of(frame: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """The rows of a frame that belong to these runs, by seed."""
-    found = frame[frame["id"].isin([run.id for run in runs])]
-    return found.sort_values("seed", kind="stable")
-
-
-def differing_columns(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The columns in which runs that ought to be alike differ, with what they say there."""
-    values = {
-        name: tuple(sorted(map(str, rows[name].dropna().unique())))
-        for name in columns
-        if name in rows
-    }
-    return {name: found for name, found in values.items() if len(found) > 1}
-
-
-def tested_on_training_images(rows: pd.DataFrame) -> bool:
-    """Whether a run's test images were those it was trained on; records older than the question do not say."""
-    return bool(rows["tested_on_training_images"].eq(True).any())
-
-
-def training_images_note(rows: pd.DataFrame) -> str:
-    """What stands under test errors that are none of images not seen."""
-    return (
-        f"{TRAINING_IMAGES_NOTE.capitalize()}: their errors say nothing about images not seen."
-        if tested_on_training_images(rows)
-        else ""
-    )
-
-
-def complete_note(rows: pd.DataFrame) -> str:
-    """Return what stands under numbers that are compared though no digest shows the images official."""
-    origins = rows["data_origin"].dropna().unique()
-    named = ", ".join(sorted(origin for origin in origins if is_complete(origin)))
-    return f"Data: {named}; {COMPLETE}." if named else ""
-
-
-def moved_machine(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The runs that went on under other conditions than they began, and what was other."""
-    sentence = "seed {} went on elsewhere, so it is not comparable bit for bit: {}"
-    return tuple(
-        sentence.format(seed, _difference(machines))
-        for seed, machines in zip(rows["seed"], rows["machines"], strict=True)
-        if machines is not None and len(machines)
-    )
-
-
-def twinned(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The seeds among these runs that have one curve between them, so that they are not two samples."""
-    doubled = rows[rows["twin"].isin(rows["id"])]
-    seeds = dict(zip(rows["id"], rows["seed"], strict=True))
-    return tuple(
-        f"seeds {seeds[twin]} and {seed} of {net} have the same curve to the digit, so they are not independent"
-        for net, seed, twin in zip(doubled["net"], doubled["seed"], doubled["twin"], strict=True)
-    )
-
-
-def _difference(machines: Iterable[str]) -> str:
-    """What differs between some machines, or all of each where they do not say the same things."""
-    parts = [machine.split(", ") for machine in machines]
-    if len(set(map(len, parts))) > 1:
-        return " → ".join(machines)
-    return ", ".join(" → ".join(facts) for facts in zip(*parts, strict=True) if len(set(facts)) > 1)
-
-
 def scale_with_results(
     experiments: Iterable[Experiment],
     collected: Collected,
@@ -174,10 +110,10 @@ def _runs(table: pa.Table) -> pd.DataFrame:
     runs = table.drop_columns(list(INTERNAL)).to_pandas()
     runs = runs.rename(columns=lambda name: name.removeprefix("metric."))
     lengths, iterations = _flat(table, "curve.iteration")
-    last = np.cumsum(lengths) - 1
-    runs["reached"] = [
-        int(iterations[at]) if length else 0 for at, length in zip(last, lengths, strict=True)
-    ]
+    reached = np.zeros(len(lengths), dtype=np.int64)
+    started = lengths > 0
+    reached[started] = iterations[np.cumsum(lengths)[started] - 1]
+    runs["reached"] = reached
     return runs
 
 

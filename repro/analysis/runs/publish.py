@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from repro.analysis.runs import run_record
@@ -27,6 +28,8 @@ from repro.storage.atomic import (
 from repro.storage.paths import Folder
 
 WEIGHTS_SCHEMA = 1  # of weights.json
+DIGESTS_SCHEMA = 1  # of published.json
+_ANY = Folder(Path())
 WEIGHTS_AT = "paper"  # the scale whose weights are given away
 DEEPEST_WITH_WEIGHTS = 110  # layers: 7 MB; ResNet-1202 would be 78 MB
 
@@ -70,7 +73,7 @@ def publish(
     with_weights = _weights_files(working, weights)
     if same and not with_weights:
         return "as before"
-    _place(content | with_weights, public)
+    _place(content | with_weights | _digests(content), public)
     return "published"
 
 
@@ -87,6 +90,13 @@ def _record(folder: Folder) -> dict[str, bytes]:
     """Return the small files of a run by name."""
     small = (folder.definition, folder.metrics, folder.final)
     return {path.name: path.read_bytes() for path in small if path.exists()}
+
+
+def _digests(content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the file that shows later whether a record is still what was published."""
+    digests = {name: hashlib.sha256(file).hexdigest() for name, file in content.items()}
+    about = {"schema": DIGESTS_SCHEMA, "sha256": digests}
+    return {_ANY.published_digests.name: to_json(about)}
 
 
 def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from repro.analysis.runs.contradictions import contradictions
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError
 from repro.storage import metrics_file
@@ -65,7 +66,8 @@ DATA = (
 )
 
 _ANY = Folder(Path())
-_STAMPED = tuple(path.name for path in (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed))
+_FILES = (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed, _ANY.published_digests)
+_STAMPED = tuple(path.name for path in _FILES)
 
 Record = dict[str, Any]
 
@@ -92,11 +94,16 @@ def read_run(folder: Folder) -> Record:
         run = read_definition(folder)
         final = read_final(folder, run)
         ending = _unfinished(folder) if final is None else _done(final)
-        return _defined(run) | ending | _curve(folder)
+        record = _defined(run) | ending | _curve(folder)
     except FileProblem as problem:
         return {"state": "unreadable", "problem": problem.reason}
     except UserError as problem:
         return {"state": "unreadable", "problem": problem.problem}
+    found = list(contradictions(run, record, folder))
+    if found:
+        # Which of the two numbers is the true one, nobody can tell: nothing is judged by either.
+        return {"state": "unreadable", "problem": f"it contradicts itself: {'; '.join(found)}"}
+    return record
 
 
 def _defined(run: Run) -> Record:

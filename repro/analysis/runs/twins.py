@@ -46,11 +46,10 @@ def _first_losses(table: pa.Table) -> list[float | None]:
     """Each run's training loss at the first point: a mean over many images, which has all its digits."""
     column = table["curve.train_loss"].combine_chunks()
     starts, lengths = column.offsets.to_pylist(), column.value_lengths().to_pylist()
-    values = column.values
-    return [
-        values[start].as_py() if length else None
-        for start, length in zip(starts[: len(lengths)], lengths, strict=True)
-    ]
+    losses: list[float | None] = []
+    for start, length in zip(starts[: len(lengths)], lengths, strict=True):
+        losses.append(column.values[start].as_py() if length else None)
+    return losses
 
 
 def _alike(table: pa.Table, row: int, other: int) -> bool:
@@ -61,13 +60,15 @@ def _alike(table: pa.Table, row: int, other: int) -> bool:
 
 def _equal_points(table: pa.Table, row: int, other: int) -> int:
     """How many points of two curves are equal, from the first on."""
-    curves = [
-        zip(*(table[f"curve.{name}"][at].as_py() for name in CURVE), strict=True)
-        for at in (row, other)
-    ]
     count = 0
-    for one, two in zip(*curves, strict=False):
+    for one, two in zip(_points(table, row), _points(table, other), strict=False):
         if one != two:
             break
         count += 1
     return count
+
+
+def _points(table: pa.Table, row: int) -> Iterator[tuple[object, ...]]:
+    """Yield the points of a curve, each with all that was measured there."""
+    columns = [table[f"curve.{name}"][row].as_py() for name in CURVE]
+    return zip(*columns, strict=True)

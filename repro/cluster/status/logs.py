@@ -38,12 +38,12 @@ def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines that are not empty; none where there is no file."""
+    """Return the last lines that are not empty; none where no file can be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 16_384))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:
         return []
     full = [line for line in text.splitlines() if line.strip()]
     # A log may hold whatever a library printed: nothing of it may drive the terminal.

@@ -216,7 +216,8 @@ def _ids(element: Sequence[Run]) -> list[str]:
 def _is_sent(seen: Seen, places: Places, wanted: SubmitOptions) -> bool:
     """Whether the run is to be sent, given its state and what was asked for."""
     state = _with_published(seen.state, places)
-    if state.word == RunState.DONE:
+    damaged = seen.rule.name == "damaged" and seen.files.folder.final.exists()
+    if state.word == RunState.DONE or damaged:
         return wanted.again
     if seen.rule.submit == Submits.RETRIES:
         return wanted.retry or wanted.again

@@ -1,16 +1,18 @@
-"""Photos of many sizes: decoded, cropped and resized in threads while the net trains, each batch in time and in order.
+"""Photos of many sizes: decoded, cropped and resized in threads while the net trains.
 
-Section 3.4. What is drawn for an image is a function of (seed, iteration, place in the batch), so neither the number of
-threads nor that of processes, nor an interruption, changes a single pixel.
+Section 3.4. What is drawn for an image is a function of (seed, iteration, position in the batch).
+So neither the number of threads nor that of processes, nor an interruption, changes a single pixel.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from repro.data.photos import generated, transforms
+from repro.data.photos.batch_ring import BatchRing, Buffer, DeviceBatch
 from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
 from repro.data.photos.pack_writer import PhotosToPack, pack
@@ -29,20 +32,29 @@ from repro.definition.recipe import Input, Recipe
 from repro.distributed import ALONE, Share
 from repro.errors import RunFailed, UserError, quote
 
-BATCHES_AHEAD = 3  # of decoded images waiting for the net
+BATCHES_AHEAD = 3  # of images decoded, or being decoded, while the net works on another batch
+BUFFERS = BATCHES_AHEAD + 2  # one more is being filled up, and one copied to the device
 
 View = TypeVar("View")
 
 
 def open_photos(recipe: Recipe, folder: Path) -> Photos:
-    """The recipe's set of photos in `folder`; the generated one is made there at first use."""
-    place = folder / recipe.dataset
-    if recipe.dataset == generated.NAME and not (place / ABOUT).exists():
-        pack(PhotosToPack(generated.draw(), lambda: "generated"), place)
-    opened = open_pack(place)
-    return Photos(
-        _checked(recipe), opened, opened.about.mean, opened.about.std, torch.device("cpu")
-    )
+    """Return the recipe's set of photos in `folder`; make the generated one at its first use."""
+    set_folder = folder / recipe.dataset
+    if recipe.dataset == generated.NAME and not (set_folder / ABOUT).exists():
+        pack(PhotosToPack(generated.draw(), lambda: "generated"), set_folder)
+    _check_input(recipe)
+    opened = open_pack(set_folder)
+    about = opened.about
+    return Photos(recipe, opened, about.mean, about.std, torch.device("cpu"))
+
+
+class PlannedImage(NamedTuple):
+    """An image of a batch: its row in the manifest, and what was drawn for it."""
+
+    row: int
+    mean: NDArray[np.float32]  # 3: subtracted from its colours; in training with a random shift
+    drawn: NDArray[np.uint64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,41 +103,27 @@ class Photos:
         return replace(self, device=torch.device(device))
 
     def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
-        batch, mine = self.recipe.batch, share.of(self.recipe.batch)
-        orders = batch_indices(seed, self.train_images, batch, start, stop)
-        plans = (
-            list(
-                zip(
-                    self.pack.train[order[mine]],
-                    transforms.draws(seed, iteration, batch)[mine],
-                    strict=True,
-                )
-            )
-            for iteration, order in zip(range(start, stop), orders, strict=True)
-        )
-        for plan, pixels in self._decoded(plans, self._training_view):
-            shift = transforms.colour_shift(
-                np.stack([drawn for _, drawn in plan]), self.input.colour or 0.0
-            )
-            yield self.prepared(pixels, shift), self._labels([row for row, _ in plan])
+        mine = share.of(self.recipe.batch)
+        plans = self.training_plans(seed, range(start, stop), mine)
+        return self._batches(plans, mine.stop - mine.start, self.training_view)
 
     def test(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
-        return self._plain(self.pack.val, batch, share)
+        return self._centre_crops(self.pack.val, batch, share)
 
     def train_clean(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
-        return self._plain(self.pack.train, batch, share)
+        return self._centre_crops(self.pack.train, batch, share)
 
     def test_views(
         self, view: Callable[[Image.Image], View], share: Share = ALONE
     ) -> Iterator[tuple[int, int, View]]:
-        """The place, the class and any view of each test image: this process's share."""
+        """Yield the place, the class and any view of each test image of this process's share."""
         places = range(self.test_images)[share.of(self.test_images)]
         return self.views_of(places, view)
 
     def views_of(
         self, places: Iterable[int], view: Callable[[Image.Image], View]
     ) -> Iterator[tuple[int, int, View]]:
-        """The place, the class and any view of these test images, each decoded once."""
+        """Yield the place, the class and any view of these test images, each decoded once."""
 
         def work(place: int) -> tuple[int, int, View]:
             row = int(self.pack.val[place])
@@ -133,87 +131,131 @@ class Photos:
 
         return map_in_order(work, places, ahead=4 * usable_cores())
 
-    def prepared(self, pixels: Pixels, shift: NDArray[np.float32] | None = None) -> Tensor:
-        """What a net takes, from N×H×W×3 bytes: colours of 0 to 1, shifted, less the mean. Channels last, N×3×H×W."""
-        images = self._moved(pixels).float().mul_(1 / 255)
-        mean = np.array([self.mean], dtype=np.float32)
-        images -= self._moved(mean if shift is None else mean - shift)[:, None, None, :]
+    def prepared(self, pixels: Pixels) -> Tensor:
+        """Return what a net takes, from N×H×W×3 bytes in ordinary memory."""
+        return self._normalised(self._moved(pixels), self._moved(self._mean[None]))
+
+    def _normalised(self, pixels: Tensor, means: Tensor) -> Tensor:
+        """Return colours of 0 to 1 less the means: N×3×H×W, channels last."""
+        images = pixels.float().mul_(1 / 255)
+        images -= means[:, None, None, :]
         if self.input.std == "channel":
-            images /= self._moved(np.array(self.std, dtype=np.float32))
+            images /= self._std
         return images.permute(0, 3, 1, 2)
 
-    def _plain(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
-        """Centre crops, as in Figure 4."""
-        mine = rows[share.of(len(rows))]
-        plans = (list(mine[start : start + batch]) for start in range(0, len(mine), batch))
-        side, size = self.input.test_side or 0, self.input.size
-        for plan, pixels in self._decoded(
-            plans, lambda row: transforms.centre_crop(self._image(row), side, size)
-        ):
-            yield self.prepared(pixels), self._labels(plan)
+    @cached_property
+    def _mean(self) -> NDArray[np.float32]:
+        return np.array(self.mean, dtype=np.float32)
 
-    def _training_view(self, planned: tuple[int, NDArray[np.uint64]]) -> Pixels:
-        row, drawn = planned
+    @cached_property
+    def _std(self) -> Tensor:
+        return self._moved(np.array(self.std, dtype=np.float32))
+
+    def training_plans(
+        self, seed: int, iterations: range, mine: slice
+    ) -> Iterator[list[PlannedImage]]:
+        """Yield this process's part of the batch of each iteration."""
+        batch, colour = self.recipe.batch, self.input.colour or 0.0
+        orders = batch_indices(seed, self.train_images, batch, iterations.start, iterations.stop)
+        for iteration, order in zip(iterations, orders, strict=True):
+            drawn = transforms.draws(seed, iteration, batch)[mine]
+            means = self._mean - transforms.colour_shift(drawn, colour)
+            rows = self.pack.train[order[mine]].tolist()
+            yield [PlannedImage(*image) for image in zip(rows, means, drawn, strict=True)]
+
+    def training_view(self, image: PlannedImage) -> Pixels:
+        """Return section 3.4's view of an image."""
+        assert image.drawn is not None, "something is drawn for each image of training"
         sides = self.input.shorter_side or (0, 0)
         return transforms.training_view(
-            self._image(row), self.input.size, drawn, sides, self.input.flip
+            self._image(image.row), self.input.size, image.drawn, sides, self.input.flip
         )
 
-    def _decoded(
-        self, plans: Iterator[list[View]], work: Callable[[View], Pixels]
-    ) -> Iterator[tuple[list[View], Pixels]]:
-        """Each plan with its pixels. The threads work some batches ahead, across the borders of batches."""
-        begun: list[list[View]] = []
+    def _centre_crops(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
+        """Yield the centre crops of Figure 4."""
+        mine = rows[share.of(len(rows))]
+        plans = (
+            [PlannedImage(row, self._mean) for row in mine[start : start + batch].tolist()]
+            for start in range(0, len(mine), batch)
+        )
+        return self._batches(plans, min(batch, len(mine)), self._centre_crop)
 
-        def tasks() -> Iterator[View]:
-            for plan in plans:
-                begun.append(plan)
-                yield from plan
+    def _centre_crop(self, image: PlannedImage) -> Pixels:
+        side = self.input.test_side or 0
+        return transforms.centre_crop(self._image(image.row), side, self.input.size)
 
-        results = map_in_order(work, tasks(), ahead=BATCHES_AHEAD * self.recipe.batch)
-        for first in results:
-            plan = begun.pop(0)
-            yield plan, np.stack([first, *islice(results, len(plan) - 1)])
+    def _batches(
+        self,
+        plans: Iterator[list[PlannedImage]],
+        most_images: int,
+        view: Callable[[PlannedImage], Pixels],
+    ) -> Iterator[Batch]:
+        for batch in self.decoded(plans, most_images, view):
+            yield self._normalised(batch.pixels, batch.means), batch.labels
+
+    def decoded(
+        self,
+        plans: Iterator[list[PlannedImage]],
+        most_images: int,
+        view: Callable[[PlannedImage], Pixels],
+    ) -> Iterator[DeviceBatch]:
+        """Yield the planned batches, of at most so many images; threads decode some batches ahead.
+
+        On a CPU a batch's pixels are a buffer that is written again when the next one is asked for.
+        """
+        ring = BatchRing(BUFFERS, most_images, self.input.size, self.device)
+        begun: deque[tuple[Buffer, int]] = deque()
+
+        def tasks() -> Iterator[tuple[Buffer, int, PlannedImage]]:
+            for number, plan in enumerate(plans):
+                buffer = ring.of_batch(number)
+                begun.append((buffer, len(plan)))
+                for place, image in enumerate(plan):
+                    yield buffer, place, image
+
+        def decode(task: tuple[Buffer, int, PlannedImage]) -> None:
+            buffer, place, image = task
+            buffer.write(place, view(image), image.mean, self.pack.labels[image.row])
+
+        written = map_in_order(decode, tasks(), ahead=BATCHES_AHEAD * most_images)
+        for _ in written:
+            buffer, count = begun.popleft()
+            deque(islice(written, count - 1), maxlen=0)  # wait for the rest of the batch
+            yield buffer.to(self.device, count)
 
     def _image(self, row: int) -> Image.Image:
         try:
             return transforms.decode(self.pack.content(row))
         except (OSError, ValueError, SyntaxError) as error:
+            name = quote(self.pack.path_of(row))
             raise RunFailed(
-                f"cannot decode {quote(self.pack.path_of(row))} of data set {quote(self.name)}: {error}",
+                f"cannot decode {name} of data set {quote(self.name)}: {error}",
                 f"`repro data check {self.name}` says whether the data set is whole",
             ) from error
 
-    def _labels(self, rows: list[int]) -> Tensor:
-        return self._moved(self.pack.labels[rows])
-
-    def _moved(self, array: np.ndarray) -> Tensor:
-        """On the device: one copy, which nothing waits for."""
+    def _moved(self, array: NDArray[Any]) -> Tensor:
+        """Return a copy on the device, which nothing waits for."""
         tensor = torch.from_numpy(array)
-        return (
-            tensor.pin_memory().to(self.device, non_blocking=True)
-            if self.device.type == "cuda"
-            else tensor
-        )
+        if self.device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
 
-def _checked(recipe: Recipe) -> Recipe:
-    """The recipe, if photos can be seen as it says."""
+def _check_input(recipe: Recipe) -> None:
+    """Refuse a recipe by which photos cannot be seen."""
     wanted = recipe.input
     if wanted.mean == "pixel":
+        problem = "a mean image cannot be subtracted from photos of many sizes"
         raise UserError(
-            "a mean image cannot be subtracted from photos of many sizes: `recipe.input.mean` is `pixel`",
-            "set `recipe.input.mean` to `channel`",
+            f"{problem}: `recipe.input.mean` is `pixel`", "set `recipe.input.mean` to `channel`"
         )
     for field in ("shorter_side", "test_side", "test_sides"):
         value = getattr(wanted, field)
         if value is None:
-            raise UserError(
-                f"`recipe.input.{field}` is not set",
-                f"photos of data set {quote(recipe.dataset)} need it",
-            )
+            problem = f"`recipe.input.{field}` is not set"
+            raise UserError(problem, f"photos of data set {quote(recipe.dataset)} need it")
         sides = value if isinstance(value, tuple) else (value,)
         if min(sides, default=0) < wanted.size:
-            problem = f"`recipe.input.{field}` is {quote(value)}, and crops are {wanted.size}×{wanted.size}"
+            crops = f"crops are {wanted.size}×{wanted.size}"
+            problem = f"`recipe.input.{field}` is {quote(value)}, and {crops}"
             raise UserError(problem, f"give sides of {wanted.size} or more")
-    return recipe

@@ -258,6 +258,22 @@ def test_a_closeness_in_points_says_nothing_at_another_scale(places, finished):
     assert "a threshold says nothing at scale quick" in found.evidence[0].said
 
 
+def test_a_claim_that_follows_from_counting_says_so(places, group):
+    group(DEEP, 13.0)
+    group(SHALLOW, 9.5, (0.1, -0.1, 0.0))
+    counted = judge(places, Counted("parameters", resnet(20), over=plain(20), low=1, high=1))
+    assert (counted.by_counting, counted.tested) == (True, False)
+    tested = judge(places, ABOVE)
+    assert (tested.by_counting, tested.tested) == (False, True)
+
+
+def test_the_interval_of_a_threshold_stays_within_what_an_error_can_be(places, finished):
+    for run, error in zip(DEEP, (0.01, 0.3, 0.02), strict=True):
+        finished(run, test_error=error)
+    (finding,) = judge(places, Bound("test_error", DEEP, below=1.0)).evidence
+    assert finding.low == 0.0
+
+
 @pytest.mark.parametrize(("low", "high", "word"), [(1, 1, "holds"), (1.1, 2, "fails")])
 def test_counts_need_no_runs_and_no_p(places, low, high, word):
     found = judge(places, Counted("parameters", resnet(20), over=plain(20), low=low, high=high))
@@ -269,9 +285,9 @@ def test_a_count_over_a_plain_number(places):
     assert found.evidence[0].said == "layers: resnet-152-b 152 is 8 times 19, to be 8 to 8"
 
 
-def test_what_nothing_here_checks_is_undecided_and_says_why(places):
+def test_what_nothing_here_checks_has_a_word_of_its_own_and_says_why(places):
     found = judge(places, Unchecked("an interpretation"))
-    assert (found.word, found.checked) == ("undecided", False)
+    assert (found.word, found.checked) == ("not checked", False)
     assert found.evidence[0].said == "not checked here: an interpretation"
 
 
@@ -351,6 +367,25 @@ def test_a_few_loud_layers_do_not_make_a_net_respond_more_in_most(places, finish
         in found.evidence[0].said
     )
     assert found.evidence[0].effect == pytest.approx(0.2)
+
+
+RANKS = InMostLayers(DEEP, SHALLOW, by="rank")
+
+
+def test_by_rank_the_order_of_the_layers_does_not_matter(places, finished):
+    zigzag = [2.0, 0.5] * 10  # by position it is above in half of the layers
+    respond(finished, DEEP, [1.9, 0.6] * 10)
+    respond(finished, SHALLOW, [0.55, 1.8] * 10)
+    assert sorted(zigzag) != zigzag
+    assert judge(places, MOST).word == "undecided"
+    assert judge(places, RANKS).word == "holds"
+
+
+@pytest.mark.parametrize(("louder", "word"), [(1.2, "holds"), (0.8, "fails")])
+def test_responses_are_compared_rank_by_rank(places, finished, louder, word):
+    respond(finished, DEEP, [louder * (1 + at) for at in range(20)])
+    respond(finished, SHALLOW, [1.0 + at for at in range(20)][::-1])
+    assert judge(places, RANKS).word == word
 
 
 def test_responses_are_compared_between_equal_seeds_and_one_pair_is_too_few(places, finished):

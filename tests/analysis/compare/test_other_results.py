@@ -74,6 +74,60 @@ def test_the_public_reproductions_that_come_with_the_project_can_be_compared_wit
     assert diff.claims == diff.curves == diff.quoted == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "problem", "hint"),
+    [
+        ("table6,ResNet20,test_error,8.3", "table6 has no row `ResNet20`", "did you mean `ResNet-20`?"),
+        ("table6,ResNet-20,test_eror,8.3", "has no metric `test_eror`", "did you mean `test_error`?"),
+        ("table6,ResNet-20,mAP,8.3", "has no metric `mAP`", "metrics: parameters_millions, test_error"),
+        ("tabel6,ResNet-20,test_error,8.3", "no experiment named `tabel6`", "did you mean `table6`?"),
+        ("table6,ResNet-20,test_error,0.0875", "looks like a fraction", "8.75, if that is what"),
+        ("table6,ResNet-20,test_error,875", "is no error in percent", "give 0 to 100"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_the_file_is_an_error_and_not_a_comparison(
+    places, ours, tmp_path, line, problem, hint
+):
+    with pytest.raises(UserError) as caught:
+        diff_of(places, a_file(tmp_path, f"{HEAD}{line}\n"))
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("selection", "best epoch", "selection: theirs is `best epoch`, ours the last iteration"),
+        ("data", "CIFAR-100", "data: theirs is `CIFAR-100`, ours cifar10, da7a, official archive"),
+        ("schedule", "78k", "schedule: theirs is `78k`, ours 64,000 iterations"),
+        ("departures", "Nesterov", "departures: theirs has `Nesterov`"),
+    ],
+)
+def test_what_a_line_says_of_itself_keeps_it_from_comparison(
+    places, ours, tmp_path, column, value, reason
+):
+    text = f"experiment,row,metric,value,{column}\ntable6,ResNet-20,test_error,8.3,{value}\n"
+    (row,) = diff_of(places, a_file(tmp_path, text)).rows
+    assert (row.verdict.word, row.verdict.reasons) == ("not comparable", (reason,))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("selection", "last"), ("data", "cifar10"), ("schedule", "64k"), ("schedule", 64000)],
+)
+def test_a_line_that_agrees_is_compared(places, ours, tmp_path, column, value):
+    text = f"experiment,row,metric,value,{column}\ntable6,ResNet-20,test_error,8.3,{value}\n"
+    (row,) = diff_of(places, a_file(tmp_path, text)).rows
+    assert row.verdict.word == "reproduced"
+
+
+def test_a_metric_that_a_table_does_not_have_is_left_out_and_said(places, ours, tmp_path):
+    text = HEAD + "table6,ResNet-20,test_error,8.3\ntable6,ResNet-20,center_top1,24\n"
+    diff = diff_of(places, a_file(tmp_path, text))
+    assert len(diff.rows) == 1
+    assert diff.problems[-1].problem == "ResNet-20: table6 has no center_top1; left out"
+
+
 def test_what_is_no_number_is_reported(places, ours, tmp_path):
     text = HEAD + "table6,ResNet-20,test_error,8.3\ntable6,ResNet-1202,test_error,diverged\n"
     diff = diff_of(places, a_file(tmp_path, text))

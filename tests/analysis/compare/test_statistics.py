@@ -10,18 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import special, stats
 
+from repro.analysis.compare.margins import Rule
+from repro.analysis.compare.power import equivalence_power, seeds_to_decide, smallest_shown
 from repro.analysis.compare.statistics import (
     Estimate,
     Sample,
-    equivalence_power,
     holm_adjusted,
     mean_estimate,
     paired_difference,
     prediction_estimate,
-    prediction_interval,
     sample,
-    seeds_to_decide,
-    smallest_shown,
     welch_difference,
 )
 from repro.analysis.compare.verdict import OurValues, judge
@@ -74,7 +72,7 @@ def test_the_prediction_interval_holds_one_more_run_nineteen_times_in_twenty(n):
     reach = special.stdtrit(n - 1, 0.975) * ours.std(1, ddof=1) * math.sqrt(1 + 1 / n)
     inside = np.abs(next_one - ours.mean(1)) <= reach
     assert inside.mean() == pytest.approx(0.95, abs=ROOM)
-    low, high = prediction_interval(sample(list(ours[0])))
+    low, high = prediction_estimate(sample(list(ours[0])), 0.0).interval()
     assert (low <= next_one[0] <= high) == inside[0]
 
 
@@ -97,7 +95,7 @@ def words(
             drawn = mean(float(theirs.mean()), std=float(theirs.std(ddof=1)), n=paper.n)
         else:
             drawn = Paper(float(rng.normal(0, std)))
-        word = judge(OurValues(tuple(rng.normal(at, std, n))), drawn, margin, 0.35).word
+        word = judge(OurValues(tuple(rng.normal(at, std, n))), drawn, Rule(margin, 0.16)).word
         counts[word] = counts.get(word, 0) + 1
     return {word: count / trials for word, count in counts.items()}
 
@@ -134,7 +132,7 @@ def test_resnet_110_as_published_is_reproduced_or_consistent_nineteen_times_in_t
     rng = np.random.default_rng(0)
     published = mean(6.61, std=0.16, n=5, best=6.43)
     found = [
-        judge(OurValues(tuple(rng.normal(6.61, 0.16, 5))), published, 0.5, 0.35).word
+        judge(OurValues(tuple(rng.normal(6.61, 0.16, 5))), published, Rule(0.5, 0.16)).word
         for _ in range(1000)
     ]
     assert (found.count("reproduced") + found.count("consistent")) / 1000 >= 0.97
@@ -160,6 +158,18 @@ def test_the_printed_power_against_a_single_run_is_the_simulated_one(n, margin):
     reach = special.stdtrit(n - 1, 0.95) * ours.std(1, ddof=1) * math.sqrt(1 + 1 / n)
     shown = np.abs(ours.mean(1) - single) + reach < margin
     assert equivalence_power(n, 0.16, margin) == pytest.approx(shown.mean(), abs=ROOM)
+
+
+@pytest.mark.parametrize(
+    ("n", "ours", "spread"), [(5, 0.05, 0.16), (5, 0.16, 0.16), (3, 0.3, 0.16)]
+)
+def test_the_printed_power_with_a_published_spread_is_the_simulated_one(n, ours, spread):
+    values, single = draws(n, ours), draws(1, spread)[:, 0]
+    error = np.sqrt(values.var(1, ddof=1) / n + np.maximum(values.std(1, ddof=1), spread) ** 2)
+    reach = special.stdtrit(n - 1, 0.95) * error
+    shown = np.abs(values.mean(1) - single) + reach < 0.5
+    power = equivalence_power(n, ours, 0.5, spread=spread)
+    assert power == pytest.approx(shown.mean(), abs=ROOM)
 
 
 def test_the_seeds_that_would_decide_are_the_fewest_with_that_power():

@@ -59,7 +59,11 @@ def as_printed(finished):
 def test_a_table_as_the_paper_printed_it_is_reproduced(places, as_printed):
     as_printed()
     diff = diff_of(places, table6.experiment)
-    assert set(words(diff).values()) == {"reproduced"}
+    judged = words(diff)
+    # Those whose neighbours are as near as 0.2 to 0.34 cannot be told from them by five seeds.
+    near = {(f"ResNet-{depth}", "test_error") for depth in (32, 44, 56)}
+    assert {judged.pop(row) for row in near} == {"consistent"}
+    assert set(judged.values()) == {"reproduced"}
     assert diff.lacking == ()
 
 
@@ -85,7 +89,7 @@ def test_read_off_levels_are_judged_for_test_and_training(places, finished):
     for run in PLAIN[20]:
         finished(run, test_error=9.69 + SPREAD[run.seed], train_error=1.4 + SPREAD[run.seed])
     found = words(diff_of(places, figure1.experiment))
-    assert found["plain-20", "test_error"] == "reproduced"
+    assert found["plain-20", "test_error"] == "consistent"  # of plain nets no spread is published
     assert (
         found["plain-20", "train_error"] == "consistent"
     )  # the reading error of 0.3 leaves a margin of 0.2
@@ -378,8 +382,8 @@ def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
 def test_the_summary_speaks_plainly(places, as_printed):
     as_printed()
     said = summary(diff_of(places, table6.experiment))
-    assert said.startswith("Of 3 claims that can be checked, ")
-    assert " Of 12 numbers, 12 are reproduced." in said
+    assert said.startswith("Of 3 claims that runs can decide, ")
+    assert " Of 12 numbers, 9 are reproduced, 3 are consistent with the paper " in said
 
 
 def test_the_summary_names_what_is_few_and_what_is_lacking(places, as_printed):
@@ -449,7 +453,7 @@ def test_in_every_table_claims_come_before_numbers(places, as_printed, form):
 @pytest.mark.parametrize(
     ("form", "start"),
     [
-        ("md", "Of 3 claims that can be checked, "),
+        ("md", "Of 3 claims that runs can decide, "),
         ("latex", "\\begin{table}"),
         ("html", "<table>"),
         (

@@ -17,7 +17,8 @@ from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.analysis.runs.cache import read_runs, save
-from repro.analysis.runs.frames import collect, differing_columns, rows_of, scale_with_results
+from repro.analysis.runs.frames import collect, scale_with_results
+from repro.analysis.runs.run_set import differing_columns
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 
@@ -285,7 +286,7 @@ def test_rows_of_a_group_come_by_seed(places, finished):
     for run in reversed(list(RESNET[20])):
         finished(run, test_error=float(run.seed))
     finished(PLAIN[20].run, test_error=9.0)
-    assert rows_of(collect(places).finals, RESNET[20])["test_error"].tolist() == [0, 1, 2, 3, 4]
+    assert collect(places).of(RESNET[20]).finished["test_error"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_mixed_names_what_differs_and_passes_over_what_is_missing(places, finished):

@@ -130,7 +130,7 @@ def test_more_corrupt_images_than_fit_are_counted(tmp_path: Path) -> None:
 
 
 def official_archives(root: Path) -> Path:
-    """The official archives in small: a tar of tars, a flat tar, and the development kit as a folder."""
+    """The official archives in small: a tar of tars, a flat tar, and the kit as a folder."""
     from scipy.io import savemat
 
     names = ["n02", "n01", "n00"]  # ILSVRC2012_ID 1, 2, 3: not in sorted order

@@ -1,7 +1,8 @@
-"""What the net is given of a photo: section 3.4's view, a function of (seed, iteration) however it is made."""
+"""What the net is given of a photo: section 3.4's view, a function of (seed, iteration)."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn.functional import one_hot
 from torchvision.transforms import v2
 
@@ -16,7 +18,7 @@ from repro.data import open_source
 from repro.data.photos import transforms
 from repro.data.photos.imagenet import import_photos
 from repro.data.photos.ordered_pool import map_in_order
-from repro.data.photos.source import Photos, open_photos
+from repro.data.photos.source import BUFFERS, Photos, open_photos
 from repro.data.sampling import batch_indices
 from repro.distributed import Share
 from repro.errors import RunFailed, UserError
@@ -162,12 +164,51 @@ def test_the_colours_move_along_the_principal_components() -> None:
     assert np.abs(transforms.EIGENVECTORS.T @ transforms.EIGENVECTORS - np.eye(3)).max() < 1e-3
 
 
-def test_a_view_is_pixels_of_0_to_1_plus_a_shift_less_the_mean(photos: Photos) -> None:
+def test_a_view_is_pixels_of_0_to_1_less_the_mean(photos: Photos) -> None:
     raw = np.full((1, 32, 32, 3), 51, np.uint8)
-    found = photos.prepared(raw, np.array([[0.1, 0.0, -0.1]], np.float32))[0, :, 0, 0]
-    assert torch.allclose(
-        found, 0.2 + torch.tensor([0.1, 0.0, -0.1]) - torch.tensor(photos.mean), atol=1e-6
-    )
+    colour = photos.prepared(raw)[0, :, 0, 0]
+    assert torch.allclose(colour, 0.2 - torch.tensor(photos.mean), atol=1e-6)
+
+
+def obvious_batch(photos: Photos, seed: int, iteration: int) -> tuple[Tensor, Tensor]:
+    """A batch of training, image by image, without threads and buffers."""
+    (order,) = batch_indices(seed, photos.train_images, 6, iteration, iteration + 1)
+    drawn = transforms.draws(seed, iteration, 6)
+    shifts = transforms.colour_shift(drawn, 0.1)
+    images, labels = [], []
+    for place, row in enumerate(photos.pack.train[order]):
+        image = Image.open(io.BytesIO(photos.pack.content(row))).convert("RGB")
+        view = transforms.training_view(image, 32, drawn[place], (36, 68), flip=True)
+        mean = np.array(photos.mean, np.float32) - shifts[place]
+        pixels = torch.from_numpy(view.astype(np.float32)) * (1 / 255) - torch.from_numpy(mean)
+        images.append(pixels.permute(2, 0, 1))
+        labels.append(photos.pack.labels[row])
+    return torch.stack(images), torch.tensor(np.array(labels))
+
+
+def test_batches_are_to_the_bit_those_of_the_obvious_loop(photos: Photos) -> None:
+    # Of more batches than there are buffers, all kept: none is written over.
+    batches = list(photos.batches(seed=7, start=3, stop=3 + 3 * BUFFERS))
+    for iteration, (images, labels) in enumerate(batches, start=3):
+        expected, expected_labels = obvious_batch(photos, 7, iteration)
+        assert torch.equal(images, expected)
+        assert torch.equal(labels, expected_labels)
+
+
+def test_the_test_images_are_to_the_bit_those_of_the_obvious_loop(photos: Photos) -> None:
+    images = torch.cat([images for images, _ in photos.train_clean(batch=5)])
+    for number, row in enumerate(photos.pack.train):
+        image = Image.open(io.BytesIO(photos.pack.content(row))).convert("RGB")
+        pixels = torch.from_numpy(transforms.centre_crop(image, 36, 32).astype(np.float32))
+        expected = pixels * (1 / 255) - torch.tensor(photos.mean)
+        assert torch.equal(images[number], expected.permute(2, 0, 1))
+
+
+def test_a_batch_can_be_left_half_way(photos: Photos) -> None:
+    batches = photos.batches(seed=0, start=0, stop=100)
+    next(batches)
+    batches.close()
+    assert torch.equal(next(photos.batches(0, 1, 2))[0], obvious_batch(photos, 0, 1)[0])
 
 
 def test_nothing_is_divided_by_the_deviation_unless_the_recipe_says_so(

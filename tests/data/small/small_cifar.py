@@ -29,7 +29,7 @@ def cifar(train: int = 50, test: int = 20, seed: int = 0) -> Arrays:
 
 
 def rows_of_batches(arrays: Arrays) -> dict[str, NDArray[np.uint8]]:
-    """Return the records of each batch by its name: a fifth of the training images each, and the test images."""
+    """Return the records of each batch by its name: five of training images, one of test images."""
     train = np.split(records(arrays.train, arrays.train_labels), 5)
     return dict(zip(BATCHES, [*train, records(arrays.test, arrays.test_labels)], strict=True))
 

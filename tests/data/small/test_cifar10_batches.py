@@ -1,4 +1,4 @@
-"""CIFAR-10's own batches are read in their order; a batch that is cut, missing or another's is named."""
+"""CIFAR-10's own batches are read in their order; a bad one is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Class folders become arrays in one order, whatever order their files come in; what is wrong is named."""
+"""Class folders become arrays in one order, whatever order their files come in."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_a_corrupt_image_is_named(tmp_path: Path, form: str) -> None:
 def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, pictures() | {"test/dog/9.png": picture(side=5)})
     assert (
-        said
-        == "`test/dog/9.png` is 5×5, but the images before it are 4×4 (the images of a set are all of one size)"
+        said == "`test/dog/9.png` is 5×5, but the images before it are 4×4 "
+        "(the images of a set are all of one size)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The same images are the same set, whatever container they come in; what is none says what it is."""
+"""The same images are the same set, whatever container they come in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official images are known by their pixels and labels, in any order; nothing else is taken for them."""
+"""The official images are known by their pixels and labels, in any order."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_the_first_difference_is_named(
     assert words == f"{count} of 70 images are official; the first that is not: {first}"
 
 
-# The official images are not in the repository: name the folder of the binary version to compare with them.
+# The official images are not in the repository: name a folder of the binary version.
 BINARY_VERSION = os.environ.get("REPRO_OFFICIAL_CIFAR10")
 
 

@@ -24,7 +24,7 @@ def source(wanted: Recipe | None = None) -> Images:
 
 
 def slow(iteration: int, seed: int = 3, batch: int = 4, border: int = 2) -> np.ndarray:
-    """The batch as the paper's sentence has it: subtract the mean image, pad with zeros, crop, flip."""
+    """Return the paper's batch: subtract the mean image, pad with zeros, crop, flip."""
     order = next(batch_indices(seed, 12, batch, iteration, iteration + 1))
     mean, images = (ARRAYS.train / 255).mean(axis=0), []
     for image, down, right, flipped in zip(
@@ -83,7 +83,11 @@ def test_the_slices_of_all_processes_are_the_batch(processes: int) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_every_test_image_is_seen_once_over_all_processes(processes: int) -> None:
-    seen = [labels for rank in range(processes) for _, labels in source().test(2, Share(rank, processes))]
+    seen = [
+        labels
+        for rank in range(processes)
+        for _, labels in source().test(2, Share(rank, processes))
+    ]
     assert torch.cat(seen).tolist() == ARRAYS.test_labels.tolist()
 
 

@@ -19,7 +19,7 @@ from repro.data import open_source
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.paths import Places
-from repro.training import machine, train
+from repro.training import pace, train
 from repro.training.attempt import Attempt
 from repro.training.state import State
 from tests.reliability.harness.forks import attempt
@@ -34,7 +34,7 @@ SECRETS = (
     "SSH_AUTH_SOCK",
     "https_proxy",
 )
-SHARE = machine.SAVE_SHARE  # as the product has it; `prepared` lifts it
+SHARE = pace.SAVE_SHARE  # as the product has it; `prepared` lifts it
 
 
 def cost(folder: Path, iterations: int = 1500) -> Figures:
@@ -60,7 +60,7 @@ def cost(folder: Path, iterations: int = 1500) -> Figures:
     def trained(here: Places) -> None:
         for name in ("claim", "load", "open_metrics", "record", "save", "progress", "finish"):
             setattr(Attempt, name, timed(getattr(Attempt, name)))
-        machine.SAVE_SHARE, began = SHARE, time.monotonic()
+        pace.SAVE_SHARE, began = SHARE, time.monotonic()
         train(run, here)
         out.write_text(json.dumps([spent[0], time.monotonic() - began]))
 

@@ -16,7 +16,7 @@ from repro.definition.net import resnet
 from repro.definition.recipe import Warmup
 from repro.definition.run import Run
 from repro.storage.paths import Places
-from repro.training import checkpoint, machine, train
+from repro.training import checkpoint, pace, train
 
 ITERATIONS = 8
 
@@ -40,7 +40,7 @@ def prepared(folder: Path) -> Path:
     From here on this process saves at every iteration, and has imported whatever training imports on its way.
     """
     torch.set_num_threads(1)
-    os.environ["REPRO_SAVE_EVERY"], machine.SAVE_SHARE = "0", float("inf")
+    os.environ["REPRO_SAVE_EVERY"], pace.SAVE_SHARE = "0", float("inf")
     draws = np.random.default_rng(0)
     images = [draws.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8) for count in (32, 8)]
     labels = [np.arange(count) % 10 for count in (32, 8)]

@@ -1,7 +1,7 @@
 """The report: one HTML file that opens anywhere and asks nothing of any network.
 
-Its policy allows nothing but the one style and the one script in it, by their hashes; every text is escaped. Equal
-results give equal bytes.
+Its policy allows nothing but the one style and the one script in it, by their hashes; every text is
+escaped. Equal results give equal bytes.
 """
 
 from __future__ import annotations
@@ -12,45 +12,38 @@ from importlib.resources import files
 from pathlib import Path
 
 from repro.analysis.output.report.content import page
+from repro.analysis.output.report.words import colour_class
+from repro.analysis.output.svg import colour_rules
 from repro.analysis.runs.frames import Collected
 from repro.definition.scales import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 
-MOODS = {
-    "good": ("reproduced", "consistent", "holds", "done", "within reading error"),
-    "bad": ("worse", "deviates", "fails", "failed", "diverged"),
-    "odd": (
-        "better",
-        "not comparable",
-        "undecided",
-        "incomplete",
-        "unfinished",
-        "beyond reading error",
-    ),
-}
-
 
 def report(collected: Collected, scale: Scale) -> str:
-    """The whole page."""
+    """Return the whole page."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    css, script = _text("style.css"), _text("script.js")
+    css, script = _text("style.css") + colour_rules(), _text("script.js")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return environment.from_string(_text("page.html")).render(
         page=page(collected, scale),
         css=Markup(css),
         script=Markup(script),
         policy=_policy(css, script),
-        mood=_mood,
+        colour_class=colour_class,
     )
 
 
 def write(html: str, places: Places) -> Path:
-    """results/report.html, whole or as it was."""
+    """Write results/report.html by an atomic write; return its path."""
     write_atomic(places.report, html.encode())
     return places.report
 
@@ -66,8 +59,3 @@ def _policy(css: str, script: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _mood(word: str) -> str:
-    """The class that colours a word; the word itself says everything."""
-    return next((mood for mood, words in MOODS.items() if word in words), "off")

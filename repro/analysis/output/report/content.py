@@ -3,50 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff, compare
-from repro.analysis.compare.numbers import COUNTS
+from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
-from repro.analysis.output.diff_words import departure_text, p_value, summary
-from repro.analysis.output.report.provenance import RUN_COLUMNS, Group, anchors, groups_of_runs
+from repro.analysis.output.diff_words import departure_text, evidence_text, p_value, summary
+from repro.analysis.output.plain_words import depth_in_words
+from repro.analysis.output.report.provenance import (
+    RUN_COLUMNS,
+    Group,
+    anchors,
+    groups_of_runs,
+    run_facts,
+)
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
+from repro.analysis.output.report.words import WORDS, title_of
 from repro.analysis.output.svg import inline_svg
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Drawing, Figure, Skipped, Table, at_scale, groups_of
-from repro.definition.run import Run
 from repro.definition.scales import Scale
+from repro.definition.words import ClaimVerdict
 from repro.protocol import catalog
 
-WORDS = (
-    (
-        "reproduced",
-        "Equal within the margin declared before any run, shown by two one-sided tests; or an equal count.",
-    ),
-    ("consistent", "Neither a difference nor its absence could be shown with these seeds."),
-    ("better", "A difference is shown; our error is the lower one."),
-    (
-        "worse",
-        "A difference is shown; our error is the higher one. A run that diverged counts as worse than any number.",
-    ),
-    ("deviates", "A count that is not the paper's."),
-    (
-        "not comparable",
-        "Another data set, schedule, crop or scale: orderings can be judged, numbers cannot.",
-    ),
-    ("incomplete", "Some seeds have not finished."),
-    ("missing", "Nothing has finished."),
-    ("holds", "The claim is shown, at 5 % over all claims together."),
-    ("fails", "The opposite of the claim is shown."),
-    ("undecided", "Neither is shown; the evidence says why."),
-    ("not checked", "Nothing here could decide it; the reason stands beside it."),
-)
+LEAD = "figure6"  # the figure that stands first: what depth does to both kinds of net
+WIDE = 5.0  # inches: a wider figure has a narrow form for small screens
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as SVG; `narrow` has its panels one under the other."""
+
+    svg: Markup
+    narrow: Markup | None = None
+    toggle: bool = False  # whether training lines can be hidden
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,17 @@ class Section:
     heading: str
     title: str
     page: int
+    opened: bool  # whether there is a result of ours to be read at once
+    numbers: tuple[tuple[str, int], ...]  # verdicts with how often they were given
+    claim_counts: tuple[tuple[str, int], ...]
     note: str = ""
-    svg: Markup | str = ""
-    wide: bool = False
-    toggle: bool = False
+    picture: Picture | None = None
     tables: tuple[Grid, ...] = ()
     more: tuple[Grid, ...] = ()  # folded away
     notes: tuple[str, ...] = ()
     claims: tuple[dict[str, Any], ...] = ()
+    waiting: tuple[str, ...] = ()  # claims that no run can decide yet
+    unchecked: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,19 +71,17 @@ class Page:
     """Everything on the page, in its order."""
 
     title: str
+    lede: tuple[str, ...]
+    lead: Section
+    sections: tuple[Section, ...]
     summary: str
-    facts: tuple[dict[str, str], ...]
-    tallies: tuple[dict[str, Any], ...]
-    judged: tuple[dict[str, str], ...]
-    experiments: tuple[Section, ...]
     skipped: tuple[dict[str, str], ...]
-    groups: tuple[Group, ...]
     departures: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    groups: tuple[Group, ...]
     problems: tuple[Any, ...]
     run_columns: tuple[dict[str, Any], ...] = RUN_COLUMNS
-    words: tuple[dict[str, str], ...] = field(
-        default_factory=lambda: tuple({"word": word, "meaning": meaning} for word, meaning in WORDS)
-    )
+    words: tuple[tuple[str, str], ...] = tuple(WORDS.items())
 
 
 @dataclass(frozen=True)
@@ -93,66 +90,89 @@ class Material:
 
     collected: Collected
     scale: Scale
-    claims: tuple[JudgedClaim, ...]
+    diff: Diff
     linked: dict[str, str]  # the anchor of each run
+
+    def numbers(self, name: str) -> list[JudgedNumber]:
+        return [row for row in self.diff.rows if row.experiment == name]
+
+    def claims(self, name: str) -> list[JudgedClaim]:
+        return [claim for claim in self.diff.claims if claim.experiment == name]
 
 
 def page(collected: Collected, scale: Scale) -> Page:
-    """The report of every experiment at one scale."""
+    """Return the report of every experiment at one scale."""
     declared = {name: catalog.load_experiment(name) for name in catalog.NAMES}
     scaled = {name: at_scale(experiment, scale) for name, experiment in declared.items()}
     diff = compare(declared, scaled, collected, scale.name)
     groups = [group for experiment in scaled.values() for group in groups_of(experiment)]
     runs = list(dict.fromkeys(run for group in groups for run in group))
-    material = Material(collected, scale, diff.claims, anchors(groups, collected))
-    shown = {name: one for name, one in declared.items() if not isinstance(one, Skipped)}
-    skipped = {name: one for name, one in declared.items() if isinstance(one, Skipped)}
+    material = Material(collected, scale, diff, anchors(groups, collected))
+    sections, skipped = [], []
+    for name, experiment in declared.items():
+        if isinstance(experiment, Skipped):
+            reason = {"title": experiment.title, "reason": experiment.reason}
+            skipped.append({"heading": tables.heading(name)} | reason)
+        else:
+            sections.append(_section(name, experiment, material))
     return Page(
-        title="Deep Residual Learning, reproduced",
+        title=title_of(diff),
+        lede=_lede(diff, collected, scale),
+        lead=next(section for section in sections if section.name == LEAD),
+        sections=tuple(sections),
         summary=summary(diff),
-        facts=tuple(_facts(runs, collected, scale)),
-        tallies=tuple(_tallies(diff)),
-        judged=tuple(_judged(diff)),
-        experiments=tuple(
-            _section(name, experiment, material) for name, experiment in shown.items()
-        ),
-        skipped=tuple(
-            {"heading": tables.heading(name), "title": one.title, "reason": one.reason}
-            for name, one in skipped.items()
-        ),
-        groups=tuple(groups_of_runs(groups, collected)),
+        skipped=tuple(skipped),
         departures=tuple(departure_text(diff)),
+        facts=tuple(run_facts(runs, collected)),
+        groups=tuple(groups_of_runs(groups, collected)),
         problems=collected.problems,
     )
 
 
-def _judged(diff: Diff) -> Iterator[dict[str, str]]:
-    """The claims that there is something to say about, the decided ones first."""
-    order = ("holds", "fails", "undecided")
-    known = [one for one in diff.claims if one.checked and one.word in order]
-    for one in sorted(known, key=lambda one: order.index(one.word)):
-        p = "" if one.p is None else f"p = {p_value(one.p)}"
-        yield {
-            "word": one.word,
-            "text": one.claim.text,
-            "p": p,
-            "id": one.claim.id,
-            "href": one.experiment,
-        }
+def _lede(diff: Diff, collected: Collected, scale: Scale) -> tuple[str, ...]:
+    """Return two plain sentences: how far this is, and what came out."""
+    done = diff.asked - len(diff.lacking)
+    far = f"{done} of {diff.asked} training runs have finished at scale {scale.name}"
+    if scale.name == "paper":
+        far += ", the paper's own."
+    else:
+        far += f" ({scale.about})."
+    return far, depth_in_words(collected, scale) or "No plain and residual nets to compare yet."
 
 
 def _section(name: str, experiment: Table | Figure | Drawing, material: Material) -> Section:
+    numbers, claims = material.numbers(name), material.claims(name)
+    checked = [claim for claim in claims if claim.checked]
+    waiting = [claim.claim.id for claim in checked if claim.word == ClaimVerdict.MISSING]
+    decided = [claim for claim in checked if claim.word != ClaimVerdict.MISSING]
+    unchecked = [claim for claim in claims if not claim.checked]
     return Section(
         name=name,
         heading=tables.heading(name),
         title=experiment.title,
         page=experiment.page,
+        opened=_has_result(numbers, decided),
+        numbers=_counts(row.verdict.word for row in numbers),
+        claim_counts=_counts(claim.word for claim in checked),
         note=experiment.note,
-        claims=tuple(
-            _claim(one, material.linked) for one in material.claims if one.experiment == name
-        ),
+        claims=_claim_items(decided, material.linked),
+        waiting=tuple(waiting),
+        unchecked=_claim_items(unchecked, material.linked),
         **_parts(name, experiment, material),
     )
+
+
+def _has_result(numbers: list[JudgedNumber], decided: list[JudgedClaim]) -> bool:
+    """Return whether a number or a verdict stands on runs of ours."""
+    findings = [finding for claim in decided for finding in claim.evidence]
+    trained = [row for row in numbers if row.n and row.paper.kind != "exact"]
+    return bool(trained) or any(finding.runs for finding in findings)
+
+
+def _counts(verdicts: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Return how often each verdict was given, in the order of their explanation."""
+    counts = Counter(map(str, verdicts))
+    return tuple((word, counts[word]) for word in WORDS if counts[word])
 
 
 def _parts(name: str, experiment: Table | Figure | Drawing, material: Material) -> dict[str, Any]:
@@ -162,93 +182,60 @@ def _parts(name: str, experiment: Table | Figure | Drawing, material: Material) 
         case Figure():
             return _figure(name, experiment, material)
         case Drawing():
-            return _drawing(name, experiment)
+            return {"picture": _drawing(name, experiment)}
 
 
 def _table(name: str, table: Table, material: Material) -> dict[str, Any]:
     sheet = tables.sheet(name, table, material.collected, material.scale)
-    return {"tables": table_grids(sheet, material.linked), "notes": sheet.notes}
+    # Departures are told once, for all tables.
+    notes = sheet.notes[: len(sheet.notes) - sheet.departures]
+    return {"tables": table_grids(sheet, material.linked), "notes": notes}
 
 
 def _figure(name: str, figure: Figure, material: Material) -> dict[str, Any]:
-    collected, scaled = material.collected, at_scale(figure, material.scale)
-    drawing = curve_figures.draw(figure, collected, material.scale)
-    said = curve_figures.described(figure, collected, material.scale)
-    levels = level_grid(name, scaled, collected, material.linked)
-    gaps = gap_grid(name, scaled, collected, material.linked)
+    scaled = at_scale(figure, material.scale)
+    levels = level_grid(name, scaled, material.collected, material.linked)
+    gaps = gap_grid(name, scaled, material.collected, material.linked)
     return {
-        "svg": Markup(
-            inline_svg(drawing, name, figure.title, said)
-        ),  # escaped by its writer; all else is escaped here
-        "wide": drawing.get_figwidth() > 5,
-        "toggle": any(
-            {"train", "test"} <= {*panel.splits}
-            for panel in figure.panels
-            if panel.shows == "curves"
-        ),
+        "picture": _picture(name, figure, material),
         "tables": (levels,) if levels.rows else (),
         "more": (gaps,) if gaps.rows else (),
     }
 
 
-def _drawing(name: str, drawing: Drawing) -> dict[str, Any]:
-    said = architecture.described(drawing)
-    return {"svg": Markup(inline_svg(architecture.draw(drawing), name, drawing.title, said))}
+def _picture(name: str, figure: Figure, material: Material) -> Picture:
+    collected, scale = material.collected, material.scale
+    drawing = curve_figures.draw(figure, collected, scale)
+    text = curve_figures.described(figure, collected, scale)
+    narrow = None
+    if drawing.get_figwidth() > WIDE:
+        stacked = curve_figures.draw(figure, collected, scale, narrow=True)
+        narrow = Markup(inline_svg(stacked, f"{name}-narrow", figure.title, text))
+    curves = [panel for panel in figure.panels if panel.shows == "curves"]
+    toggle = any(len(panel.splits) == 2 for panel in curves)
+    # Escaped by its writer; all else is escaped by the template.
+    svg = Markup(inline_svg(drawing, name, figure.title, text))
+    return Picture(svg, narrow, toggle)
 
 
-def _claim(one: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
-    said = "; ".join(finding.said.removeprefix("not checked here: ") for finding in one.evidence)
-    p = "" if one.p is None else f" (p {_p(one.p)}, over all claims)"
-    behind = (run for finding in one.evidence for run in finding.runs)
+def _drawing(name: str, drawing: Drawing) -> Picture:
+    text = architecture.described(drawing)
+    return Picture(Markup(inline_svg(architecture.draw(drawing), name, drawing.title, text)))
+
+
+def _claim_items(claims: list[JudgedClaim], linked: dict[str, str]) -> tuple[dict[str, Any], ...]:
+    return tuple(_claim(claim, linked) for claim in claims)
+
+
+def _claim(judged: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
+    evidence = [evidence_text(finding) for finding in judged.evidence]
+    runs = [run for finding in judged.evidence for run in finding.runs if run in linked]
     return {
-        "id": one.claim.id,
-        "text": one.claim.text,
-        "where": one.claim.where,
-        "verdict": one.word if one.checked else "not checked",
-        "evidence": said + p,
-        "runs": tuple(
-            {linked[run]: run.rpartition(".s")[0] for run in behind if run in linked}.items()
-        ),
+        "id": judged.claim.id,
+        "text": judged.claim.text,
+        "where": judged.claim.where,
+        "verdict": str(judged.word),
+        "p": "" if judged.p is None else f"p = {p_value(judged.p)}",
+        "evidence": [text.removeprefix("not checked here: ") for text in evidence],
+        "runs": tuple(dict.fromkeys((linked[run], run.rpartition(".s")[0]) for run in runs)),
     }
-
-
-def _p(value: float) -> str:
-    return f"= {value:.2g}" if value >= 0.001 else "below 0.001"
-
-
-def _facts(runs: list[Run], collected: Collected, scale: Scale) -> Iterable[dict[str, str]]:
-    states = Counter(
-        collected.runs.loc[collected.runs["id"].isin([run.id for run in runs]), "state"]
-    )
-    finals = collected.finals[collected.finals["id"].isin([run.id for run in runs])]
-    yield {"what": "Scale", "value": f"{scale.name} ({scale.about})"}
-    yield {"what": "Runs finished", "value": f"{states['done']} of {len(runs)}"}
-    for state in ("unfinished", "failed", "diverged"):
-        if states[state]:
-            yield {"what": f"Runs {state}", "value": str(states[state])}
-    for what, column in (
-        ("Code", "code"),
-        ("PyTorch", "torch"),
-        ("Device", "device"),
-        ("Data", "data_hash"),
-    ):
-        known = sorted(map(str, finals[column].dropna().unique()))
-        if known:
-            yield {"what": what, "value": ", ".join(value[:24] for value in known)}
-    if len(finals):
-        yield {"what": "Hours of training", "value": f"{finals['seconds'].sum() / 3600:.1f}"}
-
-
-def _tallies(diff: Diff) -> Iterable[dict[str, Any]]:
-    """How often each word fell."""
-    order = [word for word, _ in WORDS]
-    for title, words in (
-        ("Errors", Counter(one.verdict.word for one in diff.rows if one.metric not in COUNTS)),
-        (
-            "Counts, without training",
-            Counter(one.verdict.word for one in diff.rows if one.metric in COUNTS),
-        ),
-        ("Claims", Counter(one.word for one in diff.claims if one.checked)),
-    ):
-        known = sorted(words, key=order.index)
-        yield {"title": title, "words": [{"word": word, "count": words[word]} for word in known]}

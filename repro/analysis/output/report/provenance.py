@@ -1,16 +1,16 @@
-"""Where every number comes from: the runs, seed by seed, under an anchor that the numbers link to."""
+"""Where every number comes from: the runs, seed by seed, under an anchor that numbers link to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected, rows_of
-from repro.definition.run import Runs
-from repro.protocol.deviations import departures
+from repro.analysis.runs.frames import Collected
+from repro.definition.run import Run, Runs
 
 RUN_COLUMNS = (
     {"name": "seed", "right": True},
@@ -24,6 +24,7 @@ RUN_COLUMNS = (
     {"name": "hours", "right": True},
     {"name": "run", "right": False},
 )
+FACTS = {"Code": "code", "PyTorch": "torch", "Device": "device", "Data": "data_hash"}
 ERRORS = ("test_error", "center_top1")  # the number by which a run is known at a glance
 
 
@@ -33,62 +34,73 @@ class Group:
 
     anchor: str
     label: str
-    departures: str
     rows: tuple[dict[str, Any], ...]
 
 
 def anchor(group: Runs) -> str:
-    """of-plain-20.cifar10.paper-3c245c0002: unique, and made of names that were checked."""
+    """Return of-plain-20.cifar10.paper-3c245c0002: unique, and made of names that were checked."""
     return f"of-{group.run.id}"
 
 
 def anchors(groups: Iterable[Runs], collected: Collected) -> dict[str, str]:
-    """For each run that there is, the anchor of its seeds."""
+    """Return the anchor of its seeds, for each run that there is."""
     known = set(collected.runs["id"])
-    return {run.id: anchor(first) for first in _wide(groups) for run in first if run.id in known}
+    return {run.id: anchor(group) for group in _widest(groups) for run in group if run.id in known}
 
 
-def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterable[Group]:
-    """Every group of which anything is there, in the order of the paper."""
-    for group in _wide(groups):
-        rows = rows_of(collected.runs, group)
-        if len(rows):
-            recipe = f"{group.run.net.name}, {group.run.recipe.name}, {len(group)} seed{'s' * (len(group) > 1)}"
-            said = "; ".join(map(str, departures(group.run)))
-            yield Group(
-                anchor(group), recipe, said, tuple(_row(row) for row in rows.to_dict("records"))
-            )
+def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterator[Group]:
+    """Yield every group of which anything is there, in the order of the paper."""
+    for group in _widest(groups):
+        rows = collected.of(group).records.to_dict("records")
+        if rows:
+            seeds = f"{len(rows)} of {len(group)} seeds"
+            label = f"{group.run.net.name}, {group.run.recipe.name}, {seeds}"
+            yield Group(anchor(group), label, tuple(map(_row, rows)))
 
 
-def _wide(groups: Iterable[Runs]) -> Iterable[Runs]:
-    """Each run's group once, with the most seeds that any experiment asks for."""
+def run_facts(runs: list[Run], collected: Collected) -> Iterator[tuple[str, str]]:
+    """Yield what is known of the runs together: their states, code, devices, data and hours."""
+    known = collected.of(runs)
+    states = Counter(known.records["state"])
+    yield "Runs finished", f"{states['done']} of {len(runs)}"
+    for state in ("unfinished", "failed", "diverged"):
+        if states[state]:
+            yield f"Runs {state}", str(states[state])
+    for name, column in FACTS.items():
+        values = sorted(map(str, known.finished[column].dropna().unique()))
+        if values:
+            yield name, ", ".join(values)
+    if states["done"]:
+        yield "Hours of training", f"{known.finished['seconds'].sum() / 3600:.1f}"
+
+
+def _widest(groups: Iterable[Runs]) -> Iterable[Runs]:
+    """Return each run's group once, with the most seeds that any experiment asks for."""
     widest: dict[str, Runs] = {}
     for group in groups:
-        if len(group) > len(widest.get(group.run.id, ())):
+        # Two tables may ask for different numbers of seeds of one run.
+        if group.run.id not in widest or len(group) > len(widest[group.run.id]):
             widest[group.run.id] = group
     return widest.values()
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    error = next((row[name] for name in ERRORS if pd.notna(row.get(name))), None)
-    dirty = " + changes" if row.get("dirty") is True else ""
+def _row(row: dict[Any, Any]) -> dict[str, Any]:
+    errors = [row[name] for name in ERRORS if pd.notna(row.get(name))]
+    changes = " + changes" if row.get("dirty") is True else ""
+    hours = None if pd.isna(row["seconds"]) else row["seconds"] / 3600
     cells = (
         ("number", str(row["seed"])),
         ("word", row["state"]),
-        ("number", "–" if error is None else f"{error:.2f}"),
+        ("number", f"{errors[0]:.2f}" if errors else "–"),
         ("number", f"{row['reached']:,}"),
-        ("code", _text(row["commit"])[:10] + dirty),
+        ("code", _text(row["commit"])[:10] + changes),
         ("code", _text(row["data_hash"])[:10]),
         ("text", _text(row["data_origin"])),
         ("text", _text(row["device"])),
-        ("number", "–" if pd.isna(row["seconds"]) else f"{row['seconds'] / 3600:.2f}"),
+        ("number", "–" if hours is None else f"{hours:.2f}"),
         ("code", row["id"].rpartition(".")[2]),  # the group says the rest
     )
-    return {"id": row["id"], "cells": [_cell(kind, text) for kind, text in cells]}
-
-
-def _cell(kind: str, text: str) -> dict[str, Any]:
-    return {"text": text, "right": kind == "number", "code": kind == "code", "word": kind == "word"}
+    return {"id": row["id"], "cells": [{"kind": kind, "text": text} for kind, text in cells]}
 
 
 def _text(value: Any) -> str:

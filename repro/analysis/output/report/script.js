@@ -1,5 +1,5 @@
 "use strict";
-// Clicking a column's name sorts its table by what the cells stand for; a second click turns the order round.
+// Clicking a column's name sorts its table by what the cells stand for; a second click reverses the order.
 for (const table of document.querySelectorAll("table.sortable")) {
   table.querySelectorAll("thead th").forEach((header, column) => {
     const button = document.createElement("button");
@@ -32,3 +32,13 @@ function order(one, other, falling) {
   const forward = typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other), "en");
   return falling ? -forward : forward;
 }
+
+// A link into what is folded opens it; a printed page has everything unfolded.
+function unfold() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  if (target) target.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
+unfold();

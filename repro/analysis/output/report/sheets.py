@@ -1,4 +1,4 @@
-"""The report's tables as grids of cells: what is read, what it is sorted by, and what it links to."""
+"""The report's tables as grids of cells: what is read, sorted by, and linked to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.curve_gaps import curve_gaps
+from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
 from repro.analysis.output import tables
 from repro.analysis.output.formats import MISSING, Sheet
@@ -40,111 +40,114 @@ class Grid:
     rows: tuple[tuple[Cell, ...], ...]
 
 
+LEVELS = ("net", "curve"), ("read off the paper", "ours (n)"), ("verdict",)
+GAPS = ("net", "curve"), ("rate", "gap", "reading error"), ("",)
+
+
 def table_grids(sheet: Sheet, linked: dict[str, str]) -> tuple[Grid, ...]:
-    """A table of the paper, metric by metric, our numbers linked to their runs."""
-    runs = sheet.facts.groupby("row", sort=False)["runs"].agg(
-        lambda found: next((one for one in found if one), ())
-    )
-    links = {label: _link(found, linked) for label, found in runs.items()}
+    """Return a table of the paper, metric by metric, our numbers linked to their runs."""
+    links: dict[str, str] = {}
+    for label, runs in zip(sheet.facts["row"], sheet.facts["runs"], strict=True):
+        links[label] = links.get(label) or _link(runs, linked)
     return tuple(_grid(name, cells, links, sheet.right) for name, cells in sheet.blocks.items())
 
 
 def _grid(caption: str, cells: pd.DataFrame, links: dict[Any, str], right: tuple[str, ...]) -> Grid:
-    names = list(cells.columns)
+    names = list(map(str, cells.columns))
     columns = tuple(Column(" ".join(name.split()), name in right) for name in names)
-    rows = [
-        tuple(
-            _cell(name, text, name in right, links[label])
-            for name, text in zip(names, record, strict=True)
-        )
-        for label, record in zip(cells.index, cells.to_numpy(), strict=True)
-    ]
+    rows = []
+    for label, texts in zip(cells.index, cells.to_numpy(), strict=True):
+        # The label stands without the letter of its departures, which are told elsewhere.
+        row = [Cell(label, label)]
+        for name, text in zip(names[1:], texts[1:], strict=True):
+            row.append(_cell(name, text, name in right, links[label]))
+        rows.append(tuple(row))
     return Grid(caption, columns, tuple(rows))
 
 
 def level_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, str]) -> Grid:
-    """A figure's levels: the ends of its curves, as read off the paper and as ours."""
-    found = dict.fromkeys(judge_numbers(name, figure, collected))
-    columns = (
-        Column("net"),
-        Column("curve"),
-        Column("read off the paper", True),
-        Column("ours (n)", True),
-        Column("verdict"),
-    )
-    return Grid(
-        "Where the curves end, in % of error", columns, tuple(_level(one, linked) for one in found)
-    )
+    """Return a figure's levels: the ends of its curves, as read off the paper and as ours."""
+    numbers = dict.fromkeys(judge_numbers(name, figure, collected))
+    rows = tuple(_level(number, linked) for number in numbers)
+    errors = any(panel.shows == "curves" for panel in figure.panels)
+    caption = "Where the curves end, in % of error" if errors else "Responses read off the figure"
+    return Grid(caption, _columns(LEVELS), rows)
 
 
 def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, str]) -> Grid:
-    """How far our curves are from the paper's, phase by phase."""
-    columns = (
-        Column("net"),
-        Column("curve"),
-        Column("rate", True),
-        Column("gap", True),
-        Column("reading error", True),
-        Column(""),
-    )
-    rows = tuple(
-        (
-            Cell(gap.row, gap.row),
-            Cell(_split(gap.split), gap.split),
-            Cell(gap.phase, gap.phase, True),
-            Cell(f"{gap.gap:.2f}", f"{gap.gap:.6f}", True, _link(gap.runs, linked)),
-            Cell(f"{gap.reading_error:.2f}", f"{gap.reading_error:.6f}", True),
-            Cell(
-                said := "within reading error" if gap.within else "beyond reading error",
-                said,
-                word=True,
-            ),
-        )
-        for gap in curve_gaps(name, figure, collected)
-    )
-    return Grid(
-        "Mean distance from the paper's curve in each phase of the learning rate, in points",
-        columns,
-        rows,
-    )
+    """Return how far our curves are from the paper's, phase by phase."""
+    rows = tuple(_gap(gap, linked) for gap in curve_gaps(name, figure, collected))
+    caption = "Mean distance from the paper's curve in each phase of the learning rate, in points"
+    return Grid(caption, _columns(GAPS), rows)
 
 
-def _level(one: JudgedNumber, linked: dict[str, str]) -> tuple[Cell, ...]:
-    error = one.paper.reading_error
-    theirs = f"{one.paper.value:.2f}" + (f" ± {error:g}" if error else "")
-    ours, value = MISSING, ""
-    if one.mean is not None:
-        value = f"{one.mean:.6f}"
-        spread = "" if one.std is None else f" ± {one.std:.2f}"
-        ours = f"{one.mean:.2f}{spread} ({one.n})"
+def _columns(parts: tuple[tuple[str, ...], ...]) -> tuple[Column, ...]:
+    """Return texts, then numbers, then a verdict."""
+    texts, numbers, verdict = parts
+    columns = [Column(name) for name in texts]
+    columns += [Column(name, right=True) for name in numbers]
+    return (*columns, *map(Column, verdict))
+
+
+def _gap(gap: CurveGap, linked: dict[str, str]) -> tuple[Cell, ...]:
+    verdict = "within reading error" if gap.within else "beyond reading error"
     return (
-        Cell(one.row, one.row),
-        Cell(_split(one.metric), one.metric),
-        Cell(theirs, f"{one.paper.value}", True),
-        Cell(ours, value, True, _link(one.runs, linked) if value else ""),
-        Cell(one.verdict.word, one.verdict.word, word=True),
+        Cell(gap.row, gap.row),
+        Cell(_split(gap.split), gap.split),
+        Cell(gap.phase, gap.phase, True),
+        Cell(f"{gap.gap:.2f}", f"{gap.gap:.6f}", True, _link(gap.runs, linked)),
+        Cell(f"{gap.reading_error:.2f}", f"{gap.reading_error:.6f}", True),
+        Cell(verdict, verdict, word=True),
     )
+
+
+def _level(number: JudgedNumber, linked: dict[str, str]) -> tuple[Cell, ...]:
+    paper = f"{number.paper.value:.2f}"
+    if number.paper.reading_error:
+        paper += f" ± {number.paper.reading_error:g}"
+    return (
+        Cell(number.row, number.row),
+        Cell(_split(number.metric), number.metric),
+        Cell(paper, f"{number.paper.value}", True),
+        _our_level(number, linked),
+        Cell(number.verdict.word, number.verdict.word, word=True),
+    )
+
+
+def _our_level(number: JudgedNumber, linked: dict[str, str]) -> Cell:
+    if number.mean is None:
+        return Cell(MISSING, right=True)
+    text = f"{number.mean:.2f} ({number.n})"
+    if number.std is not None:
+        text = f"{number.mean:.2f} ± {number.std:.2f} ({number.n})"
+    return Cell(text, f"{number.mean:.6f}", True, _link(number.runs, linked))
 
 
 def _split(name: str) -> str:
-    return "training" if name in ("train", "train_error") else "test"
+    """Return what a number of a figure is of, as the reader of a table knows it."""
+    if name in ("train", "train_error"):
+        return "training"
+    if name.startswith("response"):
+        return name.replace("_rank_", " at rank ")
+    return "test"
 
 
 def _cell(name: str, text: Any, right: bool, href: str) -> Cell:
-    text = MISSING if pd.isna(text) else str(text)
-    known = text != MISSING
-    link = href if known and name in (tables.OURS, tables.BEST, tables.SELECTED_NAME) else ""
-    return Cell(
-        text, _value(text, right) if known else "", right, link, known and name == tables.VERDICT
-    )
+    if pd.isna(text) or text == MISSING:
+        return Cell(MISSING, right=right)
+    linked = name in (tables.OURS, tables.BEST, tables.SELECTED_NAME)
+    link = href if linked else ""
+    return Cell(str(text), _value(str(text), right), right, link, word=name == tables.VERDICT)
 
 
 def _value(text: str, number: bool) -> str:
-    """What a cell is sorted by: a number by its mean, which is in brackets where the best stands first."""
+    """Return what a cell is sorted by: of `best (mean ± std)` the mean."""
     if not number:
         return text
-    inner = text.partition("(")[2] if "±" in text.partition("(")[2] else text
-    return inner.replace("±", " ").split()[0]
+    inner = text.partition("(")[2]
+    if "±" in inner:
+        text = inner
+    return text.replace("±", " ").split()[0]
 
 
 def _link(runs: Iterable[str], linked: dict[str, str]) -> str:

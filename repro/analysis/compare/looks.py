@@ -1,0 +1,115 @@
+"""What looking again costs: each look at a claim spends a part of the 5 % that may be false.
+
+Whoever looks after every seed and stops when a claim holds is wrong far more often than one time in
+twenty. So the 5 % are spent in portions, little while few of the planned seeds are there, and the
+portions add up to the whole however often one looks (Bonferroni, so that no assumption about how the
+looks depend on each other is needed). A look is remembered in a small file, one for each experiment
+and scale; looking twice at the same runs is one look.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from repro.analysis.compare.seed_groups import Finding
+from repro.errors import EnvironmentProblem, UserError, quote
+from repro.storage.atomic import read_json, to_json, write_atomic
+
+SCHEMA = 1
+AT_PLAN = 0.9  # of the 5 %, spent once all planned seeds are there; the rest is for seeds beyond
+STEP = 0.1  # of the plan, by which a look at as many other runs counts as further on
+
+
+def spent(progress: float) -> float:
+    """Return the part of the 5 % that is spent when so much of the planned seeds is there.
+
+    As the third power: the last look, which knows most, has the most to spend.
+    """
+    if progress <= 1:
+        return AT_PLAN * max(progress, 0.0) ** 3
+    return float(1 - (1 - AT_PLAN) / progress**3)
+
+
+class LookBook:
+    """The looks at the claims of one experiment at one scale."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open the file of earlier looks; without one nothing is remembered, as for a first look."""
+        self.path = path
+        self.looks: dict[str, list[dict[str, Any]]] = {}
+        self._changed = False
+        if path is not None:
+            self.looks = _read(path)
+
+    def portion(self, claim: str, evidence: Sequence[Finding]) -> float:
+        """Return the part of the 5 % that this look may spend, and remember the look."""
+        tested = [finding for finding in evidence if finding.p is not None and finding.planned]
+        if not tested:
+            return 1.0
+        seeds = min(finding.seeds for finding in tested)
+        looks = self.looks.setdefault(_key(claim, tested), [])
+        data = _digest(tested)
+        for number, look in enumerate(looks):
+            if look["data"] == data:
+                return _portion(looks, number)
+        planned = looks[0]["planned"] if looks else min(finding.planned for finding in tested)
+        progress = seeds / planned
+        if looks:
+            progress = max(progress, looks[-1]["progress"] + STEP)
+        look = {"planned": planned, "seeds": seeds, "progress": round(progress, 4), "data": data}
+        looks.append(look)
+        self._changed = True
+        return _portion(looks, len(looks) - 1)
+
+    def count(self, claim: str, evidence: Sequence[Finding]) -> int:
+        """Return how many different looks at this claim there have been."""
+        tested = [finding for finding in evidence if finding.p is not None]
+        return len(self.looks.get(_key(claim, tested), ()))
+
+    def save(self) -> None:
+        """Write the looks down, where that is allowed: somebody else's results may be read-only."""
+        if self.path is None or not self._changed:
+            return
+        with contextlib.suppress(EnvironmentProblem):
+            write_atomic(self.path, to_json({"schema": SCHEMA, "claims": self.looks}))
+
+
+def _portion(looks: Sequence[dict[str, Any]], number: int) -> float:
+    before = spent(looks[number - 1]["progress"]) if number else 0.0
+    return spent(looks[number]["progress"]) - before
+
+
+def _key(claim: str, tested: Sequence[Finding]) -> str:
+    """Return the name of what is looked at: a claim of these nets is another than one of the recipe."""
+    here = any(finding.here for finding in tested)
+    return f"{claim}, these nets" if here else claim
+
+
+def _digest(tested: Sequence[Finding]) -> str:
+    """Return what changes when the runs behind a claim change, or their numbers."""
+    facts = [[sorted(finding.runs), _rounded(finding.effect)] for finding in tested]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _rounded(effect: float | None) -> float | None:
+    return None if effect is None else float(f"{effect:.6g}")
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the looks in a file; a damaged one is an error, for forgetting looks makes words cheap."""
+    if not path.exists():
+        return {}
+    hint = "restore it from the repository, or remove it and mind that earlier looks are forgotten"
+    try:
+        looks = read_json(path)["claims"]
+        for some in looks.values():
+            for look in some:
+                float(look["progress"]), int(look["planned"]), str(look["data"])
+    except (UserError, ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{quote(path, 300)} is damaged: not a file of looks", hint) from None
+    return dict(looks)

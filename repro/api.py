@@ -1,0 +1,343 @@
+"""The way in from Python: what the commands do, as functions. `import repro` has them all.
+
+    import repro
+
+    repro.run("table6", scale="smoke", seeds=1)
+    repro.compare("table6", scale="smoke").rows
+
+Experiments are named as on the command line, or a `Selection` says all of it at once. Each
+function imports what it needs when it is called, so that `import repro` costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from repro.definition.experiment import (
+    Drawing,
+    Experiment,
+    Figure,
+    Skipped,
+    Table,
+    at_scale,
+    runs_of,
+)
+from repro.definition.run import Run
+from repro.definition.scales import Scale
+from repro.errors import UserError, quote
+from repro.protocol import catalog
+from repro.protocol.selection import (
+    Selection,
+    SelectionOptions,
+    refuse_group,
+    refuse_skipped,
+    select,
+)
+from repro.storage.paths import places
+
+if TYPE_CHECKING:
+    from repro.analysis.compare.diff import Diff
+    from repro.analysis.output.formats import Sheet
+    from repro.analysis.runs.frames import Collected
+    from repro.cluster.status.state import State
+    from repro.cluster.submit.submission import Sent
+    from repro.local.run import LocalResult, Watcher
+
+FigureFormat = Literal["svg", "pdf", "png"]
+FIGURE_FORMATS: tuple[FigureFormat, ...] = ("svg", "pdf", "png")
+
+
+def load(name: str, **options: Unpack[SelectionOptions]) -> Experiment:
+    """Return an experiment: as the paper has it, or with its runs at the scale that is named."""
+    experiment = catalog.load_experiment(name)
+    if not options:
+        return experiment
+    chosen = select(name, **options)
+    return at_scale(experiment, chosen.chosen_scale(), chosen.seeds)
+
+
+def run(
+    *experiments: str | Selection,
+    jobs: int | None = None,
+    device: str | None = None,
+    again: bool = False,
+    measure_again: bool = False,
+    watcher: Watcher | None = None,
+    **options: Unpack[SelectionOptions],
+) -> LocalResult:
+    """Train on this machine what the experiments still lack, and return how each run ended."""
+    from repro.local.run import LocalOptions, train_runs
+
+    chosen = select(*experiments, **options).reproduced()
+    how = LocalOptions(jobs, device, again, measure_again)
+    return train_runs(chosen.runs(), places(), how, watcher)
+
+
+def submit(
+    *experiments: str | Selection,
+    on: str,
+    retry: bool = False,
+    again: bool = False,
+    profile: Mapping[str, Any] | None = None,
+    **options: Unpack[SelectionOptions],
+) -> list[Sent]:
+    """Send to a cluster what the experiments still lack; re-running submits nothing twice.
+
+    `profile` has values that take the place of those in the cluster's profile, as `{"time": 90}`.
+    """
+    from repro.cluster.profile import load_profile
+    from repro.cluster.submit.packing import with_known_sharing
+    from repro.cluster.submit.request import plan_selection
+    from repro.cluster.submit.submission import SubmitOptions, send
+
+    here = places()
+    cluster = load_profile(on, here.slurm, profile or {})
+    cluster, _ = with_known_sharing(cluster, here)
+    chosen = select(*experiments, **options).reproduced()
+    wanted = SubmitOptions(retry, again, chosen.words())
+    plan = plan_selection(chosen, here, cluster, wanted)
+    return list(send(plan, here, cluster, wanted))
+
+
+def status(*patterns: str, scale: str | None = None) -> list[State]:
+    """Return where every run is whose experiment or id matches a pattern; of one scale, if named."""
+    from repro.cluster.status.selection import select_folders
+    from repro.cluster.status.state import all_states
+
+    here = places()
+    return all_states(select_folders(patterns, here, scale=scale), here)
+
+
+def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) -> Collected:
+    """Return all runs as data frames: `runs`, `points` of their curves, `responses` of layers.
+
+    With experiments or options: only the runs that they select.
+    """
+    from repro.analysis.runs.frames import collect
+
+    collected = collect(places())
+    if not experiments and not options:
+        return collected
+    chosen = select(*experiments, **options)
+    if not chosen.experiments:
+        chosen = replace(chosen, experiments=("all",))
+    return restrict(collected, chosen)
+
+
+def compare(
+    *experiments: str | Selection,
+    against: Path | None = None,
+    strict: bool = False,
+    allow_mixed: bool = False,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> Diff:
+    """Return how our numbers differ from the paper's: rows and claims, each with its verdict.
+
+    Without experiments: all of them. Without `scale`: the most serious one that has results.
+    """
+    from repro.analysis.compare.diff import compare
+    from repro.analysis.runs.frames import collect
+
+    chosen = _without_default_scale(experiments, options)
+    if not chosen.experiments:
+        chosen = replace(chosen, experiments=("all",))
+    chosen.reproduced()
+    collected = collected or collect(places())
+    chosen = scale_with_results(chosen, collected)
+    scale = chosen.chosen_scale()
+    collected = replace(_part(collected, chosen), strict=strict)
+    return compare(
+        chosen.declared(),
+        chosen.experiments_at_scale(),
+        collected,
+        scale.name,
+        allow_mixed,
+        against,
+        scale.note,
+    )
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """A table with ours beside the paper's, and the files it was written to."""
+
+    sheet: Sheet
+    files: tuple[Path, ...]
+    scale: Scale
+    refused: tuple[str, ...]  # rows that `strict` did not average
+    complete: bool  # whether it has a number of ours, or needs none
+    collected: Collected
+    runs: tuple[Run, ...]
+
+    def render(self, form: str = "table") -> str:
+        """Return the table as text, Markdown, LaTeX, CSV, JSON or HTML."""
+        from repro.analysis.output.formats import render
+
+        return render(self.sheet, form)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+def table(
+    name: str | Selection,
+    strict: bool = False,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> TableResult:
+    """Return a table of the paper with ours beside it, and write it in every format."""
+    chosen = _without_default_scale((name,), options)
+    table_page(chosen.experiments[0])
+
+    from repro.analysis.compare.numbers import judge_numbers
+    from repro.analysis.output import tables
+    from repro.analysis.runs.frames import collect
+
+    here = places()
+    collected = collected or collect(here)
+    chosen = scale_with_results(chosen, collected)
+    collected = replace(_part(collected, chosen), strict=strict)
+    [(page_name, page)] = chosen.declared().items()
+    assert isinstance(page, Table)
+    scale = chosen.chosen_scale()
+    sheet = tables.sheet(page_name, page, collected, scale, chosen.seeds)
+    files = tables.write(scale.named(page_name), sheet, here, scale.name)
+    scaled = at_scale(page, scale, chosen.seeds)
+    refused = []
+    if strict:
+        numbers = judge_numbers(page_name, scaled, collected)
+        refused = [number.row for number in numbers if number.refused]
+    runs = runs_of(scaled)
+    complete = not runs or tables.has_ours(sheet)
+    rows = tuple(dict.fromkeys(refused))
+    return TableResult(sheet, tuple(files), scale, rows, complete, collected, runs)
+
+
+@dataclass(frozen=True)
+class FigureResult:
+    """The files of a figure, what it shows in words, and whether it shows anything of ours."""
+
+    files: tuple[Path, ...]
+    description: str
+    scale: Scale
+    complete: bool
+    collected: Collected
+    runs: tuple[Run, ...]
+
+    def _repr_svg_(self) -> str | None:
+        """Return the figure for a notebook."""
+        for path in self.files:
+            if path.suffix == ".svg":
+                return path.read_text()
+        return None
+
+
+def figure(
+    name: str | Selection,
+    formats: Sequence[FigureFormat] = FIGURE_FORMATS,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> FigureResult:
+    """Draw a figure of the paper from the runs there are, or from the nets, and write its files."""
+    chosen = _without_default_scale((name,), options)
+    figure_page(chosen.experiments[0])
+
+    from repro.analysis.figures import architecture, curve_figures
+    from repro.analysis.runs.frames import collect
+
+    here = places()
+    collected = collected or collect(here)
+    chosen = scale_with_results(chosen, collected)
+    collected = _part(collected, chosen)
+    [(page_name, page)] = chosen.declared().items()
+    scale = chosen.chosen_scale()
+    assert isinstance(page, Figure | Drawing)
+    if isinstance(page, Drawing):
+        drawing, description = architecture.draw(page), architecture.described(page)
+    else:
+        drawing = curve_figures.draw(page, collected, scale, chosen.seeds)
+        description = curve_figures.described(page, collected, scale, chosen.seeds)
+    file_name = scale.named(page_name)
+    files = curve_figures.write(file_name, drawing, here, scale.name, formats)
+    runs = runs_of(at_scale(page, scale, chosen.seeds))
+    complete = not runs or _has_points(collected, runs)
+    return FigureResult(tuple(files), description, scale, complete, collected, runs)
+
+
+def report(scale: str | None = None, collected: Collected | None = None) -> Path:
+    """Write the report, one HTML file with everything, and return where it is."""
+    from repro.analysis.output import report
+    from repro.analysis.runs.frames import collect
+
+    here = places()
+    collected = collected or collect(here)
+    chosen = scale_with_results(Selection(catalog.REPRODUCED, scale), collected)
+    return report.write(report.report(collected, chosen.chosen_scale()), here)
+
+
+def scale_with_results(selection: Selection, collected: Collected) -> Selection:
+    """Return the selection at its scale, or else at the most serious one that has results."""
+    from repro.analysis.runs.frames import scale_with_results
+
+    if selection.scale is not None:
+        return selection
+    wanted = []
+    for name in selection.searched():
+        experiment = catalog.load_experiment(name)
+        if not isinstance(experiment, Skipped) and runs_of(experiment):
+            wanted.append(experiment)
+    return selection.at(scale_with_results(wanted, collected, selection.all_scales()))
+
+
+def restrict(collected: Collected, selection: Selection) -> Collected:
+    """Return the frames with the selected runs only."""
+    ids = {run.id for run in selection.runs()}
+    frames = {}
+    for name in ("runs", "points", "responses"):
+        frame = getattr(collected, name)
+        frames[name] = frame[frame["id"].isin(ids)]
+    return replace(collected, **frames)
+
+
+def _part(collected: Collected, selection: Selection) -> Collected:
+    """Return the frames without runs that are left out; whole experiments look up their own."""
+    return restrict(collected, selection) if selection.partial else collected
+
+
+def table_page(name: str) -> Table:
+    """Return the table of that name, if it is one that is reproduced."""
+    experiment = catalog.load_experiment(refuse_group(name, "print", Table))
+    refuse_skipped(name, experiment)
+    if not isinstance(experiment, Table):
+        raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
+    return experiment
+
+
+def figure_page(name: str) -> Figure | Drawing:
+    """Return the figure of that name, if it is one that is reproduced."""
+    experiment = catalog.load_experiment(refuse_group(name, "draw", Figure, Drawing))
+    refuse_skipped(name, experiment)
+    if not isinstance(experiment, Figure | Drawing):
+        raise UserError(f"{quote(name)} is not a figure", f"print it with `repro table {name}`")
+    return experiment
+
+
+def _without_default_scale(
+    experiments: Sequence[str | Selection], options: SelectionOptions
+) -> Selection:
+    """Return the selection; a scale that nobody named is looked up from the results."""
+    named = "scale" in options or any(isinstance(item, Selection) for item in experiments)
+    chosen = select(*experiments, **options)
+    return chosen if named else replace(chosen, scale=None)
+
+
+def _has_points(collected: Collected, runs: Sequence[Run]) -> bool:
+    """Return whether a curve of these runs has a point, or a layer a response."""
+    run_set = collected.of(runs)
+    if run_set.points[["train_error", "test_error"]].notna().any(axis=None):
+        return True
+    return bool(run_set.responses["response"].notna().any())
