@@ -92,16 +92,18 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
             "departures": [],
         }
     runs = runs_of(experiment)
+    most_memory = max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0)
+    decidable = [asdict(one) for one in decidable_claims(experiment)]
     return facts | {
         "nets": [_net(net, runs) for net in _nets(experiment)],
         "runs": [_run(run) for run in runs],
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
-        "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
+        "gpu_bytes": most_memory,
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
         "claims": _claims(experiment),
         "departures": _departures(experiment),
-        "decidable": [asdict(one) for one in decidable_claims(experiment)],
+        "decidable": decidable,
         "warnings": warnings([experiment]),
     }
 

@@ -115,6 +115,7 @@ def _write(source: PhotosToPack, folder: Path, name: str, expected: Expected | N
     mean, std = _statistics(rows, [image.colour for image in images])
     rows.sort(key=lambda row: (row.label, row.sha256, row.split))
     manifest, digest = manifest_of(rows), hash_of(rows)
+    size = sum(row.bytes for row in rows)
     about = About(
         name=name,
         origin=_origin(source, rows, classes, digest, expected),
@@ -124,7 +125,7 @@ def _write(source: PhotosToPack, folder: Path, name: str, expected: Expected | N
         val_images=sum(row.split != "train" for row in rows),
         mean=mean,
         std=std,
-        bytes=sum(row.bytes for row in rows),
+        bytes=size,
         hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )
