@@ -25,7 +25,6 @@ from repro.analysis.compare.statistics import (
 from repro.analysis.runs.frames import Collected
 from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, Ordering
-from repro.definition.net import Net
 from repro.definition.run import Runs
 
 STEP = 0.01  # points: one image in ten thousand, below which seeds cannot be told apart
@@ -172,6 +171,6 @@ def _limits(check: Bound) -> str:
 
 
 def _count_over(check: Counted) -> float:
-    if isinstance(check.over, Net):
-        return float(getattr(cost(check.over), check.count))
-    return check.over
+    if isinstance(check.over, int | float):
+        return float(check.over)
+    return float(getattr(cost(check.over), check.count))
