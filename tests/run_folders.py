@@ -11,6 +11,7 @@ from repro.definition.run import Run, to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import write_definition
 
 PROVENANCE = {
     "started": "2026-01-01T00:00:00+00:00",
@@ -37,6 +38,13 @@ DATA = {
         "test_images": 50_000,
     },
 }
+
+
+def write_final(folder: Folder, run: Run, **metrics: float) -> None:
+    """Write a final record that can be believed, with the definition it needs."""
+    write_definition(folder, run)
+    final = {"id": run.id, "run": to_definition(run), "metrics": metrics}
+    folder.final.write_bytes(to_json(final))
 
 
 @pytest.fixture

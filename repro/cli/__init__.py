@@ -38,9 +38,12 @@ VERBS = {
     "reproduce": "run, collect, table or figure, and diff, in one go.",
     "publish": "Put the records of finished runs where they are tracked.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
+    "forensics": "Which reading of a test gives a published number.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
-    "doctor": "What would fail later, said now.",
+    "config": "Every setting in force, and where it comes from.",
+    "init": "Lay out a folder to work in: an example profile, the published records.",
+    "doctor": "Check for problems before you queue or train.",
     "completion": "The script that completes commands and names in your shell.",
 }
 
@@ -54,6 +57,8 @@ WRITING = (
     "report",
     "reproduce",
     "publish",
+    "evaluate",
+    "forensics",
     "bench",
 )
 ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line

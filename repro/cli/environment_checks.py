@@ -18,15 +18,7 @@ TRUST = "say `--trust-folder` if you trust whoever may write there"
 
 def check_folders() -> None:
     """Raise an error unless the folders in force are folders, or can become some."""
-    try:
-        here = places()
-    except FileNotFoundError:
-        raise EnvironmentProblem(
-            "the working directory is gone", "`cd` to a folder that exists"
-        ) from None
-    except RuntimeError as error:  # ~nobody
-        problem = f"a `REPRO_` folder cannot be found: {error}"
-        raise UserError(problem, "write it without `~`") from None
+    here = places()
     _check_folder("RESULTS", here.results)
     _check_folder("FIGURES", here.figures)
     _check_folder("DATA", here.data)

@@ -14,7 +14,15 @@ from repro import api
 from repro.cli.click_errors import BadValue
 from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
-from repro.errors import FAILED, FINE, INCOMPLETE, did_you_mean
+from repro.errors import (
+    FAILED,
+    FINE,
+    INCOMPLETE,
+    EnvironmentProblem,
+    UserError,
+    did_you_mean,
+    quote,
+)
 from repro.protocol import catalog
 from repro.protocol.selection import Selection, contains
 from repro.storage.paths import Folder, places
@@ -242,6 +250,32 @@ def json_option(function: F) -> F:
 def device_option(function: F) -> F:
     about = "cpu, cuda, cuda:1 … (default: a GPU where there is one)."
     return click.option("--device", metavar="DEVICE", help=about)(function)
+
+
+def require_clean_option(function: F) -> F:
+    """Add --require-clean, which refuses code that no commit has."""
+    about = "Refuse to begin with code that no commit has: for numbers to publish."
+    option = click.option(
+        "--require-clean", is_flag=True, expose_value=False, callback=_check_clean, help=about
+    )
+    return option(function)
+
+
+def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from repro.provenance.checkout import code_state, uncommitted
+
+    state = code_state()
+    if state["commit"] is None:
+        raise EnvironmentProblem(
+            "the commit of this code is not known", "run from a git checkout, or without the option"
+        )
+    if state["dirty"]:
+        files = uncommitted() or ["the code that was installed"]
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        problem = f"{quote(files[0])}{more} differs from commit {state['commit'][:7]}"
+        raise UserError(problem, "`git commit` it first, or leave out `--require-clean`")
 
 
 def strict_option(function: F) -> F:

@@ -16,7 +16,7 @@ from repro.cli.text_table import counted
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
 from repro.protocol.selection import Selection
-from repro.storage.paths import ROOT, Folder, Places, places
+from repro.storage.paths import IS_CHECKOUT, ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 
@@ -72,7 +72,7 @@ def command(
     """
     runs = selection.reproduced().runs()
     here = places()
-    into = to.absolute() / here.published.name if to else here.published
+    into = (to.absolute() if to else here.results) / "published"
     options = [*_repeated("--variant", selection.variants), *_repeated("--set", selection.settings)]
     result = publish_runs(runs, here, into, again, uncommitted, options)
     if as_json:
@@ -199,4 +199,7 @@ def _next_step(into: Path) -> str:
         return (
             "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
         )
-    return f"next: they are in {into}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"
+    where = f"next: they are in {into}"
+    if not IS_CHECKOUT:
+        return where
+    return f"{where}; `--to {ROOT / 'results'}` puts them where this checkout tracks them"

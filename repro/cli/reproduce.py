@@ -6,17 +6,21 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from textwrap import fill
 
 import click
 
 from repro import api
 from repro.cli.click_errors import Command
-from repro.cli.options import device_option, select_option
+from repro.cli.options import device_option, require_clean_option, select_option
 from repro.cli.progress import ProgressLines
 from repro.cli.run import jobs_option, print_what_next
+from repro.cli.text_table import text_width
 from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FINE
 from repro.protocol.selection import Selection
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import places
 
 
@@ -24,13 +28,15 @@ from repro.storage.paths import places
 @select_option()
 @device_option
 @jobs_option
+@require_clean_option
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
-    """Run what is lacking, then show the tables, the figures and the diff.
+    """Run what is lacking, show the tables and figures, and say what came out.
+
+    The whole diff goes to results/<scale>/diff.txt.
 
     For example:  repro reproduce figure6 --scale smoke
     """
     from repro.cli.collect import collect_and_print
-    from repro.cli.diff import print_diff
     from repro.cli.figure import print_figure
     from repro.cli.table import print_table
 
@@ -48,19 +54,39 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
             print_table(selection.whole(name))
         else:
             print_figure(selection.whole(name))
-    click.echo()
-    print_diff(selection.whole(*experiments))
-    _print_next(experiments, selection.chosen_scale().name)
+    _print_closing_words(selection.whole(*experiments), experiments)
     return code
 
 
-def _print_next(experiments: Mapping[str, Experiment], scale: str) -> None:
-    for name, experiment in experiments.items():
-        if not isinstance(experiment, Table):
-            path = places().figures_at(scale) / f"{name}.png"
-            click.echo(f"\nopen   {path}", err=True)
+def _print_closing_words(selection: Selection, experiments: Mapping[str, Experiment]) -> None:
+    """Write the whole diff into a file, and say in a few plain lines what came out."""
+    from repro.analysis.output.diff_text import render_text
+    from repro.analysis.output.plain_words import closing_words
+
+    scale, collected = selection.chosen_scale(), api.collect()
+    diff = api.compare(selection, collected=collected)
+    path = places().tables_at(scale.name) / "diff.txt"
+    write_atomic(path, render_text(diff, verbose=True).encode())
+    words = " ".join(closing_words(diff, collected, scale))
+    click.echo()
+    click.echo(fill(words, text_width(), break_on_hyphens=False))
+    picture = _picture(experiments, scale.name)
+    if picture:
+        click.echo(f"Picture: {_from_here(picture)}")
+    click.echo(f"Diff: {_from_here(path)}")
     repro = "repro" if shutil.which("repro") else os.path.relpath(sys.argv[0])
-    click.echo(f"next   {repro} report --scale {scale} --open", err=True)
-    show = f"{repro} show table6"
-    click.echo(f"       {show:<34}what the paper's own scale would take", err=True)
-    click.echo(f"       {repro} submit table6 --on CLUSTER       and to send it there", err=True)
+    click.echo(f"Next: {repro} report --scale {scale.name} --open")
+    if scale.name != "paper":
+        click.echo(f"      {repro} show table6      (what the paper's own scale would take)")
+
+
+def _picture(experiments: Mapping[str, Experiment], scale: str) -> Path | None:
+    """Return the figure to look at first: the last one asked for, as Figure 6 is of 1 and 6."""
+    figures = [name for name, page in experiments.items() if not isinstance(page, Table)]
+    return places().figures_at(scale) / f"{figures[-1]}.png" if figures else None
+
+
+def _from_here(path: Path) -> str:
+    """Return a path as it is typed: from this folder, if it is inside."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -9,7 +9,14 @@ import click
 
 from repro import api
 from repro.cli.click_errors import Command
-from repro.cli.options import WholeNumber, device_option, json_option, print_json, select_option
+from repro.cli.options import (
+    WholeNumber,
+    device_option,
+    json_option,
+    print_json,
+    require_clean_option,
+    select_option,
+)
 from repro.cli.progress import ProgressLines
 from repro.definition.experiment import Experiment, runs_of
 from repro.errors import FINE
@@ -35,6 +42,7 @@ def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
     "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
 )
 @json_option
+@require_clean_option
 def command(
     selection: Selection,
     device: str | None,

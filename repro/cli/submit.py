@@ -17,6 +17,7 @@ from repro.cli.options import (
     gather,
     json_option,
     print_json,
+    require_clean_option,
     select_option,
 )
 from repro.cli.run import print_untrained
@@ -138,6 +139,7 @@ def mode_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
 @click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
 @mode_options
+@require_clean_option
 def command(
     selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: _Mode
 ) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+import ast
+from importlib import metadata, util
+from pathlib import Path
 
 from repro.provenance.checkout import commit_of
 
 
 def version() -> str:
-    installed = (
-        f"{name} {_installed(name)}" for name in ("torch", "torchvision", "pandas", "submitit")
-    )
-    return f"repro {_installed('repro')} (commit {_commit()}) · " + " · ".join(installed)
+    """Return the versions in one line."""
+    parts = [f"repro {_installed('repro')} (commit {_commit()})"]
+    parts.append(f"torch {_installed('torch')} ({_cuda_build()})")
+    parts += [f"{name} {_installed(name)}" for name in ("torchvision", "pandas", "submitit")]
+    return " · ".join(parts)
 
 
 def _installed(name: str) -> str:
@@ -24,3 +27,25 @@ def _installed(name: str) -> str:
 def _commit() -> str:
     commit = commit_of()
     return "unknown" if commit is None else commit[:7]
+
+
+def _cuda_build() -> str:
+    """Return for which CUDA or ROCm PyTorch was built; its version page is read, not imported."""
+    found = util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return "no build"
+    page = Path(found.submodule_search_locations[0]) / "version.py"
+    try:
+        tree = ast.parse(page.read_text())
+    except (OSError, SyntaxError):
+        return "build unknown"
+    versions: dict[str, object] = {}
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            versions[ast.unparse(node.target)] = node.value.value
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            versions[ast.unparse(node.targets[0])] = node.value.value
+    for kind, name in (("cuda", "CUDA"), ("hip", "ROCm")):
+        if isinstance(versions.get(kind), str):
+            return f"{name} {versions[kind]}"
+    return "CPU only"

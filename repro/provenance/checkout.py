@@ -32,20 +32,26 @@ class CodeState(TypedDict):
 
 def code_state(root: Path = ROOT) -> CodeState:
     """Return the commit of the code in `root`, and whether code that moves numbers differs."""
-    frozen: CodeState | None = read_json(root / FROZEN)
-    if frozen is not None:
-        return frozen
+    recorded = _recorded(root)
+    if recorded is not None:
+        return recorded
     files = uncommitted(root)
     return {"commit": commit_of(root), "dirty": None if files is None else bool(files)}
 
 
 def commit_of(root: Path = ROOT) -> str | None:
     """Return the commit that is checked out in `root`, or that frozen code was made from."""
-    frozen: CodeState | None = read_json(root / FROZEN)
-    if frozen is not None:
-        return frozen["commit"]
+    recorded = _recorded(root)
+    if recorded is not None:
+        return recorded["commit"]
     commit = _git(root, "rev-parse", "HEAD")
     return None if commit is None else commit.strip()
+
+
+def _recorded(root: Path) -> CodeState | None:
+    """Return what frozen code, or an installed package, says of the commit it was made from."""
+    recorded: CodeState | None = read_json(root / FROZEN) or read_json(root / "repro" / FROZEN)
+    return recorded
 
 
 def uncommitted(root: Path = ROOT) -> list[str] | None:

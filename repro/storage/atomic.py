@@ -138,32 +138,40 @@ def disk_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = quote(error.filename or path, 300)
-        hint = _ADVICE.get(error.errno or 0, _OTHERWISE)
+        where = Path(error.filename) if isinstance(error.filename, str) else path
         raise EnvironmentProblem(
-            f"cannot go on because of {where}: {_reason(error)}", hint
+            f"cannot go on because of {quote(where, 300)}: {_reason(error)}", _advice(where, error)
         ) from error
 
 
 def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
     """What to tell the user when the disk says no."""
     megabytes = f" ({size / 1e6:.1f} MB)" if size > 50_000 else ""
-    hint = f"{_ADVICE.get(error.errno or 0, _OTHERWISE)}; what was saved before is intact"
+    hint = f"{_advice(path, error)}; what was saved before is intact"
     return EnvironmentProblem(f"cannot write {quote(path, 300)}{megabytes}: {_reason(error)}", hint)
 
 
 def cannot_read(path: Path, error: OSError) -> UserError:
     return EnvironmentProblem(
         f"cannot read {quote(path, 300)}: {_reason(error)}",
-        _ADVICE.get(error.errno or 0, _OTHERWISE),
+        _advice(path, error),
     )
 
 
-_SPACE = "free some space, or choose another folder with `REPRO_RESULTS`"
-_RIGHTS = "see that you may write there, or choose another folder with `REPRO_RESULTS`"
-_ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE)
-_ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS)
-_OTHERWISE = "the same command carries on when the disk is back"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _advice(path: Path, error: OSError) -> str:
+    """Return what to do about it, with the variable that moves the folder this path is in."""
+    from repro.storage.paths import variable_of  # which needs this module
+
+    elsewhere = f"choose another folder with `{variable_of(path)}`"
+    if error.errno in _FULL:
+        return f"free some space, or {elsewhere}"
+    if error.errno in _REFUSED:
+        return f"see that you may write there, or {elsewhere}"
+    return "the same command carries on when the disk is back"
 
 
 def to_json(value: Any) -> bytes:

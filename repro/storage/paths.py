@@ -26,15 +26,29 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro.definition.bounds import check_name
-from repro.errors import UserError, is_printable, printable, quote
+from repro.errors import EnvironmentProblem, UserError, is_printable, printable, quote
 from repro.storage.atomic import cannot_read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER_NUMBERS = ROOT / "experiments" / "paper"
+# What a checkout has beside the code, and an installed package has inside it.
+SHIPPED = ROOT / "repro" / "shipped"
+IS_CHECKOUT = not SHIPPED.exists()
+
+
+def base_folder() -> Path:
+    """Return where results, figures, data and slurm are: the checkout, or the working folder."""
+    return ROOT if IS_CHECKOUT else Path.cwd()
+
+
+def slurm_folder() -> Path:
+    """Return the folder of cluster profiles; of an installed package, the example's at least."""
+    folder = base_folder() / "slurm"
+    return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "slurm"
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class Places:
     results: Path
     figures: Path
     data: Path
-    slurm: Path = ROOT / "slurm"
+    slurm: Path = field(default_factory=slurm_folder)
 
     @property
     def runs(self) -> Path:
@@ -52,7 +66,9 @@ class Places:
 
     @property
     def published(self) -> Path:
-        return self.results / "published"
+        """The records that are read: those of the results folder, else those that came along."""
+        folder = self.results / "published"
+        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
 
     @property
     def frame(self) -> Path:
@@ -86,8 +102,7 @@ class Places:
 
 
 def places() -> Places:
-    """The folders in force: the environment's, or those beside this code."""
-
+    """Return the folders in force: the environment's, or those of the checkout or working folder."""
     return Places(
         _folder_of("REPRO_RESULTS", "results"),
         _folder_of("REPRO_FIGURES", "figures"),
@@ -95,20 +110,34 @@ def places() -> Places:
     )
 
 
+def variable_of(path: Path) -> str:
+    """Return the variable that moves the folder a path is in: results, where it is in none."""
+    with contextlib.suppress(UserError):
+        folders = places()
+        if path.is_relative_to(folders.figures):
+            return "REPRO_FIGURES"
+        if path.is_relative_to(folders.data):
+            return "REPRO_DATA"
+    return "REPRO_RESULTS"
+
+
 def _folder_of(variable: str, name: str) -> Path:
-    """Return the folder that the variable names, or the one of that name beside this code."""
+    """Return the folder that the variable names, or the usual one of that name."""
     text = os.environ.get(variable)
-    if not text:
-        return ROOT / name
-    hint = "name a folder that can be typed and read, or unset it"
-    # Paths are printed and saved as JSON, which bytes that are no UTF-8 cannot be.
-    if not is_printable(text):
-        raise UserError(f"`{variable}` is {quote(text, 300)}, which is no readable name", hint)
     try:
+        if not text:
+            return base_folder() / name
+        # Paths are printed and saved as JSON, which bytes that are no UTF-8 cannot be.
+        if not is_printable(text):
+            problem = f"`{variable}` is {quote(text, 300)}, which is no readable name"
+            raise UserError(problem, "name a folder that can be typed and read, or unset it")
         return Path(text).expanduser().absolute()
-    except (OSError, RuntimeError) as error:
-        # `~nobody`, or a relative path where the working folder is gone.
-        raise UserError(f"`{variable}` is {quote(text, 300)}: {error}", hint) from None
+    except FileNotFoundError:
+        hint = "`cd` to a folder that exists"
+        raise EnvironmentProblem("the working directory is gone", hint) from None
+    except RuntimeError as error:  # ~nobody
+        problem = f"`{variable}` is {quote(text, 300)}: {error}"
+        raise UserError(problem, "write it without `~`") from None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ QUIET = (
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    """The system's Chromium. Where CI is set it must be there; elsewhere the tests that need it are skipped."""
+    """The system's Chromium. Where CI is set it must be there; elsewhere its tests are skipped."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         missing = "Chromium is not installed: apt-get install chromium"

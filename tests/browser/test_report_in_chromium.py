@@ -1,4 +1,4 @@
-"""The report as a reader meets it: opened from a file, in light and dark, wide and narrow, with the keyboard."""
+"""The report as a reader meets it: light and dark, wide and narrow, with the keyboard."""
 
 from __future__ import annotations
 
@@ -199,7 +199,10 @@ def test_a_link_into_what_is_folded_unfolds_it(opened):
 
 
 def test_everything_that_can_be_used_can_be_reached_by_keyboard_and_has_a_name(phone):
-    unnamed = "[...document.querySelectorAll('a,button,input')].filter(e => !(e.textContent.trim() || e.labels?.length))"
+    unnamed = (
+        "[...document.querySelectorAll('a,button,input,summary')]"
+        ".filter(e => !(e.textContent.trim() || e.labels?.length))"
+    )
     assert phone.page.evaluate(f"{unnamed}.length") == 0
     phone.page.keyboard.press("Tab")
     assert phone.page.evaluate("document.activeElement.textContent") == "Skip to the verdicts"

@@ -158,6 +158,7 @@ def test_show_sets_the_papers_numbers_in_columns(name):
         CliRunner().invoke(cli, ["show", name, "--json"], prog_name="repro").output
     )["paper"]
     lines = shown.partition("\nThe paper's numbers\n")[2].splitlines()[: len(numbers)]
+    lines = [re.sub(r" ± \S+( \(n=\d+\))?", "", line) for line in lines]
     expected = [
         [number["row"], number["metric"], f"{number['value']:.{number['digits']}f}"]
         for number in numbers
@@ -212,13 +213,18 @@ def test_a_net_of_imagenet_is_trained_and_shown_in_its_table(here):
     assert (here.results / "smoke" / "table2.tex").exists()
 
 
-def test_reproduce_shows_tables_figures_and_the_diff_in_one_go(here):
+def test_reproduce_shows_tables_and_figures_and_ends_in_a_few_plain_lines(here):
     done = repro("reproduce", "table1", "figure5")
     assert done.returncode == 0, done.stderr
     assert "Table 1. Architectures for ImageNet" in done.stdout
     assert str(here.figures / "figure5.svg") in done.stdout
-    assert "claim S33-1: holds" in done.stdout
-    assert f"open   {here.figures / 'figure5.png'}" in done.stderr
+    end = done.stdout.split("\n\n")[-1].splitlines()
+    assert end[0].startswith("Of 5 claims that follow from counting, 5 hold. Of 5 numbers, 5 are")
+    assert f"Picture: {here.figures / 'figure5.png'}" in end
+    assert f"Diff: {here.results / 'diff.txt'}" in end
+    assert end[-1].startswith("Next: ")
+    assert len(end) <= 6
+    assert "\nclaim S33-1: holds" in (here.results / "diff.txt").read_text()
 
 
 @pytest.mark.parametrize("wrong", [["--device", "gpu"], ["--set", "batch=5000"]])
@@ -317,12 +323,9 @@ def test_completion_knows_the_experiments():
     assert "plain,table6" in done.stdout
 
 
-@pytest.mark.parametrize("words", [["list"], ["--help"], ["completion", "bash"]])
-def test_it_starts_in_at_most_three_times_the_time_of_python_and_click(words, tmp_path):
-    compiled = {
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(tmp_path),
-    }  # as after a first call
+def test_it_starts_in_at_most_three_times_the_time_of_python_and_click(tmp_path):
+    # Compiled files are there, as after a first call.
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
 
     def seconds(*code: str) -> float:
         began = time.perf_counter()
@@ -331,8 +334,15 @@ def test_it_starts_in_at_most_three_times_the_time_of_python_and_click(words, tm
         )
         return time.perf_counter() - began
 
-    pairs = [(seconds("-m", "repro.cli", *words), seconds("-c", "import click")) for _ in range(9)]
-    assert statistics.median(ours / bare for ours, bare in pairs[1:]) <= 3
+    ratios = {"list": [], "--help": [], "completion bash": []}
+    for number in range(8):
+        bare = seconds("-c", "import click")
+        for words, measured in ratios.items():
+            ratio = seconds("-m", "repro.cli", *words.split()) / bare
+            if number:  # the first call compiles
+                measured.append(ratio)
+    medians = {words: statistics.median(measured) for words, measured in ratios.items()}
+    assert max(medians.values()) <= 3, medians
 
 
 def wait_for(condition, seconds: float = 60.0) -> None:

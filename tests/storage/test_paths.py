@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from repro.errors import UserError
+from repro.storage.atomic import cannot_write
 from repro.storage.paths import places, run_folders, unprintable_names
 
 
@@ -53,3 +55,13 @@ def test_a_relative_folder_of_a_working_folder_that_is_gone_is_refused(tmp_path,
     monkeypatch.setenv("REPRO_RESULTS", "results")
     with pytest.raises(UserError, match="`REPRO_RESULTS` is `results`"):
         places()
+
+
+@pytest.mark.parametrize("variable", ["REPRO_RESULTS", "REPRO_FIGURES", "REPRO_DATA"])
+def test_a_full_disk_is_told_with_the_variable_that_moves_that_folder(
+    variable, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(variable, str(tmp_path / "here"))
+    full = OSError(errno.ENOSPC, "No space left on device")
+    problem = cannot_write(tmp_path / "here" / "file", full)
+    assert f"choose another folder with `{variable}`" in problem.hint

@@ -15,13 +15,14 @@ def draw_mean(
     axes: Axes, points: pd.DataFrame, columns: tuple[str, str], name: str, kind: dict[str, Any]
 ) -> None:
     """Draw the mean over seeds, with a band of one standard deviation where there are several."""
-    import seaborn  # type: ignore[import-untyped]
+    import seaborn
 
     x, y = columns
     band = {"alpha": 0.18, "linewidth": 0}
     seaborn.lineplot(points, x=x, y=y, errorbar="sd", err_kws=band, legend=False, ax=axes, **kind)
     name_artist(axes, axes.get_lines()[-1], name)
     name_artist(axes, axes.collections[-1], f"{name} band")
+    # Seaborn names the axes after the columns.
     axes.set_xlabel("")
     axes.set_ylabel("")
 

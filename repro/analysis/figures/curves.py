@@ -111,6 +111,7 @@ def curve_of(row: Row, collected: Collected) -> Curve:
     done = set(runs.finished["id"])
     diverged = set(runs.diverged["id"])
     started = set(points["id"])
+    # Of a net that never finished, a running seed says more than one that diverged.
     shown = done or (started - diverged) or started
     return Curve(
         row,
@@ -125,5 +126,6 @@ def curve_of(row: Row, collected: Collected) -> Curve:
 
 def _in_step(points: pd.DataFrame) -> pd.DataFrame:
     """Return the points of the iterations that every run has reached."""
+    # Where a seed is missing, the mean would jump.
     everywhere = points.groupby("iteration")["id"].transform("nunique") == points["id"].nunique()
     return points[everywhere]

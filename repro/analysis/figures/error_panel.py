@@ -20,6 +20,7 @@ def draw_errors(
     """Draw the curves of a panel, the paper's behind ours, on the paper's axes."""
     panel = filled.panel
     axes.set_title(style.printable(panel.title))
+    # The paper first: what is drawn later lies above.
     for curve in filled.curves:
         for split in panel.splits:
             _draw_paper(axes, curve, split, widest_gap=(panel.x[1] - panel.x[0]) * 1e4 / 12)
@@ -84,6 +85,7 @@ def _label_iterations(axes: Axes) -> None:
         axes.set_xlabel("iterations", labelpad=2)
         return
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    # A tick at every 1e4, as in the paper's Figures 1 and 6.
     if 4e4 <= last <= 8e4:
         axes.xaxis.set_major_locator(MultipleLocator(1e4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e4:g}"))

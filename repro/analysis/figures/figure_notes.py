@@ -18,7 +18,7 @@ def notes_under(
     """Return what a reader must know to read the figure right, a sentence or two each."""
     curves = [curve for panel in panels for curve in panel.curves]
     if not any(curve.finished or curve.running or curve.diverged for curve in curves):
-        return [_no_run_note(panels, scale), scale.note]
+        return [note for note in (_no_run_note(panels, scale), scale.note) if note]
     runs = collected.of([run for curve in curves for run in curve.row.runs or ()])
     notes = [_scale_note(curves, scale), scale.note]
     notes += [_data_note(runs.finished), _seen_note(figure, runs)]
@@ -97,6 +97,7 @@ def _seeds_note(curves: list[Curve]) -> str:
 def _gaps_note(curves: list[Curve]) -> str:
     """Return what is still missing; nets in the same state are named together."""
     states: dict[str, list[str]] = {}
+    # A net in two panels is named once.
     for curve in {curve.ids: curve for curve in curves if curve.ids}.values():
         states.setdefault(_state(curve), []).append(curve.label)
     states.pop("", None)

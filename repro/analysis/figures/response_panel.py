@@ -84,6 +84,7 @@ def _limits(filled: FilledPanel) -> tuple[float, float]:
         if curve.responses.empty:
             continue
         below, above = _reach(curve.responses)
+        # A log axis has no zero, which a wide band may reach.
         low = min(low, max(0.1, math.floor(10 * below) / 10))
         high = max(high, math.ceil(1.05 * above))
     return low, high

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.number_text import mean_text, p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
@@ -39,6 +40,8 @@ def summary(diff: Diff) -> str:
         sentences += _claims_in_words(diff)
     sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
     sentences.append(_false_words(diff))
+    if diff.measured:
+        sentences.append(_measured_in_words(diff.measured))
     if diff.lacking:
         sentences.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
     if diff.problems:
@@ -63,7 +66,7 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
     """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
     ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
-    about = list(row.flags)
+    about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
     if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
@@ -115,8 +118,33 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
     return f"Of {len(rows)} number{plural(len(rows))}, {', '.join(parts)}."
 
 
+def measured_line(number: MeasuredNumber, paint: Paint = lambda text, word: text) -> str:
+    """Return `table3 ResNet-50 ten_crop_top1, the authors' ResNet-50: 22.85 vs 22.85 equal`."""
+    digits = number.paper.digits
+    name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
+    compared = f"{number.error:.{digits}f} vs {number.paper.value:.{digits}f}"
+    return f"{name}: {compared} {paint(number.against_paper, number.against_paper)}"
+
+
+def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
+    """Return how many numbers of released weights stand how to the paper's and to their own."""
+    published = [number for number in numbers if number.published is not None]
+    text = _counted(number.against_paper for number in numbers)
+    line = (
+        f"Released weights give {len(numbers)} number{plural(len(numbers))} (to the paper's: {text}"
+    )
+    if published:
+        text = _counted(number.against_published for number in published)
+        line += f"; to those published for them: {text}"
+    return f"{line})."
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
+
+
 def _claims_in_words(diff: Diff) -> list[str]:
-    """Return sentences about the claims that runs decide, those that counting decides, and the others."""
+    """Return sentences about the claims that runs decide and those that counting decides."""
     by_runs = [claim for claim in diff.claims if claim.checked and not claim.by_counting]
     counted = [claim for claim in diff.claims if claim.checked and claim.by_counting]
     tested = [claim for claim in by_runs if claim.tested]
@@ -153,7 +181,7 @@ def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
 
 
 def _false_words(diff: Diff) -> str:
-    """Return how many numbers chance alone calls different, and which do not outlast the correction."""
+    """Return how many numbers chance alone calls different, and which stay unconfirmed."""
     tested = len(diff.tested_rows)
     if not tested:
         return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from repro.analysis.compare.diff import Diff
+from repro.analysis.output.diff_words import summary
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Figure, at_scale
 from repro.definition.origin import may_be_compared
@@ -27,6 +29,7 @@ def depth_in_words(collected: Collected, scale: Scale) -> str:
     depths = sorted(plain.keys() & residual.keys())
     if len(depths) < 2:
         return ""
+    # The same two depths of both kinds, so that one is measured by the other.
     shallow, deep = depths[0], depths[-1]
     rise = plain[deep] - plain[shallow]
     other = residual[deep] - residual[shallow]
@@ -90,3 +93,16 @@ def _images(finals: pd.DataFrame) -> str:
         return "On CIFAR-10"
     kinds = dict.fromkeys(origin.partition(",")[0] for origin in origins)
     return f"On {' and '.join(kinds)} images"
+
+
+def closing_words(diff: Diff, collected: Collected, scale: Scale) -> list[str]:
+    """Return what came out and what it is worth, a sentence or two each."""
+    about_depth = {"figure1", FIGURE, "table6"}.intersection(diff.experiments)
+    sentences = [depth_in_words(collected, scale) if about_depth else ""]
+    if not sentences[0]:
+        sentences = [summary(diff)]
+    if diff.asked and scale.name == "smoke":
+        sentences.append("This proves the pipeline, not the paper.")
+    elif diff.asked and scale.name != "paper":
+        sentences.append(f"At scale {scale.name} orderings can be judged, numbers cannot.")
+    return sentences

@@ -151,6 +151,7 @@ def _with_best(fact: Fact, finals: pd.DataFrame) -> Fact:
     metric, selected = fact.metric, SELECTED_ON_TEST.get(fact.metric, "")
     if selected in finals and len(finals):
         fact = replace(fact, selected_on_test=float(finals[selected].mean()))
+    # A count is the same of every seed, so none is the best.
     if metric in COUNTS or metric not in finals:
         return fact
     known = finals.dropna(subset=[metric])

@@ -1,4 +1,4 @@
-"""Figures as data: what is on the axes, what is said under them, and that the same runs give the same bytes."""
+"""Figures as data: what is on the axes, and that the same runs give the same bytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def curve(run: Run, test: float, train: float = 1.0, points: int = 4) -> list[di
 
 
 def finish(finished, figure: Figure, test: dict[str, float], seeds: int = 2) -> None:
-    """Finished runs of a figure's rows; `test` by label is the error at the end of seed 0, one more for each seed."""
+    """Write finished runs of a figure's rows.
+
+    `test` has the error at the end of seed 0 by label; each further seed has one more.
+    """
     rows = {row.label: row for panel in figure.panels for row in panel.rows}
     for label, end in test.items():
         for run in list(rows[label].runs)[:seeds]:
@@ -322,8 +325,10 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
         "from repro.protocol import catalog; from repro.storage import paths\n"
         "from repro.analysis.figures import architecture, curve_figures, style\n"
         "from repro.analysis.runs import frames\n"
-        "scale = catalog.load_scale('paper'); places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
-        "drawing = curve_figures.draw(catalog.load_experiment('figure1'), frames.collect(places), scale)\n"
+        "scale = catalog.load_scale('paper')\n"
+        "places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
+        "figure, collected = catalog.load_experiment('figure1'), frames.collect(places)\n"
+        "drawing = curve_figures.draw(figure, collected, scale)\n"
         "curve_figures.write('figure1', drawing, places, 'paper', style.FORMATS)\n"
         "nets = architecture.draw(catalog.load_experiment('figure3'))\n"
         "curve_figures.write('figure3', nets, places, 'paper', style.FORMATS)"

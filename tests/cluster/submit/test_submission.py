@@ -24,8 +24,9 @@ from repro.definition.run import Run
 from repro.errors import UserError
 from repro.local.workers import KEEPING_MEMORY
 from repro.storage.atomic import read_json, to_json, write_atomic
-from repro.storage.paths import Places
+from repro.storage.paths import Folder, Places
 from tests.cluster.fake_slurm import FakeSlurm
+from tests.run_folders import write_final
 
 GOLDEN = Path(__file__).parent / "sbatch.golden"
 RUNS = tuple(SCALES["smoke"](run) for run in Run(resnet(20), CIFAR10).repeated(3))
@@ -164,12 +165,12 @@ def test_a_job_of_the_same_name_is_not_taken_for_ours(here: Places, slurm: FakeS
 def test_running_runs_are_left_alone_and_done_ones_skipped(here: Places, slurm: FakeSlurm) -> None:
     (array,) = sent(here)
     slurm.set(array.array, 0, state="RUNNING")
-    write_atomic(here.run(RUNS[1].id).final, to_json({"metrics": {}}))
+    write_final(here.run(RUNS[1].id), RUNS[1])
     assert [state.word for state in planned(here).left] == ["running", "done", "queued"]
 
 
 def test_a_published_run_is_not_sent(here: Places) -> None:
-    write_atomic(here.published / RUNS[0].id / "final.json", to_json({}))
+    write_final(Folder(here.published / RUNS[0].id), RUNS[0])
     found = planned(here)
     assert found.runs == RUNS[1:]
     assert [(state.word, state.reason) for state in found.left] == [("done", "published")]
@@ -220,12 +221,20 @@ def test_again_puts_the_old_record_aside(here: Places, slurm: FakeSlurm) -> None
     (array,) = sent(here)
     slurm.end(array.array)
     for run in RUNS:
-        write_atomic(here.run(run.id).final, to_json({"metrics": {}}))
+        write_final(here.run(run.id), run)
     assert planned(here).runs == ()
     (second,) = sent(here, SubmitOptions(again=True))
     assert len(second.runs) == 3
     assert not here.run(RUNS[0].id).final.exists()
     assert (here.runs / f".{RUNS[0].id}.replaced-1" / "final.json").exists()
+
+
+def test_a_run_whose_record_is_damaged_is_sent_with_again_alone(here: Places) -> None:
+    write_final(here.run(RUNS[0].id), RUNS[0])
+    write_atomic(here.run(RUNS[0].id).final, b"[]")
+    assert planned(here).runs == RUNS[1:]
+    assert planned(here, SubmitOptions(retry=True)).runs == RUNS[1:]
+    assert planned(here, SubmitOptions(again=True)).runs == RUNS
 
 
 def test_slurms_refusal_is_told_in_its_own_words_and_leaves_nothing(
@@ -386,7 +395,7 @@ def test_what_was_put_aside_to_be_done_again_is_put_back_when_slurm_refuses(
     here: Places, slurm: FakeSlurm
 ) -> None:
     for run in RUNS:
-        write_atomic(here.run(run.id).final, to_json({"metrics": {"test_error": 8.75}}))
+        write_final(here.run(run.id), run, test_error=8.75)
     with pytest.raises(UserError, match="SLURM refuses it"):
         sent(here, SubmitOptions(again=True), Profile("mine", partition="nowhere"))
     assert {state.word for state in planned(here).left} == {"done"}

@@ -78,6 +78,7 @@ def _widest(groups: Iterable[Runs]) -> Iterable[Runs]:
     """Return each run's group once, with the most seeds that any experiment asks for."""
     widest: dict[str, Runs] = {}
     for group in groups:
+        # Two tables may ask for different numbers of seeds of one run.
         if group.run.id not in widest or len(group) > len(widest[group.run.id]):
             widest[group.run.id] = group
     return widest.values()

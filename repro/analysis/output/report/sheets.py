@@ -69,7 +69,9 @@ def level_grid(name: str, figure: Figure, collected: Collected, linked: dict[str
     """Return a figure's levels: the ends of its curves, as read off the paper and as ours."""
     numbers = dict.fromkeys(judge_numbers(name, figure, collected))
     rows = tuple(_level(number, linked) for number in numbers)
-    return Grid("Where the curves end, in % of error", _columns(LEVELS), rows)
+    errors = any(panel.shows == "curves" for panel in figure.panels)
+    caption = "Where the curves end, in % of error" if errors else "Responses read off the figure"
+    return Grid(caption, _columns(LEVELS), rows)
 
 
 def gap_grid(name: str, figure: Figure, collected: Collected, linked: dict[str, str]) -> Grid:
@@ -122,7 +124,12 @@ def _our_level(number: JudgedNumber, linked: dict[str, str]) -> Cell:
 
 
 def _split(name: str) -> str:
-    return "training" if name in ("train", "train_error") else "test"
+    """Return what a number of a figure is of, as the reader of a table knows it."""
+    if name in ("train", "train_error"):
+        return "training"
+    if name.startswith("response"):
+        return name.replace("_rank_", " at rank ")
+    return "test"
 
 
 def _cell(name: str, text: Any, right: bool, href: str) -> Cell:

@@ -19,8 +19,8 @@ WORDS = {
     "incomplete": "Some seeds have not finished.",
     "holds": "The claim is shown, at 5 % over all claims together.",
     "fails": "The opposite of the claim is shown.",
-    "holds for these nets": "Shown of these trained nets on their test images; of the recipe it says "
-    "nothing.",
+    "holds for these nets": "Shown of these trained nets on their test images; "
+    "of the recipe it says nothing.",
     "fails for these nets": "The opposite is shown of these trained nets on their test images.",
     "undecided": "Neither is shown; the evidence says why.",
     "missing": "Nothing has finished.",
@@ -28,6 +28,7 @@ WORDS = {
 }
 COLOURS = {
     "good": (
+        "equal",
         "reproduced",
         "consistent",
         "holds",

@@ -1,0 +1,100 @@
+"""`repro config`: every setting in force, and where it comes from."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from repro.cli.click_errors import Command
+from repro.cli.options import complete_clusters, json_option, print_json
+from repro.cli.text_table import print_rows
+from repro.storage.paths import Places, places
+
+SETTINGS = (  # variable, what it is where it is not set
+    ("REPRO_DEVICE", "a GPU where there is one"),
+    ("REPRO_THREADS", "an equal share of the cores"),
+    ("REPRO_SAVE_EVERY", "a minute"),
+    ("REPRO_CAPTURE", "1"),
+    ("REPRO_ON", "none"),
+    ("REPRO_SCRATCH", "none"),
+    ("REPRO_GROUP_READABLE", "0"),
+    ("REPRO_TRUST_FOLDER", "0"),
+    ("NO_COLOR", "unset"),
+)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--on",
+    "cluster",
+    envvar="REPRO_ON",
+    metavar="CLUSTER",
+    help="The settings of this cluster's profile as well.",
+    shell_complete=complete_clusters,
+)
+@click.option("--show-origin", is_flag=True, help="Say where each value comes from.")
+@json_option
+def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
+    """Show every setting: the command line comes first, then REPRO_ variables, the profile, the defaults.
+
+    For example:  repro config --show-origin --on mycluster
+    """
+    here = places()
+    settings = [*_folders(here), *_variables()]
+    if cluster:
+        settings += _profile(cluster, here)
+    if as_json:
+        facts = [{"name": name, "value": value, "origin": where} for name, value, where in settings]
+        print_json({"settings": facts})
+        return
+    rows = [("setting", "value", "origin")]
+    for name, value, origin in settings:
+        rows.append((name, _text(value), origin))
+    print_rows(rows if show_origin else [row[:2] for row in rows])
+
+
+def _folders(here: Places) -> Iterator[tuple[str, Any, str]]:
+    for name in ("results", "figures", "data"):
+        variable = f"REPRO_{name.upper()}"
+        yield name, str(getattr(here, name)), variable if os.environ.get(variable) else "default"
+    yield "slurm", str(here.slurm), "default"
+
+
+def _variables() -> Iterator[tuple[str, Any, str]]:
+    for variable, default in SETTINGS:
+        value = os.environ.get(variable)
+        yield variable, value or default, variable if value else "default"
+
+
+def _profile(cluster: str, here: Places) -> Iterator[tuple[str, Any, str]]:
+    from repro.cluster.profile import Profile, load_profile
+
+    profile = load_profile(cluster, here.slurm)
+    path = here.slurm / f"{cluster}.toml"
+    written = tomllib.loads(path.read_text("utf-8-sig"))
+    for field in fields(Profile):
+        variable = f"REPRO_{field.name.upper()}"
+        origin = "default"
+        if field.name in written or field.name == "name":
+            origin = str(path)
+        if os.environ.get(variable) and field.name not in _FROM_FILE_ONLY:
+            origin = variable
+        yield field.name, getattr(profile, field.name), origin
+
+
+_FROM_FILE_ONLY = ("name", "setup", "environment", "container", "sbatch")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(str, value)) or "–"
+    if isinstance(value, dict):
+        return " ".join(f"{key}={item}" for key, item in value.items()) or "–"
+    return str(value)

@@ -1,0 +1,49 @@
+"""`repro init`: lay out a folder to work in."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from repro.cli.click_errors import Command
+from repro.errors import UserError, quote
+from repro.storage.atomic import write_errors_explained
+from repro.storage.paths import IS_CHECKOUT, ROOT, SHIPPED
+
+LAID_OUT = ("slurm/example.toml", "results/published")
+
+
+@click.command(cls=Command)
+@click.argument(
+    "folder",
+    default=".",
+    metavar="[FOLDER]",
+    type=click.Path(file_okay=False, path_type=Path),
+)
+def command(folder: Path) -> None:
+    """Lay out FOLDER (default: this one): an example profile of a cluster, and the published records.
+
+    Nothing that is there is replaced. An installed repro works in the folder it is called in.
+
+    For example:  repro init my-reproduction
+    """
+    if folder.resolve() == ROOT and IS_CHECKOUT:
+        raise UserError(f"{quote(folder)} is repro's own checkout", "it has everything already")
+    source = ROOT if IS_CHECKOUT else SHIPPED
+    with write_errors_explained(folder):
+        for name in LAID_OUT:
+            target = folder / name
+            if target.exists():
+                click.echo(f"{target}: there already", err=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (source / name).is_dir():
+                shutil.copytree(source / name, target)
+            else:
+                shutil.copyfile(source / name, target)
+            click.echo(str(target))
+    click.echo(
+        "next: copy slurm/example.toml to slurm/CLUSTER.toml and fill in two lines", err=True
+    )
