@@ -49,6 +49,7 @@ def scores_of(net: ConvNet, source: Photos, way: str) -> Scores:
         return own
     parts: list[Scores] = [own] * share().processes
     torch.distributed.all_gather_object(parts, own)
-    places, labels, scores = zip(*((part.places, part.labels, part.scores) for part in parts))
+    columns = ((part.places, part.labels, part.scores) for part in parts)
+    places, labels, scores = zip(*columns, strict=True)
     joined = Scores(np.concatenate(places), np.concatenate(labels), np.concatenate(scores))
     return joined.in_order()
