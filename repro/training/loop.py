@@ -58,23 +58,14 @@ def train(
     checkpoint.
     """
     folder = places.run(run.id)
-
-    def finished() -> dict[str, Any] | None:
-        if measure_again:
-            return None
-        if read_final(folder, run) is None:  # an error where it is there and cannot be believed
-            return None
-        final: dict[str, Any] = read_json(folder.final)
-        return final
-
-    if final := finished():
+    if not measure_again and (final := _final_record(folder, run)):
         return final
     attempt = _claim(folder, run)
     try:
         with disk_errors_explained(folder.path):
             device = prepare(run.recipe, device)
             # Between the look above and the claim an older attempt may have ended the run.
-            if final := finished():
+            if not measure_again and (final := _final_record(folder, run)):
                 return final
             with device_errors_explained(run, device):
                 return _train(run, places, attempt, stop or StopRequest(), device)
@@ -91,6 +82,14 @@ def train(
         raise
     finally:
         attempt.close()
+
+
+def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
+    """Return the record of a run that is done; refuse one that cannot be believed."""
+    if read_final(folder, run) is None:
+        return None
+    final: dict[str, Any] = read_json(folder.final)
+    return final
 
 
 def _train(
