@@ -36,6 +36,7 @@ def rates(device: str, *names: str) -> dict[str, float]:
     best = dict.fromkeys(names, 0.0)
     try:
         # They take turns, and the best counts: what disturbs one of them disturbs all.
+        best = dict.fromkeys(names, 0.0)
         for _ in range(TURNS):
             for name, job in jobs.items():
                 best[name] = max(best[name], job())
