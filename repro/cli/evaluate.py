@@ -12,14 +12,8 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
-from repro.cli.options import (
-    OneOf,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
+from repro.cli.options import change_options, device_option, gather, json_option, print_json
+from repro.cli.param_types import OneOf
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
 from repro.definition.scales import Scale
