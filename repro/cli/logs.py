@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,8 +48,14 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
         paths = [path for path in paths if path.name.endswith(ending)]
     if not paths:
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
-    shown = paths[1:] if follow else paths  # the first one is followed
-    for path in shown:
+    _print_all(paths, lines, follow)
+    if not (follow or errors):
+        _print_efficiency(here.run(run_id))
+
+
+def _print_all(paths: Sequence[Path], lines: int | None, follow: bool) -> None:
+    """Print each log; follow the first one at the end, if wanted."""
+    for path in paths[1:] if follow else paths:
         if len(paths) > 1:
             click.echo(f"==> {path}", err=True)
         _print(path, lines)
@@ -56,8 +63,6 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
         if len(paths) > 1:
             click.echo(f"==> {paths[0]}", err=True)
         _follow(paths[0])
-    elif not errors:
-        _print_efficiency(here.run(run_id))
 
 
 def _print_efficiency(folder: Folder) -> None:
