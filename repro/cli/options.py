@@ -16,7 +16,8 @@ from repro.cli.completers import (
     complete_selection,
     complete_variants,
 )
-from repro.cli.param_types import WholeNumber
+from repro.cli.param_types import OneOf as OneOf
+from repro.cli.param_types import WholeNumber as WholeNumber
 from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
 from repro.errors import (
