@@ -34,7 +34,6 @@ from repro.data.photos.pack_format import (
     to_bytes,
 )
 from repro.data.photos.transforms import decode
-from repro.data.source import Origin
 from repro.definition.origin import is_complete
 from repro.errors import UserError, quote
 from repro.storage.atomic import file_mode, write_atomic
@@ -66,7 +65,7 @@ class PhotosToPack:
     """Photos to pack. Their origin is known for sure only after the last was read."""
 
     photos: Iterable[Photo]
-    origin: Callable[[], Origin] = lambda: "imported"
+    origin: Callable[[], str] = lambda: "imported"  # in the words of `repro.definition.origin`
     container: str = "folders"  # what kind of thing they came in, for a set that is complete
 
 
