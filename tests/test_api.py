@@ -14,8 +14,6 @@ from repro.protocol import catalog
 from repro.protocol.selection import select
 from repro.storage.paths import ROOT, Folder, Places
 
-__all__ = ["finished", "places", "write_run"]
-
 TINY = {"scale": "smoke", "seeds": 1, "only": ["resnet-20"]}
 
 

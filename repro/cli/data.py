@@ -150,18 +150,20 @@ def _print(found: list[DatasetInfo], as_json: bool) -> None:
 
 
 def _row(one: DatasetInfo) -> tuple[str, ...]:
-    counts = (
-        "–" if count is None else f"{count:,}" for count in (one.train_images, one.test_images)
-    )
     return (
         one.name,
         one.state,
         one.origin or "–",
-        *counts,
+        _count(one.train_images),
+        _count(one.test_images),
         one.split_in_short,
         (one.hash or "–")[:HASH_DIGITS],
         one.where,
     )
+
+
+def _count(images: int | None) -> str:
+    return "–" if images is None else f"{images:,}"
 
 
 def _percent() -> Callable[[int, int], None]:

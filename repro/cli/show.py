@@ -99,14 +99,18 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
-        "claims": [
-            {"id": claim.id, "text": claim.text, "where": claim.where}
-            for claim in experiment.claims
-        ],
+        "claims": _claims(experiment),
         "departures": _departures(experiment),
         "decidable": [asdict(one) for one in decidable_claims(experiment)],
         "warnings": warnings([experiment]),
     }
+
+
+def _claims(experiment: Any) -> list[dict[str, str]]:
+    facts = []
+    for claim in experiment.claims:
+        facts.append({"id": claim.id, "text": claim.text, "where": claim.where})
+    return facts
 
 
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
