@@ -96,6 +96,7 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
     runs = runs_of(experiment)
     gpu_memory = [round(memory(run, on_gpu=True).gpu) for run in runs]
     nets = [_net(net, runs) for net in _nets(experiment)]
+    decidable = [asdict(one) for one in decidable_claims(experiment)]
     return facts | {
         "nets": nets,
         "runs": [_run(run) for run in runs],

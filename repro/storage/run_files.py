@@ -23,6 +23,7 @@ from repro.storage.paths import Folder, Places
 
 SCHEMA = 1  # the newest layout that this version understands
 MOST_METRICS = 1_000  # of a run: each becomes a column
+KILLED = "killed"  # the cause of a failure that the process itself could not record
 LARGEST_FINAL = 4_000_000  # bytes; that of ResNet-1202 has 30,000
 LARGEST_METRIC = 3.5e38  # what single precision can hold; nothing that is measured comes near
 
