@@ -56,15 +56,14 @@ def train(
     checkpoint.
     """
     folder = places.run(run.id)
-
-    if final := _finished(folder, run, measure_again):
+    if not measure_again and (final := _final_record(folder, run)):
         return final
     attempt = _claim(folder, run)
     try:
         with failures_recorded(run, attempt), disk_errors_explained(folder.path):
             device = prepare(run.recipe, device)
             # Between the look above and the claim an older attempt may have ended the run.
-            if final := _finished(folder, run, measure_again):
+            if not measure_again and (final := _final_record(folder, run)):
                 return final
             with device_errors_explained(run, device):
                 return _train(run, places, attempt, stop or StopRequest(), device)
@@ -72,11 +71,9 @@ def train(
         attempt.close()
 
 
-def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
-    """Return the final record of a run that is done and is not to be measured again."""
-    if measure_again:
-        return None
-    if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
+    """Return the record of a run that is done; refuse one that cannot be believed."""
+    if read_final(folder, run) is None:
         return None
     final: dict[str, Any] = read_json(folder.final)
     return final

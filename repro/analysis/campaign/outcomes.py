@@ -114,10 +114,11 @@ class Outcomes:
         if not parts or not all(self._known(check) for check in claim.checks):
             return None
 
-        def p_values(seeds: Seeds) -> Floats:
-            return np.max([part(seeds) for part in parts], axis=0)
+        def worst_p(seeds: Seeds) -> Floats:
+            largest: Floats = np.max([part(seeds) for part in parts], axis=0)
+            return largest
 
-        return Item(claim.id, tuple(dict.fromkeys(runs)), p_values, is_claim=True)
+        return Item(claim.id, tuple(dict.fromkeys(runs)), worst_p, is_claim=True)
 
     def _known(self, check: Check) -> bool:
         """Return whether the paper has a number for everything that a check compares."""
@@ -192,7 +193,8 @@ class Outcomes:
                 sides.append(_p(mean - check.above, error, freedom, None))
             if check.below is not None:
                 sides.append(_p(check.below - mean, error, freedom, None))
-            return np.max(sides, axis=0)
+            largest: Floats = np.max(sides, axis=0)
+            return largest
 
         return p_values
 

@@ -1,8 +1,8 @@
 """Several processes of one job, on one node or more, become one `torch.distributed` group.
 
-They talk by gloo on CPUs and by nccl on GPUs. submitit knows our rank and the first node, and derives
-a port from the job's number without trying it. So the first process takes that port or the next free
-one, and says which in a file of the batch, which every node can read.
+They talk by gloo on CPUs and by nccl on GPUs. submitit knows our rank and the first node, and
+derives a port from the job's number without trying it. So the first process takes that port or the
+next free one, and says which in a file of the batch, which every node can read.
 """
 
 from __future__ import annotations
