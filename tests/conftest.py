@@ -15,9 +15,11 @@ from tests.run_folders import diverged, finished, places, write_run
 # Run folders, written in a line: `finished(run, test_error=8.7)`.
 __all__ = ["diverged", "finished", "places", "write_run"]
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch is imported, here and in every process that a test starts
-)
+# Before torch is imported, here and in every process that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Only `make test-gpu` lets tests see a GPU, and only those in tests/gpu use it.
+if os.environ.get("REPRO_TEST_GPU") != "1":
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(autouse=True)

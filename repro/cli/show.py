@@ -92,21 +92,27 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
             "departures": [],
         }
     runs = runs_of(experiment)
+    most_memory = max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0)
+    decidable = [asdict(one) for one in decidable_claims(experiment)]
     return facts | {
         "nets": [_net(net, runs) for net in _nets(experiment)],
         "runs": [_run(run) for run in runs],
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
-        "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
+        "gpu_bytes": most_memory,
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
-        "claims": [
-            {"id": claim.id, "text": claim.text, "where": claim.where}
-            for claim in experiment.claims
-        ],
+        "claims": _claims(experiment),
         "departures": _departures(experiment),
-        "decidable": [asdict(one) for one in decidable_claims(experiment)],
+        "decidable": decidable,
         "warnings": warnings([experiment]),
     }
+
+
+def _claims(experiment: Any) -> list[dict[str, str]]:
+    facts = []
+    for claim in experiment.claims:
+        facts.append({"id": claim.id, "text": claim.text, "where": claim.where})
+    return facts
 
 
 def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:

@@ -234,7 +234,8 @@ class Selection:
         listed = "`repro show EXPERIMENT` lists the ids"
         if conditions:
             return UserError(f"no run's id {' and '.join(conditions)}", listed)
-        ids = [run.id for run in runs_of(tuple(scaled for _, scaled in pairs.values()))]
+        experiments = tuple(scaled for _, scaled in pairs.values())
+        ids = [run.id for run in runs_of(experiments)]
         words = " ".join(self.experiments)
         known = (*ids, *catalog.NAMES, *catalog.GROUPS)
         problem = f"no run at scale {self.scale} matches {quote(words)}"

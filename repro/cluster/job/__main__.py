@@ -72,8 +72,9 @@ def train(run_id: str, batch: Batch, index: int, stop: StopRequest) -> int:
 
     here = places()
     [run] = _definitions([run_id], here)
+    # Before the group forms: a copy that takes longer than the group's timeout must not abort it.
+    here = staged_data(here, run.recipe.dataset)
     with join_group(batch.path, index) as rank:
-        here = staged_data(here, run.recipe.dataset)
         import repro.training as training
         from repro.training.attempt import Superseded
 

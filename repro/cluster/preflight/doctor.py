@@ -49,7 +49,8 @@ def examine_environment(places: Places, profile: Profile | None) -> Checks:
         lambda: torch_and_gpus(profile),
         precisions,
     ]
-    for part in [*parts, lambda: _data(places), _code, lambda: _clock(places)]:
+    parts += [lambda: _data(places), _code, lambda: _clock(places)]
+    for part in parts:
         yield from part()
 
 

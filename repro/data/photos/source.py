@@ -174,10 +174,11 @@ class Photos:
     def _centre_crops(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
         """Yield the centre crops of Figure 4."""
         mine = rows[share.of(len(rows))]
-        plans = (
-            [PlannedImage(row, self._mean) for row in mine[start : start + batch].tolist()]
-            for start in range(0, len(mine), batch)
-        )
+
+        def plan(start: int) -> list[PlannedImage]:
+            return [PlannedImage(row, self._mean) for row in mine[start : start + batch].tolist()]
+
+        plans = map(plan, range(0, len(mine), batch))
         return self._batches(plans, min(batch, len(mine)), self._centre_crop)
 
     def _centre_crop(self, image: PlannedImage) -> Pixels:
