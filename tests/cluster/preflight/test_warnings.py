@@ -21,9 +21,10 @@ from repro.cluster.submit.packing import runs_per_job, with_known_sharing
 from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
 from repro.definition.net import resnet
-from repro.definition.run import Run
+from repro.definition.run import Run, to_definition
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
+from repro.storage.run_files import write_definition
 
 SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)
 HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk will do
@@ -34,8 +35,11 @@ def said(here: Places, profile: Profile, *runs: Run) -> str:
 
 
 def past(here: Places, run: Run, device: str, **facts: float) -> None:
-    final = {"provenance": {"device": f"{device}: some", **facts}}
-    write_atomic(here.run(replace(run, seed=run.seed + 1).id).final, to_json(final))
+    other = replace(run, seed=run.seed + 1)
+    write_definition(here.run(other.id), other)
+    final = {"id": other.id, "run": to_definition(other), "metrics": {"test_error": 8.75}}
+    final["provenance"] = {"device": f"{device}: some", **facts}
+    write_atomic(here.run(other.id).final, to_json(final))
 
 
 def test_where_all_is_well_nothing_is_said(here: Places) -> None:
