@@ -39,6 +39,7 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
     start = f"{os.environ.get('SLURM_JOB_ID', '0')}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
     meeting = batch / f"{index}.meeting-{start}.json"
     store = _store(meeting, rank, processes, host, port)
+    _wait_for_all(store, rank, processes)
     on_gpu = torch.cuda.is_available() and os.environ.get("REPRO_DEVICE", "cuda").startswith("cuda")
     backend, device = "gloo", None
     if on_gpu:
@@ -55,6 +56,12 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
             distributed.destroy_process_group()
         if rank == 0:
             meeting.unlink(missing_ok=True)
+
+
+def _wait_for_all(store: Store, rank: int, processes: int) -> None:
+    """Wait here for the slowest process, so that the group's own timeout does not count it."""
+    store.set(f"arrived-{rank}", "")
+    store.wait([f"arrived-{other}" for other in range(processes)], PATIENCE)
 
 
 def _who_we_are() -> tuple[int, int, int, str, int]:
