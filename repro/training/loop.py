@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from repro.storage.atomic import disk_errors_explained, read_json
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
-from repro.training.caffe_momentum import CaffeMomentum
+from repro.training.caffe_momentum import CaffeMomentum, Step
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
 from repro.training.device_errors import device_errors_explained
@@ -91,7 +91,6 @@ def _train(
     pace = Pace(state.iteration, recipe.iterations, state.seconds, state.usage)
     attempt.progress("running", state.iteration)
 
-    # ---- train ----
     step = make_step(state.net, state.optimizer, recipe, attempt.say)
     share = distributed.share()
     for images, labels in source.batches(run.seed, state.iteration, recipe.iterations, share):
@@ -113,21 +112,32 @@ def _train(
             raise _stopped(stop, state, attempt)
         attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
 
-    # ---- measure ----
+    return _measure(run, source, state, pace, attempt, stop, step.captured)
+
+
+def _measure(
+    run: Run,
+    source: Source,
+    state: State,
+    pace: Pace,
+    attempt: Attempt,
+    stop: StopRequest,
+    captured: bool,
+) -> dict[str, Any]:
+    """Measure what the run trained, and write its final record."""
+
     def may_go_on() -> None:
         """End at any batch: all that training made is saved. Several processes end together."""
-        if stop.reason and share.alone:
+        if stop.reason and distributed.share().alone:
             raise _stopped(stop, state, attempt)
 
     attempt.progress("measuring", state.iteration, **state.facts())
     batches = Interruptible(source, may_go_on)
     measured = measure(run, state.net, batches, attempt.folder, attempt.check)
-    if recipe.batch_norm_average == "re-estimated":
+    if run.recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance_of_training(
-        run, source, state, pace, attempt, captured=step.captured
-    )
+    measured["provenance"] = provenance_of_training(run, source, state, pace, attempt, captured)
     return attempt.finish(measured)
 
 
@@ -185,6 +195,15 @@ def _eager_or_captured(
     if on_gpu and wanted and distributed.share().alone:
         return CapturedStep(net, optimizer, eager, log)
     return eager
+
+
+def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
+    """Return the final record of a run that is done and is not to be measured again."""
+    # It is an error where the record is there and cannot be believed.
+    if measure_again or read_final(folder, run) is None:
+        return None
+    final: dict[str, Any] = read_json(folder.final)
+    return final
 
 
 def _claim(folder: Folder, run: Run) -> Attempt:
