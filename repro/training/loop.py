@@ -40,8 +40,6 @@ from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
 
-Step: TypeAlias = "EagerStep | CapturedStep | CaffeMomentum"
-
 
 def train(
     run: Run,

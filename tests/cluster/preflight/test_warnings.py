@@ -22,7 +22,7 @@ from repro.cluster.submit.packing import runs_per_job, with_known_sharing
 from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
 from repro.definition.net import resnet
-from repro.definition.run import Run, to_definition
+from repro.definition.run import Run
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
 from tests.run_folders import write_final
