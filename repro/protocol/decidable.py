@@ -1,4 +1,4 @@
-"""What some runs could decide, said before anything is spent on them: which claims, and in what scope.
+"""What some runs could decide: which claims, and in what scope, before anything is spent.
 
 A claim about the recipe needs two seeds of every net at least. One seed of each can decide a claim
 about these trained nets on these test images, where predictions are kept; on CIFAR-10 nothing.
@@ -49,7 +49,7 @@ def decidable_claims(experiment: Experiment) -> list[Decidable]:
 
 
 def warnings(experiments: Iterable[Experiment]) -> list[str]:
-    """Return sentences for a user who is about to spend on runs that decide less than they could."""
+    """Return warnings for a user who is about to spend on runs that decide too little."""
     by_scope: dict[tuple[Scope, str], list[str]] = {}
     for experiment in experiments:
         for one in decidable_claims(experiment):

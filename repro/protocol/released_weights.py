@@ -1,4 +1,4 @@
-"""Which release weights are of, and what is published for it: `experiments/released_weights.py`, read here only."""
+"""Which release weights are of, and what is published for it."""
 
 from __future__ import annotations
 

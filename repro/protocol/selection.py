@@ -1,4 +1,4 @@
-"""What a user selects: experiments or runs, at a scale, with seeds and changes. One way in all commands."""
+"""What a user selects: experiments or runs, at a scale, with seeds and changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class SelectionOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Selection:
-    """Experiments, groups, or patterns of run ids (`!PATTERN` leaves runs out), and what is chosen beside them."""
+    """Experiments, groups or patterns of run ids, and what is chosen beside them.
+
+    `!PATTERN` leaves runs out.
+    """
 
     experiments: tuple[str, ...] = ()
     scale: str | None = (

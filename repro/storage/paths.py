@@ -102,7 +102,7 @@ class Places:
 
 
 def places() -> Places:
-    """Return the folders in force: the environment's, or those of the checkout or working folder."""
+    """Return the folders in force: the environment's, the checkout's or the working folder's."""
     return Places(
         _folder_of("REPRO_RESULTS", "results"),
         _folder_of("REPRO_FIGURES", "figures"),

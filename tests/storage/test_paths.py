@@ -53,7 +53,7 @@ def test_a_relative_folder_of_a_working_folder_that_is_gone_is_refused(tmp_path,
     monkeypatch.chdir(tmp_path / "gone")
     Path(tmp_path / "gone").rmdir()
     monkeypatch.setenv("REPRO_RESULTS", "results")
-    with pytest.raises(UserError, match="`REPRO_RESULTS` is `results`"):
+    with pytest.raises(UserError, match="the working directory is gone"):
         places()
 
 
