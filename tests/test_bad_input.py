@@ -259,7 +259,7 @@ MISTAKES = [
     (
         [*EVALUATE, "--weights", "nowhere.pt"],
         "no weights at `nowhere.pt`",
-        "name a file that `torch.save` wrote",
+        "name weights of `torch.save`, a .safetensors file, or a .caffemodel",
     ),
     (
         [*EVALUATE, "--weights", "x" * 300],

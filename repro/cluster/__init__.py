@@ -1,1 +1,1 @@
-"""SLURM: profiles of clusters, submission, the job that runs there, and where every run is. submitit speaks to it."""
+"""SLURM: profiles of clusters, submission, the job that runs there, and where every run is."""

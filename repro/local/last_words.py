@@ -13,8 +13,6 @@ from repro.storage.atomic import file_mode, to_json, write_all, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.run_files import SCHEMA, read_progress
 
-KILLED = "killed"  # the cause of a failure that the process itself did not record
-
 
 def record_failure(
     folder: Folder,

@@ -21,10 +21,11 @@ from typing import Any, TypedDict
 
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
-from repro.local.last_words import KILLED, record_failure
+from repro.local.last_words import record_failure
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import (
+    KILLED,
     FileProblem,
     is_done,
     read_attempt,

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from repro.definition.run import Run, to_definition
-from repro.errors import Incomplete, RunFailed, quote
+from repro.errors import Incomplete, RunFailed, UserError, quote
+from repro.provenance.slurm_job import slurm_job_id
 from repro.storage import metrics_file
 from repro.storage.atomic import (
     cannot_write,
@@ -35,7 +36,7 @@ from repro.storage.atomic import (
 )
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
-from repro.storage.run_files import write_definition
+from repro.storage.run_files import KILLED, read_failure, write_definition
 from repro.training import checkpoint
 
 SCHEMA = 1
@@ -237,6 +238,7 @@ def previous_progress(folder: Folder) -> dict[str, Any]:
 
     That is when the first began, the iteration to get beyond, and how many in a row ended without
     doing so. An attempt that said how it ended is not counted: someone has seen it and asked again.
+    One that was killed is counted, though its parent wrote that down.
     """
     numbers = folder.attempts()
     before = None
@@ -245,12 +247,21 @@ def previous_progress(folder: Folder) -> dict[str, Any]:
     if before is None:
         return {"from": 0, "fruitless": 0}
     fruitless = before.get("fruitless", 0) + 1
-    if folder.final.exists() or folder.failed.exists():
+    if folder.final.exists() or _said_why(folder):
         fruitless = 0
     taken_over = {"from": before.get("from", 0), "fruitless": fruitless}
     if began := before.get("began") or before.get("started"):
         taken_over["began"] = began
     return taken_over
+
+
+def _said_why(folder: Folder) -> bool:
+    """Whether the last attempt itself wrote down why it gave up."""
+    try:
+        failure = read_failure(folder)
+    except UserError:
+        return True
+    return failure is not None and failure.cause != KILLED
 
 
 def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
@@ -270,12 +281,3 @@ def must_be_of(run: Run, found: checkpoint.FoundCheckpoint) -> None:
         "bring this run's own `checkpoint.pt` and `metrics.jsonl` back, "
         "or start the run again with `--again`, which keeps what is there aside",
     )
-
-
-def slurm_job_id() -> str | None:
-    """Return the SLURM job this process is in, as `squeue` would name it."""
-    array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    task = os.environ.get("SLURM_ARRAY_TASK_ID")
-    if array and task:
-        return f"{array}_{task}"
-    return os.environ.get("SLURM_JOB_ID")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Step(Protocol):
-    """An eager or a captured step."""
+    """One iteration: (images, labels, rate) to the summed loss and the count of wrong answers."""
 
     @property
     def captured(self) -> bool: ...
@@ -32,6 +32,7 @@ class CaffeMomentum:
 
     @property
     def captured(self) -> bool:
+        """Whether the step below is one CUDA graph."""
         return self._step.captured
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypedDict
 import torch
 
 ASK_EVERY = 10.0  # seconds between two questions to the driver
+LOW_PERCENT = 20  # of the time: below it a card mostly waits
 MILLIJOULES = 3.6e9  # in a kWh
 
 
@@ -42,6 +43,7 @@ class GpuUsage:
         self._samples = 0
         self._percent = 0.0
         self._newest: int | None = None
+        self._low_since: float | None = None
         self._last_question = float("-inf")
         self._energy_at_start = self._energy()
 
@@ -62,7 +64,11 @@ class GpuUsage:
             self._ask()
         if self._newest is None:
             return {}
-        return {"gpu_percent": self._newest}
+        if self._low_since is None:
+            return {"gpu_percent": self._newest}
+        # `status` warns where this lasts: others could use a card that waits.
+        waited = round(time.monotonic() - self._low_since)
+        return {"gpu_percent": self._newest, "gpu_low_seconds": waited}
 
     def facts(self) -> dict[str, float]:
         """Return the record: the mean utilisation, the peak memory, and the card's energy."""
@@ -103,6 +109,10 @@ class GpuUsage:
             self._newest = self._driver.utilisation()
             self._samples += 1
             self._percent += self._newest
+        if self._newest is None or self._newest >= LOW_PERCENT:
+            self._low_since = None
+        elif self._low_since is None:
+            self._low_since = time.monotonic()
 
     def _energy(self) -> int | None:
         """Return the millijoules that the card used since its driver was loaded."""

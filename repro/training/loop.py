@@ -7,7 +7,6 @@ ends bit for bit like an unbroken one.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +20,6 @@ from repro.data import open_source
 from repro.data.source import Source
 from repro.definition.recipe import Recipe
 from repro.definition.run import Run
-from repro.errors import RunFailed, UserError
 from repro.evaluation import measure
 from repro.evaluation.error import measure_error
 from repro.stop_request import Stopped, StopRequest
@@ -32,7 +30,8 @@ from repro.training.attempt import Attempt
 from repro.training.caffe_momentum import CaffeMomentum, Step
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
-from repro.training.device_errors import DeviceFailure, device_errors_explained
+from repro.training.device_errors import device_errors_explained
+from repro.training.failures import failures_recorded
 from repro.training.interruptible import Interruptible
 from repro.training.optimizer import gradient_norms
 from repro.training.pace import Pace
@@ -40,7 +39,6 @@ from repro.training.provenance import commit, provenance_of_training
 from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
-from repro.training.window import Diverged
 
 
 def train(
@@ -56,30 +54,27 @@ def train(
     checkpoint.
     """
     folder = places.run(run.id)
-    if final := _finished(folder, run, measure_again):
+    if not measure_again and (final := _final_record(folder, run)):
         return final
     attempt = _claim(folder, run)
     try:
-        with disk_errors_explained(folder.path):
+        with failures_recorded(run, attempt), disk_errors_explained(folder.path):
             device = prepare(run.recipe, device)
             # Between the look above and the claim an older attempt may have ended the run.
-            if final := _finished(folder, run, measure_again):
+            if not measure_again and (final := _final_record(folder, run)):
                 return final
             with device_errors_explained(run, device):
                 return _train(run, places, attempt, stop or StopRequest(), device)
-    except Diverged as problem:
-        attempt.fail("diverged", problem.iteration, str(problem), cause="nan")
-        hint = "its record is kept; `repro status` shows it"
-        raise RunFailed(f"{run.id}: {problem}", hint) from None
-    except DeviceFailure as problem:
-        attempt.fail("failed", attempt.iteration, problem.problem, problem.hint, problem.cause)
-        raise
-    except UserError as problem:
-        with contextlib.suppress(UserError):  # a disk that is full has no room for this either
-            attempt.fail("failed", attempt.iteration, problem.problem, problem.hint)
-        raise
     finally:
         attempt.close()
+
+
+def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
+    """Return the record of a run that is done; refuse one that cannot be believed."""
+    if read_final(folder, run) is None:
+        return None
+    final: dict[str, Any] = read_json(folder.final)
+    return final
 
 
 def _train(

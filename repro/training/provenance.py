@@ -14,8 +14,9 @@ from repro.data.source import Source
 from repro.definition.run import Run
 from repro.provenance.checkout import CodeState, code_state
 from repro.provenance.code_digest import code_hash
+from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.paths import ROOT
-from repro.training.attempt import Attempt, slurm_job_id
+from repro.training.attempt import Attempt
 from repro.training.device import device_name, layout_of, shares_by_mps
 from repro.training.gpu_usage import driver_version
 from repro.training.pace import Pace

@@ -308,3 +308,19 @@ def saved_by_training(here: Places, iteration: int) -> Folder:
     }
     checkpoint.save(folder, state, lambda: None)
     return folder
+
+
+def test_a_gpu_that_mostly_waits_for_ten_minutes_is_warned_of(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = {"gpu_percent": 7, "gpu_low_seconds": 720, "state": "running", "job": None}
+    about = busy | {"host": socket.gethostname(), "pid": os.getpid()}
+    write_atomic(here.run(OTHER.id).progress, to_json(about))
+    with pytest.raises(SystemExit):
+        main(["status"])
+    warning = f"Warning: the GPU of {OTHER.id} computes 7 % of the time, below 20 % for 12 minutes"
+    assert warning in capsys.readouterr().err
+    write_atomic(here.run(OTHER.id).progress, to_json(about | {"gpu_low_seconds": 590}))
+    with pytest.raises(SystemExit):
+        main(["status"])
+    assert "Warning" not in capsys.readouterr().err

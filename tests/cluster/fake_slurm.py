@@ -1,4 +1,7 @@
-"""A small SLURM that behaves: it numbers arrays, remembers them, and forgets what is cancelled. No time passes."""
+"""A small SLURM that behaves: it numbers arrays, remembers them, and forgets what is cancelled.
+
+No time passes in it: whoever uses it says what becomes of its jobs.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,21 @@ folder = Path({folder!r})
 name, words = Path(sys.argv[0]).name, sys.argv[1:]
 with (folder / "calls").open("a") as calls:
     calls.write(name + "\\n")
+if (folder / "down").exists():
+    sys.exit(name + ": error: Unable to contact slurm controller (connect failure)")
 fails = folder / (name + ".fails")
 if fails.exists() and name != "sbatch":
     sys.exit(fails.read_text())
-jobs = [json.loads(line) for path in sorted(folder.glob("array-*.json")) for line in path.read_text().splitlines()]
+paths = sorted(folder.glob("array-*.json"))
+jobs = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 if name == "sbatch":
     text = Path(words[-1]).read_text()
     if "--partition=nowhere" in text:
-        sys.exit("sbatch: error: invalid partition specified: nowhere\\nsbatch: error: Batch job submission failed")
+        sys.exit("sbatch: error: invalid partition specified: nowhere\\n"
+                 "sbatch: error: Batch job submission failed")
     if words[0] == "--test-only":
-        sys.exit(print("sbatch: Job 7 to start at 2030-01-01T00:00:00 on nodes gpu1", file=sys.stderr))
+        print("sbatch: Job 7 to start at 2030-01-01T00:00:00 on nodes gpu1", file=sys.stderr)
+        sys.exit(0)
     batch = re.search(r"--job-name=(\\S+)", text)[1]
     last = int(re.search(r"--array=0-(\\d+)", text)[1])
     for number in range(100, 10_000):
@@ -34,8 +42,8 @@ if name == "sbatch":
         except FileExistsError:
             continue
         for index in range(last + 1):
-            job = dict(array=str(number), index=index, batch=batch, state="PENDING", reason="Priority")
-            file.write(json.dumps(job) + "\\n")
+            job = dict(array=str(number), index=index, batch=batch, state="PENDING")
+            file.write(json.dumps(job | dict(reason="Priority")) + "\\n")
         if fails.exists():  # it has it, and does not say so
             sys.exit(fails.read_text())
         sys.exit(print("Submitted batch job", number))
@@ -43,7 +51,8 @@ if name == "squeue":
     wanted = words[words.index("--name") + 1].split(",")
     for j in jobs:
         if j["batch"] in wanted:
-            print(j["array"], j["index"], j["state"], "1:00", "30:00", "gpu1", j["batch"], j["reason"], sep="|")
+            known = (j["array"], j["index"], j["state"], "1:00", "30:00", "gpu1", j["batch"])
+            print(*known, j["reason"], sep="|")
 if name == "scancel":
     for word in words:
         array, _, index = word.partition("_")
@@ -75,6 +84,13 @@ class FakeSlurm:
     def fails(self, program: str, words: str) -> None:
         """From now on this program says that and fails; sbatch does so once it has the array."""
         (self.folder / f"{program}.fails").write_text(words)
+
+    def goes_down(self, down: bool = True) -> None:
+        """Have the controller not answer, and hear nothing; or answer again."""
+        if down:
+            (self.folder / "down").touch()
+        else:
+            (self.folder / "down").unlink(missing_ok=True)
 
     def works(self) -> None:
         for path in self.folder.glob("*.fails"):

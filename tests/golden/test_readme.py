@@ -14,6 +14,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.compare import verdict
+from repro.analysis.compare.margins import Rule
 from repro.analysis.compare.power import equivalence_power, seeds_to_decide
 from repro.cli import cli, main
 from repro.data.small import cifar10
@@ -250,9 +251,8 @@ def cells(heading: str) -> list[list[str]]:
 def test_an_example_has_the_verdict_that_the_page_gives_it(numbers, word, because):
     values = tuple(map(float, numbers.split()))
     planned = 1 if len(values) == 1 else 5
-    found = verdict.judge(
-        verdict.OurValues(values, planned), Paper(8.75), margin=0.5, tolerance=0.35
-    )
+    rule = Rule(margin=0.5, spread=0.16)
+    found = verdict.judge(verdict.OurValues(values, planned), Paper(8.75), rule)
     assert (found.word, because in found.reasons) == (word, True), found.reasons
 
 
@@ -261,8 +261,8 @@ def test_an_example_has_the_verdict_that_the_page_gives_it(numbers, word, becaus
     cells("standard deviation of our seeds | five seeds certify | seeds for four times in five"),
 )
 def test_the_power_of_five_seeds_is_as_the_page_says(std, certify, seeds):
-    assert f"{equivalence_power(5, float(std), 0.5):.0%}".replace("%", " %") == certify
-    assert str(seeds_to_decide(float(std), 0.5) or "no number") == seeds
+    assert f"{equivalence_power(5, float(std), 0.5, spread=0.16):.0%}".replace("%", " %") == certify
+    assert str(seeds_to_decide(float(std), 0.5, spread=0.16) or "no number") == seeds
 
 
 def test_the_page_explains_every_word():
@@ -270,7 +270,7 @@ def test_the_page_explains_every_word():
         word for row in cells("word | means") for word in row[0].replace("`", "").split(", ")
     ]
     assert set(explained) == {*Verdict}
-    assert all(f"| `{word}` |" in VERDICTS.read_text() for word in ClaimVerdict)
+    assert all(f"`{word}`" in VERDICTS.read_text() for word in ClaimVerdict)
 
 
 def test_all_runs_are_read_with_pandas_as_the_page_says(places, finished, monkeypatch, capsys):

@@ -111,3 +111,16 @@ def test_a_gpu_that_does_not_answer_stops_nothing(
 
 def test_without_a_gpu_there_is_no_usage() -> None:
     assert GpuUsage.of(torch.device("cpu")) is None
+
+
+def test_a_card_that_mostly_waits_says_for_how_long(
+    nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(gpu_usage.time, "monotonic", lambda: now[0])
+    nvml.percent = [7, 9, 90]
+    usage = usage_of(GPU)
+    assert usage.percent() == {"gpu_percent": 7, "gpu_low_seconds": 0}
+    now[0] += 700
+    assert usage.percent() == {"gpu_percent": 9, "gpu_low_seconds": 700}
+    assert usage.percent() == {"gpu_percent": 90}

@@ -1,1 +1,1 @@
-"""What a job does on its node: trains its run, or the few that share it, from wherever they were left."""
+"""What a job does on its node: train its run, or the few that share it, from where they were."""

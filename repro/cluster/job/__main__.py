@@ -72,7 +72,7 @@ def train(run_id: str, batch: Batch, index: int, stop: StopRequest) -> int:
 
     here = places()
     [run] = _definitions([run_id], here)
-    # Before the group forms: within it, a copy longer than its timeout would abort the others.
+    # Before the group forms: a copy that takes longer than the group's timeout must not abort it.
     here = staged_data(here, run.recipe.dataset)
     with join_group(batch.path, index) as rank:
         import repro.training as training

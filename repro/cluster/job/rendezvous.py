@@ -1,7 +1,8 @@
-"""Several processes of one job, on one node or more, become one `torch.distributed` group: gloo on CPUs, nccl on GPUs.
+"""Several processes of one job, on one node or more, become one `torch.distributed` group.
 
-submitit knows our rank and the first node, and derives a port from the job's number without trying it. So the first
-process takes that port or the next free one, and says which in a file of the batch, which every node can read.
+They talk by gloo on CPUs and by nccl on GPUs. submitit knows our rank and the first node, and
+derives a port from the job's number without trying it. So the first process takes that port or the
+next free one, and says which in a file of the batch, which every node can read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from repro.errors import EnvironmentProblem
 from repro.storage.atomic import read_json, to_json, write_atomic
@@ -22,91 +23,106 @@ if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
 PATIENCE = timedelta(hours=1)  # for the slowest node to copy the data and import torch
-TIMEOUT = timedelta(hours=1)  # for the slowest process to reach what all of them do together
+SLOWEST_STEP = timedelta(hours=1)  # one process may measure or read for long while others wait
 PORTS = 50  # tried one after another
 
 
 @contextlib.contextmanager
 def join_group(batch: Path, index: int) -> Iterator[int]:
-    """Inside, `torch.distributed` connects the job's processes, if there are several. Yields this process's rank."""
+    """Connect the job's processes while the context is open, if there are several.
+
+    Yield this process's rank.
+    """
     if int(os.environ.get("SLURM_NTASKS", "1")) == 1:
         yield 0
         return
     import torch
     import torch.distributed as distributed
 
-    rank, processes, local_rank, host, port = _who_we_are()
+    process = _this_process()
     start = f"{os.environ.get('SLURM_JOB_ID', '0')}-{os.environ.get('SLURM_RESTART_COUNT', '0')}"
     meeting = batch / f"{index}.meeting-{start}.json"
-    store = _store(meeting, rank, processes, host, port)
-    _wait_for_all(store, rank, processes)
-    on_gpu = torch.cuda.is_available() and os.environ.get("REPRO_DEVICE", "cuda").startswith("cuda")
-    backend, device = "gloo", None
-    if on_gpu:
-        backend = "nccl"
-        device = torch.device("cuda", local_rank % torch.cuda.device_count())
-        torch.cuda.set_device(device)
+    options: dict[str, Any] = {"backend": "gloo"}
+    if torch.cuda.is_available() and os.environ.get("REPRO_DEVICE", "cuda").startswith("cuda"):
+        card = torch.device("cuda", process.local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(card)
+        options = {"backend": "nccl", "device_id": card}
+    store = _store(meeting, process)
+    _wait_for_all(store, process)
     distributed.init_process_group(
-        backend, timeout=TIMEOUT, store=store, rank=rank, world_size=processes, device_id=device
+        store=store,
+        rank=process.rank,
+        world_size=process.world_size,
+        timeout=SLOWEST_STEP,
+        **options,
     )
     try:
-        yield rank
+        yield process.rank
     finally:
         with contextlib.suppress(RuntimeError):
             distributed.destroy_process_group()
-        if rank == 0:
+        if process.rank == 0:
             meeting.unlink(missing_ok=True)
 
 
-def _wait_for_all(store: Store, rank: int, processes: int) -> None:
+def _wait_for_all(store: Store, process: Any) -> None:
     """Wait here for the slowest process, so that the group's own timeout does not count it."""
-    store.set(f"arrived-{rank}", "")
-    store.wait([f"arrived-{other}" for other in range(processes)], PATIENCE)
+    store.set(f"arrived-{process.rank}", "")
+    store.wait([f"arrived-{other}" for other in range(process.world_size)], PATIENCE)
 
 
-def _who_we_are() -> tuple[int, int, int, str, int]:
+def _this_process() -> Any:
+    """Return submitit's account of this process: its rank, and where the first one is."""
     try:
         from submitit.helpers import TorchDistributedEnvironment
     except ImportError:
         raise EnvironmentProblem(
             "several processes need submitit", "install it where the jobs run"
         ) from None
-    where = TorchDistributedEnvironment()
-    return where.rank, where.world_size, where.local_rank, where.master_addr, where.master_port
+    return TorchDistributedEnvironment()
 
 
-def _store(meeting: Path, rank: int, processes: int, host: str, port: int) -> Store:
-    """The group's meeting point: made by the first process, found by the others."""
+def _store(meeting: Path, process: Any) -> Store:
+    """Return the group's meeting point: made by the first process, found by the others."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-    if rank == 0:
-        for tried in range(port, port + PORTS):
-            with contextlib.suppress(RuntimeError):  # the port is taken
-                store = TCPStore(
-                    "0.0.0.0",
-                    tried,
-                    processes,
-                    is_master=True,
-                    wait_for_workers=False,
-                    timeout=PATIENCE,
-                )
-                write_atomic(meeting, to_json({"host": _reachable(host), "port": tried}))
-                return store
-        raise EnvironmentProblem(
-            f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again"
-        )
+    if process.rank == 0:
+        return _open_store(meeting, process)
     end = time.monotonic() + PATIENCE.total_seconds()
-    while (place := read_json(meeting)) is None:
+    while (address := read_json(meeting)) is None:
         if time.monotonic() > end:
             raise EnvironmentProblem(
                 "the first process of this job never came", "see its log: `repro logs RUN --err`"
             )
         time.sleep(0.2)
-    return TCPStore(place["host"], place["port"], processes, is_master=False, timeout=PATIENCE)
+    processes = process.world_size
+    return TCPStore(address["host"], address["port"], processes, is_master=False, timeout=PATIENCE)
+
+
+def _open_store(meeting: Path, process: Any) -> Store:
+    """Open the meeting point at the first free port, and write down where it is."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host, port = process.master_addr, process.master_port
+    for candidate in range(port, port + PORTS):
+        with contextlib.suppress(RuntimeError):  # the port is taken
+            store = TCPStore(
+                "0.0.0.0",
+                candidate,
+                process.world_size,
+                is_master=True,
+                wait_for_workers=False,
+                timeout=PATIENCE,
+            )
+            write_atomic(meeting, to_json({"host": _reachable(host), "port": candidate}))
+            return store
+    raise EnvironmentProblem(
+        f"ports {port} to {port + PORTS - 1} are all taken on {host}", "send the run again"
+    )
 
 
 def _reachable(host: str) -> str:
-    """The node's name as SLURM gives it, where the network knows it; else as the machine calls itself."""
+    """Return the node's name as SLURM gives it, where the network knows it; else the machine's."""
     try:
         socket.getaddrinfo(host, None)
     except OSError:

@@ -1,4 +1,4 @@
-"""The data set on the node's own disk, where the profile names one: for sets too large to be held in memory."""
+"""The data set on the node's own disk, where the profile names one: for sets beyond its memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repro.storage.paths import Places
 
 
 def staged_data(places: Places, dataset: str) -> Places:
-    """The places with the data on the disk that `REPRO_SCRATCH` names; as they were where it names none."""
+    """Return the places with the data on the disk that `REPRO_SCRATCH` names, if it names one."""
     wanted = os.environ.get("REPRO_SCRATCH")
     if not wanted:
         return places
@@ -25,6 +25,6 @@ def staged_data(places: Places, dataset: str) -> Places:
     from repro.data.staging import copy_to_node
 
     folder = places.data / dataset
-    return (
-        replace(places, data=copy_to_node(folder, scratch)) if (folder / PACK).exists() else places
-    )
+    if not (folder / PACK).exists():
+        return places
+    return replace(places, data=copy_to_node(folder, scratch))

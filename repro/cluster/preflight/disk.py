@@ -26,35 +26,35 @@ _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/local", "/scratch/local")
 
 
 def is_node_local(folder: Path) -> str:
-    """In words, why this folder is likely to be one machine's own; empty where it looks shared."""
+    """Return why this folder is likely to be one machine's own; empty where it looks shared."""
     kind = file_system(folder)
     if kind in _SHARED:
         return ""
     if kind in _MEMORY:
         return f"a {kind}, in memory"
     real = folder.resolve()
-    if any(real.is_relative_to(place) for place in _TEMPORARY):
-        return f"{next(place for place in _TEMPORARY if real.is_relative_to(place))}, a temporary folder"
+    for temporary in _TEMPORARY:
+        if real.is_relative_to(temporary):
+            return f"{temporary}, a temporary folder"
     return ""
 
 
 def file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The type of the file system that a folder is on, or would be."""
+    """Return the type of the file system that a folder is on, or would be."""
     real = folder.resolve()
     try:
         lines = [line.split() for line in mounts.read_text().splitlines()]
     except OSError:
         return "unknown"
-    under = [
-        (len(line[1]), line[2])
-        for line in lines
-        if len(line) > 2 and real.is_relative_to(_unescaped(line[1]))
-    ]
-    return max(under)[1] if under else "unknown"
+    best = (0, "unknown")
+    for line in lines:
+        if len(line) > 2 and real.is_relative_to(_unescaped(line[1])):
+            best = max(best, (len(line[1]), line[2]))
+    return best[1]
 
 
 def write_speed(folder: Path, size: int = 8 * 2**20) -> float | None:
-    """Bytes a second at which a file of that size is written and synced there; None where none can be."""
+    """Return the bytes a second at which a file is written and synced; None where none can be."""
     content = os.urandom(size)
     try:
         with tempfile.TemporaryFile(dir=nearest(folder), buffering=0) as file:
@@ -67,8 +67,8 @@ def write_speed(folder: Path, size: int = 8 * 2**20) -> float | None:
 
 
 def nearest(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    """Return the folder, or the nearest above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _unescaped(path: str) -> str:

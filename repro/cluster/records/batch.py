@@ -103,6 +103,11 @@ class Batch:
         """Write down the number that SLURM gave it."""
         write_atomic(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether SLURM got it, as far as can be seen: its sender may have been killed then."""
+        return self.array is not None or any(self.path.glob("*_log.out"))
+
     def started(self, index: int) -> bool:
         """Whether SLURM ever started this element: it then has a log."""
         return any(self.path.glob(f"*_{index}_0_log.out"))

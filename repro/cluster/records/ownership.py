@@ -42,6 +42,7 @@ class Claim:
     host: str = ""
     pid: int = 0
     born: str | None = None
+    before: str | None = None  # the batch in which the run was sent before this one
     schema: int = 1
 
     @classmethod
@@ -100,7 +101,7 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
         return "unknown"
     if (batch.name, index) in live:
         return "live"
-    if batch.array is None:
+    if not batch.was_sent:
         return "void" if _sender_is_gone(claim) else "sending"
     # Where users see only their own jobs, another's that is not listed may well be there.
     if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf):

@@ -1,4 +1,4 @@
-"""Whether a run is at work already, before it is trained here: two would stop each other by turns."""
+"""Whether a run is at work already, before it is trained here: two would stop each other."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def _at_work(run: Seen) -> RunFailed:
         pid = _pid(run)
         return RunFailed(
             f"{quote(run_id, 100)} is suspended: process {pid} on {_host(run)} is stopped",
-            f"`kill -CONT {pid}` lets it go on; `kill {pid}; kill -CONT {pid}` has it save and end, "
+            f"`kill -CONT {pid}` lets it go on; "
+            f"`kill {pid}; kill -CONT {pid}` has it save and end, "
             "and then this command carries on; or leave it out with `--skip`",
         )
     if state.job and state.cluster:

@@ -1,8 +1,9 @@
 """The iteration of a run's checkpoint, read from the checkpoint itself and without torch.
 
-`progress.json` may be ahead of the checkpoint: it says where a run is, not what is saved. A checkpoint is a zip
-archive of one pickle and the raw bytes of its tensors. Only the pickle is read here, by an unpickler that makes
-nothing but plain values: a tensor becomes None, and a name that a stranger planted in the file is never imported.
+`progress.json` may be ahead of the checkpoint: it says where a run is, not what is saved. A
+checkpoint is a zip archive of one pickle and the raw bytes of its tensors. Only the pickle is read
+here, by an unpickler that makes nothing but plain values: a tensor becomes None, and a name that a
+stranger planted in the file is never imported.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def checkpoint_iteration(folder: Folder) -> int | None:
 
 
 def _iteration_in(path: Path) -> int | None:
-    """Return the iteration that one checkpoint file names; None where the file is absent or damaged."""
+    """Return the iteration that a checkpoint names; None where it is absent or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             [member] = [info for info in archive.infolist() if info.filename.endswith("/data.pkl")]

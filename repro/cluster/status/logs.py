@@ -1,4 +1,7 @@
-"""What a run said: its own log, and what SLURM kept of its job. Followed by looking again, as network disks need."""
+"""What a run said: its own log, and what SLURM kept of its job.
+
+A log is followed by looking again: network disks tell nobody that a file has grown.
+"""
 
 from __future__ import annotations
 
@@ -7,63 +10,72 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from repro.cluster.records.batch import Batch, jobs_folder
+from repro.cluster.records.ownership import newest_claim
 from repro.cluster.status.state import State
-from repro.storage.atomic import read_json
 from repro.storage.paths import Places
 
 
 def logs_of(run_id: str, places: Places, errors: bool = False) -> list[Path]:
-    """The run's log files, the one to read first: its own, then SLURM's; with `errors`, what went to standard error."""
-    folder = places.run(run_id)
-    slurm = _slurm_logs(run_id, places, "err" if errors else "out")
-    return slurm if errors else [path for path in (folder.log, *slurm) if path.exists()]
+    """Return the run's log files, the one to read first: its own, then SLURM's.
+
+    With `errors` they are what went to standard error.
+    """
+    if errors:
+        return _slurm_logs(run_id, places, "err")
+    logs = [places.run(run_id).log, *_slurm_logs(run_id, places, "out")]
+    return [path for path in logs if path.exists()]
 
 
 def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
-    """The last lines of each log that has any, errors last."""
-    own = tail(places.run(run_id).log, lines)
-    out, err = (
-        [line for path in _slurm_logs(run_id, places, kind) for line in tail(path, lines)]
-        for kind in ("out", "err")
-    )
-    return [*own, *(line for line in out if line not in own), *err][-lines:]
+    """Return the last lines of each log that has any, errors last."""
+    last = tail(places.run(run_id).log, lines)
+    own = set(last)
+    for path in _slurm_logs(run_id, places, "out"):
+        last += [line for line in tail(path, lines) if line not in own]
+    for path in _slurm_logs(run_id, places, "err"):
+        last += tail(path, lines)
+    return last[-lines:]
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """The last lines that are not empty; none where no file can be read."""
+    """Return the last lines that are not empty; none where no file can be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 16_384))
             text = file.read().decode(errors="replace")
     except OSError:
         return []
-    return ["".join(filter(str.isprintable, line)) for line in text.splitlines() if line.strip()][
-        -lines:
-    ]
+    full = [line for line in text.splitlines() if line.strip()]
+    # A log may hold whatever a library printed: nothing of it may drive the terminal.
+    return [_printable(line) for line in full[-lines:]]
+
+
+def _printable(line: str) -> str:
+    return "".join(filter(str.isprintable, line))
 
 
 def follow(path: Path, every: float = 1.0) -> Iterator[str]:
-    """The file's text, and what is appended to it, for as long as one listens."""
-    place = 0
+    """Yield the file's text, and what is appended to it, for as long as one listens."""
+    position = 0
     while True:
         if path.exists():
-            if path.stat().st_size < place:
-                place = 0
+            if path.stat().st_size < position:
+                position = 0
             with path.open("rb") as file:
-                file.seek(place)
+                file.seek(position)
                 new = file.read()
-            place += len(new)
+            position += len(new)
             if new:
                 yield new.decode(errors="replace")
         time.sleep(every)
 
 
 def likely_cause(state: State, words: Iterable[str]) -> str:
-    """The likely cause of a failure, from the last words of a run."""
-    low = "\n".join([state.reason, *words]).lower()
-    for signs, likely in _CAUSES:
-        if any(sign in low for sign in signs):
-            return likely
+    """Return the likely cause of a failure, from the last words of a run."""
+    text = "\n".join([state.reason, *words]).lower()
+    for signs, cause in _CAUSES:
+        if any(sign in text for sign in signs):
+            return cause
     return state.reason or "the log does not say"
 
 
@@ -117,7 +129,10 @@ _CAUSES = (
 
 
 def _slurm_logs(run_id: str, places: Places, kind: str) -> list[Path]:
-    claim = read_json(places.run(run_id).submitted)
-    batch = Batch(jobs_folder(places) / claim["batch"]) if claim else None
-    index = batch.index(run_id) if batch else None
-    return batch.logs(index, kind) if batch and index is not None else []
+    """Return what SLURM kept of the job in which the run was last sent."""
+    claim = newest_claim(places.run(run_id))
+    if claim is None:
+        return []
+    batch = Batch(jobs_folder(places) / claim.batch)
+    index = batch.index(run_id)
+    return [] if index is None else batch.logs(index, kind)

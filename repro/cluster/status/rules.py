@@ -1,12 +1,12 @@
 """Every word that `repro status` can say of a run, and when it says it: one table.
 
 The first rule that applies decides. `submit` and `run` act by the same rule, so that no command
-contradicts another. The documentation prints this table (`python -m repro.cluster.status.rules`).
+contradicts another. `python -m repro.cluster.status.rules_table` prints it for the documentation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -262,46 +262,3 @@ RULES = (
 def rule_for(facts: Facts) -> Rule:
     """Return the first rule that applies; the last one always does."""
     return next(rule for rule in RULES if rule.applies(facts))
-
-
-_ASKED = {
-    "record": "record",
-    "queue": "job",
-    "failure": "`failed.json`",
-    "progress": "`progress.json`",
-    "process": "process",
-    "sender": "started by",
-    "log": "SLURM's log",
-}
-
-
-def table() -> str:
-    """Return the rules as a Markdown table."""
-    lines = ["| word | when | `repro submit` | `repro run` |", "|---|---|---|---|"]
-    for rule in RULES:
-        when = "; ".join(_condition(fact, values) for fact, values in rule.when.items())
-        otherwise = when or "otherwise"
-        lines.append(f"| {rule.word} | {otherwise} | {rule.submit} | {rule.run} |")
-    return "\n".join(lines)
-
-
-def _condition(fact: str, values: tuple[StrEnum, ...]) -> str:
-    """Return one condition in words, by the values that it excludes where these are fewer."""
-    [kind] = {type(value) for value in values}
-    others = [value for value in kind if value not in values]
-    if len(others) < len(values):
-        return f"{_ASKED[fact]}: not {' or '.join(others)}"
-    return f"{_ASKED[fact]}: {' or '.join(values)}"
-
-
-def vocabularies() -> dict[str, list[StrEnum]]:
-    """Return every value of every fact, for tests over all combinations."""
-    kinds: dict[str, list[StrEnum]] = {}
-    for field in fields(Facts):
-        kind: type[StrEnum] = type(getattr(Facts(), field.name))
-        kinds[field.name] = list(kind)
-    return kinds
-
-
-if __name__ == "__main__":
-    print(table())

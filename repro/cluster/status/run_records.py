@@ -26,6 +26,7 @@ class RunRecords:
     progress: run_files.Progress | None = None
     claim: Claim | None = None
     batch: Batch | None = None
+    batch_before: Batch | None = None  # in which it was sent before
     failed_in: str | None = None  # the job that wrote `failed`
     checkpoint_iteration: int | None = None
     damage: str = ""
@@ -93,7 +94,11 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
         if final is not None:
             return RunRecords(folder, final)
         claim = newest_claim(folder)
-        batch = _read_batch(claim, places, batches)
+        batch = before = None
+        if claim:
+            batch = _read_batch(claim.batch, places, batches)
+        if claim and claim.before:
+            before = _read_batch(claim.before, places, batches)
         failed = run_files.read_failure(folder)
         return RunRecords(
             folder,
@@ -102,6 +107,7 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
             progress=run_files.read_progress(folder),
             claim=claim,
             batch=batch,
+            batch_before=before,
             checkpoint_iteration=checkpoint_iteration(folder),
         )
     except FileProblem as error:
@@ -110,10 +116,8 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
         return RunRecords(folder, damage=error.problem)
 
 
-def _read_batch(claim: Claim | None, places: Places, batches: dict[str, Batch]) -> Batch | None:
-    if claim is None:
-        return None
-    batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
+def _read_batch(name: str, places: Places, batches: dict[str, Batch]) -> Batch:
+    batch = batches.setdefault(name, Batch(jobs_folder(places) / name))
     # Read now: what is sent after the scheduler was asked must not look like what has ended.
     _ = batch.runs, batch.array
     return batch

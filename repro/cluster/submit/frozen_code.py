@@ -1,7 +1,7 @@
 """The code as it was when a run was submitted. A queued job must not run what was edited after it.
 
-`results/code/<hash>/` holds `repro/` and `experiments/` as they were, with the commit they came from and what differed
-from it. All jobs of the same code share it; it is written whole or not at all.
+`results/code/<hash>/` holds `repro/` and `experiments/` as they were, with the commit they came
+from and what differed from it. All jobs of the same code share it; it is whole or absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from repro.storage.paths import ROOT, Places
 
 
 def freeze_code(places: Places, root: Path = ROOT) -> Path:
-    """The folder that jobs run from."""
+    """Return the folder that jobs run from, written now if it is not there."""
     target = frozen_folder(places, root)
     if target.exists():
         return target
@@ -52,7 +52,7 @@ def freeze_code(places: Places, root: Path = ROOT) -> Path:
 
 
 def frozen_folder(places: Places, root: Path = ROOT) -> Path:
-    """Where the code as it is now is kept, or would be."""
+    """Return where the code as it is now is kept, or would be."""
     digest = hashlib.sha256(to_json(code_state(root)))
     for path in _sources(root):
         digest.update(

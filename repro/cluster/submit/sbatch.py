@@ -1,4 +1,4 @@
-"""The sbatch text of an array, made by submitit: its elements read their run from the batch's folder.
+"""The sbatch text of an array, made by submitit; its elements read their run in the batch's folder.
 
 submitit is imported when a text is made: reading states and the job itself work without it. Of
 submitit only `text_of` uses something that is not public, for no public name gives a text.

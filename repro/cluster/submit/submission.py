@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.cluster.profile import Profile
-from repro.cluster.records.batch import Batch
+from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim, withdraw_claim
 from repro.cluster.status.rules import Submits
 from repro.cluster.status.state import Seen, State, look_at
@@ -171,6 +171,7 @@ class _Submission:
                 self.aside[run.id] = aside
             old = None
         claim = Claim.ours(batch.name, self.profile.name, self.profile.slurm_conf)
+        claim = replace(claim, before=_last_sent(old, self.places))
         taken = take_claim(folder, claim, old)
         if taken is not None:
             self.claimed[run.id] = taken
@@ -199,6 +200,13 @@ class _Submission:
         for run_id, path in self.aside.items():
             self.places.run(run_id).put_back(path)
         shutil.rmtree(batch.path, ignore_errors=True)
+
+
+def _last_sent(old: Claim | None, places: Places) -> str | None:
+    """Return the batch in which the run was last sent: if this submission fails, it says why."""
+    if old is None:
+        return None
+    return old.batch if Batch(jobs_folder(places) / old.batch).was_sent else old.before
 
 
 def _ids(element: Sequence[Run]) -> list[str]:

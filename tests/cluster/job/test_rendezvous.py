@@ -142,7 +142,7 @@ from repro.stop_request import StopRequest
 from repro.storage.paths import places
 
 torch.set_num_threads(1)
-rendezvous.TIMEOUT = timedelta(seconds=15)
+rendezvous.SLOWEST_STEP = timedelta(seconds=15)
 stage = staging.staged_data
 
 def slowly(here, dataset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,7 @@ from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
+from tests.run_folders import write_final
 
 SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)
 HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk will do
@@ -34,8 +36,12 @@ def said(here: Places, profile: Profile, *runs: Run) -> str:
 
 
 def past(here: Places, run: Run, device: str, **facts: float) -> None:
-    final = {"provenance": {"device": f"{device}: some", **facts}}
-    write_atomic(here.run(replace(run, seed=run.seed + 1).id).final, to_json(final))
+    other = replace(run, seed=run.seed + 1)
+    folder = here.run(other.id)
+    write_final(folder, other)
+    final = json.loads(folder.final.read_bytes())
+    final["provenance"] = {"device": f"{device}: some", **facts}
+    folder.final.write_bytes(to_json(final))
 
 
 def test_where_all_is_well_nothing_is_said(here: Places) -> None:

@@ -19,8 +19,10 @@ from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
 from repro.cluster.slurm import Job, Live
-from repro.cluster.status import rules, state
-from repro.cluster.status.rules import RULES, Facts, Runs, Submits, rule_for, table, vocabularies
+from repro.cluster.status import seen as seen_module
+from repro.cluster.status import state
+from repro.cluster.status.rules import RULES, Facts, Runs, Submits, rule_for
+from repro.cluster.status.rules_table import table, vocabularies
 from repro.cluster.status.run_records import read_records
 from repro.cluster.submit.submission import SubmitOptions, make_plan
 from repro.definition.net import resnet
@@ -61,12 +63,12 @@ def test_every_word_is_said_by_some_rule() -> None:
 
 
 def test_every_reason_is_of_a_rule() -> None:
-    assert set(state._REASONS) <= {rule.name for rule in RULES}
+    assert set(seen_module._REASONS) <= {rule.name for rule in RULES}
 
 
 def test_the_documentation_prints_this_table() -> None:
     assert table() in DOCUMENT.read_text(), (
-        "paste what `python -m repro.cluster.status.rules` prints"
+        "paste what `python -m repro.cluster.status.rules_table` prints"
     )
 
 
@@ -184,9 +186,9 @@ def test_no_combination_of_files_and_answers_is_a_traceback_or_a_contradiction(
 
 
 def test_the_table_is_printed_without_loading_torch() -> None:
-    code = "import sys, repro.cluster.status.rules; print('torch' in sys.modules)"
+    code = "import sys, repro.cluster.status.rules_table; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout == "False\n"
-    assert rules.table().count("\n") == len(RULES) + 1
+    assert table().count("\n") == len(RULES) + 1

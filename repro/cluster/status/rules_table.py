@@ -1,0 +1,50 @@
+"""The rules of `repro status` as a Markdown table: `python -m repro.cluster.status.rules_table`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import StrEnum
+
+from repro.cluster.status.rules import RULES, Facts
+
+_ASKED = {
+    "record": "record",
+    "queue": "job",
+    "failure": "`failed.json`",
+    "progress": "`progress.json`",
+    "process": "process",
+    "sender": "started by",
+    "log": "SLURM's log",
+}
+
+
+def table() -> str:
+    """Return the rules as a Markdown table."""
+    lines = ["| word | when | `repro submit` | `repro run` |", "|---|---|---|---|"]
+    for rule in RULES:
+        when = "; ".join(_condition(fact, values) for fact, values in rule.when.items())
+        otherwise = when or "otherwise"
+        lines.append(f"| {rule.word} | {otherwise} | {rule.submit} | {rule.run} |")
+    return "\n".join(lines)
+
+
+def _condition(fact: str, values: tuple[StrEnum, ...]) -> str:
+    """Return one condition in words, by the values that it excludes where these are fewer."""
+    [kind] = {type(value) for value in values}
+    others = [value for value in kind if value not in values]
+    if len(others) < len(values):
+        return f"{_ASKED[fact]}: not {' or '.join(others)}"
+    return f"{_ASKED[fact]}: {' or '.join(values)}"
+
+
+def vocabularies() -> dict[str, list[StrEnum]]:
+    """Return every value of every fact, for tests over all combinations."""
+    kinds: dict[str, list[StrEnum]] = {}
+    for field in fields(Facts):
+        kind: type[StrEnum] = type(getattr(Facts(), field.name))
+        kinds[field.name] = list(kind)
+    return kinds
+
+
+if __name__ == "__main__":
+    print(table())
