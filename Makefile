@@ -1,5 +1,6 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
+# make test-gpu    the tests of the GPU path, on a machine that has one (about four minutes)
 # make test-long   every kind of damage in full, for the table in docs/reliability.md
 # make check  style, types and which part may import which; make lock: the requirements, pinned again
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: install demo test test-slow test-slurm test-long check lock clean
+.PHONY: install demo test test-slow test-slurm test-gpu test-long check lock clean
 
 install: .venv/.installed
 
@@ -22,13 +23,16 @@ demo: install
 	$(BIN)/repro reproduce table6 figure6 --scale smoke --skip resnet-1202
 
 test: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm"
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm"
 
 test-slow: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m "slow and not slurm"
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -n $(WORKERS) -m "slow and not slurm"
 
 test-slurm: install
 	$(BIN)/python -m pytest -m slurm
+
+test-gpu: install
+	REPRO_TEST_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu
 
 test-long: install
 	$(BIN)/python -m tests.reliability.long

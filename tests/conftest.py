@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from repro.storage.paths import Places, places
+from repro.storage import paths
+from repro.storage.paths import Places
+from tests.run_folders import diverged, finished, places, write_run
 
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # before torch is imported, here and in every process that a test starts
-)
+# Run folders, written in a line: `finished(run, test_error=8.7)`.
+__all__ = ["diverged", "finished", "places", "write_run"]
+
+# Before torch is imported, here and in every process that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Only `make test-gpu` lets tests see a GPU, and only those in tests/gpu use it.
+if os.environ.get("REPRO_TEST_GPU") != "1":
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(autouse=True)
@@ -34,4 +41,4 @@ def _same_numbers_each_time() -> None:
 @pytest.fixture
 def here() -> Places:
     """This test's own folders."""
-    return places()
+    return paths.places()

@@ -13,9 +13,6 @@ import repro
 from repro.protocol import catalog
 from repro.protocol.selection import select
 from repro.storage.paths import ROOT, Folder, Places
-from tests.run_folders import finished, places, write_run
-
-__all__ = ["finished", "places", "write_run"]
 
 TINY = {"scale": "smoke", "seeds": 1, "only": ["resnet-20"]}
 

@@ -13,8 +13,9 @@ from shutil import copyfile, copytree, ignore_patterns
 import pytest
 
 import repro
+from experiments.skipped import EXPERIMENTS
 from repro.cli import VERBS
-from repro.protocol.catalog import NAMES
+from repro.protocol.catalog import NAMES, REPRODUCED, SKIPPED
 from repro.storage.paths import ROOT
 
 HEAVY = {
@@ -109,7 +110,9 @@ def test_every_verb_of_the_help_has_its_module():
 
 
 def test_every_experiment_of_the_catalog_has_its_page():
-    assert {path.stem for path in (ROOT / "experiments").glob("*[0-9].py")} >= set(NAMES)
+    pages = {path.stem for path in (ROOT / "experiments").glob("*[0-9].py")}
+    assert pages - {"cifar10"} == set(REPRODUCED)
+    assert set(EXPERIMENTS) == set(SKIPPED) == set(NAMES) - set(REPRODUCED)
 
 
 WITHOUT = "import sys; sys.modules.update(dict.fromkeys({names})); "

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of a bare environment that has the wheel; the other packages are this one's."""
     folder = tmp_path_factory.mktemp("installed")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
@@ -35,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     # A folder that a .pth file names is searched, but its own .pth files are not followed:
     # so the checkout that is installed here for development stays out of sight.
     (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    yield environment / "bin" / "repro"
+    return environment / "bin" / "repro"
 
 
 @pytest.fixture

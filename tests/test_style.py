@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from repro.storage.paths import ROOT
@@ -53,28 +54,29 @@ def crowded(tree: ast.AST) -> Iterator[int]:
             yield statement.lineno
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def places(path: Path, lines: Iterator[int]) -> list[str]:
     return [f"{path.relative_to(ROOT)}:{line}" for line in sorted(set(lines))]
 
 
 def test_no_comprehension_stands_inside_another() -> None:
-    found = [
-        at
-        for path in PAGES
-        for at in places(path, nested(ast.parse(path.read_text()), COMPREHENSIONS))
-    ]
+    found = [at for path in PAGES for at in places(path, nested(parsed(path), COMPREHENSIONS))]
     assert found == []
 
 
 def test_no_conditional_expression_stands_inside_another_or_in_a_comprehensions_element() -> None:
     found = []
     for path in PAGES:
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         found += places(path, nested(tree, (ast.IfExp,)))
         found += places(path, conditional_elements(tree))
     assert found == []
 
 
 def test_a_statement_has_at_most_two_comprehensions() -> None:
-    found = [at for path in PAGES for at in places(path, crowded(ast.parse(path.read_text())))]
+    found = [at for path in PAGES for at in places(path, crowded(parsed(path)))]
     assert found == []

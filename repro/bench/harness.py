@@ -73,10 +73,10 @@ def run_contest(
     numbers: dict[str, list[float]] = {way.name: [] for way in ways}
     facts: dict[str, dict[str, float]] = {}
     with contextlib.ExitStack() as stack:
-        contenders = {
-            way.name: [stack.enter_context(_contender(way)) for _ in range(way.at_once)]
-            for way in ways
-        }
+        contenders = {}
+        for way in ways:
+            copies = [stack.enter_context(_contender(way)) for _ in range(way.at_once)]
+            contenders[way.name] = copies
         for _ in range(rounds):
             for name, together in contenders.items():
                 number, facts[name] = _go(together)

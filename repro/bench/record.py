@@ -48,10 +48,9 @@ def _markdown(table: Table) -> str:
         *(name.replace("_", " ") for name in facts),
     ]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    rows += [
-        [*_cells(line), *(f"{line.facts.get(name, math.nan):.3g}" for name in facts)]
-        for line in table.lines
-    ]
+    for line in table.lines:
+        extra = [f"{line.facts.get(name, math.nan):.3g}" for name in facts]
+        rows.append([*_cells(line), *extra])
     text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"{text}\n\n{table.note}" if table.note else text
 

@@ -79,20 +79,19 @@ def _limits(device: str, threads: int, rounds: int, say: Say) -> list[Table]:
 
 def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> list[Table]:
     """How much of the best arithmetic rate each way of training reached."""
-    best = {
-        kind: max(line.median for line in limits.lines if line.way.endswith(kind))
-        for kind in ("fp32", "bf16")
-    }
-    found = []
+    best: dict[str, float] = {}
+    for kind in ("fp32", "bf16"):
+        best[kind] = max(line.median for line in limits.lines if line.way.endswith(kind))
+    shares = []
     for table, depth in zip(tables, depths, strict=True):
         work = BACKWARD * 2e-9 * cost(resnet(depth)).multiply_adds  # GFLOP an image
-        rates = {
-            line.way: line.median / best["bf16" if "bf16" in line.way else "fp32"]
-            for line in table.lines
-        }
-        lines = compare({way: [100 * work * rate] for way, rate in rates.items()})
-        found.append(Table(f"Of the machine's best rate: resnet-{depth}", "%", "more", lines))
-    return found
+        percents: dict[str, list[float]] = {}
+        for line in table.lines:
+            kind = "bf16" if "bf16" in line.way else "fp32"
+            percents[line.way] = [100 * work * (line.median / best[kind])]
+        lines = compare(percents)
+        shares.append(Table(f"Of the machine's best rate: resnet-{depth}", "%", "more", lines))
+    return shares
 
 
 def _faithful(batch: int, rounds: int, say: Say) -> Table:
@@ -184,10 +183,11 @@ def photos(quick: bool, say: Say) -> list[Table]:
 
 def commands(quick: bool, say: Say) -> list[Table]:
     """What commands take, and how it grows with the runs."""
-    return [
-        _commands(count, 3 if quick else 5, say)
-        for count in ((10, 1_000) if quick else (10, 1_000, 10_000))
-    ]
+    counts: tuple[int, ...] = (10, 1_000, 10_000)
+    rounds = 5
+    if quick:
+        counts, rounds = (10, 1_000), 3
+    return [_commands(count, rounds, say) for count in counts]
 
 
 def _commands(count: int, rounds: int, say: Say) -> Table:

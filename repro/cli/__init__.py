@@ -25,6 +25,7 @@ VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
     "show": "What an experiment is: nets, recipe, departures, the paper's numbers.",
     "run": "Train here what an experiment still lacks.",
+    "plan": "Which runs decide the most within a budget of GPU-hours.",
     "submit": "Send what an experiment still lacks to a SLURM cluster.",
     "status": "Where every run is.",
     "logs": "What a run said.",
@@ -37,6 +38,7 @@ VERBS = {
     "reproduce": "run, collect, table or figure, and diff, in one go.",
     "publish": "Put the records of finished runs where they are tracked.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
+    "forensics": "Which reading of a test gives a published number.",
     "bench": "Measure this machine against the usual way of doing it.",
     "data": "List, prepare, import and check the data sets.",
     "config": "Every setting in force, and where it comes from.",
@@ -55,6 +57,8 @@ WRITING = (
     "report",
     "reproduce",
     "publish",
+    "evaluate",
+    "forensics",
     "bench",
 )
 ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line

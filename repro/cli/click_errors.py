@@ -154,8 +154,9 @@ def _name(error: click.BadParameter) -> str:
 
 def _cut(message: str, width: int = 160) -> str:
     """Return the message in one printable line without its full stop, cut at its end."""
-    blanked = [letter if letter.isprintable() else " " for letter in message]
-    text = "".join(blanked).rstrip(".")
+    # What cannot be printed could drive the terminal.
+    unprintable = {letter for letter in message if not letter.isprintable()}
+    text = message.translate({ord(letter): " " for letter in unprintable}).rstrip(".")
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

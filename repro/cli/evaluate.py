@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from importlib import import_module
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,9 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
-from repro.cli.options import (
-    OneOf,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
-from repro.definition.net import Net, net_named
-from repro.definition.run import Run
+from repro.cli.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.options import change_options, device_option, gather, json_option, print_json
+from repro.cli.param_types import OneOf
 from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
@@ -33,13 +25,10 @@ if TYPE_CHECKING:
     from repro.definition.preprocessing import Preprocessing
     from repro.evaluation.of_weights import Subject
     from repro.evaluation.readings import Reading
-    from repro.nets.weights import Weights
     from repro.storage.evaluations import Evaluation
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
-RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
 RECORD = "record"  # what `--save` alone means
-WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
 @dataclass(frozen=True)
@@ -163,99 +152,6 @@ def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     )
 
 
-def opened(
-    weights: Path,
-    net: str | None,
-    data: str | None,
-    scale: Scale,
-    device: str | None,
-    preprocess: str | None,
-) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
-    """Return the net with these weights on its images, its preprocessing, and what is to be said of the choice."""
-    import torch
-
-    from repro.evaluation.of_weights import preprocessing_for, subject
-    from repro.nets.weights import read
-
-    known = read(weights)
-    run = _run(known, net, data, scale)
-    if run.net != known.layout.variant(run.net):
-        run = replace(run, net=known.layout.variant(run.net))
-        click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
-    of = subject(run, known, weights, places().data, torch.device(device) if device else None)
-    wanted, warnings = _preprocessing(of, known, preprocess)
-    for warning in warnings:
-        click.echo(warning, err=True)
-    return of, preprocessing_for(of, wanted), warnings
-
-
-def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> Run:
-    """Return the run that such weights are of, as far as measuring them depends on it."""
-    net = _net(name, data) if name else weights.net()
-    if net is None:
-        raise UserError(
-            "these weights are of no net of the paper that can be told from their names",
-            "name the net: `--net resnet-50`",
-        )
-    run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
-    if name is None:
-        run = replace(run, net=replace(run.net, classes=net.classes))
-        click.echo(
-            f"these weights are of {net.name}; of a plain net only if `--net` says so", err=True
-        )
-    return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
-
-
-def _net(name: str, data: str | None) -> Net:
-    """The net of that name; on small images, a net of CIFAR whatever its depth."""
-    from repro.data import is_photos
-
-    return net_named(name, "cifar" if data and not is_photos(data, places().data) else None)
-
-
-def _variant(net: Net) -> str:
-    parts = []
-    if net.stride_in == "3x3":
-        parts.append("stride in the 3x3")
-    if net.zeros == "both":
-        parts.append("zero channels on both sides")
-    if net.pool:
-        parts.append("pooling without padding")
-    return ", ".join(parts) or "the paper's own layers"
-
-
-def _preprocessing(
-    of: Subject, weights: Weights, name: str | None
-) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return what was asked for, or what belongs to the weights; and a word where the two differ."""
-    from repro.definition.preprocessing import named as preprocessing_named
-
-    layout = weights.layout
-    proposed = layout.preprocess if of.photos else layout.preprocess_small
-    if name is None:
-        if proposed == "paper":
-            return preprocessing_named(proposed, small=not of.photos), ()
-        click.echo(f"preprocessing: {proposed}, which these weights were trained for", err=True)
-        return preprocessing_named(proposed, small=not of.photos), ()
-    wanted = preprocessing_named(name, small=not of.photos)
-    if layout.name == "ours" or _same_family(name, proposed):
-        return wanted, ()
-    return wanted, (
-        f"weights of {layout.name} were trained for preprocessing {proposed}, not {name}",
-    )
-
-
-def _same_family(name: str, proposed: str) -> bool:
-    """Whether two preprocessings subtract and divide alike: torchvision's two and timm's differ in sizes only."""
-    families = {
-        "torchvision-v1": "torchvision",
-        "torchvision-v2": "torchvision",
-        "authors-mean-colour": "authors",
-    }
-    family = "torchvision" if name.startswith("timm:") else families.get(name, name)
-    return family == families.get(proposed, proposed)
-
-
 def _of_weights(
     of: Subject,
     preprocessing: Preprocessing,
@@ -360,26 +256,26 @@ def _listed() -> dict[str, Any]:
 
 def _predictions(name: str) -> Path:
     """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
-    from repro.storage.evaluations import found
+    from repro.storage.evaluations import PREDICTIONS, found
 
     path = Path(name)
+    if (path / PREDICTIONS).is_file():
+        return path / PREDICTIONS
     if path.suffix == ".npz" or path.exists():
-        inside = path / "predictions.npz" if path.is_dir() else path
-        return check_input_file(inside, "predictions", "name a record, or a run's predictions.npz")
+        return check_input_file(path, "predictions", "name a record, or a run's predictions.npz")
     return found(places().results, name).predictions
 
 
 def _in_words(facts: dict[str, Any]) -> str:
-    if "evaluations" in facts:
-        return "\n".join(
-            f"{one['id']}: "
-            + ", ".join(f"{name} {value:.2f} %" for name, value in one["metrics"].items())
-            for one in facts["evaluations"]
-        )
-    if "mcnemar" in facts:
-        return "\n".join(
-            f"{name}: only the first right {test['only_first']:,}, only the second {test['only_second']:,}, "
-            f"p = {test['p']:.3g}"
-            for name, test in facts["mcnemar"].items()
-        )
-    return f"{facts['what']}: top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+    lines = []
+    for record in facts.get("evaluations", ()):
+        errors = [f"{name} {value:.2f} %" for name, value in record["metrics"].items()]
+        lines.append(f"{record['id']}: {', '.join(errors)}")
+    for name, test in facts.get("mcnemar", {}).items():
+        counts = f"only the first right {test['only_first']:,}"
+        counts += f", only the second {test['only_second']:,}"
+        lines.append(f"{name}: {counts}, p = {test['p']:.3g}")
+    if "top1" in facts:
+        errors_in_words = f"top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+        lines.append(f"{facts['what']}: {errors_in_words}")
+    return "\n".join(lines)

@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import (
-    WholeNumber,
-    complete_selection,
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
+from repro.cli.completers import complete_selection
+from repro.cli.options import json_option, keep_selected, one_scale_option, part_options, print_json
+from repro.cli.param_types import WholeNumber
 from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names
@@ -146,11 +140,14 @@ def _shown(names: Sequence[str], found: Sequence[State]) -> list[str]:
 
 
 def _table(found: Sequence[State]) -> None:
-    """As many columns as fit, by their worth, in the order in which they are read."""
+    """Print as many columns as fit, by their worth, in the order in which they are read."""
     from shutil import get_terminal_size
 
     rows, names = [_cells(state) for state in found], _shown(_WORTH, found)
-    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in names}
+    widths = {}
+    for name in names:
+        longest = max((len(row[name]) for row in rows), default=0)
+        widths[name] = max(len(name), longest)
     left, kept = get_terminal_size().columns, []
     for name in names:
         if left < widths[name] and name not in ("run", "state"):

@@ -11,7 +11,7 @@ import click
 
 
 def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
-    """The rows, the first one being the heading; the columns numbered in `right` end together."""
+    """Print the rows, the first one as heading; the columns numbered in `right` end together."""
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
@@ -19,10 +19,10 @@ def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> No
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     room = shutil.get_terminal_size().columns
     for row in rows:
-        cells = (
-            cell.rjust(width) if number in right else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        cells = []
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            aligned = cell.rjust(width) if number in right else cell.ljust(width)
+            cells.append(aligned)
         click.echo(cut("  ".join(cells).rstrip(), room))
 
 

@@ -39,12 +39,13 @@ def _cuda_build() -> str:
         tree = ast.parse(page.read_text())
     except (OSError, SyntaxError):
         return "build unknown"
-    versions = {}
+    versions: dict[str, object] = {}
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
             versions[ast.unparse(node.target)] = node.value.value
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             versions[ast.unparse(node.targets[0])] = node.value.value
-    if versions.get("cuda"):
-        return f"CUDA {versions['cuda']}"
-    return f"ROCm {versions['hip']}" if versions.get("hip") else "CPU only"
+    for kind, name in (("cuda", "CUDA"), ("hip", "ROCm")):
+        if isinstance(versions.get(kind), str):
+            return f"{name} {versions[kind]}"
+    return "CPU only"

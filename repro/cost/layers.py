@@ -80,6 +80,7 @@ def cost_of(some: Iterable[Layer]) -> Cost:
     )
 
 
+@cache
 def layers(net: Net, size: int | None = None) -> tuple[Layer, ...]:
     """Return the weighted layers of a net, in order, for images of that side."""
     if size is None:

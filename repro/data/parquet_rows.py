@@ -93,8 +93,8 @@ def _row(image: Any, label: Any, where: str) -> ImageRow:
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow  # type: ignore[import-untyped]
-        import pyarrow.parquet  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.parquet
     except ImportError:
         hint = "pip install pyarrow"
         raise EnvironmentProblem("Parquet files need pyarrow, which is not here", hint) from None

@@ -168,6 +168,19 @@ def import_set(name: str, path: Path, folder: Path, replace: bool = False) -> Da
     return dataset_info(name, folder)
 
 
+def resize_set(name: str, side: int, folder: Path, replace: bool = False) -> DatasetInfo:
+    """Make a packed set of photos smaller once: `imagenet` becomes `imagenet-480`."""
+    info = dataset_info(name, folder)
+    if info.state == "missing":
+        problem = f"no data set {quote(name)} in {quote(folder, 300)}"
+        raise EnvironmentProblem(problem, info.hint or "")
+    if not is_photos(name, folder):
+        raise UserError(f"{quote(name)} has no photos of many sizes", "resize imagenet")
+    from repro.data.photos import resize
+
+    return dataset_info(resize.resize_set(name, side, folder, replace).name, folder)
+
+
 def _recognised(arrays: Arrays) -> tuple[Arrays, Origin]:
     """Return the images and their origin; CIFAR-10's own are put into official order."""
     official = in_official_order(arrays, official_cifar10())

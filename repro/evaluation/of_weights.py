@@ -20,9 +20,9 @@ from repro.data.photos.class_index import outputs_of
 from repro.definition.preprocessing import Preprocessing
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError, quote
-from repro.evaluation.crops import evaluating, softmax
+from repro.evaluation.photo_measurer import PhotoMeasurer
 from repro.evaluation.readings import METRIC, Reading
-from repro.evaluation.tester import Tester
+from repro.evaluation.small_measurer import SmallMeasurer
 from repro.nets import ConvNet, build
 from repro.nets.caffemodel import read_mean
 from repro.nets.weights import Weights, load, sha256_of
@@ -97,7 +97,9 @@ def subject(
     commit()  # now and not at the end: the files may be edited while it measures
     module = build(run.net)
     load(module, run.net, weights)
-    source: Any = open_source(run.recipe, folder)
+    # Nothing is trained, so a set smaller than a batch will do.
+    seen_as = replace(run.recipe, batch=1, batch_norm_group=None)
+    source: Any = open_source(seen_as, folder)
     labels = _outputs(source, run)
     there = prepare(run.recipe, device)
     # In the layout in which training measures, so that rounding is the same.
@@ -141,7 +143,7 @@ def measure(
     """Test the subject in all readings. With `keep`, what is done is kept block by block, and a killed test goes on."""
     began = time.monotonic()
     total = of.source.test_images
-    measure_block = _photo_blocks(of, readings, mean) if of.photos else _small_blocks(of, readings)
+    measure_block = _blocks(of, readings, mean)
     labels: list[NDArray[Any]] = []
     best: dict[Reading, list[NDArray[Any]]] = {reading: [] for reading in readings}
     scores: dict[Reading, list[NDArray[Any]]] = {reading: [] for reading in with_scores}
@@ -246,53 +248,24 @@ def _outputs(source: Photos | Images | Any, run: Run) -> NDArray[np.int64]:
     return np.arange(source.classes)
 
 
-def _photo_blocks(
+def _blocks(
     of: Subject, readings: Sequence[Reading], mean: NDArray[np.float32] | None
 ) -> Callable[[range], dict[Reading, Scores]]:
-    tester = Tester(of.module, of.source, readings, mean)
+    """Return what measures the images at some places; labels are those of the net's outputs."""
+    measurer: PhotoMeasurer | SmallMeasurer
+    if of.photos:
+        measurer = PhotoMeasurer(of.module, of.source, readings, mean)
+    else:
+        measurer = SmallMeasurer(of.module, of.source, readings)
 
-    def measure(places: range) -> dict[Reading, Scores]:
-        measured = tester.block(places)
+    def measure_block(places: range) -> dict[Reading, Scores]:
+        measured = measurer.block(places)
         return {
             reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
             for reading, scores in measured.items()
         }
 
-    return measure
-
-
-def _small_blocks(
-    of: Subject, readings: Sequence[Reading]
-) -> Callable[[range], dict[Reading, Scores]]:
-    """Small images are in memory as they are: the single view, or it and its flip."""
-
-    def measure(places: range) -> dict[Reading, Scores]:
-        return {reading: _of_small(of, reading, places) for reading in readings}
-
-    return measure
-
-
-def _of_small(of: Subject, reading: Reading, places: range) -> Scores:
-    source = _as_seen(of.source, reading.preprocessing)
-    pixels, labels = (
-        source.test_pixels[places.start : places.stop],
-        source.test_labels[places.start : places.stop],
-    )
-    images = source.seen(pixels)
-    with evaluating(of.module):
-        scores = softmax(of.module(images))
-        if reading.flip:
-            scores = (scores + softmax(of.module(images.flip(3)))) / 2
-    return Scores(np.array(places), labels.cpu().numpy(), scores.cpu().numpy())
-
-
-def _as_seen(source: Images, wanted: Preprocessing) -> Images:
-    """Return the images less what this preprocessing subtracts; `data` leaves them as the recipe sees them."""
-    if isinstance(wanted.mean, str):
-        return source
-    mean = source.scale.new_tensor(wanted.mean) * 255
-    scale = 1 / (source.scale.new_tensor(wanted.std or (1.0, 1.0, 1.0)) * 255)
-    return replace(source, mean=mean.expand_as(source.mean), scale=scale)
+    return measure_block
 
 
 def _arrays(

@@ -34,13 +34,16 @@ class _GroupedBatchNorm(torch.autograd.Function):
         variance, mean = torch.var_mean(parts.to(weight.dtype), OVER, correction=0)
         inverse = (variance + eps).rsqrt()
         scale = inverse * weight
-        y = torch.addcmul(_spread(bias - mean * scale), parts, _spread(scale))
+        # What is returned must be no view: ReLU and the addition write to it.
+        y = torch.empty_like(x)
+        shift = _spread(bias - mean * scale)
+        torch.addcmul(shift, parts, _spread(scale), out=y.unflatten(0, (groups, -1)))
         ctx.save_for_backward(x, mean, inverse, weight)
         count = x.numel() // mean.numel()
         mean_of_all = mean.mean(0)
         unbiased = variance.mean(0) * (count / max(1, count - 1))
         ctx.mark_non_differentiable(mean_of_all, unbiased)
-        return y.to(x.dtype).flatten(0, 1), mean_of_all, unbiased
+        return y, mean_of_all, unbiased
 
     @staticmethod
     @once_differentiable

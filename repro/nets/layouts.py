@@ -202,13 +202,20 @@ def net_of(state: Mapping[str, Tensor], layout: Layout, kind: str = "resnet") ->
         return None
     counts = _blocks(state)
     bottleneck = "stage1.block1.conv3.weight" in state
-    if kernel == 3 and len(counts) == 3 and len(set(counts)) == 1 and not bottleneck:
-        family, depth = "cifar", 6 * counts[0] + 2
-    elif kernel == 7 and (depth := _imagenet_depth(counts, bottleneck)):
-        family = "imagenet"
-    else:
+    family, depth = _architecture(kernel, counts, bottleneck)
+    if depth is None:
         return None
     return _net(family, depth, _shortcut(state, counts), classes, layout, kind)
+
+
+def _architecture(kernel: int, counts: list[int], bottleneck: bool) -> tuple[str, int | None]:
+    """Return the family and the depth that a first layer and blocks of these counts are of."""
+    if kernel == 7:
+        return "imagenet", _imagenet_depth(counts, bottleneck)
+    alike = len(counts) == 3 and len(set(counts)) == 1
+    if kernel == 3 and alike and not bottleneck:
+        return "cifar", 6 * counts[0] + 2
+    return "", None
 
 
 def _net(

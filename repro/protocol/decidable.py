@@ -45,7 +45,7 @@ def decidable_claims(experiment: Experiment) -> list[Decidable]:
     """Return for each claim of an experiment, as it is to be run, what its runs can decide."""
     if isinstance(experiment, Skipped):
         return []
-    return [_of_claim(claim) for claim in experiment.claims]
+    return [decidable_claim(claim) for claim in experiment.claims]
 
 
 def warnings(experiments: Iterable[Experiment]) -> list[str]:
@@ -68,7 +68,8 @@ def warnings(experiments: Iterable[Experiment]) -> list[str]:
     return sentences
 
 
-def _of_claim(claim: Claim) -> Decidable:
+def decidable_claim(claim: Claim) -> Decidable:
+    """Return what the runs of a claim, as it is to be run, can say about it."""
     weakest = Decidable(claim.id, "by counting")
     for check in claim.checks:
         scope, reason = _of_check(check)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-Step = Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor]]
+
+class Step(Protocol):
+    """One iteration: (images, labels, rate) to the summed loss and the count of wrong answers."""
+
+    @property
+    def captured(self) -> bool: ...
+
+    def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]: ...
 
 
 class CaffeMomentum:
@@ -22,6 +29,11 @@ class CaffeMomentum:
         self._step = step
         self._optimizer = optimizer
         self._rate = rate  # of the step before: a checkpoint keeps it with the momentum
+
+    @property
+    def captured(self) -> bool:
+        """Whether the step below is one CUDA graph."""
+        return self._step.captured
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float) -> tuple[Tensor, Tensor]:
         if rate != self._rate:

@@ -149,6 +149,24 @@ def test_a_corrupt_image_in_an_archive_is_called_by_its_name_there(capsys, tmp_p
         assert "`train/a/0.png`" in err
 
 
+def test_a_set_is_resized_into_one_of_another_name(capsys, tmp_path: Path, here: Places) -> None:
+    repro(capsys, "import", "imagenet", photos(tmp_path / "in", 5))
+    code, out, _ = repro(capsys, "resize", "imagenet", 20)
+    assert code == 0
+    name, state, origin, *_, split, _, where = out.splitlines()[1].split("\t")
+    assert (name, state) == ("imagenet-20", "ready")
+    assert origin == "imported, resized: shorter side at most 20"
+    assert (split, where) == ("held out", str(here.data / "imagenet-20"))
+
+
+def test_only_photos_that_are_there_are_resized(capsys, images: Path) -> None:
+    code, _, err = repro(capsys, "resize", "imagenet", 480)
+    assert (code, "no data set `imagenet` in" in err) == (4, True)
+    repro(capsys, "import", "pets", images)
+    code, _, err = repro(capsys, "resize", "pets", 480)
+    assert (code, "`pets` has no photos of many sizes" in err) == (2, True)
+
+
 def test_json_is_one_document_with_a_schema(capsys, images: Path) -> None:
     for words in (("import", "pets", images), ("list",), ("check",), ("prepare", "generated")):
         _, out, _ = repro(capsys, *words, "--json")
@@ -279,7 +297,8 @@ def test_what_goes_wrong_is_said_and_nothing_made(
 
 
 def test_listing_does_not_load_torch() -> None:
-    script = "import sys; from repro.data import registry; from pathlib import Path; registry.all_datasets(Path('nowhere'))"
-    subprocess.run(
-        [sys.executable, "-c", f"{script}; assert 'torch' not in sys.modules"], check=True
+    script = (
+        "import sys; from pathlib import Path; from repro.data import registry; "
+        "registry.all_datasets(Path('nowhere')); assert 'torch' not in sys.modules"
     )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -148,6 +148,30 @@ def test_options_reach_the_sbatch_text(
         assert f"#SBATCH --{line}\n" in text
 
 
+def test_a_dry_run_says_the_runs_the_cost_and_the_claims_they_decide(
+    capsys: pytest.CaptureFixture[str], here: Places
+) -> None:
+    assert code(*TABLE6, "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    comments = [line for line in lines if line.startswith("# ")]
+    assert any(line.startswith("# 6 runs in 1 array") and "GPU" in line for line in comments)
+    assert "# claims of the paper that they decide: " in "\n".join(comments)
+    assert sum(line.startswith("#   resnet-") for line in lines) == 6
+    assert code(*TABLE6, "--dry-run", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["runs"]) == document["foresight"]["runs"] == 6
+    assert document["foresight"]["gpu_hours"] > 0
+    assert "T6-2" in document["foresight"]["claims"]
+    assert not here.results.exists()
+
+
+def test_a_claim_is_decided_only_if_all_its_other_runs_are_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert code(*TABLE6, "--only", "resnet-20", "--dry-run") == 0
+    assert "claims of the paper" not in capsys.readouterr().out
+
+
 def test_slurms_verdict_is_relayed(slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]) -> None:
     assert code(*TABLE6, "--test-only") == 0
     assert "to start at" in capsys.readouterr().out
@@ -248,7 +272,7 @@ def test_ctrl_c_says_what_was_sent(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submission, "_submit", interrupted)
+    monkeypatch.setattr(submission, "send_array", interrupted)
     assert code(*TABLE6) == 130
     assert "sent: 0 runs; not known to be sent: 6 runs" in capsys.readouterr().err
 

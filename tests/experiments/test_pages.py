@@ -46,7 +46,7 @@ CLAIMS = {  # by section, table or figure; D: detection and localisation, all un
     "S33": "1 2",
     "T2": "1 2 3 4",
     "F4": "1 2 3 4 5",
-    "S41": "1 2 3 4 5 5b",
+    "S41": "1 2 3 4 5",
     "T3": "1 2 3 4 5",
     "F5": "1 2",
     "T4": "1 2",

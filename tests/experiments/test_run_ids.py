@@ -4,8 +4,6 @@ import re
 import runpy
 from pathlib import Path
 
-import pytest
-
 GOLDEN = Path(__file__).parents[1] / "golden"
 IDS = runpy.run_path(str(GOLDEN / "write.py"))["ids"]()
 
@@ -26,9 +24,9 @@ def test_ids_are_listed_in_the_order_of_the_paper():
     assert (GOLDEN / "run_ids.txt").read_text().split() == IDS
 
 
-@pytest.mark.parametrize("run_id", IDS)
-def test_an_id_can_be_a_file_name_and_a_job_name(run_id):
-    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", run_id)
+def test_an_id_can_be_a_file_name_and_a_job_name():
+    form = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+    assert [run_id for run_id in IDS if not form.fullmatch(run_id)] == []
 
 
 def test_no_two_ids_differ_in_case_only():

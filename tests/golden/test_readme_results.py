@@ -12,7 +12,6 @@ import pytest
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.recipes import SCALES
 from repro.storage.paths import ROOT, Folder, Places
-from tests.run_folders import finished, places, write_run  # noqa: F401
 
 README = (ROOT / "README.md").read_text()
 Finished = Callable[..., Folder]
@@ -53,7 +52,7 @@ def test_the_readme_is_what_the_published_runs_make(results: Callable[..., str])
 
 def test_every_net_is_named_with_none_yet_where_nothing_is_published(
     results: Callable[..., str],
-    places: Places,  # noqa: F811
+    places: Places,
 ) -> None:
     places.published.mkdir(parents=True)
     readme = results(README, places.published)
@@ -64,8 +63,8 @@ def test_every_net_is_named_with_none_yet_where_nothing_is_published(
 
 def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
     results: Callable[..., str],
-    places: Places,  # noqa: F811
-    finished: Finished,  # noqa: F811
+    places: Places,
+    finished: Finished,
 ) -> None:
     finished(RESNET[20].run, **errors(8.31, 0.9))
     readme = results(README, places.published)
@@ -86,8 +85,8 @@ def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
 
 def test_runs_of_scale_quick_are_not_shown(
     results: Callable[..., str],
-    places: Places,  # noqa: F811
-    finished: Finished,  # noqa: F811
+    places: Places,
+    finished: Finished,
 ) -> None:
     finished(SCALES["quick"](PLAIN[20].run), **errors(33.0, 34.0))
     assert rows(results(README, places.published))["plain-20"][0] == "none yet"
@@ -95,8 +94,8 @@ def test_runs_of_scale_quick_are_not_shown(
 
 def test_images_that_are_not_the_official_ones_are_named(
     results: Callable[..., str],
-    places: Places,  # noqa: F811
-    finished: Finished,  # noqa: F811
+    places: Places,
+    finished: Finished,
 ) -> None:
     finished(PLAIN[20].run, **errors(9.5, 1.4), data={"origin": "imported"})
     cells = rows(results(README, places.published))["plain-20"]
@@ -105,8 +104,8 @@ def test_images_that_are_not_the_official_ones_are_named(
 
 def test_each_net_is_shown_at_the_best_scale_there_is_of_it(
     results: Callable[..., str],
-    places: Places,  # noqa: F811
-    finished: Finished,  # noqa: F811
+    places: Places,
+    finished: Finished,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Scale quick stands for one that is shown where there is nothing better.

@@ -91,17 +91,16 @@ def test_the_tracked_diff_is_what_the_command_says(scale: str, clone: Places) ->
 def test_two_clones_write_the_same_report_and_it_shows_every_published_run_of_its_scale(
     scale: str, clone: Places
 ) -> None:
-    written = []
-    for locale in ("C", "C.UTF-8"):
-        subprocess.run(
-            [sys.executable, "-m", "repro.cli", "report", "--scale", scale],
-            env=os.environ | {"LC_ALL": locale, "PYTHONPATH": str(ROOT)},
-            check=True,
-            capture_output=True,
-        )
-        written.append(clone.report.read_bytes())
-    assert written[0] == written[1]
-    assert [run_id for run_id in published_at(scale) if run_id.encode() not in written[0]] == []
+    repro("report", "--scale", scale)
+    written = clone.report.read_bytes()
+    subprocess.run(
+        [sys.executable, "-m", "repro.cli", "report", "--scale", scale],
+        env=os.environ | {"LC_ALL": "C", "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+    )
+    assert clone.report.read_bytes() == written
+    assert [run_id for run_id in published_at(scale) if run_id.encode() not in written] == []
 
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)

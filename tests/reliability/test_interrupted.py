@@ -16,7 +16,6 @@ from experiments.cifar10 import RESNET
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import FakeSlurm
-from tests.run_folders import finished, places, write_run  # noqa: F401
 
 SEND = [
     "submit",
@@ -61,7 +60,7 @@ def moments(seconds: float, count: int) -> list[float]:
     return sorted(chance.uniform(0.4, 1.0) * seconds for _ in range(count))
 
 
-def test_collecting_leaves_the_old_table_or_the_new_one(places, finished):  # noqa: F811
+def test_collecting_leaves_the_old_table_or_the_new_one(places, finished):
     for depth in (20, 32, 44, 56):
         for run in RESNET[depth].run.repeated(25):
             finished(run, [9.0] * 160, test_error=8.7)

@@ -27,6 +27,7 @@ SECRETS = {
 }
 DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day, each for people to read
     "repro/cluster/preflight/doctor.py": 1,
+    "repro/local/last_words.py": 1,
     "repro/training/attempt.py": 3,
     "repro/training/provenance.py": 1,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,11 +12,10 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import RESNET
 from repro.analysis.runs import run_record
 from repro.cli import cli
-from repro.local.workers import runs_to_train
+from repro.local.workers import WorkerPool, runs_to_train
 from repro.storage import metrics_file
 from repro.storage.paths import Folder
 from repro.storage.run_files import is_done
-from tests.run_folders import finished, places, write_run  # noqa: F401
 
 RUN, OTHER = list(RESNET[20])[:2]
 
@@ -30,7 +30,7 @@ def changed(folder: Folder, **values: object) -> None:
     folder.final.write_text(json.dumps(json.loads(folder.final.read_bytes()) | values))
 
 
-def test_a_record_of_a_newer_version_is_named_and_alone_it_is_a_failure(finished):  # noqa: F811
+def test_a_record_of_a_newer_version_is_named_and_alone_it_is_a_failure(finished):
     changed(finished(RUN, test_error=8.7), schema=99)
     said = collect()
     assert "final.json was written by a newer version (schema 99); update this one" in said.stderr
@@ -39,14 +39,14 @@ def test_a_record_of_a_newer_version_is_named_and_alone_it_is_a_failure(finished
     assert (collect().return_value, collect("--strict").return_value) == (0, 1)
 
 
-def test_a_record_from_the_future_is_a_record(finished, places):  # noqa: F811
+def test_a_record_from_the_future_is_a_record(finished, places):
     later = {"started": "2090-01-01T00:00:00+00:00", "ended": "2091-01-01T00:00:00+00:00"}
     finished(RUN, test_error=8.7, provenance=later)
     said = collect("--strict")
     assert (said.return_value, said.stderr) == (0, "")
 
 
-def test_a_run_that_is_there_twice_and_differs_is_named(finished, places):  # noqa: F811
+def test_a_run_that_is_there_twice_and_differs_is_named(finished, places):
     finished(RUN, test_error=8.7)
     finished(RUN, test_error=9.7, name="copy")
     said = collect("--strict")
@@ -55,13 +55,16 @@ def test_a_run_that_is_there_twice_and_differs_is_named(finished, places):  # no
     assert said.stdout.startswith("1 run (1 done)")
 
 
-def test_a_million_metrics_are_too_many_and_take_no_time(finished):  # noqa: F811
+def test_a_million_metrics_are_too_many_and_take_no_time(finished):
     folder = finished(RUN, test_error=8.7)
     changed(folder, metrics={f"m{number}": 1.0 for number in range(1_000_000)})
     began = time.monotonic()
     record = run_record.read_run(folder)
     assert time.monotonic() - began <= 2
-    assert record["problem"] == "final.json has 1,000,000 metrics, more than any run measures"
+    assert record["problem"].endswith(" bytes, more than any run writes")
+    changed(folder, metrics={f"m{number}": 1.0 for number in range(1_001)})
+    record = run_record.read_run(folder)
+    assert record["problem"] == "final.json has 1,001 metrics, more than any run measures"
 
 
 def words(*arguments: str) -> Result:
@@ -74,8 +77,8 @@ IMPOSSIBLE = ["-5", "1e308", "9" * 30, "true", '"8.7"', "[8.7]", "NaN", "1e400",
 @pytest.mark.parametrize("text", IMPOSSIBLE, ids=lambda text: text[:8])
 def test_a_record_that_cannot_be_believed_is_no_end_of_a_run_for_any_command(
     text,
-    finished,  # noqa: F811
-    places,  # noqa: F811
+    finished,
+    places,
 ):
     bad, good = finished(RUN, test_error=8.125), finished(OTHER, test_error=8.8)
     bad.final.write_bytes(bad.final.read_bytes().replace(b"8.125", text.encode()))
@@ -94,8 +97,8 @@ def test_a_record_that_cannot_be_believed_is_no_end_of_a_run_for_any_command(
 
 
 def test_links_in_a_circle_and_names_that_drive_a_terminal_are_named_and_the_others_read(
-    finished,  # noqa: F811
-    places,  # noqa: F811
+    finished,
+    places,
 ):
     finished(RUN, test_error=8.7)
     (places.runs / "circle").symlink_to("circle")
@@ -114,7 +117,7 @@ def test_links_in_a_circle_and_names_that_drive_a_terminal_are_named_and_the_oth
 
 
 @pytest.mark.slow
-def test_a_curve_of_a_million_points_is_read_in_a_few_seconds(write_run):  # noqa: F811
+def test_a_curve_of_a_million_points_is_read_in_a_few_seconds(write_run):
     folder = write_run(RUN)
     with folder.metrics.open("wb") as file:
         for number in range(1_000_000):
@@ -122,3 +125,18 @@ def test_a_curve_of_a_million_points_is_read_in_a_few_seconds(write_run):  # noq
     began = time.process_time()
     assert len(run_record.read_run(folder)["curve.iteration"]) == 1_000_000
     assert time.process_time() - began <= 20
+
+
+def test_another_runs_folder_under_a_runs_name_is_refused_by_run_and_counted_by_no_command(
+    finished,
+    places,
+):
+    copytree(finished(RUN, test_error=8.7).path, places.run(OTHER.id).path)
+    assert runs_to_train([RUN, OTHER], places) == [OTHER]
+    (ending,) = WorkerPool(places, 1, threads=1).train([OTHER], lambda _: None)
+    assert (ending["id"], ending["state"]) == (OTHER.id, "failed")
+    assert f"holds another, `{RUN.id}`" in ending["problem"]
+    states = {state["id"]: state for state in json.loads(words("status", "--json").stdout)["runs"]}
+    assert (states[RUN.id]["state"], states[OTHER.id]["state"]) == ("done", "failed")
+    assert f"holds another, `{RUN.id}`" in states[OTHER.id]["reason"]
+    assert json.loads(words("collect", "--json").stdout)["states"] == {"done": 1}

@@ -92,13 +92,18 @@ def test_cut_at_every_byte_both_readers_keep_the_good_rows_and_no_other(folder):
 
 def test_with_any_one_bit_flipped_no_reader_believes_a_wrong_row(folder):
     for bit in range(8 * len(CONTENT)):
+        place, power = divmod(bit, 8)
         flipped = bytearray(CONTENT)
-        flipped[bit // 8] ^= 1 << bit % 8
-        rows, problem = shown(folder, bytes(flipped))
+        flipped[place] ^= 1 << power
+        rows = prefix(bytes(flipped))
         assert not wrong(rows)
-        assert not wrong(prefix(bytes(flipped)))
         assert len(rows) < len(ROWS)
-        assert problem
+        # Of each byte one bit, and all of the line ends, for the reader that opens the file.
+        if power == place % 8 or CONTENT[place] == ord("\n"):
+            rows, problem = shown(folder, bytes(flipped))
+            assert not wrong(rows)
+            assert len(rows) < len(ROWS)
+            assert problem
 
 
 def test_a_tail_of_nul_bytes_or_of_anything_else_is_dropped_and_reported(folder):

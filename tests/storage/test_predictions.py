@@ -57,7 +57,7 @@ def test_predictions_come_back(tmp_path: Path) -> None:
 
 
 def test_half_precision_changes_no_error_of_a_nets_predictions(tmp_path: Path) -> None:
-    one = scores_of(2, images=4000)
+    one = scores_of(2, images=2000)
     save(tmp_path / "p.npz", "abc", {"multi_scale": one}, "multi_scale")
     assert top_errors(load(tmp_path / "p.npz").scores, one.labels) == pytest.approx(
         top_errors(one.scores, one.labels), abs=0.05

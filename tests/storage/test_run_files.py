@@ -24,7 +24,6 @@ from repro.storage.run_files import (
     read_submitted,
     write_definition,
 )
-from tests.run_folders import finished, places, write_run  # noqa: F401
 
 RUN, OTHER = list(RESNET[20])[:2]
 
@@ -62,7 +61,7 @@ def problem_of(name: str, folder: Folder) -> FileProblem | None:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_nonsense_in_a_file_is_named_and_nothing_else_is_raised(name, finished):  # noqa: F811
+def test_nonsense_in_a_file_is_named_and_nothing_else_is_raised(name, finished):
     folder = finished(RUN, test_error=8.7)
     for content in NONSENSE:
         (folder.path / name).write_bytes(content)
@@ -72,7 +71,7 @@ def test_nonsense_in_a_file_is_named_and_nothing_else_is_raised(name, finished):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_no_regular_file_is_named_and_not_waited_for(name, finished):  # noqa: F811
+def test_what_is_no_regular_file_is_named_and_not_waited_for(name, finished):
     folder = finished(RUN, test_error=8.7)
     path = folder.path / name
     for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to(path)):
@@ -84,11 +83,11 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(name, finished):  #
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name != "run.json"])
-def test_a_file_that_is_not_there_is_none(name, places):  # noqa: F811
+def test_a_file_that_is_not_there_is_none(name, places):
     assert READERS[name](places.run(RUN.id)) is None
 
 
-def test_a_file_of_a_newer_version_is_named(finished):  # noqa: F811
+def test_a_file_of_a_newer_version_is_named(finished):
     folder = finished(RUN, test_error=8.7)
     folder.final.write_text('{"schema": 2, "id": ["another", "type"]}')
     with pytest.raises(FileProblem) as problem:
@@ -109,7 +108,7 @@ def metrics(folder: Folder, **values: Any) -> Folder:
     "text",
     ["-5", "100.01", "1e308", "9" * 30, "1e400", "NaN", "true", '"8.7"', "[8.7]", "{}"],
 )
-def test_an_error_that_cannot_be_is_not_a_finished_run(text, finished, places):  # noqa: F811
+def test_an_error_that_cannot_be_is_not_a_finished_run(text, finished, places):
     folder = finished(RUN, test_error=8.75)
     assert is_done(RUN.id, places)
     folder.final.write_bytes(folder.final.read_bytes().replace(b"8.75", text.encode()))
@@ -118,7 +117,7 @@ def test_an_error_that_cannot_be_is_not_a_finished_run(text, finished, places): 
     assert not is_done(RUN.id, places)
 
 
-def test_a_loss_and_a_count_may_be_large_and_no_metric_may_be_negative(finished):  # noqa: F811
+def test_a_loss_and_a_count_may_be_large_and_no_metric_may_be_negative(finished):
     folder = finished(RUN, test_error=8.75, train_loss=250.0, multiply_adds=1.1e10)
     assert read_final(folder) is not None
     with pytest.raises(FileProblem, match="`train_loss` cannot be -1"):
@@ -127,7 +126,7 @@ def test_a_loss_and_a_count_may_be_large_and_no_metric_may_be_negative(finished)
         read_final(metrics(folder, train_loss=1, multiply_adds=1e60))
 
 
-def test_a_number_that_is_not_finite_says_which_it_was(finished):  # noqa: F811
+def test_a_number_that_is_not_finite_says_which_it_was(finished):
     folder = finished(RUN, test_error=None, train_loss=None, train_error=3.0)
     content = json.loads(folder.final.read_bytes()) | {"flags": {"train_loss": "inf"}}
     folder.final.write_text(json.dumps(content))
@@ -141,7 +140,7 @@ def test_a_number_that_is_not_finite_says_which_it_was(finished):  # noqa: F811
     assert str(final.metric("test_error")) == "nan"
 
 
-def test_another_runs_record_is_no_end_of_this_one(finished, write_run, places):  # noqa: F811
+def test_another_runs_record_is_no_end_of_this_one(finished, write_run, places):
     shutil.copy(finished(OTHER, test_error=8.7).final, write_run(RUN).final)
     with pytest.raises(FileProblem, match=r"final\.json is of another run than run\.json"):
         read_final(places.run(RUN.id))
@@ -149,8 +148,8 @@ def test_another_runs_record_is_no_end_of_this_one(finished, write_run, places):
 
 
 def test_another_runs_folder_under_this_runs_name_is_not_this_run(
-    finished,  # noqa: F811
-    places: Places,  # noqa: F811
+    finished,
+    places: Places,
 ):
     shutil.copytree(finished(RUN, test_error=8.7).path, places.run(OTHER.id).path)
     with pytest.raises(FileProblem, match=f"holds another, `{RUN.id}`"):
@@ -160,16 +159,16 @@ def test_another_runs_folder_under_this_runs_name_is_not_this_run(
         write_definition(places.run(OTHER.id), OTHER)
 
 
-def test_a_copy_of_a_folder_may_have_any_other_name(finished):  # noqa: F811
+def test_a_copy_of_a_folder_may_have_any_other_name(finished):
     assert read_definition(finished(RUN, name="best of all")) == RUN
 
 
-def test_a_published_run_is_done(finished, places):  # noqa: F811
+def test_a_published_run_is_done(finished, places):
     finished(RUN, test_error=8.7, published=True)
     assert is_done(RUN.id, places)
 
 
-def test_a_definition_is_written_once_and_never_replaced(places):  # noqa: F811
+def test_a_definition_is_written_once_and_never_replaced(places):
     folder = Folder(places.runs / "any-name")
     write_definition(folder, RUN)
     before = folder.definition.read_bytes()
@@ -180,7 +179,7 @@ def test_a_definition_is_written_once_and_never_replaced(places):  # noqa: F811
     assert folder.definition.read_bytes() == before
 
 
-def test_a_file_that_may_not_be_read_is_named_with_the_reason(finished, monkeypatch):  # noqa: F811
+def test_a_file_that_may_not_be_read_is_named_with_the_reason(finished, monkeypatch):
     folder = finished(RUN, test_error=8.7)
 
     def refuse(path: Path, *_: Any) -> int:

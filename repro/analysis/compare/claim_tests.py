@@ -25,10 +25,9 @@ from repro.analysis.compare.statistics import (
 from repro.analysis.runs.frames import Collected
 from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, Ordering
-from repro.definition.net import Block, Net
 from repro.definition.run import Runs
 
-STEP = 0.01  # points: one image in ten thousand, below which seeds cannot be told apart
+STEP = 0.01  # points of an error: one image in ten thousand, below which seeds are alike
 
 
 def judge_ordering(check: Ordering, collected: Collected) -> list[Finding]:
@@ -48,7 +47,9 @@ def judge_bound(check: Bound, collected: Collected) -> Finding:
     if len(group.values) < 2:
         here = image_tests.bound(check, said, group, collected)
         return here or untestable(said, groups, group.mean)
-    estimate = with_step(mean_estimate(sample(group.values)), len(group.values))
+    estimate = with_step(
+        mean_estimate(sample(group.values)), len(group.values), _step(check.metric)
+    )
     low, high = estimate.interval()
     if is_error(check.metric):
         low, high = max(low, 0.0), min(high, 100.0)
@@ -74,7 +75,7 @@ def judge_close(check: Close, collected: Collected) -> Finding:
     if fewest_seeds(groups) < 2:
         here = image_tests.close(check, said, groups, collected)
         return here or untestable(said, groups)
-    estimate = difference(*groups)
+    estimate = difference(groups, check.metric)
     p, against = estimate.p_within(check.within), estimate.p_beyond(check.within)
     return tested(said, p, against, (estimate.difference, *estimate.interval()), groups)
 
@@ -93,24 +94,25 @@ def judge_count(check: Counted) -> Finding:
     return Finding("holds" if inside else "fails", said, effect=ratio)
 
 
-def above(groups: Sequence[SeedGroup], said: str) -> Finding:
+def above(groups: Sequence[SeedGroup], metric: str, said: str) -> Finding:
     """Judge whether the first net's mean is above the second's, by at least two seeds of each."""
-    estimate = difference(*groups)
+    estimate = difference(groups, metric)
     interval = estimate.difference, *estimate.interval()
     return tested(said, estimate.p_above(0), estimate.p_below(0), interval, groups)
 
 
-def difference(ours: SeedGroup, theirs: SeedGroup) -> Estimate:
+def difference(groups: Sequence[SeedGroup], metric: str) -> Estimate:
     """Estimate the difference of two means: by pairs where both have the same seeds, else Welch's."""
-    fewest = fewest_seeds((ours, theirs))
+    ours, theirs = groups
+    fewest, step = fewest_seeds(groups), _step(metric)
     if ours.numbers.keys() != theirs.numbers.keys():
-        return with_step(welch_difference(sample(ours.values), sample(theirs.values)), fewest)
+        return with_step(welch_difference(sample(ours.values), sample(theirs.values)), fewest, step)
     seeds = sorted(ours.numbers)
     pairs = [ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]
-    return with_step(paired_difference(*pairs), fewest)
+    return with_step(paired_difference(*pairs), fewest, step)
 
 
-def with_step(estimate: Estimate, n: int, step: float = STEP) -> Estimate:
+def with_step(estimate: Estimate, n: int, step: float) -> Estimate:
     """Return the estimate with the error that n numbers have at least, counted in such steps.
 
     Seeds that agree to the last image vary at least by what rounding hides.
@@ -154,7 +156,12 @@ def _ordered(pair: tuple[Runs, Runs], metric: str, collected: Collected) -> Find
     if fewest_seeds(groups) < 2:
         here = image_tests.ordering(pair, metric, said, groups, collected)
         return here or untestable(said, groups)
-    return above(groups, said)
+    return above(groups, metric, said)
+
+
+def _step(metric: str) -> float:
+    """Return in what steps a metric is counted; gradients and responses are not."""
+    return STEP if is_error(metric) else 0.0
 
 
 def _no_threshold(said: str, scale: str, groups: Sequence[SeedGroup]) -> Finding:
@@ -172,6 +179,6 @@ def _limits(check: Bound) -> str:
 
 
 def _count_over(check: Counted) -> float:
-    if isinstance(check.over, Net | Block):
-        return float(getattr(cost(check.over), check.count))
-    return check.over
+    if isinstance(check.over, int | float):
+        return float(check.over)
+    return float(getattr(cost(check.over), check.count))

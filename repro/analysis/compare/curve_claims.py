@@ -100,7 +100,7 @@ def _along(
         return image_tests.in_order_throughout(
             said, int(in_order.sum()), len(common), check.fraction, groups
         )
-    gap = above(groups, said)
+    gap = above(groups, check.metric, said)
     assert gap.against is not None
     refuted = min(1.0, 2 * min(gap.against, _p_fewer(upper, lower, check.fraction)))
     return replace(gap, p=gap.p if share >= check.fraction else 1.0, against=refuted)

@@ -15,6 +15,7 @@ import pandas as pd
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
 from repro.analysis.compare.looks import LookBook
+from repro.analysis.compare.measured_weights import MeasuredNumber, measured_numbers
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers, quoted_numbers
 from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
 from repro.analysis.compare.statistics import ALPHA, holm_adjusted
@@ -46,6 +47,7 @@ class Diff:
     asked: int  # runs in all
     problems: tuple[Problem, ...]
     note: str = ""  # what was chosen beside the scale
+    measured: tuple[MeasuredNumber, ...] = ()  # of weights that others released
 
     @cached_property
     def tested_rows(self) -> tuple[JudgedNumber, ...]:
@@ -114,10 +116,12 @@ def compare(
     rows: list[JudgedNumber] = []
     curves: list[CurveGap] = []
     quoted: list[tuple[str, str, str, Paper]] = []
+    measured: list[MeasuredNumber] = []
     for name, experiment in scaled.items():
         rows += judge_numbers(name, experiment, collected, allow_mixed)
         curves += curve_gaps(name, experiment, collected)
         quoted += quoted_numbers(name, experiment)
+        measured += measured_numbers(name, experiment, collected.evaluations)
     claims = judge_claims(declared, scaled, collected, books)
     for book in books.values():
         book.save()
@@ -127,6 +131,7 @@ def compare(
         claims=tuple(claims),
         curves=tuple(curves),
         quoted=tuple(quoted),
+        measured=tuple(measured),
     )
 
 

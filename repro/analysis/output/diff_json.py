@@ -8,6 +8,7 @@ from typing import Any
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
@@ -25,6 +26,7 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "summary": summary(diff),
         "claims": list(map(_claim, diff.claims)),
         "rows": list(map(_row, diff.rows)),
+        "measured": list(map(_measured, diff.measured)),
         "curves": list(map(_curve, diff.curves)),
         "quoted": [_quoted(*number) for number in diff.quoted],
         "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
@@ -35,6 +37,23 @@ def diff_document(diff: Diff) -> dict[str, Any]:
 
 def _problem(problem: Problem) -> dict[str, str]:
     return {"folder": problem.folder, "problem": problem.problem}
+
+
+def _measured(number: MeasuredNumber) -> dict[str, Any]:
+    return {
+        "experiment": number.experiment,
+        "row": number.row,
+        "metric": number.metric,
+        "weights": number.weights,
+        "evaluation": number.evaluation,
+        "error": _number(number.error),
+        "images": number.images,
+        "paper": number.paper.value,
+        "against_paper": str(number.against_paper),
+        "published": number.published.value if number.published else None,
+        "against_published": str(number.against_published),
+        "reasons": list(number.reasons),
+    }
 
 
 def _row(row: JudgedNumber) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import in_words
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.output.diff_json import diff_document
 from repro.analysis.output.diff_text import collapsed, collapsed_reason, render_text
@@ -39,6 +40,8 @@ def render_diff(diff: Diff, form: Format, verbose: bool = False) -> str:
     if diff.claims:
         sheets.append(_claims(diff))
     sheets.append(_numbers(diff, verbose))
+    if diff.measured:
+        sheets.append(_measured(diff))
     return before + "\n".join(render(sheet, form) for sheet in sheets)
 
 
@@ -65,6 +68,17 @@ def _numbers(diff: Diff, verbose: bool) -> Sheet:
     title = f"Ours and those of {diff.against}" if diff.against else "Ours and the paper's"
     notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()] + departure_text(diff)
     return Sheet(title, frame, frame, tuple(notes), (other, "ours"))
+
+
+def _measured(diff: Diff) -> Sheet:
+    """Return the numbers of released weights, which are in no mean and in no verdict."""
+    columns = ["experiment", "row", "metric", "weights", "verdict", "measured"]
+    cells = []
+    for number in diff.measured:
+        about = [number.experiment, number.row, number.metric, number.weights]
+        cells.append([*about, str(number.against_paper), in_words(number)])
+    frame = pd.DataFrame(cells, columns=columns)
+    return Sheet("Released weights, measured here", frame, frame)
 
 
 def _cells(rows: Sequence[JudgedNumber], shared: Mapping[str, str]) -> list[str]:

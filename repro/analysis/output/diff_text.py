@@ -13,11 +13,13 @@ from collections.abc import Iterable, Sequence
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import in_words
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.output.diff_words import (
     Paint,
     departure_text,
     evidence_text,
+    measured_line,
     number_line,
     our_cell,
     p_value,
@@ -56,6 +58,7 @@ def render_text(
     sections = {
         "Claims": _claims(checked, paint, verbose),
         "Numbers": _numbers(diff, paint, verbose),
+        "Released weights, measured here": _released(diff, paint),
         "Departures from the paper's protocol": _departures(diff, verbose),
         "Folders with problems": [f"{found.folder}: {found.problem}" for found in diff.problems],
     }
@@ -102,6 +105,15 @@ def _numbers(diff: Diff, paint: Paint, verbose: bool) -> list[str]:
         lines.append(number_line(row, paint))
         lines.append(f"  {_measured(row, diff.against or 'paper')}")
         lines += [f"  {reason}" for reason in row.verdict.reasons]
+    return lines
+
+
+def _released(diff: Diff, paint: Paint) -> list[str]:
+    """Return two lines for each number: how it stands to the paper's, and to that of the weights."""
+    lines = []
+    for number in diff.measured:
+        lines.append(measured_line(number, paint))
+        lines.append(f"  {in_words(number)}; record {number.evaluation}")
     return lines
 
 

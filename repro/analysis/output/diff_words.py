@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.number_text import mean_text, p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
@@ -39,6 +40,8 @@ def summary(diff: Diff) -> str:
         sentences += _claims_in_words(diff)
     sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
     sentences.append(_false_words(diff))
+    if diff.measured:
+        sentences.append(_measured_in_words(diff.measured))
     if diff.lacking:
         sentences.append(f"{len(diff.lacking)} of {diff.asked} runs have not finished.")
     if diff.problems:
@@ -113,6 +116,31 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
             part += f" ({', '.join(f'{row.row} {row.metric}' for row in some)})"
         parts.append(part)
     return f"Of {len(rows)} number{plural(len(rows))}, {', '.join(parts)}."
+
+
+def measured_line(number: MeasuredNumber, paint: Paint = lambda text, word: text) -> str:
+    """Return `table3 ResNet-50 ten_crop_top1, the authors' ResNet-50: 22.85 vs 22.85 equal`."""
+    digits = number.paper.digits
+    name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
+    compared = f"{number.error:.{digits}f} vs {number.paper.value:.{digits}f}"
+    return f"{name}: {compared} {paint(number.against_paper, number.against_paper)}"
+
+
+def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
+    """Return how many numbers of released weights stand how to the paper's and to their own."""
+    published = [number for number in numbers if number.published is not None]
+    text = _counted(number.against_paper for number in numbers)
+    line = (
+        f"Released weights give {len(numbers)} number{plural(len(numbers))} (to the paper's: {text}"
+    )
+    if published:
+        text = _counted(number.against_published for number in published)
+        line += f"; to those published for them: {text}"
+    return f"{line})."
+
+
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
 
 
 def _claims_in_words(diff: Diff) -> list[str]:

@@ -242,6 +242,9 @@ def markdown_text(text: str) -> str:
 def _csv_value(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         value = "; ".join(map(str, value))
+    if isinstance(value, float):
+        # Twelve digits are more than any measurement has, and hide the last bits of a sum.
+        return float(f"{value:.12g}")
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value

@@ -13,8 +13,11 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.comparability import is_test_metric
+from repro.analysis.compare.measured_weights import measured_numbers
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
+from repro.analysis.output.released_column import NAME as RELEASED
+from repro.analysis.output.released_column import released_notes, with_released
 from repro.analysis.output.table_facts import table
 from repro.analysis.runs.frames import Collected
 from repro.analysis.runs.run_set import RunSet
@@ -55,6 +58,10 @@ def sheet(
     runs = collected.of(runs_of(scaled))
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     notes = [*_notes_on_images(experiment, runs), *_notes(experiment, facts, scale)]
+    released = measured_numbers(name, scaled, collected.evaluations)
+    notes += released_notes(released)
+    for metric, block in blocks.items():
+        blocks[metric] = with_released(block, metric, released, before=VERDICT)
     return Sheet(
         f"{heading(name)}. {experiment.title}",
         _side_by_side(blocks),
@@ -125,7 +132,8 @@ def _block(facts: pd.DataFrame, metric: str, marks: dict[str, str]) -> pd.DataFr
 
 def _with_content(block: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that have a number or a verdict."""
-    kept = [column for column in (PAPER, OURS, COUNTED, VERDICT) if column in block]
+    telling = (PAPER, OURS, COUNTED, RELEASED, VERDICT)
+    kept = [column for column in telling if column in block]
     return block[(block[kept] != MISSING).any(axis=1)]
 
 

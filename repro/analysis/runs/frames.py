@@ -19,6 +19,7 @@ from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
+from repro.storage.evaluations import Evaluation, evaluations
 from repro.storage.paths import Folder, Places
 
 _OF_RUN = (
@@ -54,6 +55,7 @@ class Collected:
     problems: tuple[Problem, ...] = ()
     opened: int = 0  # folders read this time; the others had not changed
     strict: bool = False  # runs of different code, or that went on elsewhere, are not averaged
+    evaluations: tuple[Evaluation, ...] = ()  # of weights that were not trained here; no runs
 
     @property
     def finals(self) -> pd.DataFrame:
@@ -80,13 +82,16 @@ def collect(places: Places, keep: bool = True) -> Collected:
     table = gathered.table
     runs = _runs(table)
     runs["twin"] = runs["id"].map(gathered.twins).astype("object")
+    measured, unreadable = evaluations(places.results)
+    problems = tuple(Problem(folder, problem) for folder, problem in unreadable)
     return Collected(
         runs,
         _points(table, runs),
         _responses(table, runs),
         places,
-        gathered.problems,
+        gathered.problems + problems,
         gathered.opened,
+        evaluations=tuple(measured),
     )
 
 
@@ -107,8 +112,8 @@ def scale_with_results(
 
 
 def _runs(table: pa.Table) -> pd.DataFrame:
-    runs = table.drop_columns(list(INTERNAL)).to_pandas()
-    runs = runs.rename(columns=lambda name: name.removeprefix("metric."))
+    columns = table.drop_columns(list(INTERNAL)).to_pandas()
+    runs: pd.DataFrame = columns.rename(columns=lambda name: name.removeprefix("metric."))
     lengths, iterations = _flat(table, "curve.iteration")
     reached = np.zeros(len(lengths), dtype=np.int64)
     started = lengths > 0

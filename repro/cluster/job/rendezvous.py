@@ -22,7 +22,7 @@ from repro.storage.atomic import read_json, to_json, write_atomic
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
-PATIENCE = timedelta(minutes=10)  # for the slowest node to import torch
+PATIENCE = timedelta(hours=1)  # for the slowest node to copy the data and import torch
 SLOWEST_STEP = timedelta(hours=1)  # one process may measure or read for long while others wait
 PORTS = 50  # tried one after another
 
@@ -47,8 +47,10 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
         card = torch.device("cuda", process.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(card)
         options = {"backend": "nccl", "device_id": card}
+    store = _store(meeting, process)
+    _wait_for_all(store, process)
     distributed.init_process_group(
-        store=_store(meeting, process),
+        store=store,
         rank=process.rank,
         world_size=process.world_size,
         timeout=SLOWEST_STEP,
@@ -61,6 +63,12 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
             distributed.destroy_process_group()
         if process.rank == 0:
             meeting.unlink(missing_ok=True)
+
+
+def _wait_for_all(store: Store, process: Any) -> None:
+    """Wait here for the slowest process, so that the group's own timeout does not count it."""
+    store.set(f"arrived-{process.rank}", "")
+    store.wait([f"arrived-{other}" for other in range(process.world_size)], PATIENCE)
 
 
 def _this_process() -> Any:

@@ -33,6 +33,7 @@ def rates(device: str, *names: str) -> dict[str, float]:
     jobs = {name: convolution(name, device, **SIZES) for name in names}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on a busy machine several threads wait for each other
+    best = dict.fromkeys(names, 0.0)
     try:
         # They take turns, and the best counts: what disturbs one of them disturbs all.
         best = dict.fromkeys(names, 0.0)

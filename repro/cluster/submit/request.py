@@ -13,6 +13,7 @@ from repro.cluster.submit.packing import Element, pack_runs
 from repro.cluster.submit.submission import Plan, SubmitOptions, make_plan
 from repro.definition.experiment import Experiment, Skipped, groups_of
 from repro.definition.run import Run
+from repro.protocol.decidable import decidable_claim
 from repro.protocol.selection import Selection
 from repro.storage.paths import Places
 from repro.storage.run_files import is_done
@@ -84,6 +85,8 @@ def claims_decided(
             for group in groups_of(claim):
                 needed.update(group)
             missing = {run for run in needed if not is_done(run.id, places)}
-            if missing and missing <= to_come:
-                claims.append(claim.id)
+            scope = decidable_claim(claim).scope
+            if missing and missing <= to_come and scope != "nothing":
+                here = " (for these nets only)" if scope == "these nets" else ""
+                claims.append(f"{claim.id}{here}")
     return tuple(dict.fromkeys(claims))

@@ -34,7 +34,6 @@ from repro.data.photos.pack_format import (
     to_bytes,
 )
 from repro.data.photos.transforms import decode
-from repro.data.source import Origin
 from repro.definition.origin import is_complete
 from repro.errors import UserError, quote
 from repro.storage.atomic import file_mode, write_atomic
@@ -66,7 +65,7 @@ class PhotosToPack:
     """Photos to pack. Their origin is known for sure only after the last was read."""
 
     photos: Iterable[Photo]
-    origin: Callable[[], Origin] = lambda: "imported"
+    origin: Callable[[], str] = lambda: "imported"  # in the words of `repro.definition.origin`
     container: str = "folders"  # what kind of thing they came in, for a set that is complete
 
 
@@ -115,17 +114,20 @@ def _write(source: PhotosToPack, folder: Path, name: str, expected: Expected | N
     rows, split = _with_splits(unsplit, classes)
     mean, std = _statistics(rows, [image.colour for image in images])
     rows.sort(key=lambda row: (row.label, row.sha256, row.split))
+    train_images = sum(row.split != "val" for row in rows)
+    val_images = sum(row.split != "train" for row in rows)
     manifest, digest = manifest_of(rows), hash_of(rows)
+    size = sum(row.bytes for row in rows)
     about = About(
         name=name,
         origin=_origin(source, rows, classes, digest, expected),
         split=split,
         classes=tuple(classes),
-        train_images=sum(row.split != "val" for row in rows),
-        val_images=sum(row.split != "train" for row in rows),
+        train_images=train_images,
+        val_images=val_images,
         mean=mean,
         std=std,
-        bytes=sum(row.bytes for row in rows),
+        bytes=size,
         hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )

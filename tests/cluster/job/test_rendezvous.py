@@ -58,24 +58,27 @@ torch.set_num_threads(1)
 with join_group(places().results / "jobs", 0) as rank:
     train({make.__name__}(), places())
 """
-    slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": str(processes), "SLURM_JOB_NUM_NODES": "1"}
-    slurm |= {
-        "SLURM_JOB_NODELIST": socket.gethostname(),
-        "SUBMITIT_EXECUTOR": "slurm",
-        "GLOO_SOCKET_IFNAME": "lo",
-    }
-    slurm |= {"REPRO_RESULTS": str(here.results), "REPRO_DEVICE": "cpu", "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", script],
-            env=os.environ | slurm | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
-            stderr=subprocess.PIPE,
-        )
-        for rank in range(processes)
-    ]
+    for code, errors in processes_of(here, processes, script):
+        assert code == 0, errors
+
+
+def processes_of(here: Places, count: int, script: str, *words: str) -> list[tuple[int, str]]:
+    """Run the script in so many processes, as srun would; return how each ended and its errors."""
+    slurm = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": str(count), "SLURM_JOB_NUM_NODES": "1"}
+    slurm |= {"SLURM_JOB_NODELIST": socket.gethostname(), "SUBMITIT_EXECUTOR": "slurm"}
+    slurm |= {"GLOO_SOCKET_IFNAME": "lo", "REPRO_DEVICE": "cpu", "PYTHONPATH": str(ROOT)}
+    slurm |= {"REPRO_RESULTS": str(here.results)}
+    started = []
+    for rank in range(count):
+        own = {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
+        command = [sys.executable, "-c", script, *words]
+        environment = os.environ | slurm | own
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE))
+    ended = []
     for process in started:
-        said = process.communicate(timeout=120)[1]
-        assert process.returncode == 0, said.decode()
+        errors = process.communicate(timeout=240)[1]
+        ended.append((process.returncode, errors.decode()))
+    return ended
 
 
 def test_one_process_needs_no_group(tmp_path: Path) -> None:
@@ -127,3 +130,36 @@ def test_a_port_that_is_taken_is_passed_over(here: Places) -> None:
         taken.listen()
         train_in(here, 2)
     assert here.run(one_step().id).final.exists()
+
+
+SLOW_COPY = """
+import os, sys, time, torch
+from datetime import timedelta
+from repro.cluster.job import __main__ as job
+from repro.cluster.job import rendezvous, staging
+from repro.cluster.records.batch import Batch
+from repro.stop_request import StopRequest
+from repro.storage.paths import places
+
+torch.set_num_threads(1)
+rendezvous.SLOWEST_STEP = timedelta(seconds=15)
+stage = staging.staged_data
+
+def slowly(here, dataset):
+    time.sleep(20 * int(os.environ["SLURM_PROCID"]))
+    return stage(here, dataset)
+
+staging.staged_data = slowly
+batch = Batch(places().results / "jobs")
+sys.exit(job.train(sys.argv[1], batch, 0, StopRequest()))
+"""
+
+
+@pytest.mark.slow
+def test_a_copy_slower_than_the_groups_timeout_aborts_no_process(here: Places) -> None:
+    run = one_step()
+    create_exclusive(here.run(run.id).definition, to_json(to_definition(run)))
+    here.results.joinpath("jobs").mkdir(parents=True)
+    ended = processes_of(here, 2, SLOW_COPY, run.id)
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert here.run(run.id).final.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -21,10 +22,10 @@ from repro.cluster.submit.packing import runs_per_job, with_known_sharing
 from repro.cost.gpu_models import gpu_model
 from repro.cost.memory import GIB
 from repro.definition.net import resnet
-from repro.definition.run import Run, to_definition
+from repro.definition.run import Run
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
-from repro.storage.run_files import write_definition
+from tests.run_folders import write_final
 
 SMALL, LARGE = Run(resnet(20), CIFAR10), Run(resnet(152, "B", "imagenet"), IMAGENET)
 HERE = Profile("mine", slurm_conf="/one/machine")  # on one machine, any disk will do
@@ -36,10 +37,11 @@ def said(here: Places, profile: Profile, *runs: Run) -> str:
 
 def past(here: Places, run: Run, device: str, **facts: float) -> None:
     other = replace(run, seed=run.seed + 1)
-    write_definition(here.run(other.id), other)
-    final = {"id": other.id, "run": to_definition(other), "metrics": {"test_error": 8.75}}
+    folder = here.run(other.id)
+    write_final(folder, other)
+    final = json.loads(folder.final.read_bytes())
     final["provenance"] = {"device": f"{device}: some", **facts}
-    write_atomic(here.run(other.id).final, to_json(final))
+    folder.final.write_bytes(to_json(final))
 
 
 def test_where_all_is_well_nothing_is_said(here: Places) -> None:

@@ -170,13 +170,3 @@ def test_the_hash_is_of_pixels_and_labels() -> None:
     other = tiny()
     other.test_labels[0] = 1
     assert content_hash(other) != content_hash(ARRAYS)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_a_gpu_gives_the_same_batches() -> None:
-    for (ours, labels), (theirs, same) in zip(
-        source().to("cuda").batches(0, 0, 5), source().batches(0, 0, 5), strict=True
-    ):
-        assert ours.device.type == "cuda"
-        torch.testing.assert_close(ours.cpu(), theirs, rtol=0, atol=1e-6)
-        assert labels.tolist() == same.tolist()

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff, compare
+from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
@@ -80,6 +81,7 @@ class Page:
     facts: tuple[tuple[str, str], ...]
     groups: tuple[Group, ...]
     problems: tuple[Any, ...]
+    measured: tuple[dict[str, str], ...] = ()  # numbers of released weights
     run_columns: tuple[dict[str, Any], ...] = RUN_COLUMNS
     words: tuple[tuple[str, str], ...] = tuple(WORDS.items())
 
@@ -126,7 +128,18 @@ def page(collected: Collected, scale: Scale) -> Page:
         facts=tuple(run_facts(runs, collected)),
         groups=tuple(groups_of_runs(groups, collected)),
         problems=collected.problems,
+        measured=tuple(map(_measured, diff.measured)),
     )
+
+
+def _measured(number: MeasuredNumber) -> dict[str, str]:
+    return {
+        "word": str(number.against_paper),
+        "text": f"{tables.heading(number.experiment)}, {number.row}, {tables.named(number.metric)}",
+        "weights": number.weights,
+        "said": in_words(number),
+        "record": number.evaluation,
+    }
 
 
 def _lede(diff: Diff, collected: Collected, scale: Scale) -> tuple[str, ...]:

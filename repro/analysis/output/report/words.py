@@ -28,6 +28,7 @@ WORDS = {
 }
 COLOURS = {
     "good": (
+        "equal",
         "reproduced",
         "consistent",
         "holds",

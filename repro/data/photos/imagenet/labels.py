@@ -141,7 +141,7 @@ def _synsets(read: Read, folder: str) -> dict[int, str]:
 
 def _names_by_number(meta: bytes) -> dict[int, str]:
     """Return the classes of meta.mat: the leaves; it lists inner nodes of WordNet, too."""
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat
 
     try:
         synsets = loadmat(BytesIO(meta), squeeze_me=True)["synsets"]

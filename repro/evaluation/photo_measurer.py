@@ -1,7 +1,7 @@
 """Test one net in many readings in one pass over the images: each is decoded once, and forward passes are shared.
 
-`Tester.block` measures some of the test images and returns every reading's scores of them. Blocks are independent, so
-that a long test can be kept block by block and go on after it was killed.
+`PhotoMeasurer.block` measures some of the test images and returns every reading's scores of them. Blocks are
+independent, so that a long test can be kept block by block and go on after it was killed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Cuts = dict[Cut, list[Pixels]]  # source → its crops as one array, or the whol
 
 
 @dataclass(eq=False)
-class Tester:
+class PhotoMeasurer:
     """A net, the photos it is tested on, and the readings."""
 
     net: ConvNet
@@ -149,7 +149,7 @@ class Tester:
             return _in_order(self.photos.mean, wanted)
         if wanted.mean != "image":
             return _in_order(wanted.mean, wanted)
-        assert self.mean_image is not None  # looked at when the tester was made
+        assert self.mean_image is not None  # looked at when the measurer was made
         image = self.mean_image.transpose(1, 2, 0) * np.float32(wanted.highest / 255)
         image = image if wanted.colours == "bgr" else image[..., ::-1]
         # A mean image has the size of a crop. From whole images its mean colour is taken.

@@ -1,0 +1,174 @@
+"""Weights that somebody released, measured here: beside the paper's rows, and never among our runs.
+
+Two questions, each with words of its own, because nothing here is a sample of trainings:
+
+- Is the number that is published for these weights what we measure? `equal` to the printed digit, or `differs`.
+- How does it stand to the paper's row? `equal` to the printed digit, `lower`, or `higher`.
+
+A number measured on other images than the published one answers neither: `not comparable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from repro.analysis.compare.comparability import IMAGES
+from repro.definition.experiment import Experiment, Paper, Row, Table
+from repro.definition.net import Net
+from repro.definition.origin import may_be_compared
+from repro.definition.released import Number, Released
+from repro.protocol.released_weights import release_of
+from repro.storage.evaluations import Evaluation
+
+
+class Agreement(StrEnum):
+    """How a measured number stands to a printed one."""
+
+    EQUAL = "equal"
+    DIFFERS = "differs"
+    LOWER = "lower"
+    HIGHER = "higher"
+    NOT_COMPARABLE = "not comparable"
+    UNPUBLISHED = "nothing published"
+
+
+@dataclass(frozen=True)
+class MeasuredNumber:
+    """One number of the paper, and what one set of released weights gives in its place."""
+
+    experiment: str
+    row: str
+    metric: str
+    paper: Paper
+    evaluation: str  # the record's name
+    weights: str  # whose, in words
+    error: float
+    images: str  # what it was measured on, in words
+    against_paper: Agreement
+    published: Number | None
+    against_published: Agreement
+    reasons: tuple[str, ...]  # what keeps it from comparison, and what the evaluation warned of
+
+    @property
+    def cell(self) -> str:
+        return f"{self.error:.{self.paper.digits}f} ({self.weights})"
+
+
+def measured_numbers(
+    name: str, experiment: Experiment, evaluations: Iterable[Evaluation]
+) -> list[MeasuredNumber]:
+    """Return every number of a table that some released weights were measured for, row by row."""
+    if not isinstance(experiment, Table):
+        return []
+    known = list(evaluations)
+    numbers: list[MeasuredNumber] = []
+    for row in experiment.rows:
+        for evaluation in known:
+            if _is_of(row, evaluation):
+                numbers += _of_row(name, experiment, row, evaluation)
+    return numbers
+
+
+def in_words(number: MeasuredNumber) -> str:
+    """Return one number as a line: what was measured, and how it stands to both printed ones."""
+    digits = number.paper.digits
+    parts = [
+        f"{number.error:.{digits + 1}f} on {number.images}",
+        f"the paper's {number.paper.value:.{digits}f}: {number.against_paper}",
+    ]
+    if number.published is not None:
+        printed = f"{number.published.value:.{number.published.digits}f}"
+        parts.append(f"published for these weights {printed}: {number.against_published}")
+    return " · ".join((*parts, *number.reasons))
+
+
+def _is_of(row: Row, evaluation: Evaluation) -> bool:
+    if row.runs is None:
+        return False
+    return _architecture(row.runs.run.net) == _architecture(evaluation.net)
+
+
+def _architecture(net: Net) -> tuple[object, ...]:
+    """Return what makes it the same row; strides, pooling and zeros are variants, and the record names them."""
+    return net.family, net.kind, net.depth, net.shortcut
+
+
+def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterable[MeasuredNumber]:
+    release = release_of(
+        evaluation.weights.layout,
+        evaluation.net.name,
+        evaluation.weights.sha256,
+        evaluation.preprocessing,
+    )
+    barred = _barred(evaluation)
+    doubts = _doubts(release)
+    for metric, paper in zip(table.metrics, row.paper, strict=False):
+        error = evaluation.metrics.get(metric)
+        if error is None or paper is None:
+            continue
+        published = _published(release, metric)
+        yield MeasuredNumber(
+            name,
+            row.label,
+            metric,
+            paper,
+            evaluation.id,
+            release.name if release else f"weights of {evaluation.weights.layout}",
+            error,
+            f"{evaluation.data.name}, {evaluation.data.test_images:,} images",
+            Agreement.NOT_COMPARABLE if barred else _to_paper(error, paper),
+            published,
+            _to_published(error, published, barred),
+            (*barred, *doubts, *evaluation.warnings),
+        )
+
+
+def _doubts(release: Released | None) -> tuple[str, ...]:
+    """Return what is not certain about whose weights these are."""
+    if release is None or release.sha256:
+        return ()
+    return (f"taken for {release.name} by the names in the file: no SHA-256 is published",)
+
+
+def _published(release: Released | None, metric: str) -> Number | None:
+    if release is None:
+        return None
+    numbers = [number for number in release.numbers if number.metric == metric]
+    return numbers[0] if numbers else None
+
+
+def _barred(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return what keeps an evaluation from being compared with any number of the whole test set."""
+    data = evaluation.data
+    reasons = []
+    expected = IMAGES[evaluation.net.family][1]
+    if data.test_images != expected:
+        reasons.append(f"test images: {data.test_images:,}, not {expected:,}")
+    if not may_be_compared(data.origin):
+        reasons.append(f"data: {data.origin}, not the official archive")
+    if evaluation.scale != "paper":
+        reasons.append(f"scale: {evaluation.scale}")
+    if data.tested_on_training_images:
+        reasons.append("the test images are the training images")
+    return tuple(reasons)
+
+
+def _to_paper(error: float, paper: Paper) -> Agreement:
+    if _as_printed(error, paper.digits) == _as_printed(paper.value, paper.digits):
+        return Agreement.EQUAL
+    return Agreement.LOWER if error < paper.value else Agreement.HIGHER
+
+
+def _to_published(error: float, published: Number | None, barred: Sequence[str]) -> Agreement:
+    if published is None:
+        return Agreement.UNPUBLISHED
+    if barred:
+        return Agreement.NOT_COMPARABLE
+    equal = _as_printed(error, published.digits) == _as_printed(published.value, published.digits)
+    return Agreement.EQUAL if equal else Agreement.DIFFERS
+
+
+def _as_printed(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}"

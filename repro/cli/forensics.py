@@ -1,0 +1,220 @@
+"""`repro forensics`: which reading of a test gives the number that was published for some weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro.cli.click_errors import Command
+from repro.cli.counter import Counter
+from repro.cli.evaluate import WAYS
+from repro.cli.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.options import OneOf, change_options, device_option, gather, json_option, print_json
+from repro.errors import UserError, quote
+from repro.local.run import checked_device
+from repro.protocol.selection import Selection
+from repro.storage.input_files import check_input_file
+from repro.storage.paths import places
+
+if TYPE_CHECKING:
+    from repro.evaluation.of_weights import Result, Subject
+    from repro.evaluation.readings import Reading
+
+WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
+AUTHORS = re.compile(r"authors-(50|101|152)")
+FACTORS = "mean, filter, pool, epsilon, average, flip"
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which weights are to be tested, and in which readings."""
+
+    weights: str
+    net: str | None
+    mean: Path | None
+    crops: str
+    preprocess: str | None
+    vary: str | None
+    published: str | None
+    data: str | None
+    device: str | None
+
+
+def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says which weights are tested and how; pass on one `question`."""
+    keys = [field.name for field in fields(Question)]
+    decorated = gather("question", Question, keys)(function)
+    decorated = device_option(decorated)
+    about = "The data set, if not imagenet."
+    decorated = click.option("--data", metavar="NAME", help=about)(decorated)
+    about = "The published errors (default: those on record)."
+    decorated = click.option("--published", metavar="TOP1[/TOP5]", help=about)(decorated)
+    about = f"Only these of {FACTORS}."
+    decorated = click.option("--vary", metavar="FACTORS", help=about)(decorated)
+    about = "What the readings start from (default: the weights' own)."
+    decorated = click.option("--preprocess", metavar="NAME", help=about)(decorated)
+    about = "Views (default: center; ten has both)."
+    decorated = click.option("--crops", type=OneOf(list(WAYS)), default="center", help=about)(
+        decorated
+    )
+    about = "The mean.binaryproto of `authors`."
+    a_file = click.Path(path_type=Path)
+    decorated = click.option("--mean", type=a_file, metavar="FILE", help=about)(decorated)
+    about = "The net, if the weights do not tell."
+    decorated = click.option("--net", metavar="NET", help=about)(decorated)
+    about = "Anybody's; authors-50 … are looked for in data/weights."
+    return click.option("--weights", required=True, metavar="FILE", help=about)(decorated)
+
+
+@click.command(cls=Command)
+@question_options
+@change_options
+@json_option
+def command(question: Question, selection: Selection, as_json: bool) -> None:
+    """Test weights in every reading of a test, in one pass, and say which reading the published number is of.
+
+    The readings, their errors and a picture are kept in results/evaluations. A killed one goes on where it was.
+
+    \b
+    For example:  repro forensics --weights authors-50 --crops ten
+                  repro forensics --weights resnet50.pth --vary filter,flip --published 23.87/7.138
+    """
+    checked_device(question.device)
+    path, mean = _files(question.weights, question.mean)
+    of, preprocessing, warnings = opened(
+        path,
+        question.net,
+        question.data,
+        selection.chosen_scale(),
+        question.device,
+        question.preprocess,
+    )
+    if not of.photos:
+        raise UserError(
+            f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
+            "`repro evaluate` measures it",
+        )
+    from repro.evaluation.of_weights import folder_for, mean_image, measure
+    from repro.evaluation.reading_grid import FACTORS as KNOWN
+    from repro.evaluation.reading_grid import grid
+
+    pool = "unpadded" if of.run.net.pool else "padded"
+    chosen = _factors(question.vary) or KNOWN
+    readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
+    image = mean_image(mean)
+    folder = folder_for(places().results, of, readings, image, "forensics")
+    click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
+    with Counter("images") as counter:
+        result = measure(of, readings, image, folder, progress=counter.at)
+    document = _document(
+        of,
+        readings,
+        result,
+        preprocessing.name,
+        warnings,
+        _printed(question.published, question.crops),
+    )
+    _write_and_print(document, folder.path, as_json)
+    folder.drop_blocks()
+
+
+def _factors(text: str | None) -> list[str]:
+    return [] if text is None else [factor.strip() for factor in text.split(",")]
+
+
+def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:
+    """Return the weights and their mean image. The authors' may be called by their depth alone."""
+    match = AUTHORS.fullmatch(weights)
+    if match is None:
+        return check_input_file(Path(weights), "weights", WEIGHTS_HINT), mean
+    folder = places().data / "weights"
+    name = f"ResNet-{match[1]}-model.caffemodel"
+    hint = f"put {name} and ResNet_mean.binaryproto into {folder}; docs/measuring-weights.md says where they are"
+    path = check_input_file(folder / name, "weights", hint)
+    return path, mean or check_input_file(folder / "ResNet_mean.binaryproto", "a mean image", hint)
+
+
+def _printed(text: str | None, crops: str) -> dict[str, tuple[float, int]]:
+    """Return the errors that were given by hand: value and decimals, by metric."""
+    if text is None:
+        return {}
+    numbers = text.split("/")
+    if len(numbers) > 2 or not all(
+        re.fullmatch(r"\d{1,2}(\.\d{1,4})?", number) for number in numbers
+    ):
+        raise UserError(
+            f"`--published` cannot be {quote(text)}", "give the errors as printed: 24.7/7.8"
+        )
+    printed = {}
+    for metric, number in zip(("top1", "top5"), numbers, strict=False):
+        decimals = len(number.partition(".")[2])
+        printed[f"{WAYS[crops]}_{metric}"] = (float(number), decimals)
+    return printed
+
+
+def _document(
+    of: Subject,
+    readings: list[Reading],
+    result: Result,
+    preprocess: str,
+    warnings: tuple[str, ...],
+    printed: dict[str, tuple[float, int]],
+) -> dict[str, Any]:
+    """Return the grid as plain values."""
+    from repro.evaluation.of_weights import guessing
+    from repro.evaluation.reading_grid import columns
+    from repro.protocol.released_weights import release_of
+
+    rows = []
+    for reading in readings:
+        top1, top5 = result.errors(reading)
+        rows.append(columns(reading) | {"top1": top1, "top5": top5})
+    facts = of.weights
+    release = release_of(facts.layout, of.run.net.name, facts.sha256, preprocess)
+    numbers = release.numbers if release else ()
+    known = {number.metric: (number.value, number.digits) for number in numbers}
+    lowest = min(row["top1"] for row in rows)
+    doubts = guessing(lowest, result.labels, of.module.classifier.out_features)
+    return {
+        "weights": release.name if release else f"{of.run.net.name}, weights of {facts.layout}",
+        "file": facts.file,
+        "sha256": facts.sha256,
+        "net": of.run.net.name,
+        "data": of.data.name,
+        "data_hash": of.data.hash,
+        "images": of.data.test_images,
+        "preprocess": preprocess,
+        "published": known | printed,
+        "readings": rows,
+        "warnings": [*warnings, *doubts],
+        "provenance": result.provenance,
+    }
+
+
+def _write_and_print(document: dict[str, Any], folder: Path, as_json: bool) -> None:
+    """Keep the grid and its picture, and print the table."""
+    from repro.analysis.figures import readings, style
+    from repro.analysis.output.formats import render
+    from repro.analysis.output.reading_table import reading_sheet, with_shares
+    from repro.storage.atomic import make_folder, to_json, write_atomic
+    from repro.storage.evaluations import GRID
+
+    whole = max(WHOLE, document["images"])
+    ranked = with_shares(document, whole)
+    ordered = document | {
+        "readings": ranked.astype(object).where(ranked.notna(), None).to_dict("records")
+    }
+    make_folder(folder)
+    write_atomic(folder / GRID, to_json(ordered))
+    picture = folder / "forensics.svg"
+    write_atomic(picture, style.rendered(readings.draw(document, whole), "svg"))
+    if as_json:
+        print_json(ordered | {"files": [str(folder / GRID), str(picture)]})
+        return
+    click.echo(render(reading_sheet(document, whole), "table"), nl=False)
+    click.echo(str(picture), err=True)

@@ -1,0 +1,131 @@
+"""`repro plan`: which runs, in which order, decide the most within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from repro.cli.options import json_option, print_json
+from repro.cost.gpu_hours import format_hours
+from repro.definition.experiment import Experiment, Skipped, runs_of
+from repro.errors import UserError, quote
+from repro.protocol import catalog
+from repro.storage.paths import places
+from repro.storage.run_files import is_done
+
+if TYPE_CHECKING:
+    from repro.analysis.campaign.plan import Plan, Step
+
+SEEDS = 5  # of each net at most, as the paper has of ResNet-110
+MOST_SEEDS = 50
+
+
+def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in (*catalog.NAMES, *catalog.GROUPS) if name.startswith(incomplete)]
+
+
+@click.command("plan")
+@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT…]", shell_complete=_names)
+@click.option("--gpu-hours", "budget", type=float, required=True, metavar="N", help="The budget.")
+@click.option("--seeds", type=int, default=SEEDS, metavar="N", help="At most so many of each net.")
+@json_option
+def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool) -> None:
+    """Print which runs, in which order, are expected to decide the most within a budget.
+
+    For scale `paper`, from the declared margins and the published spreads. What is done is not
+    trained again. Without EXPERIMENT: all of them.
+
+    For example:  repro plan table6 --gpu-hours 20
+    """
+    if not 0 < budget < float("inf"):
+        raise UserError(f"`--gpu-hours` cannot be {quote(budget)}", "it is a number above 0")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"`--seeds` cannot be {quote(seeds)}", f"it is 1 to {MOST_SEEDS}")
+    chosen: dict[str, Experiment] = {}
+    for name in catalog.expand_groups(experiments or ("all",)):
+        experiment = catalog.load_experiment(name)
+        if not isinstance(experiment, Skipped):
+            chosen[name] = experiment
+        elif experiments:
+            raise UserError(
+                f"{quote(name)} is not reproduced here: {experiment.reason}",
+                "`repro list` shows what is",
+            )
+
+    from repro.analysis.campaign.plan import make_plan
+
+    here = places()
+    wanted = runs_of(tuple(chosen.values()))
+    done = frozenset(run for run in wanted if is_done(run.id, here))
+    plan = make_plan(chosen, budget, done, seeds)
+    if as_json:
+        print_json(_facts(plan))
+    else:
+        _print(plan)
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    steps = [_step_facts(step) for step in plan.steps]
+    return {
+        "budget": plan.budget,
+        "gpu_hours": round(plan.hours, 4),
+        "steps": steps,
+        "claims": {name: round(chance, 4) for name, chance in plan.claims.items()},
+        "rows": {name: round(chance, 4) for name, chance in plan.rows.items()},
+        "expected_claims": round(plan.expected_claims, 3),
+        "expected_rows": round(plan.expected_rows, 3),
+        "not_forecast": list(plan.unknown),
+    }
+
+
+def _step_facts(step: Step) -> dict[str, Any]:
+    return {
+        "runs": [run.id for run in step.runs],
+        "gpu_hours": round(step.hours, 4),
+        "chances": {name: round(chance, 4) for name, chance in step.chances.items()},
+    }
+
+
+def _print(plan: Plan) -> None:
+    if not plan.steps:
+        click.echo(
+            f"Nothing that {format_hours(plan.budget)} can pay for decides a claim or a row. "
+            "Give more GPU-hours, or name other experiments."
+        )
+        return
+    spent = 0.0
+    for number, step in enumerate(plan.steps, start=1):
+        spent += step.hours
+        click.echo(f"{number}. {_in_words(step)}: {format_hours(step.hours)}, {spent:.1f} in all")
+        chances = sorted(step.chances.items(), key=lambda item: -item[1])
+        if chances:
+            told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances)
+            _echo_wrapped(f"then decided with a chance of: {told}")
+    _echo_wrapped(
+        f"Expected in all, if the paper is right: {plan.expected_claims:.1f} of "
+        f"{len(plan.claims)} claims and {plan.expected_rows:.1f} of {len(plan.rows)} rows decided, "
+        f"for {format_hours(plan.hours)} of {plan.budget:g}.",
+        indent="",
+    )
+    if plan.unknown:
+        _echo_wrapped(
+            f"Not forecast, as the paper gives no number: {', '.join(plan.unknown)}.", indent=""
+        )
+
+
+def _in_words(step: Step) -> str:
+    """Return `resnet-20 seeds 0 to 4, plain-56 seed 0`."""
+    by_net: dict[str, list[int]] = {}
+    for run in step.runs:
+        by_net.setdefault(f"{run.net.name} {run.recipe.name}", []).append(run.seed)
+    parts = []
+    for net, seeds in by_net.items():
+        many = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+        parts.append(f"{net} {many}")
+    return ", ".join(parts)
+
+
+def _echo_wrapped(text: str, indent: str = "   ") -> None:
+    click.echo(click.wrap_text(text, 79, indent, indent + "  "))

@@ -1,0 +1,217 @@
+"""`evaluate --save` keeps records, goes on after a kill, and records are ensembled and compared by name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from repro.cli import cli
+from repro.definition.net import resnet
+from repro.errors import UserError
+from repro.evaluation import of_weights
+from repro.nets import build
+from repro.storage.evaluations import EvaluationFolder, read
+from repro.storage.paths import Places
+from tests.nets.caffe_files import authors_net, write_mean, write_net
+
+SMOKE = ("--scale", "smoke", "--device", "cpu")
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.set_num_threads(1)
+    net = resnet(18, "B", "imagenet", classes=10)
+    torch.save(build(net, seed=4).state_dict(), tmp_path / "weights.pt")
+    return tmp_path / "weights.pt"
+
+
+def records(here: Places) -> list[EvaluationFolder]:
+    return [EvaluationFolder(path) for path in sorted((here.results / "evaluations").iterdir())]
+
+
+def test_a_record_says_what_was_measured_on_what_and_how(weights: Path, here: Places) -> None:
+    result = run("evaluate", "--weights", weights, "--crops", "ten", "--save", *SMOKE)
+    (folder,) = records(here)
+    assert f"kept as {folder.path.name}" in result.stderr
+    record = read(folder)
+    assert record.weights.sha256 == of_weights.sha256_of(weights)
+    assert (record.net.name, record.weights.layout, record.data.name) == (
+        "resnet-18-b",
+        "ours",
+        "generated-photos",
+    )
+    assert record.reading["preprocessing"]["name"] == "paper"
+    assert set(record.metrics) == {"ten_crop_top1", "ten_crop_top5"}
+    assert sorted(path.name for path in folder.path.iterdir()) == [
+        "evaluation.json",
+        "predictions.npz",
+    ]
+
+
+def test_records_are_listed_ensembled_and_compared_by_the_beginning_of_their_names(
+    weights: Path, here: Places
+) -> None:
+    for crops in ("center", "ten"):
+        run("evaluate", "--weights", weights, "--crops", crops, "--save", *SMOKE)
+    listed = json.loads(run("evaluate", "--list", "--json").stdout)["evaluations"]
+    assert len(listed) == 2
+    alone = json.loads(run("evaluate", "--ensemble", "resnet-18-b.ours.ten", "--json").stdout)
+    assert (
+        alone["top1"]
+        == next(one for one in listed if "ten" in one["id"])["metrics"]["ten_crop_top1"]
+    )
+    names = ("resnet-18-b.ours.center", "resnet-18-b.ours.ten")
+    compared = json.loads(run("evaluate", "--mcnemar", *names, "--json").stdout)["mcnemar"]
+    assert set(compared) == {"top1", "top5"}
+    with pytest.raises(UserError, match="`resnet-18-b` begins several"):
+        run("evaluate", "--ensemble", "resnet-18-b")
+    with pytest.raises(UserError, match="no evaluation is called `resnet-50`"):
+        run("evaluate", "--ensemble", "resnet-50")
+
+
+def test_a_killed_evaluation_goes_on_where_it_was_with_the_same_numbers(
+    weights: Path, here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
+    monkeypatch.setattr(of_weights, "BLOCK", 10)
+    run(*words)
+    (folder,) = records(here)
+    unbroken, whole = read(folder).metrics, np.load(folder.predictions)["scores"]
+    shutil.rmtree(folder.path)
+
+    measured: list[range] = []
+    original = of_weights._arrays
+
+    def counting(scores, *more):  # type: ignore[no-untyped-def]
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        measured.append(scores)
+        return original(scores, *more)
+
+    monkeypatch.setattr(of_weights, "_arrays", counting)
+    CliRunner().invoke(cli, [str(word) for word in words])
+    assert len(list(folder.path.glob("block-*.npz"))) == 2
+    monkeypatch.setattr(
+        of_weights, "_arrays", lambda *given: measured.append(None) or original(*given)
+    )
+    run(*words)
+    assert len(measured) == 4  # of four blocks, two before the kill and two after
+    assert read(folder).metrics == unbroken
+    assert np.array_equal(np.load(folder.predictions)["scores"], whole)
+    assert not list(folder.path.glob("block-*.npz"))
+
+
+def test_a_damaged_block_is_measured_again(weights: Path, here: Places) -> None:
+    words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
+    run(*words)
+    (folder,) = records(here)
+    expected = read(folder).metrics
+    folder.block(0).write_bytes(b"PK\x03\x04 torn")
+    run(*words)
+    assert read(folder).metrics == expected
+
+
+def test_the_authors_net_is_measured_with_its_own_preprocessing(
+    tmp_path: Path, here: Places
+) -> None:
+    path = write_net(tmp_path / "authors.caffemodel", authors_net(50, classes=10))
+    mean = write_mean(tmp_path / "mean.binaryproto", np.full((3, 64, 64), 120, np.float32))
+    result = run(
+        "evaluate", "--weights", path, "--mean", mean, "--crops", "multi", "--save", *SMOKE
+    )
+    assert "preprocessing: authors" in result.stderr
+    assert "pooling without padding" not in result.stderr  # found in the file, not corrected
+    (folder,) = records(here)
+    record = read(folder)
+    assert record.net.pool == "unpadded"
+    assert (record.reading["pool"], record.reading["preprocessing"]["colours"]) == (
+        "unpadded",
+        "bgr",
+    )
+
+
+def test_another_preprocessing_than_the_weights_own_is_said_and_kept(
+    tmp_path: Path, here: Places
+) -> None:
+    from torchvision.models import resnet18
+
+    torch.save(resnet18(num_classes=10).state_dict(), tmp_path / "weights.pth")
+    words = (
+        "evaluate",
+        "--weights",
+        tmp_path / "weights.pth",
+        "--preprocess",
+        "paper",
+        "--save",
+        *SMOKE,
+    )
+    result = run(*words)
+    said = "weights of torchvision were trained for preprocessing torchvision-v1, not paper"
+    assert said in result.stderr
+    (folder,) = records(here)
+    assert said in read(folder).warnings
+
+
+def test_an_unknown_preprocessing_names_the_near_one(weights: Path) -> None:
+    with pytest.raises(
+        UserError, match="no preprocessing of photos is called `torchvision`"
+    ) as error:
+        run("evaluate", "--weights", weights, "--preprocess", "torchvision", *SMOKE)
+    assert error.value.hint.startswith("did you mean `torchvision-v")
+
+
+def test_guessing_is_said(tmp_path: Path) -> None:
+    labels = np.arange(250) % 1000
+    assert of_weights.guessing(99.6, labels, 1000)
+    assert not of_weights.guessing(60.0, labels, 1000)
+    assert not of_weights.guessing(100.0, labels[:40], 1000)
+
+
+def test_forensics_prints_the_grid_keeps_it_with_a_picture_and_says_what_is_likely(
+    weights: Path, here: Places
+) -> None:
+    words = (
+        "forensics",
+        "--weights",
+        weights,
+        "--crops",
+        "ten",
+        "--vary",
+        "filter,average,flip",
+        *SMOKE,
+    )
+    result = run(*words, "--published", "90.0/50.0")
+    assert "15 readings of resnet-18-b, weights of ours on generated-photos" in result.stdout
+    assert "Published for ten views: 90.0/50.0." in result.stdout
+    assert "Nothing is published for center views of these weights." in result.stdout
+    (folder,) = records(here)
+    assert {path.name for path in folder.path.iterdir()} == {"forensics.json", "forensics.svg"}
+    document = json.loads(folder.grid.read_text())
+    likely = [row["share"] for row in document["readings"] if row["views"] == "ten"]
+    assert sum(likely) == pytest.approx(1)
+    assert likely == sorted(likely, reverse=True)
+    assert all(row["share"] is None for row in document["readings"] if row["views"] == "center")
+    again = json.loads(run(*words, "--json").stdout)
+    assert len(again["readings"]) == 15
+
+
+@pytest.mark.parametrize("text", ["24,7", "24.7/7.8/1", "-1", "100000"])
+def test_published_errors_are_numbers(weights: Path, text: str) -> None:
+    with pytest.raises(UserError, match="`--published` cannot be"):
+        run("forensics", "--weights", weights, f"--published={text}", *SMOKE)
+
+
+def test_the_authors_files_are_asked_for_by_name() -> None:
+    with pytest.raises(UserError, match=r"no weights at `.*ResNet-101-model\.caffemodel`") as error:
+        run("forensics", "--weights", "authors-101", *SMOKE)
+    assert "docs/measuring-weights.md says where they are" in error.value.hint
