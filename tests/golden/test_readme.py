@@ -60,8 +60,9 @@ def blocks(path: Path, language: str = "") -> list[str]:
 
 def lines(path: Path) -> list[str]:
     """The commands in a document's blocks."""
-    found = (line.split("  #")[0].strip() for block in blocks(path) for line in block.splitlines())
-    return [line for line in found if line.split(" ")[0] in ("repro", *SHELL)]
+    text = "\n".join(blocks(path)).replace("\\\n", " ")  # a command may go on in the next line
+    typed = [line.split("  #")[0].strip() for line in text.splitlines()]
+    return [line for line in typed if line.split(" ")[0] in ("repro", *SHELL)]
 
 
 def mentioned(path: Path) -> list[str]:
