@@ -1,4 +1,4 @@
-"""What some runs could decide, said before anything is spent on them: which claims, and in what scope.
+"""What some runs could decide, said before anything is spent on them: claims and their scope.
 
 A claim about the recipe needs two seeds of every net at least. One seed of each can decide a claim
 about these trained nets on these test images, where predictions are kept; on CIFAR-10 nothing.

@@ -108,14 +108,14 @@ class Outcomes:
         for check in claim.checks:
             if isinstance(check, Counted):
                 continue
-            for groups, p_values in self._of_check(check):
-                parts.append(p_values)
+            for groups, part in self._of_check(check):
+                parts.append(part)
                 runs += groups
         if not parts or not all(self._known(check) for check in claim.checks):
             return None
 
         def p_values(seeds: Seeds) -> Floats:
-            return np.max([part(seeds) for part in parts], axis=0)
+            return np.asarray(np.max([part(seeds) for part in parts], axis=0))
 
         return Item(claim.id, tuple(dict.fromkeys(runs)), p_values, is_claim=True)
 
@@ -192,7 +192,7 @@ class Outcomes:
                 sides.append(_p(mean - check.above, error, freedom, None))
             if check.below is not None:
                 sides.append(_p(check.below - mean, error, freedom, None))
-            return np.max(sides, axis=0)
+            return np.asarray(np.max(sides, axis=0))
 
         return p_values
 

@@ -47,8 +47,8 @@ _ARROW = {
     bool: pa.bool_(),
     list: _list_of(pa.string()),
 }
-_TEXTS = ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
-_TEXTS += ("family", "shortcut", "recipe", "dataset", "scale", "definition")
+_ABOUT_FOLDER = ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
+_TEXTS = (*_ABOUT_FOLDER, "family", "shortcut", "recipe", "dataset", "scale", "definition")
 _COUNTS = ("depth", "iterations", "seed", "failed_at")
 
 

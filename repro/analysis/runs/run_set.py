@@ -1,4 +1,4 @@
-"""The runs of a question: filtered once from all that were collected, then asked what they have in common."""
+"""The runs of a question, filtered once from all that were collected."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class RunSet:
             return self._response_at_rank(rank).reindex(known.index)
         if metric not in known:
             return pd.Series(float("nan"), known.index)
-        return known[metric].astype(float)
+        values: pd.Series = known[metric].astype(float)
+        return values
 
     def measured(self, metric: str) -> pd.Series:
         """Return the values of the finished runs that measured a metric; some are not finite."""
