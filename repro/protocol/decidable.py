@@ -49,7 +49,7 @@ def decidable_claims(experiment: Experiment) -> list[Decidable]:
 
 
 def warnings(experiments: Iterable[Experiment]) -> list[str]:
-    """Return sentences for a user who is about to spend on runs that decide less than they could."""
+    """Return sentences for a user about runs that decide less than they could."""
     by_scope: dict[tuple[Scope, str], list[str]] = {}
     for experiment in experiments:
         for one in decidable_claims(experiment):

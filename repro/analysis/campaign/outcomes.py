@@ -47,7 +47,7 @@ Seeds: TypeAlias = Mapping[Run, int]  # how many seeds of each net there are
 
 @dataclass(frozen=True)
 class Item:
-    """A claim or a row that runs may decide. `p_values`: draw by draw, for so many seeds of each net."""
+    """A claim or a row that runs may decide. `p_values`: of each draw, by the seeds there are."""
 
     name: str
     runs: tuple[Run, ...]  # the nets it needs, by their seed 0
@@ -87,7 +87,7 @@ class Outcomes:
         return self._drawn[key]
 
     def items(self) -> tuple[list[Item], list[str]]:
-        """Return what can be forecast, and the claims whose outcome the paper gives no number for."""
+        """Return what can be forecast, and the claims without a number of the paper's."""
         items: list[Item] = []
         unknown: list[str] = []
         for experiment in self.experiments:
