@@ -27,15 +27,9 @@ from repro.definition.experiment import (
 )
 from repro.definition.run import Run
 from repro.definition.scales import Scale
-from repro.errors import UserError, quote
 from repro.protocol import catalog
-from repro.protocol.selection import (
-    Selection,
-    SelectionOptions,
-    refuse_group,
-    refuse_skipped,
-    select,
-)
+from repro.protocol.pages import figure_page, table_page
+from repro.protocol.selection import Selection, SelectionOptions, select
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
@@ -306,24 +300,6 @@ def restrict(collected: Collected, selection: Selection) -> Collected:
 def _part(collected: Collected, selection: Selection) -> Collected:
     """Return the frames without runs that are left out; whole experiments look up their own."""
     return restrict(collected, selection) if selection.partial else collected
-
-
-def table_page(name: str) -> Table:
-    """Return the table of that name, if it is one that is reproduced."""
-    experiment = catalog.load_experiment(refuse_group(name, "print", Table))
-    refuse_skipped(name, experiment)
-    if not isinstance(experiment, Table):
-        raise UserError(f"{quote(name)} is not a table", f"draw it with `repro figure {name}`")
-    return experiment
-
-
-def figure_page(name: str) -> Figure | Drawing:
-    """Return the figure of that name, if it is one that is reproduced."""
-    experiment = catalog.load_experiment(refuse_group(name, "draw", Figure, Drawing))
-    refuse_skipped(name, experiment)
-    if not isinstance(experiment, Figure | Drawing):
-        raise UserError(f"{quote(name)} is not a figure", f"print it with `repro table {name}`")
-    return experiment
 
 
 def _without_default_scale(

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import (
-    complete_selection,
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
+from repro.cli.completers import complete_selection
+from repro.cli.options import json_option, keep_selected, one_scale_option, part_options, print_json
 from repro.cli.text_table import counted
 from repro.errors import UserError
 from repro.storage.paths import Places, places

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from repro.cli.click_errors import Command
-from repro.cli.options import OneOf
+from repro.cli.param_types import OneOf
 from repro.errors import UserError
 
 

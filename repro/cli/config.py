@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import complete_clusters, json_option, print_json
+from repro.cli.completers import complete_clusters
+from repro.cli.options import json_option, print_json
 from repro.cli.text_table import print_rows
 from repro.storage.paths import Places, places
 

@@ -12,7 +12,6 @@ from repro import api
 from repro.cli.click_errors import Command
 from repro.cli.options import (
     TEXT_FORMATS,
-    OneOf,
     gather,
     json_option,
     print_json,
@@ -20,6 +19,7 @@ from repro.cli.options import (
     select_option,
     strict_option,
 )
+from repro.cli.param_types import OneOf
 from repro.cli.streams import paints
 from repro.cli.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError

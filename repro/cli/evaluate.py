@@ -12,14 +12,8 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import (
-    OneOf,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
+from repro.cli.options import change_options, device_option, gather, json_option, print_json
+from repro.cli.param_types import OneOf
 from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.local.run import checked_device

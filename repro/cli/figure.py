@@ -11,6 +11,7 @@ from repro.cli.click_errors import Command
 from repro.cli.options import exit_code_of, json_option, print_json, print_scale, select_option
 from repro.cli.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
+from repro.protocol.pages import figure_page
 from repro.protocol.selection import Selection
 
 
@@ -38,7 +39,7 @@ def print_figure(
     selection: Selection, form: str = ",".join(api.FIGURE_FORMATS), as_json: bool = False
 ) -> int:
     """Draw the figure, print its files, and return the exit code."""
-    page = api.figure_page(selection.experiments[0])
+    page = figure_page(selection.experiments[0])
     formats = _formats(form)
     selection, collected = print_scale(selection, [page])
     drawn = api.figure(selection, formats, collected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -11,11 +12,11 @@ from repro.cli.options import json_option, print_json, select_option
 from repro.cli.text_table import print_rows
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
+from repro.errors import UserError
 from repro.protocol import catalog
 from repro.protocol.selection import Selection
-from repro.storage.atomic import read_json
 from repro.storage.paths import Places, places, run_folders
-from repro.storage.run_files import is_done
+from repro.storage.run_files import is_done, read_definition
 
 _HEADING = ("experiment", "done", "published", "left", "state", "what it is")
 
@@ -82,7 +83,6 @@ def _scales_with_runs(here: Places) -> set[str]:
     scales = set()
     for parent in (here.runs, here.published):
         for folder in run_folders(parent):
-            definition = read_json(folder.definition)
-            if isinstance(definition, dict) and "scale" in definition:
-                scales.add(str(definition["scale"]))
+            with suppress(UserError):  # what is no run is named by `repro collect`
+                scales.add(read_definition(folder).scale)
     return scales

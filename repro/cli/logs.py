@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import WholeNumber, complete_runs
-from repro.errors import Incomplete, quote
-from repro.storage.paths import places
+from repro.cli.completers import complete_runs
+from repro.cli.param_types import WholeNumber
+from repro.cli.text_table import counted
+from repro.errors import Incomplete, UserError, quote
+from repro.storage.paths import Folder, places
+from repro.storage.run_files import read_final
 
 
 @click.command(cls=Command)
@@ -30,7 +35,6 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
     """
     from repro.cluster.status import logs
     from repro.cluster.status.selection import select_folders
-    from repro.errors import UserError
 
     here = places()
     folders = select_folders([run], here, must_match=True)
@@ -44,13 +48,42 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
         paths = [path for path in paths if path.name.endswith(ending)]
     if not paths:
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
-    for path in paths:
+    _print_all(paths, lines, follow)
+    if not (follow or errors):
+        _print_efficiency(here.run(run_id))
+
+
+def _print_all(paths: Sequence[Path], lines: int | None, follow: bool) -> None:
+    """Print each log; follow the first one at the end, if wanted."""
+    for path in paths[1:] if follow else paths:
         if len(paths) > 1:
             click.echo(f"==> {path}", err=True)
-        if not follow or path != paths[0]:
-            _print(path, lines)
+        _print(path, lines)
     if follow:
+        if len(paths) > 1:
+            click.echo(f"==> {paths[0]}", err=True)
         _follow(paths[0])
+
+
+def _print_efficiency(folder: Folder) -> None:
+    """Say in one line what a run used, once it is done."""
+    try:
+        final = read_final(folder)
+    except UserError:  # a damaged record: `repro status` says so, and the log is shown all the same
+        return
+    if final is None or not final.provenance.seconds:
+        return
+    facts = final.provenance
+    parts = [f"{timedelta(seconds=round(facts.seconds or 0))} on {facts.device or 'one device'}"]
+    if facts.threads:
+        parts.append(counted(facts.threads, "thread"))
+    if facts.gpu.get("mean_percent") is not None:
+        parts.append(f"GPU {facts.gpu['mean_percent']:.0f} % busy")
+    if facts.gpu.get("peak_memory_gib") is not None:
+        parts.append(f"{facts.gpu['peak_memory_gib']:.1f} GiB of its memory")
+    if facts.attempts:
+        parts.append(counted(facts.attempts, "attempt"))
+    click.echo(f"efficiency: {', '.join(parts)}", err=True)
 
 
 def _follow(path: Path) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from repro import api
-from repro.cli.click_errors import BadValue
+from repro.cli.completers import (
+    complete_names,
+    complete_scales,
+    complete_selection,
+    complete_variants,
+)
+from repro.cli.param_types import OneOf as OneOf
+from repro.cli.param_types import WholeNumber as WholeNumber
 from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
 from repro.errors import (
@@ -36,38 +42,6 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 SCALES = "paper, tenth, quick or smoke"  # in words, so that `--help` need not load the recipes
 TEXT_FORMATS = ("table", "md", "latex", "csv", "json", "html")
 SCHEMA = 1  # of every JSON document that a command prints
-
-
-class WholeNumber(click.IntRange):
-    """A whole number in the digits 0 to 9; other alphabets' digits are letters here."""
-
-    name = "whole number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}", value):
-            raise BadValue(value, self._allowed(), param, ctx)
-        number = int(value)
-        too_small = self.min is not None and number < self.min
-        too_large = self.max is not None and number > self.max
-        if too_small or too_large:
-            raise BadValue(value, self._allowed(), param, ctx)
-        return number
-
-    def _allowed(self) -> str:
-        if self.min is not None and self.max is not None:
-            return f"a whole number from {self.min} to {self.max}"
-        if self.min is not None:
-            return f"a whole number, {self.min} or more"
-        return "a whole number"
-
-
-class OneOf(click.Choice[str]):
-    """One of some words."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value not in self.choices:
-            raise BadValue(value, f"one of {', '.join(self.choices)}", param, ctx)
-        return value
 
 
 def gather(name: str, build: Callable[..., Any], keys: Iterable[str]) -> Decorator:
@@ -160,7 +134,7 @@ def _change_options() -> tuple[Decorator, ...]:
             multiple=True,
             metavar="NAME",
             help="Another reading of the protocol, repeatable.",
-            shell_complete=_complete_variants,
+            shell_complete=complete_variants,
         ),
         click.option(
             "--set",
@@ -221,7 +195,7 @@ def scale_option(default: str | None = "paper") -> Decorator:
         default=default,
         metavar="SCALE",
         help=f"{SCALES} ({shown}).",
-        shell_complete=_complete_scales,
+        shell_complete=complete_scales,
     )
 
 
@@ -231,7 +205,7 @@ def one_scale_option(function: F) -> F:
         "--scale",
         metavar="SCALE",
         help=about,
-        shell_complete=_complete_scales,
+        shell_complete=complete_scales,
         callback=_known_scale,
     )
     return option(function)
@@ -315,52 +289,3 @@ def print_json(document: dict[str, Any]) -> None:
 def did_you_mean_one_of(word: str, known: Collection[str]) -> str:
     """Return the hint for a word that is none of a few."""
     return did_you_mean(word, known, "known: " + ", ".join(known))
-
-
-def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
-    """Return a completion of the experiments whose names begin with one of these words."""
-
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        names = _starting(catalog.NAMES, incomplete)
-        return [name for name in names if name.startswith(kinds)]
-
-    return complete
-
-
-def complete_selection(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """Complete an experiment, a group, or the id of a run that has a folder."""
-    names = _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
-    return names or complete_runs(context, parameter, incomplete)
-
-
-def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the id of a run that has a folder."""
-    from repro.storage.paths import run_folders
-
-    folders = run_folders(places().runs)
-    return _starting((folder.path.name for folder in folders), incomplete)
-
-
-def complete_clusters(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """Complete the name of a cluster's profile."""
-    return _starting(sorted(path.stem for path in places().slurm.glob("*.toml")), incomplete)
-
-
-def _complete_scales(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    return _starting(catalog.all_scales(), incomplete)
-
-
-def _complete_variants(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    return _starting(catalog.all_variants(), incomplete)
-
-
-def _starting(names: Iterable[str], incomplete: str) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]

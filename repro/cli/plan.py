@@ -67,10 +67,11 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
+    steps = [_step_facts(step) for step in plan.steps]
     return {
         "budget": plan.budget,
         "gpu_hours": round(plan.hours, 4),
-        "steps": [_step_facts(step) for step in plan.steps],
+        "steps": steps,
         "claims": {name: round(chance, 4) for name, chance in plan.claims.items()},
         "rows": {name: round(chance, 4) for name, chance in plan.rows.items()},
         "expected_claims": round(plan.expected_claims, 3),

@@ -10,13 +10,13 @@ import click
 from repro import api
 from repro.cli.click_errors import Command
 from repro.cli.options import (
-    WholeNumber,
     device_option,
     json_option,
     print_json,
     require_clean_option,
     select_option,
 )
+from repro.cli.param_types import WholeNumber
 from repro.cli.progress import ProgressLines
 from repro.definition.experiment import Experiment, runs_of
 from repro.errors import FINE

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import complete_runs, json_option, print_json, select_option
+from repro.cli.completers import complete_runs
+from repro.cli.options import json_option, print_json, select_option
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -31,7 +32,8 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.protocol.decidable import decidable_claims, warnings
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
-from repro.protocol.selection import Selection, refuse_group
+from repro.protocol.pages import refuse_group
+from repro.protocol.selection import Selection
 from repro.storage.paths import PAPER_NUMBERS, places
 from repro.storage.run_files import is_done
 
@@ -92,16 +94,19 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
             "departures": [],
         }
     runs = runs_of(experiment)
+    gpu_memory = [round(memory(run, on_gpu=True).gpu) for run in runs]
+    nets = [_net(net, runs) for net in _nets(experiment)]
+    decidable = [asdict(one) for one in decidable_claims(experiment)]
     return facts | {
-        "nets": [_net(net, runs) for net in _nets(experiment)],
+        "nets": nets,
         "runs": [_run(run) for run in runs],
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
-        "gpu_bytes": max((round(memory(run, on_gpu=True).gpu) for run in runs), default=0),
+        "gpu_bytes": max(gpu_memory, default=0),
         "paper": _paper(experiment),
         "elsewhere": _elsewhere(name),
         "claims": _claims(experiment),
         "departures": _departures(experiment),
-        "decidable": [asdict(one) for one in decidable_claims(experiment)],
+        "decidable": decidable,
         "warnings": warnings([experiment]),
     }
 

@@ -13,15 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from repro.cli.click_errors import Command
-from repro.cli.options import (
-    WholeNumber,
-    complete_selection,
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
+from repro.cli.completers import complete_selection
+from repro.cli.options import json_option, keep_selected, one_scale_option, part_options, print_json
+from repro.cli.param_types import WholeNumber
 from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names

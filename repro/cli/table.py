@@ -8,14 +8,15 @@ from repro import api
 from repro.cli.click_errors import Command
 from repro.cli.options import (
     TEXT_FORMATS,
-    OneOf,
     exit_code_of,
     json_option,
     print_scale,
     select_option,
     strict_option,
 )
+from repro.cli.param_types import OneOf
 from repro.errors import FAILED
+from repro.protocol.pages import table_page
 from repro.protocol.selection import Selection
 
 
@@ -42,7 +43,7 @@ def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int
 
 def print_table(selection: Selection, form: str = "table", strict: bool = False) -> int:
     """Print the table, say where it was written, and return the exit code."""
-    page = api.table_page(selection.experiments[0])
+    page = table_page(selection.experiments[0])
     selection, collected = print_scale(selection, [page])
     result = api.table(selection, strict, collected)
     click.echo(result.render(form), nl=False)

@@ -49,8 +49,7 @@ def scores_of(net: ConvNet, source: Photos, way: str) -> Scores:
         return own
     parts: list[Scores] = [own] * share().processes
     torch.distributed.all_gather_object(parts, own)
-    return Scores(
-        np.concatenate([part.places for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    ).in_order()
+    columns = ((part.places, part.labels, part.scores) for part in parts)
+    places, labels, scores = zip(*columns, strict=True)
+    joined = Scores(np.concatenate(places), np.concatenate(labels), np.concatenate(scores))
+    return joined.in_order()

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypedDict, Unpack
 
 from repro.definition.experiment import (
-    Claim,
     Experiment,
-    Figure,
-    Panel,
-    Row,
-    Skipped,
-    Table,
     at_scale,
-    groups_of,
     runs_of,
 )
 from repro.definition.run import Run
 from repro.definition.scales import Scale, with_variants
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
-
-T = TypeVar("T")
+from repro.protocol.narrow import narrow
+from repro.protocol.pages import refuse_skipped
 
 _PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]-]{1,200}")
 _WILDCARDS = frozenset("*?[")
@@ -262,69 +255,11 @@ def select(*experiments: str | Selection, **options: Unpack[SelectionOptions]) -
     return replace(start, **changes)  # type: ignore[arg-type]
 
 
-def refuse_skipped(name: str, experiment: Experiment) -> None:
-    """Raise an error if the experiment is one that is not reproduced here."""
-    if isinstance(experiment, Skipped):
-        problem = f"{quote(name)} is not reproduced here: {experiment.reason}"
-        raise UserError(problem, "`repro list` shows what is")
-
-
-def refuse_group(name: str, verb: str, *kinds: type[Experiment]) -> str:
-    """Return the name, if it is no group: what shows one page shows one at a time."""
-    if name not in catalog.GROUPS:
-        return name
-    members = []
-    for member in catalog.GROUPS[name]:
-        if isinstance(catalog.load_experiment(member), kinds):
-            members.append(member)
-    raise UserError(f"{quote(name)} is a group", f"{verb} one of {', '.join(members)}")
-
-
 def contains(run_id: str, text: str) -> bool:
     """Return whether a run's id contains the text, or matches it where it has wildcards."""
     if _WILDCARDS.isdisjoint(text):
         return text in run_id
     return fnmatchcase(run_id, text)
-
-
-def narrow(experiment: T, scaled: Experiment, kept: set[Run]) -> T:
-    """Return the experiment without the rows and claims of which no run is kept.
-
-    `experiment` may be `scaled` itself, or the same page as declared: rows are told by position.
-    """
-    if isinstance(experiment, Table) and isinstance(scaled, Table):
-        rows = _kept_rows(experiment.rows, scaled.rows, kept)
-        claims = _kept_claims(experiment.claims, scaled.claims, kept)
-        return replace(experiment, rows=rows, claims=claims)
-    if isinstance(experiment, Figure) and isinstance(scaled, Figure):
-        panels = []
-        for panel, counterpart in zip(experiment.panels, scaled.panels, strict=True):
-            panels += _kept_panel(panel, counterpart, kept)
-        claims = _kept_claims(experiment.claims, scaled.claims, kept)
-        return replace(experiment, panels=tuple(panels), claims=claims)
-    return experiment
-
-
-def _kept_panel(panel: Panel, scaled: Panel, kept: set[Run]) -> list[Panel]:
-    rows = _kept_rows(panel.rows, scaled.rows, kept)
-    return [replace(panel, rows=rows)] if rows else []
-
-
-def _kept_rows(rows: Iterable[Row], scaled: Iterable[Row], kept: set[Run]) -> tuple[Row, ...]:
-    pairs = zip(rows, scaled, strict=True)
-    return tuple(row for row, counterpart in pairs if not kept.isdisjoint(runs_of(counterpart)))
-
-
-def _kept_claims(
-    claims: Iterable[Claim], scaled: Iterable[Claim], kept: set[Run]
-) -> tuple[Claim, ...]:
-    """Return the claims that need no run, or of which every group has a run that is kept."""
-    pairs = zip(claims, scaled, strict=True)
-    return tuple(claim for claim, counterpart in pairs if _decidable(counterpart, kept))
-
-
-def _decidable(claim: Claim, kept: set[Run]) -> bool:
-    return not any(kept.isdisjoint(group) for group in groups_of(claim))
 
 
 def _is_name(word: str) -> bool:

@@ -24,6 +24,7 @@ from repro.storage.paths import Folder, Places
 SCHEMA = 1  # the newest layout that this version understands
 MOST_METRICS = 1_000  # of a run: each becomes a column
 KILLED = "killed"  # the cause of a failure that the process itself could not record
+LARGEST_FINAL = 4_000_000  # bytes; that of ResNet-1202 has 30,000
 LARGEST_METRIC = 3.5e38  # what single precision can hold; nothing that is measured comes near
 
 # A count that 64 bits hold, and that a float holds exactly.
@@ -204,9 +205,13 @@ def read_final(folder: Folder, run: Run | None = None) -> Final | None:
     readable, of this run, whole and plausible. `run` saves reading the definition again.
     """
     path = folder.final
-    final = _read(path, Final)
-    if final is None:
+    content = read_regular(path)
+    if content is None:
         return None
+    if len(content) > LARGEST_FINAL:
+        reason = f"final.json has {len(content):,} bytes, more than any run writes"
+        raise FileProblem(path, reason, _HINT_FINAL)
+    final: Final = _decoded(path, content, Final)
     if len(final.metrics) > MOST_METRICS:
         raise FileProblem(
             path,

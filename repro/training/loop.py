@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ from repro.storage.atomic import disk_errors_explained, read_json
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
-from repro.training.caffe_momentum import CaffeMomentum
+from repro.training.caffe_momentum import CaffeMomentum, Step
 from repro.training.captured_step import CapturedStep
 from repro.training.device import prepare
 from repro.training.device_errors import device_errors_explained
@@ -39,8 +39,6 @@ from repro.training.provenance import commit, provenance_of_training
 from repro.training.read_only_attempt import ReadOnlyAttempt
 from repro.training.schedule import learning_rate, readable
 from repro.training.state import State
-
-Step: TypeAlias = "EagerStep | CapturedStep | CaffeMomentum"
 
 
 def train(
@@ -56,15 +54,14 @@ def train(
     checkpoint.
     """
     folder = places.run(run.id)
-
-    if final := _finished(folder, run, measure_again):
+    if not measure_again and (final := _final_record(folder, run)):
         return final
     attempt = _claim(folder, run)
     try:
         with failures_recorded(run, attempt), disk_errors_explained(folder.path):
             device = prepare(run.recipe, device)
             # Between the look above and the claim an older attempt may have ended the run.
-            if final := _finished(folder, run, measure_again):
+            if not measure_again and (final := _final_record(folder, run)):
                 return final
             with device_errors_explained(run, device):
                 return _train(run, places, attempt, stop or StopRequest(), device)
@@ -72,11 +69,9 @@ def train(
         attempt.close()
 
 
-def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
-    """Return the final record of a run that is done and is not to be measured again."""
-    if measure_again:
-        return None
-    if read_final(folder, run) is None:  # an error where it is there and cannot be believed
+def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
+    """Return the record of a run that is done; refuse one that cannot be believed."""
+    if read_final(folder, run) is None:
         return None
     final: dict[str, Any] = read_json(folder.final)
     return final
@@ -94,7 +89,6 @@ def _train(
     pace = Pace(state.iteration, recipe.iterations, state.seconds, state.usage)
     attempt.progress("running", state.iteration)
 
-    # ---- train ----
     step = make_step(state.net, state.optimizer, recipe, attempt.say)
     share = distributed.share()
     for images, labels in source.batches(run.seed, state.iteration, recipe.iterations, share):
@@ -116,21 +110,32 @@ def _train(
             raise _stopped(stop, state, attempt)
         attempt.progress("running", state.iteration, **state.facts(), **pace.facts(state.iteration))
 
-    # ---- measure ----
+    return _measure(run, source, state, pace, attempt, stop, step.captured)
+
+
+def _measure(
+    run: Run,
+    source: Source,
+    state: State,
+    pace: Pace,
+    attempt: Attempt,
+    stop: StopRequest,
+    captured: bool,
+) -> dict[str, Any]:
+    """Measure what the run trained, and write its final record."""
+
     def may_go_on() -> None:
         """End at any batch: all that training made is saved. Several processes end together."""
-        if stop.reason and share.alone:
+        if stop.reason and distributed.share().alone:
             raise _stopped(stop, state, attempt)
 
     attempt.progress("measuring", state.iteration, **state.facts())
     batches = Interruptible(source, may_go_on)
     measured = measure(run, state.net, batches, attempt.folder, attempt.check)
-    if recipe.batch_norm_average == "re-estimated":
+    if run.recipe.batch_norm_average == "re-estimated":
         attempt.save(state.snapshot(pace.seconds))  # with the averages that were measured with
     measured["metrics"] |= state.events()
-    measured["provenance"] = provenance_of_training(
-        run, source, state, pace, attempt, captured=step.captured
-    )
+    measured["provenance"] = provenance_of_training(run, source, state, pace, attempt, captured)
     return attempt.finish(measured)
 
 
@@ -188,6 +193,15 @@ def _eager_or_captured(
     if on_gpu and wanted and distributed.share().alone:
         return CapturedStep(net, optimizer, eager, log)
     return eager
+
+
+def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
+    """Return the final record of a run that is done and is not to be measured again."""
+    # It is an error where the record is there and cannot be believed.
+    if measure_again or read_final(folder, run) is None:
+        return None
+    final: dict[str, Any] = read_json(folder.final)
+    return final
 
 
 def _claim(folder: Folder, run: Run) -> Attempt:

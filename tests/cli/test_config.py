@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from repro.cli import cli, streams
-from repro.cli.options import complete_clusters, complete_selection
+from repro.cli.completers import complete_clusters, complete_selection
 from repro.errors import UserError, did_you_mean
 from repro.provenance import checkout
 from repro.storage.paths import Places

@@ -115,7 +115,7 @@ def test_a_variants_runs_are_judged_where_it_is_asked_for(places, finished):
         finished(VARIANTS["ghost"](run), test_error=8.75 + SPREAD[run.seed])
     assert resnet_20(repro("diff", "table6", "--json"))["verdict"] == "missing"
     said = repro("diff", "table6", "--variant", "ghost")
-    assert said.stdout.startswith("With variant ghost. Of 3 claims that runs can decide, ")
+    assert said.stdout.startswith("With variant ghost. Of 4 claims that runs can decide, ")
     assert "table6 ResNet-20 test_error: 8.75 vs 8.75 reproduced (n=5)\n" in said.stdout
     assert "Departures" not in said.stdout
     repro("diff", "--variant", "ghost")
@@ -152,7 +152,7 @@ def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places
     finished(SCALES["smoke"](RESNET[20].run), test_error=40.0)
     said = repro("diff", "table6")
     assert said.stderr == "scale: smoke (the most serious with results; --scale chooses another)\n"
-    assert said.stdout.startswith("At scale smoke. Of 3 claims that runs can decide, ")
+    assert said.stdout.startswith("At scale smoke. Of 4 claims that runs can decide, ")
     assert "table6 ResNet-20 test_error: 40.00 vs 8.75 not comparable (n=1)\n" in said.stdout
 
 

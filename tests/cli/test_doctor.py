@@ -314,3 +314,23 @@ def test_file_systems_are_told_apart(tmp_path: Path) -> None:
     assert file_system(tmp_path / "home" / "me", mounts) == "nfs4"
     assert file_system(tmp_path, mounts) == "ext4"
     assert is_node_local(Path(os.sep, "tmp", "results")) != ""
+
+
+def test_in_a_deleted_folder_it_says_so_and_dies_in_no_library(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = (
+        "import os; os.chdir(os.environ['GONE']); os.rmdir(os.environ['GONE'])\n"
+        "from repro.cli import main; main(['doctor'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"GONE": str(gone), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert "Traceback" not in done.stderr
+    assert "the working directory is gone" in done.stdout + done.stderr
+    assert done.returncode in (1, 4)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from experiments.cifar10 import RESNET
 from repro.cli import main
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
 from repro.cluster.status.logs import likely_cause
 from repro.cluster.status.state import State
+from repro.protocol.catalog import load_scale
 from repro.storage.atomic import write_atomic
-from repro.storage.paths import Places
+from repro.storage.paths import Folder, Places
 
 RUN = "resnet-20.cifar10.smoke.s0-0123456789"
 
@@ -48,6 +51,22 @@ def test_the_last_lines_alone(capsys: pytest.CaptureFixture[str]) -> None:
 def test_standard_error_of_every_process_or_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, RUN, "--err") == "slurmstepd: error\nfrom the second process\n"
     assert said(capsys, RUN, "--err", "--rank", "1") == "from the second process\n"
+
+
+def test_a_finished_run_ends_with_one_line_of_what_it_used(
+    here: Places, finished: Callable[..., Folder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = load_scale("smoke")(RESNET[20].run)
+    folder = finished(run, test_error=9.0, provenance={"gpu": {"mean_percent": 91.0}})
+    folder.log.write_text("one\n")
+    with pytest.raises(SystemExit):
+        main(["logs", run.id])
+    shown = capsys.readouterr()
+    assert shown.out == "one\n"
+    used = "1:00:00 on cpu, 1 thread, GPU 91 % busy, 1 attempt"
+    assert shown.err == f"efficiency: {used}\n"
+    folder.final.write_text("[]")
+    assert said(capsys, run.id) == "one\n"
 
 
 def test_a_pattern_or_a_job_may_mean_one_run(

@@ -272,7 +272,7 @@ def test_ctrl_c_says_what_was_sent(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submission, "_submit", interrupted)
+    monkeypatch.setattr(submission, "send_array", interrupted)
     assert code(*TABLE6) == 130
     assert "sent: 0 runs; not known to be sent: 6 runs" in capsys.readouterr().err
 

@@ -101,11 +101,10 @@ def changes():
     own = {"seed": 1, "scale": "smoke"}
     net = {"depth": 26, "init": "fan_out", "zeros": "both", "classes": 100}
     recipe = {
-        "name": "other", "dataset": "generated", "batch": 64, "iterations": 200, "drops": (60,),
-        "evaluate_every": 20,
-        "learning_rate": 0.2, "momentum": 0.8, "decay": 1e-3, "decay_on": "weights",
-        "split": "45k/5k", "precision": "bf16",
-        "warmup": Warmup(iterations=400), "batch_norm_group": 64, "batch_norm_average": "re-estimated",
+        "name": "other", "dataset": "generated", "batch": 64, "iterations": 200, "drops": (60,), "evaluate_every": 20,
+        "learning_rate": 0.2, "momentum": 0.8, "decay": 1e-3, "decay_on": "weights", "split": "45k/5k",
+        "precision": "bf16", "warmup": Warmup(iterations=400), "batch_norm_group": 64,
+        "batch_norm_average": "re-estimated",
         "momentum_form": "caffe",
     }  # fmt: skip
     inputs = {

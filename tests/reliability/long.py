@@ -35,14 +35,16 @@ FULL: dict[str, tuple[int, ...]] = {
     "secrets": (),
     "hostile": (),
     "words": (10_000, 0),
+    "campaign": (1000, 0),
 }
 
 REASONS = {  # what one might expect otherwise, and why it is so
     "a run that goes on with other code, on another machine or with another torch": "is not refused, for a changed "
     "comment would cost it; both are on its record, each table and diff that averages it says so, and with --strict "
     "neither does, and ends with exit code 1",
-    "a run that says it is running on a machine that cannot be asked": "is taken over, for that machine may be dead; "
-    "if it lives, only the newest attempt publishes. One that is known to run is left alone, with exit code 1",
+    "a run that says it is running on a machine that cannot be asked": "is watched for 25 seconds: "
+    "if its beat moves it is left alone, with exit code 1; if not, `repro run` says that it takes "
+    "over, and only the newest attempt publishes",
     "collect, table or figure with nothing to show": "ends with 3, as diff does: what was asked for is still missing. "
     "With 1 end folders of which none can be read, and figures whose runs all diverged",
     "a kill -9 by hand": "is called `probably out of memory` too, with the memory it had: nobody can tell them apart "
@@ -97,6 +99,13 @@ def table(figures: Figures) -> str:
 
 
 WORDS = {  # damage, how often, what became of it
+    "campaign": (
+        "a week of a simulated cluster: {runs} runs, two people who submit, {preempted} preempted "
+        "and {killed} killed jobs, {node_deaths} on nodes that died, {outages} controller outages, "
+        "{submitters_killed} submitters killed",
+        "{jobs} jobs, {words} words of `status`",
+        "{lost} runs lost, {doubled} doubled, {wrong_words} wrong words",
+    ),
     "kills": (
         "`kill -9` at a random moment",
         "{kills} in {runs} runs",

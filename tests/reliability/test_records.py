@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import RESNET
 from repro.analysis.runs import run_record
 from repro.cli import cli
-from repro.local.workers import runs_to_train
+from repro.local.workers import WorkerPool, runs_to_train
 from repro.storage import metrics_file
 from repro.storage.paths import Folder
 from repro.storage.run_files import is_done
@@ -60,7 +61,10 @@ def test_a_million_metrics_are_too_many_and_take_no_time(finished):
     began = time.monotonic()
     record = run_record.read_run(folder)
     assert time.monotonic() - began <= 2
-    assert record["problem"] == "final.json has 1,000,000 metrics, more than any run measures"
+    assert record["problem"].endswith(" bytes, more than any run writes")
+    changed(folder, metrics={f"m{number}": 1.0 for number in range(1_001)})
+    record = run_record.read_run(folder)
+    assert record["problem"] == "final.json has 1,001 metrics, more than any run measures"
 
 
 def words(*arguments: str) -> Result:
@@ -121,3 +125,18 @@ def test_a_curve_of_a_million_points_is_read_in_a_few_seconds(write_run):
     began = time.process_time()
     assert len(run_record.read_run(folder)["curve.iteration"]) == 1_000_000
     assert time.process_time() - began <= 20
+
+
+def test_another_runs_folder_under_a_runs_name_is_refused_by_run_and_counted_by_no_command(
+    finished,
+    places,
+):
+    copytree(finished(RUN, test_error=8.7).path, places.run(OTHER.id).path)
+    assert runs_to_train([RUN, OTHER], places) == [OTHER]
+    (ending,) = WorkerPool(places, 1, threads=1).train([OTHER], lambda _: None)
+    assert (ending["id"], ending["state"]) == (OTHER.id, "failed")
+    assert f"holds another, `{RUN.id}`" in ending["problem"]
+    states = {state["id"]: state for state in json.loads(words("status", "--json").stdout)["runs"]}
+    assert (states[RUN.id]["state"], states[OTHER.id]["state"]) == ("done", "failed")
+    assert f"holds another, `{RUN.id}`" in states[OTHER.id]["reason"]
+    assert json.loads(words("collect", "--json").stdout)["states"] == {"done": 1}

@@ -139,3 +139,8 @@ def suited(variant: Variant) -> Run:
 def test_every_variant_moves_a_number_or_says_why_it_cannot(variant, curve):
     excused = bool(variant.no_change_because)
     assert changes(variant, suited(variant), curve) != excused
+
+
+def test_a_run_with_caffes_momentum_is_finished_and_says_that_its_step_was_eager(here):
+    run = short(SMOKE(CIFAR), 4, momentum_form="caffe")
+    assert train(run, here)["provenance"]["captured"] is False

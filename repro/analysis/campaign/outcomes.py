@@ -47,7 +47,7 @@ Seeds: TypeAlias = Mapping[Run, int]  # how many seeds of each net there are
 
 @dataclass(frozen=True)
 class Item:
-    """A claim or a row that runs may decide. `p_values`: of each draw, by the seeds there are."""
+    """A claim or a row that runs may decide. `p_values`: draw by draw, for so many seeds of each net."""
 
     name: str
     runs: tuple[Run, ...]  # the nets it needs, by their seed 0
@@ -87,7 +87,7 @@ class Outcomes:
         return self._drawn[key]
 
     def items(self) -> tuple[list[Item], list[str]]:
-        """Return what can be forecast, and the claims without a number of the paper's."""
+        """Return what can be forecast, and the claims whose outcome the paper gives no number for."""
         items: list[Item] = []
         unknown: list[str] = []
         for experiment in self.experiments:
@@ -108,16 +108,17 @@ class Outcomes:
         for check in claim.checks:
             if isinstance(check, Counted):
                 continue
-            for groups, part in self._of_check(check):
-                parts.append(part)
+            for groups, p_values in self._of_check(check):
+                parts.append(p_values)
                 runs += groups
         if not parts or not all(self._known(check) for check in claim.checks):
             return None
 
-        def p_values(seeds: Seeds) -> Floats:
-            return np.asarray(np.max([part(seeds) for part in parts], axis=0))
+        def worst_p(seeds: Seeds) -> Floats:
+            largest: Floats = np.max([part(seeds) for part in parts], axis=0)
+            return largest
 
-        return Item(claim.id, tuple(dict.fromkeys(runs)), p_values, is_claim=True)
+        return Item(claim.id, tuple(dict.fromkeys(runs)), worst_p, is_claim=True)
 
     def _known(self, check: Check) -> bool:
         """Return whether the paper has a number for everything that a check compares."""
@@ -192,7 +193,8 @@ class Outcomes:
                 sides.append(_p(mean - check.above, error, freedom, None))
             if check.below is not None:
                 sides.append(_p(check.below - mean, error, freedom, None))
-            return np.asarray(np.max(sides, axis=0))
+            largest: Floats = np.max(sides, axis=0)
+            return largest
 
         return p_values
 

@@ -83,7 +83,8 @@ def forecast(
     rows = {item.name: item.chance(seeds, 1) for item in items if not item.is_claim}
     claims = [item for item in items if item.is_claim]
     # A claim that lacks a net is missing: no p of it is corrected for.
-    claims = [item for item in claims if all(seeds.get(run, 0) for run in item.runs)]
+    trained = {run for run, count in seeds.items() if count}
+    claims = [item for item in claims if trained.issuperset(item.runs)]
     if not claims:
         return {}, rows
     ps = np.array([item.p_values(seeds) for item in claims]) / AT_PLAN

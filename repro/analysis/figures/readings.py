@@ -51,7 +51,7 @@ def _panel(
     )
     printed = published_of(document, views).get("top1")
     if printed is not None:
-        axis.axvspan(printed.low, printed.high, color=style.PAPER, zorder=0)
+        axis.axvspan(printed.low, printed.high, color=style.lighter(style.SPINE), zorder=0)
     axis.set_yticks(list(places), [style.printable(_label(row)) for _, row in group.iterrows()])
     axis.set_ylim(len(group) - 0.5, -0.5)
     axis.set_title(TITLES[views])

@@ -47,8 +47,10 @@ _ARROW = {
     bool: pa.bool_(),
     list: _list_of(pa.string()),
 }
-_ABOUT_FOLDER = ("place", "folder", "stamp", "state", "problem", "id", "net", "kind")
-_TEXTS = (*_ABOUT_FOLDER, "family", "shortcut", "recipe", "dataset", "scale", "definition")
+_TEXTS = (
+    *("place", "folder", "stamp", "state", "problem", "id", "net", "kind"),
+    *("family", "shortcut", "recipe", "dataset", "scale", "definition"),
+)
 _COUNTS = ("depth", "iterations", "seed", "failed_at")
 
 
@@ -104,7 +106,8 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     same = [at_row[key] for _, key in found if key in at_row]
     fresh = [(folder, key) for folder, key in found if key not in at_row]
     changed = known is None or bool(fresh) or len(same) < known.num_rows
-    everything = _merged(known, same, fresh) if changed else known
+    stale = known is None or changed
+    everything: pa.Table = _merged(known, same, fresh) if stale else known
     shown, problems = _one_each(everything)
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)

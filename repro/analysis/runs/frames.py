@@ -112,8 +112,8 @@ def scale_with_results(
 
 
 def _runs(table: pa.Table) -> pd.DataFrame:
-    runs = table.drop_columns(list(INTERNAL)).to_pandas()
-    runs = runs.rename(columns=lambda name: name.removeprefix("metric."))
+    columns = table.drop_columns(list(INTERNAL)).to_pandas()
+    runs: pd.DataFrame = columns.rename(columns=lambda name: name.removeprefix("metric."))
     lengths, iterations = _flat(table, "curve.iteration")
     reached = np.zeros(len(lengths), dtype=np.int64)
     started = lengths > 0

@@ -163,7 +163,9 @@ def _curve(folder: Folder) -> Record:
     content = read_regular(folder.metrics) or b""
     rows = [metrics_file.decode(line) for line in content.splitlines(keepends=True)]
     believed = [row for row in rows if row is not None]
-    record: Record = {f"curve.{name}": [row.get(name) for row in believed] for name in CURVE}
+    record: Record = {}
+    for name in CURVE:
+        record[f"curve.{name}"] = [row.get(name) for row in believed]
     record["problem"] = "; ".join(_bad_lines([row is not None for row in rows])) or None
     return record
 

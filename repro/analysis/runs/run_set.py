@@ -83,7 +83,8 @@ class RunSet:
         values = self.values(metric)
         names = self.finished["not_finite"]
         not_finite = np.array([some is not None and metric in some for some in names], dtype=bool)
-        return values[values.notna().to_numpy() | not_finite]
+        measured: pd.Series = values[values.notna().to_numpy() | not_finite]
+        return measured
 
     def differing(self, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Return the columns in which finished runs differ, with what they have there."""

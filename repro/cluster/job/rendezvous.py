@@ -1,8 +1,8 @@
 """Several processes of one job, on one node or more, become one `torch.distributed` group.
 
-They talk by gloo on CPUs and by nccl on GPUs. submitit knows our rank and the first node, and derives
-a port from the job's number without trying it. So the first process takes that port or the next free
-one, and says which in a file of the batch, which every node can read.
+They talk by gloo on CPUs and by nccl on GPUs. submitit knows our rank and the first node, and
+derives a port from the job's number without trying it. So the first process takes that port or the
+next free one, and says which in a file of the batch, which every node can read.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
         card = torch.device("cuda", process.local_rank % torch.cuda.device_count())
         torch.cuda.set_device(card)
         options = {"backend": "nccl", "device_id": card}
+    store = _store(meeting, process)
+    _wait_for_all(store, process)
     distributed.init_process_group(
-        store=_store(meeting, process),
+        store=store,
         rank=process.rank,
         world_size=process.world_size,
         timeout=SLOWEST_STEP,
@@ -61,6 +63,12 @@ def join_group(batch: Path, index: int) -> Iterator[int]:
             distributed.destroy_process_group()
         if process.rank == 0:
             meeting.unlink(missing_ok=True)
+
+
+def _wait_for_all(store: Store, process: Any) -> None:
+    """Wait here for the slowest process, so that the group's own timeout does not count it."""
+    store.set(f"arrived-{process.rank}", "")
+    store.wait([f"arrived-{other}" for other in range(process.world_size)], PATIENCE)
 
 
 def _this_process() -> Any:

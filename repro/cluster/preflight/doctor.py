@@ -1,4 +1,7 @@
-"""What would fail after hours in a queue, said before: each check is ok, a warning or a failure, with its fix."""
+"""What would fail after hours in a queue, said before.
+
+Each check is ok, a warning or a failure, with its fix.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import stat
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ from repro.cluster import slurm
 from repro.cluster.preflight.check import Check, Checks
 from repro.cluster.preflight.disk import file_system, is_node_local, nearest, write_speed
 from repro.cluster.preflight.precisions import precisions
+from repro.cluster.preflight.sharing import ELSEWHERE, sharing
 from repro.cluster.preflight.torch_build import torch_and_gpus
 from repro.cluster.preflight.warnings import seconds_to_save
 from repro.cluster.profile import Profile
@@ -25,31 +28,36 @@ from repro.cluster.slurm_time import format_time, parse_time
 from repro.definition.net import resnet
 from repro.errors import UserError
 from repro.provenance.checkout import commit_of, uncommitted
-from repro.storage.atomic import group_may_read
 from repro.storage.paths import ROOT, Places
 
 SPACE = 20 * 2**30  # a full table of checkpoints
 INODES = 20_000
 SKEW = 5.0  # seconds
-SUBMITIT = "1.5.4"  # the version this was tested with
-
-_ELSEWHERE = (
-    "set `REPRO_RESULTS`, in your shell's start-up file, to a folder of yours that every node sees"
-)
 
 
 def examine_environment(places: Places, profile: Profile | None) -> Checks:
-    """Every check; those of a cluster where one is named."""
+    """Yield every check; those of a cluster where one is named."""
+    try:
+        os.getcwd()  # noqa: PTH109 – asks, and does nothing with the answer
+    except FileNotFoundError:
+        # Libraries die of it when they are imported, so nothing else can be asked.
+        yield Check(
+            "folder", "failure", "the working directory is gone", "`cd` to one that is there"
+        )
+        return
     parts: list[Callable[[], Checks]] = [_python, lambda: _commands(profile)]
     if profile:
         parts.append(lambda: _scheduler(profile))
     parts += [
         lambda: _results(places, profile),
-        lambda: _sharing(places.results),
+        lambda: sharing(places.results),
         lambda: torch_and_gpus(profile),
         precisions,
+        lambda: _data(places),
+        _code,
+        lambda: _clock(places),
     ]
-    for part in [*parts, lambda: _data(places), _code, lambda: _clock(places)]:
+    for part in parts:
         yield from part()
 
 
@@ -58,17 +66,12 @@ def _python() -> Checks:
     try:
         found = metadata.version("submitit")
     except metadata.PackageNotFoundError:
-        fix = f"`pip install submitit=={SUBMITIT}` where you submit; to train here it is not needed"
+        fix = "`pip install submitit` where you submit; to train here it is not needed"
         yield Check(
             "submitit", "warning", "not installed: runs train here, but cannot be sent", fix
         )
         return
-    fix = (
-        ""
-        if found == SUBMITIT
-        else f"`pip install submitit=={SUBMITIT}`, the version this was tested with"
-    )
-    yield Check("submitit", "warning" if fix else "ok", found, fix)
+    yield Check("submitit", "ok", found)
 
 
 def _commands(profile: Profile | None) -> Checks:
@@ -78,7 +81,7 @@ def _commands(profile: Profile | None) -> Checks:
     if not lacking:
         yield Check("slurm", "ok", "sbatch, squeue, scancel, scontrol found")
     elif profile:
-        fix = "log in to the cluster; or `module load slurm`, or what your site calls it; then ask again"
+        fix = "log in to the cluster; or `module load slurm`, or what your site calls it"
         yield Check("slurm", "failure", f"not found: {', '.join(lacking)}", fix)
     else:
         fix = "nothing, to train here with `repro run`; to submit, log in to a cluster"
@@ -116,7 +119,8 @@ def _partition(profile: Profile) -> Checks:
         return
     rows = [line.strip().split("|") for line in said.splitlines() if line.count("|") == 4]
     if not rows:
-        fix = f"`sinfo --format '%R %a %l %G'` names them: set `partition` in `slurm/{profile.name}.toml` to one"
+        fix = "`sinfo --format '%R %a %l %G'` names them: "
+        fix += f"set `partition` in `slurm/{profile.name}.toml` to one"
         yield Check("partition", "failure", f"no partition `{profile.partition or 'at all'}`", fix)
         return
     words = sorted(
@@ -138,12 +142,14 @@ def _within(rows: list[list[str]], profile: Profile) -> Checks:
     limits = [_minutes(row[1]) for row in rows]
     longest = max((limit for limit in limits if limit is not None), default=0)
     if None not in limits and profile.time > longest:
-        fix = f'set `time = "{format_time(longest)}"`: a run that needs longer saves, queues again and carries on'
+        fix = f'set `time = "{format_time(longest)}"`: '
+        fix += "a run that needs longer saves, queues again and carries on"
         yield Check(
             "time", "failure", f"{format_time(profile.time)} is above the partition's limit", fix
         )
     if profile.gpus and not any("gpu" in row[3] for row in rows):
-        fix = "`sinfo --format '%R %G'` shows which partitions have some: set `partition`; or `gpus = 0`, for CPUs"
+        fix = "`sinfo --format '%R %G'` shows which partitions have some: set `partition`; "
+        fix += "or `gpus = 0`, for CPUs"
         yield Check("gpus", "failure", "the partition has none", fix)
 
 
@@ -163,26 +169,26 @@ def _results(places: Places, profile: Profile | None) -> Checks:
             )
     except OSError as error:
         yield Check(
-            "results", "failure", f"{folder} cannot be written: {error.strerror}", _ELSEWHERE
+            "results", "failure", f"{folder} cannot be written: {error.strerror}", ELSEWHERE
         )
         return
     local = is_node_local(places.results)
     if local and profile and not profile.slurm_conf:
         yield Check(
-            "shared", "failure", f"results are on {local}: other nodes lose them", _ELSEWHERE
+            "shared", "failure", f"results are on {local}: other nodes lose them", ELSEWHERE
         )
     elif local:
         yield Check(
             "shared",
             "warning",
             f"results are on {local}",
-            f"nothing, on one machine; else {_ELSEWHERE}",
+            f"nothing, on one machine; else {ELSEWHERE}",
         )
     disk = os.statvfs(folder)
     free, inodes = disk.f_bavail * disk.f_frsize, disk.f_favail
     little = free < SPACE or (bool(disk.f_files) and inodes < INODES)
     fix = (
-        f"a full table needs about 20 GiB and 20,000 files: free some, or {_ELSEWHERE}"
+        f"a full table needs about 20 GiB and 20,000 files: free some, or {ELSEWHERE}"
         if little
         else ""
     )
@@ -205,11 +211,12 @@ def _saving(folder: Path, profile: Profile) -> Checks:
     if seconds <= notice / 2:
         yield Check("saving", "ok", words)
         return
-    fix = f"a faster folder: {_ELSEWHERE}"
+    fix = f"a faster folder: {ELSEWHERE}"
     if whose == "grace":
         fix = f"set `grace` to {10 * math.ceil(seconds / 5)} or more, or use {fix}"
     else:
-        fix = f"use {fix}; else a run that is preempted may lose the minute since its last save, and no more"
+        fix = f"use {fix}; else a run that is preempted may lose the minute since its last save, "
+        fix += "and no more"
     yield Check(
         "saving", "warning", f"{words}, more than half of the {notice} s that `{whose}` leaves", fix
     )
@@ -223,59 +230,6 @@ def _notice(profile: Profile) -> tuple[int, str]:
         wait = None
     notices = [(profile.grace, "grace")] + ([(int(wait[0]), "KillWait")] if wait else [])
     return min(notices)
-
-
-def _sharing(results: Path) -> Checks:
-    """Where several people use one folder: whether they can read what each other writes."""
-    if not results.exists():
-        return
-    about = results.stat()
-    theirs, shared = about.st_uid != os.geteuid(), bool(about.st_mode & stat.S_ISGID)
-    if not (theirs or shared):
-        return
-    whose = (
-        f"results belong to {_owner(results)}"
-        if theirs
-        else "the results folder hands on its group"
-    )
-    readable, closed = about.st_mode & 0o050 == 0o050, _closed(results)
-    if not group_may_read():
-        fix = "`export REPRO_GROUP_READABLE=1` in the start-up file of everyone's shell"
-        fix += (
-            ", and `REPRO_TRUST_FOLDER=1` if you trust them"
-            if theirs
-            else "; alone, there is nothing to do"
-        )
-        yield Check(
-            "sharing", "warning", f"{whose}, and what you write there only you can read", fix
-        )
-    elif not readable:
-        yield Check(
-            "sharing",
-            "warning",
-            f"{whose}, who cannot read it",
-            f"its owner: `chmod g+rx {results}`",
-        )
-    if closed:
-        fix = f"its owner: `chmod g+rwxs` on {closed} in {results}; or, for results of your own, {_ELSEWHERE}"
-        yield Check("sharing", "failure", f"{whose}, and you cannot write to {closed} in it", fix)
-    elif readable and group_may_read():
-        yield Check("sharing", "ok", f"{whose}, and the group can read what you write")
-
-
-def _closed(results: Path) -> str:
-    """Which of the folders are closed to us in which a submission makes new ones."""
-    folders = {name: nearest(results / name) for name in ("runs", "jobs", "code")}
-    return ", ".join(
-        name for name, folder in folders.items() if not os.access(folder, os.W_OK | os.X_OK)
-    )
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (KeyError, OSError):
-        return f"user {path.stat().st_uid}"
 
 
 def _data(places: Places) -> Checks:
@@ -317,7 +271,7 @@ def _code() -> Checks:
 
 
 def _clock(places: Places) -> Checks:
-    """The clock of the file server, where there is one, against ours: nothing decides by it, but records show it."""
+    """Compare the file server's clock, where there is one, with ours: records show it."""
     folder = places.results if places.results.exists() else Path(tempfile.gettempdir())
     try:
         with tempfile.NamedTemporaryFile(dir=folder) as file:

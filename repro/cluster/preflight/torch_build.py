@@ -1,4 +1,4 @@
-"""Whether the installed torch fits the GPUs: those of this machine, or those that the partition's GRES names."""
+"""Whether the installed torch fits the GPUs: of this machine, or those that the GRES names."""
 
 from __future__ import annotations
 

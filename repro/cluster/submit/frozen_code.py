@@ -1,7 +1,7 @@
 """The code as it was when a run was submitted. A queued job must not run what was edited after it.
 
-`results/code/<hash>/` holds `repro/` and `experiments/` as they were, with the commit they came from
-and what differed from it. All jobs of the same code share it; it is written whole or not at all.
+`results/code/<hash>/` holds `repro/` and `experiments/` as they were, with the commit they came
+from and what differed from it. All jobs of the same code share it; it is whole or absent.
 """
 
 from __future__ import annotations

@@ -114,17 +114,20 @@ def _write(source: PhotosToPack, folder: Path, name: str, expected: Expected | N
     rows, split = _with_splits(unsplit, classes)
     mean, std = _statistics(rows, [image.colour for image in images])
     rows.sort(key=lambda row: (row.label, row.sha256, row.split))
+    train_images = sum(row.split != "val" for row in rows)
+    val_images = sum(row.split != "train" for row in rows)
     manifest, digest = manifest_of(rows), hash_of(rows)
+    size = sum(row.bytes for row in rows)
     about = About(
         name=name,
         origin=_origin(source, rows, classes, digest, expected),
         split=split,
         classes=tuple(classes),
-        train_images=sum(row.split != "val" for row in rows),
-        val_images=sum(row.split != "train" for row in rows),
+        train_images=train_images,
+        val_images=val_images,
         mean=mean,
         std=std,
-        bytes=sum(row.bytes for row in rows),
+        bytes=size,
         hash=digest,
         manifest=hashlib.sha256(manifest).hexdigest(),
     )

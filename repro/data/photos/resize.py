@@ -2,9 +2,9 @@
 
 What changes, for a set resized to a shorter side of 480: an image whose shorter side is longer is
 resized to it by Pillow's bilinear filter and written as a JPEG of quality 95 without subsampled
-colours. All other images stay byte for byte. So in training the large images are resized twice, and
-a test at a shorter side beyond 480 enlarges them. It is another data set, with a digest and a name of
-its own; so its runs have other ids, and its numbers do not stand beside the paper's.
+colours. All other images stay byte for byte. So in training the large images are resized twice,
+and a test at a shorter side beyond 480 enlarges them. It is another data set, with a digest and a
+name of its own; so its runs have other ids, and its numbers do not stand beside the paper's.
 """
 
 from __future__ import annotations

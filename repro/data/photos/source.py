@@ -174,11 +174,14 @@ class Photos:
     def _centre_crops(self, rows: NDArray[np.int64], batch: int, share: Share) -> Iterator[Batch]:
         """Yield the centre crops of Figure 4."""
         mine = rows[share.of(len(rows))]
-        plans = (
-            [PlannedImage(row, self._mean) for row in mine[start : start + batch].tolist()]
-            for start in range(0, len(mine), batch)
+        return self._batches(
+            self._test_plans(mine, batch), min(batch, len(mine)), self._centre_crop
         )
-        return self._batches(plans, min(batch, len(mine)), self._centre_crop)
+
+    def _test_plans(self, rows: NDArray[np.int64], batch: int) -> Iterator[list[PlannedImage]]:
+        for start in range(0, len(rows), batch):
+            part = rows[start : start + batch].tolist()
+            yield [PlannedImage(row, self._mean) for row in part]
 
     def _centre_crop(self, image: PlannedImage) -> Pixels:
         side = self.input.test_side or 0

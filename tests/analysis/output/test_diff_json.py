@@ -382,7 +382,7 @@ def test_the_departures_are_listed_once_with_the_nets_they_concern(places):
 def test_the_summary_speaks_plainly(places, as_printed):
     as_printed()
     said = summary(diff_of(places, table6.experiment))
-    assert said.startswith("Of 3 claims that runs can decide, ")
+    assert said.startswith("Of 4 claims that runs can decide, ")
     assert " Of 12 numbers, 9 are reproduced, 3 are consistent with the paper " in said
 
 
@@ -453,7 +453,7 @@ def test_in_every_table_claims_come_before_numbers(places, as_printed, form):
 @pytest.mark.parametrize(
     ("form", "start"),
     [
-        ("md", "Of 3 claims that runs can decide, "),
+        ("md", "Of 4 claims that runs can decide, "),
         ("latex", "\\begin{table}"),
         ("html", "<table>"),
         (

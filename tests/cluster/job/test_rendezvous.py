@@ -142,11 +142,11 @@ from repro.stop_request import StopRequest
 from repro.storage.paths import places
 
 torch.set_num_threads(1)
-rendezvous.TIMEOUT = timedelta(seconds=3)
+rendezvous.SLOWEST_STEP = timedelta(seconds=15)
 stage = staging.staged_data
 
 def slowly(here, dataset):
-    time.sleep(8 * int(os.environ["SLURM_PROCID"]))
+    time.sleep(20 * int(os.environ["SLURM_PROCID"]))
     return stage(here, dataset)
 
 staging.staged_data = slowly
@@ -155,6 +155,7 @@ sys.exit(job.train(sys.argv[1], batch, 0, StopRequest()))
 """
 
 
+@pytest.mark.slow
 def test_a_copy_slower_than_the_groups_timeout_aborts_no_process(here: Places) -> None:
     run = one_step()
     create_exclusive(here.run(run.id).definition, to_json(to_definition(run)))

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.cluster import campaign as cluster_campaign
 from tests.reliability.harness.bad_words import hostile, words
 from tests.reliability.harness.bit_flips import flips, rows
 from tests.reliability.harness.disks import errors, full_disk, power
@@ -20,6 +21,12 @@ from tests.reliability.harness.signals import signals
 from tests.reliability.harness.small_run import prepared
 from tests.reliability.harness.trial import Figures
 from tests.reliability.harness.two_writers import fences, races
+
+
+def campaign(prepared: object, runs: int, seed: int) -> Figures:
+    """A week of a simulated cluster, in a folder of its own."""
+    return cluster_campaign.campaign(runs, seed)
+
 
 KINDS = {
     kind.__name__: kind
@@ -31,6 +38,7 @@ KINDS = {
         *(fences, races),
         *(cost, deep, secrets, clock_jumps),
         *(hostile, words),
+        *(campaign,),
     )
 }
 
