@@ -1,4 +1,4 @@
-"""What some runs could decide: which claims, and in what scope, before anything is spent.
+"""What some runs could decide, said before anything is spent on them: claims and their scope.
 
 A claim about the recipe needs two seeds of every net at least. One seed of each can decide a claim
 about these trained nets on these test images, where predictions are kept; on CIFAR-10 nothing.
@@ -49,7 +49,7 @@ def decidable_claims(experiment: Experiment) -> list[Decidable]:
 
 
 def warnings(experiments: Iterable[Experiment]) -> list[str]:
-    """Return warnings for a user who is about to spend on runs that decide too little."""
+    """Return sentences for a user about runs that decide less than they could."""
     by_scope: dict[tuple[Scope, str], list[str]] = {}
     for experiment in experiments:
         for one in decidable_claims(experiment):

@@ -1,1 +1,1 @@
-"""What runs are worth before they are trained: which decide the most claims and rows in a budget."""
+"""What runs are worth before they are trained: which decide most in a budget."""

@@ -36,7 +36,7 @@ def judge_ordering(check: Ordering, collected: Collected) -> list[Finding]:
 
 
 def judge_bound(check: Bound, collected: Collected) -> Finding:
-    """Judge a net's mean against a threshold of the paper's, which says nothing at another scale."""
+    """Judge a net's mean against a threshold of the paper's, at scale paper only."""
     groups = seed_groups((check.runs,), check.metric, collected)
     if isinstance(groups, Finding):
         return groups
@@ -65,7 +65,7 @@ def judge_bound(check: Bound, collected: Collected) -> Finding:
 
 
 def judge_close(check: Close, collected: Collected) -> Finding:
-    """Judge whether two nets' means are nearer than a margin of the paper's; of no use at another scale."""
+    """Judge whether two nets' means are within a margin of the paper's, at scale paper only."""
     groups = seed_groups((check.one, check.other), check.metric, collected)
     if isinstance(groups, Finding):
         return groups
@@ -102,7 +102,7 @@ def above(groups: Sequence[SeedGroup], metric: str, said: str) -> Finding:
 
 
 def difference(groups: Sequence[SeedGroup], metric: str) -> Estimate:
-    """Estimate the difference of two means: by pairs where both have the same seeds, else Welch's."""
+    """Estimate the difference of two means: by pairs of equal seeds, else Welch's."""
     ours, theirs = groups
     fewest, step = fewest_seeds(groups), _step(metric)
     if ours.numbers.keys() != theirs.numbers.keys():

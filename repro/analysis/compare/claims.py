@@ -1,14 +1,14 @@
 """The paper's sentences, judged: holds, fails, undecided, missing, or not checked.
 
-An ordering is a one-sided test, paired by seed where both nets have the same seeds and Welch's where
-not. A claim holds if each of its parts is shown, so its p is the largest of theirs; it fails if the
-opposite of one part is shown, for which the smallest counts, times the number of parts. Both are
-divided by the part of the 5 % that this look may spend, and adjusted by Holm over all claims that are
-asked at once. Counts need no test.
+An ordering is a one-sided test, paired by seed where both nets have the same seeds and Welch's
+where not. A claim holds if each of its parts is shown, so its p is the largest of theirs; it
+fails if the opposite of one part is shown, for which the smallest counts, times the number of
+parts. Both are divided by the part of the 5 % that this look may spend, and adjusted by Holm over
+all claims that are asked at once. Counts need no test.
 
-What no test can decide is undecided: a run that diverged, a threshold of the paper's at another scale,
-one seed whose predictions were not kept. Of one seed each, a claim about these nets can still be
-judged image by image; it then has words of its own.
+What no test can decide is undecided: a run that diverged, a threshold of the paper's at another
+scale, one seed whose predictions were not kept. Of one seed each, a claim about these nets can
+still be judged image by image; it then has words of its own.
 """
 
 from __future__ import annotations

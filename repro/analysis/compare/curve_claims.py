@@ -79,7 +79,7 @@ def _gaps_by_seed(check: InMostLayers, collected: Collected) -> list[pd.Series]:
 def _along(
     pair: tuple[Runs, Runs], check: Ordering, stretch: tuple[float, float], collected: Collected
 ) -> Finding:
-    """Test the mean gap as at the end; "throughout" is the share of the points that are in order."""
+    """Test the mean gap as at the end; "throughout" is the share of points in order."""
     curves = [_curves(runs, check.metric, stretch, collected) for runs in pair]
     common = curves[0].index.intersection(curves[1].index)
     upper, lower = (curve.loc[common] for curve in curves)
@@ -123,7 +123,7 @@ def _curves(
 
 
 def _p_fewer(upper: pd.DataFrame, lower: pd.DataFrame, fraction: float) -> float:
-    """Return p of "fewer points than stated are in order", from each run against the others' mean."""
+    """Return p of "fewer points than stated are in order", each run against the others' mean."""
     level = lower.mean(axis=1)
     shares = [float(np.mean(upper[run] > level)) for run in upper.columns]
     estimate = with_step(mean_estimate(sample(shares)), len(shares), 1 / len(upper))

@@ -1,6 +1,7 @@
-"""Our curves against the paper's, read off its figures: how far apart, in each phase of the learning rate.
+"""Our curves against the paper's, read off its figures, in each phase of the learning rate.
 
-A number beside a reading error; it changes no verdict. Only at scale paper: elsewhere the iterations mean other things.
+A number beside a reading error; it changes no verdict. Only at scale paper: elsewhere the
+iterations mean other things.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The diff: every number and every claim with its word, what departs from the paper, and what is missing.
+"""The diff: every number and every claim with its word, departures, and what is missing.
 
 `compare` computes it; `repro/analysis/output` says it to people and to programs.
 """
@@ -89,7 +89,7 @@ def compare(
     against: Path | None = None,
     note: str = "",
 ) -> Diff:
-    """Return the diff of some experiments, as the paper has them (`declared`) and as they ran (`scaled`)."""
+    """Return the diff of some experiments, as the paper has them and as they ran."""
     runs = runs_of(tuple(scaled.values()))
     run_set = collected.of(runs)
     over = set(run_set.over)

@@ -1,7 +1,7 @@
-"""Several nets as one: the error of the mean of the scores they left, or which of them it still lacks.
+"""Several nets as one: the error of the mean of their scores, or which of them it lacks.
 
-The scores of a net are a large file, so they are read when a table is made, and only once all are there: an ensemble of
-four nets is another number than one of six.
+The scores of a net are a large file, so they are read when a table is made, and only once all are
+there: an ensemble of four nets is another number than one of six.
 """
 
 from __future__ import annotations

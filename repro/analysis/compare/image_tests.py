@@ -1,9 +1,9 @@
 """Claims about two trained nets on the images they were tested on, where one seed is all there is.
 
-The paper's ImageNet nets were trained once each, and so are ours by default: nothing can be said of
-the recipe, whose other seeds nobody has seen. But of these nets on these images much can be said,
-image by image: McNemar's test, a paired bootstrap, exact binomial tests. What they find has words of
-its own (`holds for these nets`) and says so in its sentence.
+The paper's ImageNet nets were trained once each, and so are ours by default: nothing can be said
+of the recipe, whose other seeds nobody has seen. But of these nets on these images much can be
+said, image by image: McNemar's test, a paired bootstrap, exact binomial tests. What they find has
+words of its own (`holds for these nets`) and says so in its sentence.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def _discordant(
 
 
 def _images(group: SeedGroup, metric: str, collected: Collected) -> Images | None:
-    """Return which images the net's first run has wrong; None where its predictions are not there."""
+    """Return which images the net's first run has wrong; None without its predictions."""
     way, _, top = metric.rpartition("_")
     if top not in TOPS or len(group.runs) > 1:
         return None

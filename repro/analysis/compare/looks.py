@@ -1,10 +1,10 @@
 """What looking again costs: each look at a claim spends a part of the 5 % that may be false.
 
-Whoever looks after every seed and stops when a claim holds is wrong far more often than one time in
-twenty. So the 5 % are spent in portions, little while few of the planned seeds are there, and the
-portions add up to the whole however often one looks (Bonferroni, so that no assumption about how the
-looks depend on each other is needed). A look is remembered in a small file, one for each experiment
-and scale; looking twice at the same runs is one look.
+Whoever looks after every seed and stops when a claim holds is wrong far more often than one time
+in twenty. So the 5 % are spent in portions, little while few of the planned seeds are there, and
+the portions add up to the whole however often one looks (Bonferroni, so that no assumption about
+how the looks depend on each other is needed). A look is remembered in a small file, one for each
+experiment and scale; looking twice at the same runs is one look.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class LookBook:
     """The looks at the claims of one experiment at one scale."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open the file of earlier looks; without one nothing is remembered, as for a first look."""
+        """Open the file of earlier looks; without one nothing is remembered."""
         self.path = path
         self.looks: dict[str, list[dict[str, Any]]] = {}
         self._changed = False
@@ -85,7 +85,7 @@ def _portion(looks: Sequence[dict[str, Any]], number: int) -> float:
 
 
 def _key(claim: str, tested: Sequence[Finding]) -> str:
-    """Return the name of what is looked at: a claim of these nets is another than one of the recipe."""
+    """Return the name of what is looked at: of these nets, or of the recipe."""
     here = any(finding.here for finding in tested)
     return f"{claim}, these nets" if here else claim
 
@@ -101,7 +101,7 @@ def _rounded(effect: float | None) -> float | None:
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the looks in a file; a damaged one is an error, for forgetting looks makes words cheap."""
+    """Return the looks in a file; a damaged one is an error, not forgotten."""
     if not path.exists():
         return {}
     hint = "restore it from the repository, or remove it and mind that earlier looks are forgotten"

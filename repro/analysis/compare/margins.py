@@ -1,4 +1,4 @@
-"""What a table declares before any run: which difference would matter, and how far chance alone reaches.
+"""What a table declares before any run: what would matter, and how far chance reaches.
 
 The margin of a number is the gap to the nearest neighbour in its column, but never more than the
 table declares for the metric. So a net with a neighbour's error is called `reproduced` one time in
@@ -27,7 +27,7 @@ class Rule:
     is_error: bool = True  # in percent: lower is better, and nothing is below 0 or above 100
 
     def chance_error(self, paper: Paper) -> float:
-        """Return the standard deviation of one seed less the paper's number, if both are draws alike."""
+        """Return the standard deviation of one seed less the paper's number, both being draws."""
         return self.spread * math.sqrt(1 + 1 / _runs_behind(paper))
 
     def tolerance(self, paper: Paper) -> float:
@@ -89,7 +89,7 @@ def _rules(
 
 
 def _gap_to_neighbours(row: Row, column: int, rows: tuple[Row, ...]) -> float:
-    """Return how near the numbers of the rows above and below are; infinity where there are none."""
+    """Return how near the numbers of the rows above and below are; else infinity."""
     # Rows of the same runs are one net with numbers of several sources: no neighbours.
     numbered = [
         other

@@ -1,4 +1,4 @@
-"""Whether two nets differ on the same images: McNemar's test, which looks at the images that only one has right."""
+"""Whether two nets differ on the same images, by McNemar's test."""
 
 from __future__ import annotations
 

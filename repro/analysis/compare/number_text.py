@@ -1,4 +1,4 @@
-"""Numbers as text: the one owner of how a mean, a number of the paper's and a p-value are written."""
+"""Numbers as text: how a mean, a number of the paper's and a p-value are written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def paper_text(paper: Paper) -> str:
 
 
 def printed_text(paper: Paper) -> str:
-    """Return the cell as the paper sets it: `6.43 (6.61±0.16)` where it has best, mean and spread."""
+    """Return the cell as the paper sets it: `6.43 (6.61±0.16)` with best, mean and spread."""
     text = mean_text(paper.value, paper.std, paper.digits).replace(" ", "")
     if paper.best is None:
         return text

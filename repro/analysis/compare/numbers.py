@@ -141,7 +141,7 @@ def judge_numbers(
 
 
 def quoted_numbers(name: str, experiment: Experiment) -> list[tuple[str, str, str, Paper]]:
-    """Return the numbers that the paper quotes from others: nothing of ours is compared with them."""
+    """Return the numbers that the paper quotes from others: nothing is compared with them."""
     if not isinstance(experiment, Table):
         return []
     return [

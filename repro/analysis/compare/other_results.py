@@ -1,10 +1,10 @@
-"""Another lab's numbers in the place of the paper's: a CSV of them, or a folder of results like ours.
+"""Another lab's numbers in the place of the paper's: from a CSV or a results folder.
 
-A CSV has the columns experiment, row, metric, value, a line for each run, and may have `source` to
-keep labs apart; or a line for each mean, with std and n. Several numbers of one source are a sample
-and are met by Welch's test, one is met by the prediction interval of ours: the paper's own rules,
-with another paper. Its columns selection, data, schedule and departures say what keeps a number from
-being compared with ours.
+A CSV has the columns experiment, row, metric, value, a line for each run, and may have `source`
+to keep labs apart; or a line for each mean, with std and n. Several numbers of one source are a
+sample and are met by Welch's test, one is met by the prediction interval of ours: the paper's own
+rules, with another paper. Its columns selection, data, schedule and departures say what keeps a
+number from being compared with ours.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def load_other_results(path: Path, experiments: Mapping[str, Experiment]) -> Oth
 
 
 def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Experiment:
-    """Return the experiment with each row once for each source, with its numbers for the paper's."""
+    """Return the experiment with each row once for each source, with its numbers."""
     if isinstance(experiment, Table):
         return replace(experiment, rows=tuple(_rows(name, experiment, experiment.rows, numbers)))
     if isinstance(experiment, Figure):
@@ -137,7 +137,7 @@ def _of_runs(theirs: Collected) -> Numbers:
 
 
 def _gate_of_runs(theirs: Collected) -> Gate:
-    """Return a gate that lets runs of one definition pass, at any scale, if they saw the same images."""
+    """Return a gate that lets runs of one definition pass, if they saw the same images."""
 
     def gate(row: Row, metric: str, runs: RunSet) -> tuple[str, ...]:
         assert row.runs is not None

@@ -1,4 +1,4 @@
-"""A CSV of somebody else's numbers: read, checked line by line, and what each line says of itself."""
+"""A CSV of somebody else's numbers: read, and checked line by line."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _check_name(what: str, value: str, where: str, legal: Any) -> None:
 
 
 def _check_percent(table: pd.DataFrame) -> None:
-    """Refuse fractions: no net here tests below 1 %, and 0.0875 would be called better than 8.75."""
+    """Refuse fractions: no net here tests below 1 %, and 0.0875 is not 8.75."""
     lines = zip(table["row"], table["metric"], table["value"].astype(float), strict=True)
     for row, metric, value in lines:
         if is_error(metric) and not 0 <= value <= 100:

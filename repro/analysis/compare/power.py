@@ -1,4 +1,4 @@
-"""What some seeds could have shown: how often they would certify a margin, and how many it would take."""
+"""What some seeds could have shown: how often they certify a margin, and how many it takes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def smallest_shown(error: float, freedom: float, power: float = POWER) -> float:
 def seeds_to_decide(
     std: float, margin: float, theirs: Sample | None = None, spread: float = 0.0
 ) -> int | None:
-    """Return how many of our seeds would certify the margin, four times in five, if the truth were equal.
+    """Return how many of our seeds would certify the margin four times in five, if truly equal.
 
     None where even `MOST_SEEDS` would not do: the paper's own few runs leave too much open.
     """

@@ -20,7 +20,7 @@ from repro.definition.run import Runs
 
 @dataclass(frozen=True)
 class Finding:
-    """One part of a claim: `p` of its being so, `against` of its opposite; or a word, where nothing is tested.
+    """One part of a claim: `p` of its being so, `against` of its opposite; or a word.
 
     `here`: about these trained nets and these test images only, not about how nets train.
     """
@@ -68,7 +68,7 @@ def seed_groups(
     collected: Collected,
     along: Mapping[str, float] | None = None,
 ) -> tuple[SeedGroup, ...] | Finding:
-    """Return the nets' numbers (those given, or the final ones), or why there are none to compare."""
+    """Return the nets' numbers (those given, or the final ones), or why they cannot be compared."""
     names = _names(wanted)
     sets = [collected.of(runs) for runs in wanted]
     missing = [name for name, runs in zip(names, sets, strict=True) if not runs.over]

@@ -1,9 +1,9 @@
 """The statistics of a few seeds: intervals, tests of difference and of equivalence.
 
-With five seeds of one distribution, a single number of the paper's falls outside our 95 % confidence
-interval of the mean one time in three, and outside the prediction interval one time in twenty; a
-bootstrap of five covers 84 % where it promises 95. So: t intervals, prediction intervals, Welch, and
-two one-sided tests. "Not significant" is never "equal".
+With five seeds of one distribution, a single number of the paper's falls outside our 95 %
+confidence interval of the mean one time in three, and outside the prediction interval one time in
+twenty; a bootstrap of five covers 84 % where it promises 95. So: t intervals, prediction
+intervals, Welch, and two one-sided tests. "Not significant" is never "equal".
 
 An `Estimate` is a difference with its standard error and degrees of freedom; every test is a
 question to it.
@@ -20,7 +20,7 @@ ALPHA = 0.05  # of every test here
 
 @dataclass(frozen=True)
 class Sample:
-    """Some numbers, as far as the tests need them: how many, their mean, their standard deviation."""
+    """Some numbers, as far as the tests need them: count, mean, standard deviation."""
 
     n: int
     mean: float
@@ -29,7 +29,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference, its standard error, and the degrees of freedom with which that error is known."""
+    """A difference, its standard error, and the degrees of freedom of that error."""
 
     difference: float
     error: float
@@ -55,7 +55,7 @@ class Estimate:
         return min(1.0, 2 * min(self.p_above(doubt), self.p_below(-doubt)))
 
     def p_within(self, margin: float) -> float:
-        """Return the p of the two one-sided tests for "the true difference is less than `margin`"."""
+        """Return the p of the two one-sided tests for "the difference is less than `margin`"."""
         return max(self.p_above(-margin), self.p_below(margin))
 
     def p_beyond(self, margin: float) -> float:
@@ -109,7 +109,7 @@ def prediction_estimate(ours: Sample, value: float, spread: float = 0.0) -> Esti
 
 
 def holm_adjusted(ps: Sequence[float]) -> list[float]:
-    """Return the p-values adjusted so that all together err once in twenty; each keeps its place."""
+    """Return the p-values adjusted so that all together err once in twenty, in their order."""
     adjusted = [0.0] * len(ps)
     highest = 0.0
     for rank, at in enumerate(sorted(range(len(ps)), key=lambda at: ps[at])):
@@ -118,7 +118,7 @@ def holm_adjusted(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-# scipy.special starts in a twentieth of the time that scipy.stats needs, and only where it is asked.
+# scipy.special starts in a twentieth of scipy.stats' time, and only where it is asked.
 
 
 def t_quantile(level: float, freedom: float) -> float:

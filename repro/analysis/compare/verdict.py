@@ -8,9 +8,9 @@
     incomplete      some seeds have not finished; what the others say stands in the reasons
     missing         nothing has finished
 
-The rule follows what the paper's number is: a mean of n runs is met by Welch's test, a single run by
-the prediction interval of ours, one seed of ours by a tolerance derived from the published spread. A
-run that diverged is worse than any number, and is never dropped.
+The rule follows what the paper's number is: a mean of n runs is met by Welch's test, a single run
+by the prediction interval of ours, one seed of ours by a tolerance derived from the published
+spread. A run that diverged is worse than any number, and is never dropped.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from repro.definition.words import Verdict
 
 @dataclass(frozen=True)
 class Judgement:
-    """A word, why, and the 95 % interval behind it: of one more run against a single number, else of our mean.
+    """A word, why, and the 95 % interval behind it: of one more run, or of our mean.
 
-    `p` is of "our number is different"; None where no difference is tested, as of a run that diverged.
+    `p` is of "our number is different"; None where none is tested.
     """
 
     word: Verdict

@@ -1,4 +1,4 @@
-"""The runs of a question: filtered once from all that were collected, then asked what they have in common."""
+"""The runs of a question, filtered once from all that were collected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRAINING_IMAGES_NOTE = "the test images are the training images"
 
 @dataclass(frozen=True)
 class RunSet:
-    """Some runs, by seed. `records` has a row a run, whatever its state; Collected names the columns.
+    """Some runs, by seed. `records` has a row a run; Collected names the columns.
 
     Questions about what runs have in common (`differing`, `twinned` …) are about the finished ones,
     since only they are averaged.
@@ -68,14 +68,15 @@ class RunSet:
         return RunSet(self.finished, self.all_points, self.all_responses)
 
     def values(self, metric: str) -> pd.Series:
-        """Return the finished runs' values of a metric, by id; NaN where a run did not measure it."""
+        """Return the finished runs' values of a metric, by id; NaN where it was not measured."""
         known = self.finished.set_index("id")
         if metric.startswith(RANKED):
             rank = int(metric.removeprefix(RANKED))
             return self._response_at_rank(rank).reindex(known.index)
         if metric not in known:
             return pd.Series(float("nan"), known.index)
-        return known[metric].astype(float)
+        values: pd.Series = known[metric].astype(float)
+        return values
 
     def measured(self, metric: str) -> pd.Series:
         """Return the values of the finished runs that measured a metric; some are not finite."""
