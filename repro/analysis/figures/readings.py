@@ -13,6 +13,7 @@ from repro.analysis.figures import style
 from repro.analysis.output.reading_table import published_of, with_shares
 
 MOST = 40  # readings that are drawn; the table has all
+WIDTH = 6.875  # inches: the page of the paper
 LINE = 0.135  # inches a reading takes
 TITLES = {"center": "centre crop", "ten": "ten crops", "multi": "many scales"}
 
@@ -23,7 +24,7 @@ def draw(document: Mapping[str, Any], whole: int) -> Figure:
     panels = {str(views): group.head(MOST) for views, group in rows.groupby("views", sort=False)}
     heights = [len(group) + 3 for group in panels.values()]
     with style.paper():
-        figure = style.blank(style.PAGE, LINE * sum(heights) + 0.5)
+        figure = style.blank(WIDTH, LINE * sum(heights) + 0.5)
         axes = figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0]
         for axis, (views, group) in zip(axes, panels.items(), strict=True):
             _panel(axis, views, group, document, whole)
