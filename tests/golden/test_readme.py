@@ -49,7 +49,7 @@ ENDS = {
 TINY = ["--set", "iterations=4", "--set", "drops=[2]", "--set", "evaluate_every=2"]
 # What takes seconds is run for the first document that has it.
 LONG = ("repro run", "repro reproduce", "repro report", "repro figure", "repro diff")
-NOT_RUN = ("evaluate", "bench")  # they need weights, or minutes
+NOT_RUN = ("evaluate", "forensics", "bench")  # they need weights, or minutes
 
 
 def blocks(path: Path, language: str = "") -> list[str]:
