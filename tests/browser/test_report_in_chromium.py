@@ -60,7 +60,12 @@ def _finish(there: Places, run: Run, error: float) -> None:
     about = {"name": "generated", "hash": "da7a", "origin": "generated"}
     write_atomic(folder.definition, to_json(to_definition(run)))
     write_atomic(folder.metrics, b"".join(map(metrics_file.encode, rows)))
-    final = {"schema": 1, "id": run.id, "run": to_definition(run), "metrics": {"test_error": error}}
+    final = {
+        "schema": 1,
+        "id": run.id,
+        "run": to_definition(run),
+        "metrics": {"test_error": rows[-1]["test_error"]},
+    }
     write_atomic(folder.final, to_json(final | {"provenance": {"data": about}}))
 
 

@@ -48,9 +48,10 @@ def test_definition_curve_and_final_record_are_copied_and_nothing_else(places, f
 def test_a_clone_without_working_runs_draws_the_same_table_and_trains_nothing(places, finished):
     finished(QUICK[0], CURVE, test_error=49.0, train_error=50.0)
     publish()
-    before = repro("diff", "figure1", "--scale", "quick", "--format", "md").stdout
+    shown = ("diff", "figure1", "--scale", "quick", "--format", "md", "--verbose")
+    before = repro(*shown).stdout
     shutil.rmtree(places.runs)
-    assert repro("diff", "figure1", "--scale", "quick", "--format", "md").stdout == before
+    assert repro(*shown).stdout == before
     assert "49.00" in before
     assert is_done(QUICK[0].id, places)
 
