@@ -106,7 +106,7 @@ def test_what_became_of_a_claim(batch: Batch) -> None:
 
 def test_a_claim_of_another_version_is_named(folder: Folder) -> None:
     write_atomic(folder.submitted, to_json({"from": "the future"}))
-    with pytest.raises(UserError, match="submitted.json is damaged"):
+    with pytest.raises(UserError, match=r"submitted\.json is damaged"):
         newest_claim(folder)
 
 
