@@ -180,7 +180,8 @@ def test_a_suspended_run_is_suspended_and_completes_after_it(cluster: Cluster) -
     cluster.send(run)
     job = cluster.under_way(run)
     cluster.slurm("scontrol", "suspend", job)
-    assert cluster.state(run).word == "suspended"
+    # SLURM stops the processes some seconds after it has said so; until then the run does run.
+    until(lambda: cluster.state(run).word == "suspended", 30, f"{run.id} to be suspended")
     cluster.slurm("scontrol", "resume", job)
     cluster.done(run)
 
