@@ -34,6 +34,7 @@ from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.analysis.compare.diff import Diff
+    from repro.analysis.export.series import Series
     from repro.analysis.output.formats import Sheet
     from repro.analysis.runs.frames import Collected
     from repro.cluster.status.state import State
@@ -119,6 +120,35 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
     if not chosen.experiments:
         chosen = replace(chosen, experiments=("all",))
     return restrict(collected, chosen)
+
+
+def export(
+    *experiments: str | Selection,
+    csv: Path | None = None,
+    tensorboard: Path | None = None,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> list[Series]:
+    """Write what the selected runs measured to one CSV, to event files, or to both; return it.
+
+    Without experiments: all of them. Without `scale`: the most serious one that has results.
+    """
+    from repro.analysis.export.files import write_csv, write_event_files
+    from repro.analysis.export.series import read_series
+    from repro.analysis.runs.frames import collect
+
+    chosen = _without_default_scale(experiments, options)
+    if not chosen.experiments:
+        chosen = replace(chosen, experiments=("all",))
+    chosen.reproduced()
+    collected = collected or collect(places())
+    chosen = scale_with_results(chosen, collected)
+    series = list(read_series(chosen.runs(), collected))
+    if csv is not None and series:
+        write_csv(series, csv)
+    if tensorboard is not None and series:
+        write_event_files(series, tensorboard)
+    return series
 
 
 def compare(

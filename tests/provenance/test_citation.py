@@ -15,31 +15,29 @@ from repro.provenance.citation import FILE, citation_file, parse, read_citation
 from repro.storage.paths import ROOT
 
 # The keys of version 1.2.0 of the format, and those that it requires.
-KEYS = set(
-    [
-        "abstract",
-        "authors",
-        "cff-version",
-        "commit",
-        "contact",
-        "date-released",
-        "doi",
-        "identifiers",
-        "keywords",
-        "license",
-        "license-url",
-        "message",
-        "preferred-citation",
-        "references",
-        "repository",
-        "repository-artifact",
-        "repository-code",
-        "title",
-        "type",
-        "url",
-        "version",
-    ]
-)
+KEYS = {
+    "abstract",
+    "authors",
+    "cff-version",
+    "commit",
+    "contact",
+    "date-released",
+    "doi",
+    "identifiers",
+    "keywords",
+    "license",
+    "license-url",
+    "message",
+    "preferred-citation",
+    "references",
+    "repository",
+    "repository-artifact",
+    "repository-code",
+    "title",
+    "type",
+    "url",
+    "version",
+}
 REQUIRED = {"authors", "cff-version", "message", "title"}
 REQUIRED_OF_A_REFERENCE = {"authors", "title", "type"}
 DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
