@@ -88,12 +88,21 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
 
 @contextmanager
 def clone(published: Path = PUBLISHED) -> Iterator[Places]:
-    """A clone's folders: published runs, and no others."""
+    """A clone's folders: published runs and no others, and the looks at them that are tracked."""
     with tempfile.TemporaryDirectory() as empty:
         places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
         places.results.mkdir()
         places.published.symlink_to(published)
+        copy_looks(TRACKED, places)
         yield places
+
+
+def copy_looks(source: Places, target: Places) -> None:
+    """Copy the files that remember which data have been looked at: a later look must cost more."""
+    for scale in all_scales():
+        looks = source.tables_at(scale) / "looks"
+        if scale != "smoke" and looks.is_dir():
+            shutil.copytree(looks, target.tables_at(scale) / "looks", dirs_exist_ok=True)
 
 
 def artefacts() -> None:
@@ -111,7 +120,7 @@ def artefacts() -> None:
             ]
             for words in [[command_of(load_experiment(name)), name] for name in made] + [
                 ["diff"]
-            ] * bool(public & set().union(*runs.values())):
+            ] * (chosen.name == "paper" or bool(public & set().union(*runs.values()))):
                 CliRunner().invoke(
                     cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False
                 )
@@ -120,6 +129,7 @@ def artefacts() -> None:
                     if path.stem in (*made, "diff"):
                         of(TRACKED, chosen.name).mkdir(exist_ok=True)
                         shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
+        copy_looks(places, TRACKED)
 
 
 def command_of(experiment: Experiment) -> str:

@@ -31,7 +31,7 @@ from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Folder, Places, run_folders, unprintable_names
 
-LAYOUT = "4"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "5"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ def read_run(folder: Folder) -> Record:
     if found:
         # Which of the two numbers is the true one, nobody can tell: nothing is judged by either.
         return {"state": "unreadable", "problem": f"it contradicts itself: {'; '.join(found)}"}
+    # Times of day decide nothing, so the run counts; its reader is told not to believe them.
+    notes = [record["problem"], _clock_set_back(record.get("started"), record.get("ended"))]
+    record["problem"] = "; ".join(filter(None, notes)) or None
     return record
 
 
@@ -143,6 +147,22 @@ def _provenance(provenance: Provenance) -> Record:
     for name, _ in DATA:
         record[data_column(name)] = getattr(data, name)
     return record
+
+
+def _clock_set_back(started: str | None, ended: str | None) -> str:
+    """Return what to say of a run that ended before it began; empty where it did not."""
+    try:
+        began = datetime.fromisoformat(started or "")
+        end = datetime.fromisoformat(ended or "")
+        backwards = end < began
+    except (ValueError, TypeError):  # no times, or one of the two without its zone
+        return ""
+    if not backwards:
+        return ""
+    return (
+        f"by the clock it ended ({ended}) before it started ({started}): a clock was set back; "
+        "its seconds do not come from that clock"
+    )
 
 
 def data_column(name: str) -> str:
