@@ -310,7 +310,7 @@ def scale_with_results(selection: Selection, collected: Collected) -> Selection:
     if selection.scale is not None:
         return selection
     wanted = []
-    for name in selection.searched():
+    for name in selection.searched() or catalog.REPRODUCED:
         experiment = catalog.load_experiment(name)
         if not isinstance(experiment, Skipped) and runs_of(experiment):
             wanted.append(experiment)
