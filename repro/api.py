@@ -34,7 +34,7 @@ from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.analysis.compare.diff import Diff
-    from repro.analysis.export.series import Series
+    from repro.analysis.export.files import Exported
     from repro.analysis.output.formats import Sheet
     from repro.analysis.runs.frames import Collected
     from repro.cluster.status.state import State
@@ -126,15 +126,15 @@ def export(
     *experiments: str | Selection,
     csv: Path | None = None,
     tensorboard: Path | None = None,
+    ro_crate: Path | None = None,
     collected: Collected | None = None,
     **options: Unpack[SelectionOptions],
-) -> list[Series]:
-    """Write what the selected runs measured to one CSV, to event files, or to both; return it.
+) -> Exported:
+    """Write what the selected runs measured: one CSV, event files, an RO-Crate of published ones.
 
     Without experiments: all of them. Without `scale`: the most serious one that has results.
     """
-    from repro.analysis.export.files import write_csv, write_event_files
-    from repro.analysis.export.series import read_series
+    from repro.analysis.export.files import export_runs
     from repro.analysis.runs.frames import collect
 
     chosen = _without_default_scale(experiments, options)
@@ -143,12 +143,10 @@ def export(
     chosen.reproduced()
     collected = collected or collect(places())
     chosen = scale_with_results(chosen, collected)
-    series = list(read_series(chosen.runs(), collected))
-    if csv is not None and series:
-        write_csv(series, csv)
-    if tensorboard is not None and series:
-        write_event_files(series, tensorboard)
-    return series
+    words = " ".join((*chosen.experiments, *chosen.words()))
+    title = f"Runs of Deep Residual Learning, reproduced: {words} at scale {chosen.scale}"
+    wanted = {"csv": csv, "tensorboard": tensorboard, "ro_crate": ro_crate}
+    return export_runs(chosen.runs(), title, collected, wanted)
 
 
 def compare(

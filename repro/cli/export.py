@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from repro.errors import FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
 
 if TYPE_CHECKING:
-    from repro.analysis.export.series import Series
+    from repro.analysis.export.files import Exported
     from repro.analysis.runs.frames import Collected
 
 STDOUT = Path("-")
@@ -29,12 +28,14 @@ class Targets:
 
     csv: Path | None
     tensorboard: Path | None
+    ro_crate: Path | None
 
     def check(self, as_json: bool) -> None:
         """Raise an error if there is none, or if two documents would share standard output."""
-        if not (self.csv or self.tensorboard):
+        if not (self.csv or self.tensorboard or self.ro_crate):
             raise UserError(
-                "nothing says where to export to", "give `--csv FILE` or `--tensorboard FOLDER`"
+                "nothing says where to export to",
+                "give `--csv FILE`, `--tensorboard FOLDER` or `--ro-crate FOLDER`",
             )
         if self.csv == STDOUT and as_json:
             raise UserError(
@@ -56,12 +57,18 @@ class Targets:
     metavar="FOLDER",
     help="An event file for each run, for TensorBoard.",
 )
-@gather("targets", Targets, ("csv", "tensorboard"))
+@click.option(
+    "--ro-crate",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A new folder with the published runs as an RO-Crate 1.1, for archives.",
+)
+@gather("targets", Targets, ("csv", "tensorboard", "ro_crate"))
 @json_option
 def command(selection: Selection, targets: Targets, as_json: bool) -> int:
-    """Write what the selected runs measured for other tools, finished or not.
+    """Write what the selected runs measured for other tools: finished runs, and those that began.
 
-    Without EXPERIMENT: all of them. Exit code 3 where no run has measured anything yet.
+    Without EXPERIMENT: all of them. Exit code 3 where there is nothing to write yet.
 
     For example:  repro export figure6 --csv figure6.csv --tensorboard events
     """
@@ -69,43 +76,60 @@ def command(selection: Selection, targets: Targets, as_json: bool) -> int:
     asked = selection.reproduced()
     pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
     selection, collected = print_scale(selection, pages)
-    file = None if targets.csv == STDOUT else targets.csv
-    series = api.export(selection, csv=file, tensorboard=targets.tensorboard, collected=collected)
+    exported = api.export(
+        selection,
+        csv=None if targets.csv == STDOUT else targets.csv,
+        tensorboard=targets.tensorboard,
+        ro_crate=targets.ro_crate,
+        collected=collected,
+    )
     if as_json:
-        print_json(_facts(selection, targets, series))
+        print_json(_facts(selection, exported))
     else:
-        _print(targets, series)
-    _print_counts(series, collected)
-    return FINE if series else INCOMPLETE
+        _print(targets, exported)
+    _print_counts(exported, targets, collected)
+    crate_is_missing = targets.ro_crate is not None and not exported.published
+    return FINE if exported.series and not crate_is_missing else INCOMPLETE
 
 
-def _facts(selection: Selection, targets: Targets, series: Sequence[Series]) -> dict[str, Any]:
-    written = {"csv": targets.csv, "tensorboard": targets.tensorboard}
-    facts: dict[str, Any] = {"scale": selection.scale, "runs": [one.run.id for one in series]}
-    for name, path in written.items():
-        facts[name] = str(path) if path and series else None
-    return facts | {"numbers": sum(len(one.numbers) for one in series)}
+def _facts(selection: Selection, exported: Exported) -> dict[str, Any]:
+    written = {name: str(path) for name, path in exported.written.items()}
+    return {
+        "scale": selection.scale,
+        "runs": [one.run.id for one in exported.series],
+        "published": [run.id for run in exported.published],
+        "numbers": _count(exported),
+        "written": written,
+    }
 
 
-def _print(targets: Targets, series: Sequence[Series]) -> None:
+def _count(exported: Exported) -> int:
+    return sum(len(one.numbers) for one in exported.series)
+
+
+def _print(targets: Targets, exported: Exported) -> None:
     """Print the CSV itself, or where things were written."""
     if targets.csv == STDOUT:
         from repro.analysis.export.tidy_csv import render_csv
 
-        click.echo(render_csv(series), nl=False)
-    if not series:
-        return
-    for path in (targets.csv, targets.tensorboard):
-        if path and path != STDOUT:
-            click.echo(str(path))
+        click.echo(render_csv(exported.series), nl=False)
+    for path in exported.written.values():
+        click.echo(str(path))
 
 
-def _print_counts(series: Sequence[Series], collected: Collected) -> None:
+def _print_counts(exported: Exported, targets: Targets, collected: Collected) -> None:
     """Say on standard error how much there was, and which folders could not be read."""
-    numbers = counted(sum(len(one.numbers) for one in series), "number")
-    if series:
-        click.echo(f"{counted(len(series), 'run')}, {numbers}", err=True)
+    if exported.series:
+        numbers = counted(_count(exported), "number")
+        click.echo(f"{counted(len(exported.series), 'run')}, {numbers}", err=True)
     else:
         click.echo("no run of this selection has measured anything yet", err=True)
+    if targets.ro_crate is not None:
+        runs = counted(len(exported.published), "run")
+        if exported.published:
+            click.echo(f"in the RO-Crate: {runs}, as published", err=True)
+        else:
+            click.echo("no RO-Crate: no run of this selection is published", err=True)
+            click.echo("\nhint: `repro publish` publishes finished runs", err=True)
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)

@@ -30,6 +30,7 @@ class Author(msgspec.Struct, frozen=True, rename="kebab"):
     name: str = ""
     family_names: str = ""
     given_names: str = ""
+    affiliation: str = ""
     orcid: str = ""
 
     @property

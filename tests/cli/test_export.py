@@ -88,9 +88,9 @@ def test_json_says_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtur
         "schema": 1,
         "scale": "smoke",
         "runs": [RUN.id],
-        "csv": None,
-        "tensorboard": events,
+        "published": [],
         "numbers": 3,
+        "written": {"tensorboard": events},
     }
 
 
@@ -141,6 +141,6 @@ def test_a_folder_where_the_csv_should_be_is_refused(
 
 @pytest.mark.usefixtures("two_runs")
 def test_from_python_the_numbers_are_returned(tmp_path: Path) -> None:
-    series = repro.export("figure6", csv=tmp_path / "runs.csv")
-    assert [one.run.id for one in series] == [RUN.id, OTHER.id]
+    exported = repro.export("figure6", csv=tmp_path / "runs.csv")
+    assert [one.run.id for one in exported.series] == [RUN.id, OTHER.id]
     assert (tmp_path / "runs.csv").read_text().count("\n") == 6

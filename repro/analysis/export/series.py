@@ -44,17 +44,21 @@ def read_series(runs: Iterable[Run], collected: Collected) -> Iterator[Series]:
     """Yield the numbers of those runs that have any, in the order given."""
     states = dict(zip(collected.runs["id"], collected.runs["state"], strict=True))
     for run in runs:
-        if run.id not in states:
-            continue
-        folder = collected.folder_of(run.id)
-        final = read_final(folder, run)
-        numbers = [*_curve(folder)]
-        ended = None
-        if final is not None:
-            numbers += _measured_once(final, run)
-            ended = _seconds(final.provenance.ended)
-        if numbers:
-            yield Series(run, states[run.id], ended, tuple(numbers))
+        if run.id in states:
+            series = read_folder(run, states[run.id], collected.folder_of(run.id))
+            if series.numbers:
+                yield series
+
+
+def read_folder(run: Run, state: str, folder: Folder) -> Series:
+    """Return the numbers of a run that is in this folder."""
+    numbers = [*_curve(folder)]
+    ended = None
+    final = read_final(folder, run)
+    if final is not None:
+        numbers += _measured_once(final, run)
+        ended = _seconds(final.provenance.ended)
+    return Series(run, state, ended, tuple(numbers))
 
 
 def _curve(folder: Folder) -> Iterator[Measured]:
