@@ -38,6 +38,7 @@ VERBS = {
     "diff": "Our numbers and the paper's claims, each with a verdict.",
     "report": "One HTML page with everything.",
     "reproduce": "run, collect, table or figure, and diff, in one go.",
+    "export": "What runs measured, for other tools: CSV, TensorBoard, RO-Crate.",
     "publish": "Put the records of finished runs where they are tracked.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "forensics": "Which reading of a test gives a published number.",

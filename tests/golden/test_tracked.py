@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,9 @@ def published_at(scale: str) -> list[str]:
 
 
 SCALES = [name for name in catalog.all_scales() if published_at(name)]
+# The diff of scale `paper` is tracked without a run as well: it says what follows from counting.
+DIFFS = list(dict.fromkeys(["paper", *SCALES]))
+LOOKS = [folder for folder in RESULTS.glob("**/looks") if "smoke" not in folder.parts]
 
 
 def made(folder: Path, kind: str) -> list[tuple[str, str]]:
@@ -51,9 +55,11 @@ def made(folder: Path, kind: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def clone(here: Places) -> Places:
-    """A clone: published runs, and no others."""
+    """A clone: published runs and no others, and the looks at them that are tracked."""
     here.results.mkdir()
     (here.results / "published").symlink_to(RESULTS / "published")
+    for looks in LOOKS:
+        shutil.copytree(looks, here.results / looks.relative_to(RESULTS))
     return here
 
 
@@ -81,10 +87,18 @@ def test_a_tracked_figure_is_what_the_command_draws(scale: str, name: str, clone
     same(clone.figures_at(scale), FIGURES if scale == "paper" else FIGURES / scale, name)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", DIFFS)
 def test_the_tracked_diff_is_what_the_command_says(scale: str, clone: Places) -> None:
     repro("diff", "--scale", scale)
     same(clone.tables_at(scale), RESULTS if scale == "paper" else RESULTS / scale, "diff")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_looking_at_the_published_runs_again_adds_no_look(scale: str, clone: Places) -> None:
+    repro("diff", "--scale", scale)
+    tracked = RESULTS if scale == "paper" else RESULTS / scale
+    written = {path.name: path.read_bytes() for path in clone.tables_at(scale).glob("looks/*")}
+    assert written == {path.name: path.read_bytes() for path in tracked.glob("looks/*")}
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from experiments.recipes import READINGS
 from repro.analysis.compare.diff import compare
+from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
-from repro.analysis.output.diff_words import our_cell, p_value, paper_cell, verdict_text
+from repro.analysis.output.diff_words import our_cell, verdict_text
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
@@ -88,12 +89,21 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
 
 @contextmanager
 def clone(published: Path = PUBLISHED) -> Iterator[Places]:
-    """A clone's folders: published runs, and no others."""
+    """A clone's folders: published runs and no others, and the looks at them that are tracked."""
     with tempfile.TemporaryDirectory() as empty:
         places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
         places.results.mkdir()
         places.published.symlink_to(published)
+        copy_looks(TRACKED, places)
         yield places
+
+
+def copy_looks(source: Places, target: Places) -> None:
+    """Copy the files that remember which data have been looked at: a later look must cost more."""
+    for scale in all_scales():
+        looks = source.tables_at(scale) / "looks"
+        if scale != "smoke" and looks.is_dir():
+            shutil.copytree(looks, target.tables_at(scale) / "looks", dirs_exist_ok=True)
 
 
 def artefacts() -> None:
@@ -111,7 +121,7 @@ def artefacts() -> None:
             ]
             for words in [[command_of(load_experiment(name)), name] for name in made] + [
                 ["diff"]
-            ] * bool(public & set().union(*runs.values())):
+            ] * (chosen.name == "paper" or bool(public & set().union(*runs.values()))):
                 CliRunner().invoke(
                     cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False
                 )
@@ -120,6 +130,7 @@ def artefacts() -> None:
                     if path.stem in (*made, "diff"):
                         of(TRACKED, chosen.name).mkdir(exist_ok=True)
                         shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
+        copy_looks(places, TRACKED)
 
 
 def command_of(experiment: Experiment) -> str:
@@ -176,7 +187,7 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     papers = _judged("paper", collected)
     for label, row in best.items():
         theirs = [
-            paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")
+            paper_text(papers[label, metric].paper) for metric in ("test_error", "train_error")
         ]
         cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
         if row:
@@ -229,7 +240,7 @@ def _verdicts(scale_name: str, collected: Collected) -> list[str]:
     others = Counter(claim.word for claim in claims if claim.p is None)
     lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
     lines += [
-        f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested
+        f"- **{claim.word}** (p = {p_text(claim.p or 0)}): {claim.claim.text}" for claim in tested
     ]
     counts = ", ".join(f"{count} `{word}`" for word, count in others.most_common())
     return [
