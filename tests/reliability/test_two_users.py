@@ -109,6 +109,7 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
         (("list", "--scale", "smoke"), (0,)),
         (("plan", "table6", "--gpu-hours", "20"), (0,)),
         (("figure", "figure6", "--scale", "smoke", "--format", "svg"), (0, 3)),
+        (("export", "table6", "--scale", "smoke", "--csv", "-"), (0, 3)),
         (("submit", "table6", "--scale", "smoke", "--on", "local-cluster", "--dry-run"), (0,)),
     ],
     ids=lambda value: " ".join(map(str, value)),
