@@ -29,7 +29,7 @@ from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
 from repro.training.caffe_momentum import CaffeMomentum, Step
 from repro.training.captured_step import CapturedStep
-from repro.training.device import prepare
+from repro.training.device import make_current, prepare
 from repro.training.device_errors import device_errors_explained
 from repro.training.failures import failures_recorded
 from repro.training.interruptible import Interruptible
@@ -80,6 +80,7 @@ def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
 def _train(
     run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device
 ) -> dict[str, Any]:
+    make_current(device)
     commit()  # now and not at the end: the files may be edited while the run trains
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
