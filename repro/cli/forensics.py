@@ -110,7 +110,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     from repro.evaluation.reading_grid import grid
 
     pool = "unpadded" if of.run.net.pool else "padded"
-    chosen = KNOWN
+    chosen: tuple[str, ...] = KNOWN
     if question.vary is not None:
         chosen = tuple(factor.strip() for factor in question.vary.split(","))
     readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]

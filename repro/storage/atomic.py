@@ -15,6 +15,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,16 @@ def write_all(handle: int, content: bytes) -> None:
     """Write all of it; the system may take a part at a time."""
     while content:
         content = content[os.write(handle, content) :]
+
+
+def append_log(path: Path, text: str) -> None:
+    """Append to a run's log, with the time of day for people to read."""
+    line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {text}\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
+    try:
+        write_all(handle, line.encode())
+    finally:
+        os.close(handle)
 
 
 def make_folder(path: Path) -> None:
@@ -192,6 +203,13 @@ def to_json(value: Any) -> bytes:
     return (text + "\n").encode()
 
 
+def finite_or_none(value: float | None) -> float | None:
+    """Return a number that JSON has: NaN and infinity become null."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
+
+
 def read_json(path: Path) -> Any:
     """The file's value, or None where there is no such file."""
     try:
@@ -235,4 +253,4 @@ def _without_nan(value: Any) -> Any:
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite_or_none(value) if isinstance(value, float) else value
