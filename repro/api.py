@@ -152,6 +152,7 @@ def compare(
         allow_mixed,
         against,
         scale.note,
+        scale.named,
     )
 
 
