@@ -26,6 +26,7 @@ from repro.definition.run import Run
 from repro.definition.words import ClaimVerdict, Verdict
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.deviations import Departure, departures, group_by_departure
+from repro.storage.access import why_not_kept
 
 WORDS = tuple(dict.fromkeys(map(str, (*Verdict, *ClaimVerdict))))
 DIFFERENT = (Verdict.BETTER, Verdict.WORSE, Verdict.DEVIATES)
@@ -97,8 +98,9 @@ def compare(
     diff = replace(_of_runs(scaled, collected, scale), note=note)
     if against:
         return _against_others(diff, scaled, collected, allow_mixed, against)
+    keep = not why_not_kept(collected.places.results)
     paths = {name: collected.places.looks(file_name(name), scale) for name in scaled}
-    books = {name: LookBook(path) for name, path in paths.items()}
+    books = {name: LookBook(path, keep) for name, path in paths.items()}
     claims = judge_claims(declared, scaled, collected, books)
     judged = _numbers(diff, scaled, collected, allow_mixed)
     forgotten = _save_looks(books, collected)

@@ -40,9 +40,10 @@ def spent(progress: float) -> float:
 class LookBook:
     """The looks at the claims of one experiment at one scale."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open the file of earlier looks; without one nothing is remembered."""
+    def __init__(self, path: Path | None = None, keep: bool = True) -> None:
+        """Open the file of earlier looks; without one, or without `keep`, nothing is remembered."""
         self.path = path
+        self._keep = keep
         self.looks: dict[str, list[dict[str, Any]]] = {}
         self._changed = False
         if path is not None:
@@ -69,9 +70,14 @@ class LookBook:
         return len(self.looks.get(_key(part, finding), ()))
 
     def save(self) -> bool:
-        """Write the looks down; return whether they are kept, which a read-only folder forbids."""
+        """Write the looks down; return whether they are kept.
+
+        Somebody else's results may be read-only, or not be ours to write into.
+        """
         if self.path is None or not self._changed:
             return True
+        if not self._keep:
+            return False
         try:
             write_atomic(self.path, to_json({"schema": SCHEMA, "claims": self.looks}))
         except EnvironmentProblem:
