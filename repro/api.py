@@ -28,12 +28,13 @@ from repro.definition.experiment import (
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.protocol import catalog
-from repro.protocol.pages import figure_page, table_page
+from repro.protocol.pages import FIGURES, TABLES
 from repro.protocol.selection import Selection, SelectionOptions, select
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.analysis.compare.diff import Diff
+    from repro.analysis.export.files import Exported
     from repro.analysis.output.formats import Sheet
     from repro.analysis.runs.frames import Collected
     from repro.cluster.status.state import State
@@ -121,6 +122,33 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
     return restrict(collected, chosen)
 
 
+def export(
+    *experiments: str | Selection,
+    csv: Path | None = None,
+    tensorboard: Path | None = None,
+    ro_crate: Path | None = None,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> Exported:
+    """Write what the selected runs measured: one CSV, event files, an RO-Crate of published ones.
+
+    Without experiments: all of them. Without `scale`: the most serious one that has results.
+    """
+    from repro.analysis.export.files import export_runs
+    from repro.analysis.runs.frames import collect
+
+    chosen = _without_default_scale(experiments, options)
+    if not chosen.experiments:
+        chosen = replace(chosen, experiments=("all",))
+    chosen.reproduced()
+    collected = collected or collect(places())
+    chosen = scale_with_results(chosen, collected)
+    words = " ".join((*chosen.experiments, *chosen.words()))
+    title = f"Runs of Deep Residual Learning, reproduced: {words} at scale {chosen.scale}"
+    wanted = {"csv": csv, "tensorboard": tensorboard, "ro_crate": ro_crate}
+    return export_runs(chosen.runs(), title, collected, wanted)
+
+
 def compare(
     *experiments: str | Selection,
     against: Path | None = None,
@@ -185,7 +213,7 @@ def table(
 ) -> TableResult:
     """Return a table of the paper with ours beside it, and write it in every format."""
     chosen = _without_default_scale((name,), options)
-    table_page(chosen.experiments[0])
+    TABLES.check(chosen)
 
     from repro.analysis.compare.numbers import judge_numbers
     from repro.analysis.output import tables
@@ -193,7 +221,7 @@ def table(
 
     here = places()
     collected = collected or collect(here)
-    chosen = scale_with_results(chosen, collected)
+    chosen = TABLES.only_one(scale_with_results(chosen, collected))
     collected = replace(_part(collected, chosen), strict=strict)
     [(page_name, page)] = chosen.declared().items()
     assert isinstance(page, Table)
@@ -238,14 +266,14 @@ def figure(
 ) -> FigureResult:
     """Draw a figure of the paper from the runs there are, or from the nets, and write its files."""
     chosen = _without_default_scale((name,), options)
-    figure_page(chosen.experiments[0])
+    FIGURES.check(chosen)
 
     from repro.analysis.figures import architecture, curve_figures
     from repro.analysis.runs.frames import collect
 
     here = places()
     collected = collected or collect(here)
-    chosen = scale_with_results(chosen, collected)
+    chosen = FIGURES.only_one(scale_with_results(chosen, collected))
     collected = _part(collected, chosen)
     [(page_name, page)] = chosen.declared().items()
     scale = chosen.chosen_scale()
@@ -280,7 +308,7 @@ def scale_with_results(selection: Selection, collected: Collected) -> Selection:
     if selection.scale is not None:
         return selection
     wanted = []
-    for name in selection.searched():
+    for name in selection.searched() or catalog.REPRODUCED:
         experiment = catalog.load_experiment(name)
         if not isinstance(experiment, Skipped) and runs_of(experiment):
             wanted.append(experiment)

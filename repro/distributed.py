@@ -55,6 +55,15 @@ def total(values: Tensor) -> Tensor:
     return values
 
 
+def total_in_memory(values: Tensor) -> Tensor:
+    """Return the sum over all processes of values in ordinary memory."""
+    if not _in_a_group():
+        return values
+    if distributed.get_backend() != "nccl":
+        return total(values)
+    return total(values.cuda()).cpu()  # NCCL moves nothing but what is on a card
+
+
 def lowest(value: Tensor) -> Tensor:
     """Return the lowest value in any process."""
     if not _in_a_group():

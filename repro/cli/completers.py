@@ -20,12 +20,29 @@ def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
     return complete
 
 
+def complete_pages(kind: str) -> Callable[..., list[str]]:
+    """Return a completion of the tables, or of the figures, and of the groups."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        pages = [name for name in catalog.NAMES if name.startswith(kind)]
+        return _starting((*pages, *catalog.GROUPS), incomplete)
+
+    return complete
+
+
 def complete_selection(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete an experiment, a group, or the id of a run that has a folder."""
-    names = _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
+    names = complete_experiments(context, parameter, incomplete)
     return names or complete_runs(context, parameter, incomplete)
+
+
+def complete_experiments(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete an experiment or a group."""
+    return _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
 
 
 def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

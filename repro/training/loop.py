@@ -196,15 +196,6 @@ def _eager_or_captured(
     return eager
 
 
-def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
-    """Return the final record of a run that is done and is not to be measured again."""
-    # It is an error where the record is there and cannot be believed.
-    if measure_again or read_final(folder, run) is None:
-        return None
-    final: dict[str, Any] = read_json(folder.final)
-    return final
-
-
 def _claim(folder: Folder, run: Run) -> Attempt:
     """Return the right to publish in the folder; only the first process has it."""
     if distributed.share().first:

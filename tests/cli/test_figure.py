@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from repro.analysis.runs.frames import collect
 from repro.cli import cli
 from repro.errors import UserError
 from repro.protocol import catalog
+from repro.storage import atomic
 
 RUN = RESNET[20].run
 
@@ -36,6 +39,32 @@ def test_a_figure_of_nets_needs_no_run(here):
     done = figure("figure3", "--format", "svg")
     assert done.stdout.splitlines() == [str(here.figures / "figure3.svg")]
     assert done.stderr.startswith("VGG-19, 19 weighted layers: 3×3 conv 64")
+
+
+def test_several_figures_are_drawn_and_each_is_described(here):
+    done = figure("figure3", "figure5", "--format", "svg", standalone_mode=False)
+    assert done.stdout.splitlines() == [
+        str(here.figures / f"{name}.svg") for name in ("figure3", "figure5")
+    ]
+    assert done.stderr.startswith("figure3: VGG-19, 19 weighted layers")
+    assert "\nfigure5: " in done.stderr
+    assert done.return_value == 0
+    document = json.loads(figure("figure3", "figure5", "--format", "svg", "--json").stdout)
+    assert [one["experiment"] for one in document["figures"]] == ["figure3", "figure5"]
+
+
+def test_of_a_group_the_figures_are_drawn(here):
+    done = figure("cifar10", "--format", "svg", "--scale", "smoke", standalone_mode=False)
+    names = [path.name for path in sorted((here.figures / "smoke").iterdir())]
+    assert names == ["figure1.svg", "figure6.svg", "figure7.svg"]
+    assert done.return_value == 3
+
+
+def test_a_part_of_a_figure_has_a_file_of_its_own(write_run, here):
+    write_run(RUN, [20.0, 10.0])
+    done = figure("figure6", "--only", "resnet-20", "--format", "svg", standalone_mode=False)
+    assert done.stdout.splitlines() == [str(here.figures / "figure6-only-resnet-20.svg")]
+    assert done.return_value == 0
 
 
 def test_what_is_missing_is_said_on_stderr():
@@ -115,3 +144,18 @@ def test_a_file_where_the_folder_should_be_is_an_error_and_no_traceback(here):
     here.figures.write_text("a file where the folder should be")
     with pytest.raises(UserError, match="which is not a folder"):
         figure("figure7", "--format", "svg")
+
+
+def test_on_a_full_disk_the_folder_of_figures_is_named_and_the_variable_that_moves_it(
+    here, monkeypatch
+):
+    def full(handle: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "write_all", full)
+    with pytest.raises(UserError) as caught:
+        figure("figure5", "--format", "svg")
+    assert str(here.figures / "figure5.svg") in caught.value.problem
+    assert "No space left on device" in caught.value.problem
+    assert "choose another folder with `REPRO_FIGURES`" in caught.value.hint
+    assert not [*here.figures.rglob("*.tmp"), *here.figures.rglob("*.svg")]
