@@ -92,10 +92,11 @@ def copy_statistics(net: nn.Module) -> None:
 def averaging_gradients(net: nn.Module) -> nn.Module:
     """Return the net as training calls it: its gradients are the mean over all processes.
 
+    A group of one has nothing to average: its step is captured, and talks to nobody.
     Batch-norm statistics are not broadcast at each step: the first process's own are those that
     count, and `copy_statistics` gives them to the others before a test.
     """
-    if not _in_a_group():
+    if share().alone:
         return net
     return DistributedDataParallel(
         net, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True

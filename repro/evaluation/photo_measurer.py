@@ -6,7 +6,7 @@ independent, so that a long test can be kept block by block and go on after it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -250,6 +250,3 @@ def _as_set(net: ConvNet, reading: Reading) -> Iterator[None]:
         net.stem.pool = before[0]
         for norm, epsilon in zip(norms, before[1], strict=True):
             norm.eps = epsilon
-
-
-Progress = Callable[[int, int], None]  # images done, images in all

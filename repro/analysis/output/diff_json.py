@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from repro.analysis.compare.claims import JudgedClaim
@@ -15,6 +14,7 @@ from repro.analysis.output.diff_words import number_line, summary
 from repro.analysis.runs.cache import Problem
 from repro.definition.experiment import Paper
 from repro.protocol.deviations import Departure
+from repro.storage.atomic import finite_or_none
 
 
 def diff_document(diff: Diff) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
         "metric": number.metric,
         "weights": number.weights,
         "evaluation": number.evaluation,
-        "error": _number(number.error),
+        "error": finite_or_none(number.error),
         "images": number.images,
         "paper": number.paper.value,
         "against_paper": str(number.against_paper),
@@ -63,11 +63,11 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "metric": row.metric,
         "paper": row.paper.value,
         "paper_kind": row.paper.kind,
-        "ours_mean": _number(row.mean),
-        "ours_std": _number(row.std),
+        "ours_mean": finite_or_none(row.mean),
+        "ours_std": finite_or_none(row.std),
         "n": row.n,
-        "low": _number(row.verdict.low),
-        "high": _number(row.verdict.high),
+        "low": finite_or_none(row.verdict.low),
+        "high": finite_or_none(row.verdict.high),
         "verdict": row.verdict.word,
         "reasons": list(row.verdict.reasons),
         "runs": list(row.runs),
@@ -76,7 +76,7 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "paper_n": row.paper.n,
         "line": number_line(row),
         "margin": row.rule.margin if row.rule else None,
-        "p": _number(row.verdict.p),
+        "p": finite_or_none(row.verdict.p),
     }
 
 
@@ -85,7 +85,7 @@ def _claim(claim: JudgedClaim) -> dict[str, Any]:
         "id": claim.claim.id,
         "text": claim.claim.text,
         "verdict": claim.word,
-        "p": _number(claim.p),
+        "p": finite_or_none(claim.p),
         "evidence": list(map(_finding, claim.evidence)),
         "experiment": claim.experiment,
         "where": claim.claim.where,
@@ -99,10 +99,10 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "word": finding.word,
         "said": finding.said,
-        "p": _number(finding.p),
-        "effect": _number(finding.effect),
-        "low": _number(finding.low),
-        "high": _number(finding.high),
+        "p": finite_or_none(finding.p),
+        "effect": finite_or_none(finding.effect),
+        "low": finite_or_none(finding.low),
+        "high": finite_or_none(finding.high),
         "runs": list(finding.runs),
         "here": finding.here,
     }
@@ -114,7 +114,7 @@ def _curve(gap: CurveGap) -> dict[str, Any]:
         "row": gap.row,
         "split": gap.split,
         "rate": gap.phase,
-        "gap": _number(gap.gap),
+        "gap": finite_or_none(gap.gap),
         "reading_error": gap.reading_error,
         "within_reading_error": gap.within,
         "points": gap.points,
@@ -134,10 +134,3 @@ def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
         "why": departure.why,
         "nets": list(nets),
     }
-
-
-def _number(value: float | None) -> float | None:
-    """Return a number that JSON has; NaN and infinity have their place in the reasons."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(value)

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro.analysis.runs.run_record import (
-    CURVE,
     DATA,
     PROVENANCE,
     data_column,
@@ -29,6 +28,7 @@ from repro.analysis.runs.run_record import (
 )
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places, run_folders, unprintable_names
 
 LAYOUT = "5"  # of runs.parquet: raise it when `records` reads something new

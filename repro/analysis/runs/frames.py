@@ -12,14 +12,15 @@ import pandas as pd
 import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
-from repro.analysis.runs.run_record import CURVE
 from repro.analysis.runs.run_set import RunSet, select
 from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
+from repro.storage.access import why_not_kept
 from repro.storage.evaluations import Evaluation, evaluations
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places
 
 _OF_RUN = (
@@ -74,10 +75,10 @@ class Collected:
 
 
 def collect(places: Places, keep: bool = True) -> Collected:
-    """The working and the published runs. `keep`: remember in `places.frame` what was read."""
+    """The working and the published runs. `keep`: remember what was read, in a folder of ours."""
     gathered = read_runs(places, keep)
-    if keep:
-        with contextlib.suppress(EnvironmentProblem):  # somebody else's results may be read-only
+    if keep and not why_not_kept(places.results):
+        with contextlib.suppress(EnvironmentProblem):  # a folder of ours may be read-only
             save(gathered, places)
     table = gathered.table
     runs = _runs(table)

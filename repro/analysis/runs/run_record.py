@@ -18,6 +18,7 @@ from repro.analysis.runs.contradictions import contradictions
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError
 from repro.storage import metrics_file
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import (
     DataFacts,
@@ -30,16 +31,6 @@ from repro.storage.run_files import (
     read_regular,
 )
 
-CURVE = (
-    "iteration",
-    "rate",
-    "train_error",
-    "train_loss",
-    "test_error",
-    "test_loss",
-    "gradient_first",
-    "gradient_last",
-)
 PROVENANCE = (
     ("started", str),
     ("ended", str),
@@ -185,7 +176,7 @@ def _curve(folder: Folder) -> Record:
     believed = [row for row in rows if row is not None]
     record: Record = {}
     for name in CURVE:
-        record[f"curve.{name}"] = [row.get(name) for row in believed]
+        record[f"curve.{name}"] = [getattr(row, name) for row in believed]
     record["problem"] = "; ".join(_bad_lines([row is not None for row in rows])) or None
     return record
 

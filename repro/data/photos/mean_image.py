@@ -28,6 +28,7 @@ from repro.distributed import share, total_in_memory
 from repro.errors import EnvironmentProblem
 from repro.storage.atomic import write_atomic
 
+MEAN_IMAGES = "mean-image-*.npz"  # what those of one set are called, for each size of a crop
 MANY = 10_000  # photos, from which on it is said that they are being read
 
 
@@ -39,7 +40,7 @@ def mean_image(
     `decode` reads the photo of a row. All processes of a group call this together: each reads its
     share of the photos.
     """
-    path = pack.folder / f"mean-image-{side}-{size}.npz"
+    path = pack.folder / MEAN_IMAGES.replace("*", f"{side}-{size}")
     kept = _read(path, pack, size)
     lacking = total_in_memory(torch.tensor([kept is None]).long())
     if kept is not None and not lacking.any():

@@ -17,6 +17,7 @@ from repro.data.photos import transforms
 from repro.data.photos.imagenet import import_photos
 from repro.data.photos.source import Photos, open_photos
 from repro.data.sampling import batch_indices
+from repro.data.staging import copy_to_node
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.distributed import Share
@@ -91,6 +92,11 @@ def test_it_is_computed_once_and_kept_beside_the_photos(
     monkeypatch.setattr(module, "map_in_order", refuse)
     again = open_photos(recipe(input=BY_PIXEL), data)
     assert np.array_equal(again.mean_image, photos.mean_image)
+
+
+def test_a_copy_on_a_nodes_own_disk_has_it_too(photos: Photos, data: Path, tmp_path: Path) -> None:
+    copy = copy_to_node(data / "imagenet", tmp_path / "scratch")
+    assert kept(copy).read_bytes() == kept(data).read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "edited", "of other photos"])
