@@ -1,4 +1,4 @@
-"""`repro figure F`: a figure of the paper, drawn from the runs there are, or from the nets themselves."""
+"""`repro figure F`: a figure of the paper, drawn from our runs, or from the nets themselves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from repro.protocol.selection import Selection
 def command(selection: Selection, form: str, as_json: bool) -> int:
     """Draw a figure of the paper and print where it is.
 
-    It draws with whatever there is, and says in the figure what is missing. Exit code 3 as long as that is everything.
+    It draws with whatever there is, and says in the figure what is missing. Exit code 3 as long as
+    that is everything.
 
     For example:  repro figure figure6 --format pdf,png
     """

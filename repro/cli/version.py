@@ -1,4 +1,4 @@
-"""What `repro --version` says: ours, the commit, and the libraries that can move a number. Imports none of them."""
+"""What `repro --version` says: ours, the commit, and the libraries that can move a number."""
 
 from __future__ import annotations
 

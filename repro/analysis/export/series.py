@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from repro.analysis.runs.frames import Collected
-from repro.analysis.runs.run_record import CURVE
 from repro.definition.run import Run
 from repro.storage import metrics_file
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import Final, read_final, read_regular
 
@@ -69,8 +69,9 @@ def _curve(folder: Folder) -> Iterator[Measured]:
         if row is None:
             continue  # collecting the runs has named it
         for metric in CURVE_METRICS:
-            if row.get(metric) is not None:
-                yield Measured(row["iteration"], metric, float(row[metric]))
+            value = getattr(row, metric)
+            if value is not None:
+                yield Measured(row.iteration, metric, value)
 
 
 def _measured_once(final: Final, run: Run) -> list[Measured]:
