@@ -1,7 +1,9 @@
-"""The long tier, `make test-long`: every kind of damage in full, the figures kept in `results/reliability.json`.
+"""The long tier, `make test-long`: every kind of damage in full, the figures kept in
+`results/reliability.json`.
 
-It takes most of an hour on one core. `python -m tests.reliability.long kills power` does only those kinds and keeps the
-other figures; `python -m tests.reliability.long print` damages nothing, prints the table, and puts it into the page.
+It takes most of an hour on one core. `python -m tests.reliability.long kills power` does only those
+kinds and keeps the other figures; `python -m tests.reliability.long print` damages nothing, prints
+the table, and puts it into the page.
 """
 
 from __future__ import annotations

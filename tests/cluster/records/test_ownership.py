@@ -1,4 +1,5 @@
-"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way only once."""
+"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way
+only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed to read them."""
+"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed
+to read them."""
 
 from __future__ import annotations
 
