@@ -24,6 +24,7 @@ from repro.cli.streams import paints
 from repro.cli.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
+from repro.storage.access import why_not_kept
 from repro.storage.atomic import write_atomic
 from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
@@ -128,7 +129,12 @@ def print_diff(
 def _write_markdown(diff: Diff) -> None:
     from repro.analysis.output.diff_sheets import render_diff
 
-    path = places().tables_at(diff.scale) / "diff.md"
+    here = places()
+    path = here.tables_at(diff.scale) / "diff.md"
+    # The diff has been printed: where nothing may be kept, it is a diff all the same.
+    if reason := why_not_kept(here.results):
+        click.echo(f"not written: {path}, because {reason}", err=True)
+        return
     write_atomic(path, render_diff(diff, "md").encode())
     click.echo(f"written: {path}", err=True)
 

@@ -11,6 +11,7 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
+from repro.cli.environment_checks import check_owners
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
 from repro.cli.options import (
     add_options,
@@ -140,6 +141,8 @@ def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     """Measure the weights."""
     assert question.weights is not None
     to_record = question.save == RECORD
+    if to_record:
+        check_owners(places().results)
     target = None
     if question.save and not to_record:
         target = check_output_file(Path(question.save), "predictions")

@@ -11,17 +11,14 @@ import click
 from repro import api
 from repro.cli.completers import (
     complete_names,
+    complete_pages,
     complete_scales,
     complete_selection,
     complete_variants,
 )
 from repro.cli.param_types import WholeNumber
 from repro.definition.experiment import Experiment, runs_of
-from repro.definition.run import Run
 from repro.errors import (
-    FAILED,
-    FINE,
-    INCOMPLETE,
     EnvironmentProblem,
     UserError,
     did_you_mean,
@@ -117,8 +114,9 @@ def _names_argument(
         return argument(function)
     needed = names == "some"
     shown = f"{metavar}…" if needed else f"[{metavar}…]"
+    complete = complete_pages(kinds[0]) if len(kinds) == 1 else complete_selection
     argument = click.argument(
-        "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete_selection
+        "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete
     )
     return argument(function)
 
@@ -264,13 +262,6 @@ def print_scale(
         why = "the most serious with results" if has_results else "nothing is done yet"
         click.echo(f"scale: {chosen.scale} ({why}; --scale chooses another)", err=True)
     return chosen, collected
-
-
-def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) -> int:
-    """Return how a page ends: 0 with anything of ours on it, 1 where runs diverged, else 3."""
-    if complete:
-        return FINE
-    return FAILED if len(collected.of(runs).diverged) else INCOMPLETE
 
 
 def print_json(document: dict[str, Any]) -> None:

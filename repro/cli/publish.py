@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from repro.cli.click_errors import Command
+from repro.cli.environment_checks import check_owners
 from repro.cli.options import json_option, print_json, select_option
 from repro.cli.text_table import counted
 from repro.definition.run import Run
@@ -74,6 +75,7 @@ def command(
     runs = selection.reproduced().runs()
     here = places()
     into = (to.absolute() if to else here.results) / "published"
+    check_owners(into.parent, into)
     options = [*_repeated("--variant", selection.variants), *_repeated("--set", selection.settings)]
     result = publish_runs(runs, here, into, again, uncommitted, options)
     if as_json:

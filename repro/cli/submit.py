@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.cli.click_errors import Command
+from repro.cli.environment_checks import check_owners
 from repro.cli.options import print_json, require_clean_option, select_option
 from repro.cli.run import print_untrained
 from repro.cli.submit_options import Mode, ProfileOptions, mode_options, profile_options
@@ -60,6 +61,7 @@ def command(
     elif mode.test_only:
         _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), mode.as_json)
     else:
+        check_owners(here.results, here.runs)
         sent = _send(plan, selection, here, profile, options, mode.yes)
         _report(plan, sent, selection.experiments, mode.as_json)
 

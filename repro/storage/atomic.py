@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import EnvironmentProblem, UserError, quote
+from repro.storage.access import how_to_get
 
 
 def write_atomic(
@@ -165,10 +166,11 @@ def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
 
 
 def cannot_read(path: Path, error: OSError) -> UserError:
-    return EnvironmentProblem(
-        f"cannot read {quote(path, 300)}: {_reason(error)}",
-        _advice(path, error),
-    )
+    """What to tell the user when a file or folder cannot be read."""
+    hint = _advice(path, error)
+    if error.errno in _REFUSED:
+        hint = how_to_get(os.R_OK, path) or "see that you may read it"
+    return EnvironmentProblem(f"cannot read {quote(path, 300)}: {_reason(error)}", hint)
 
 
 def is_disk_full(error: UserError) -> bool:
@@ -189,7 +191,8 @@ def _advice(path: Path, error: OSError) -> str:
     if error.errno in _FULL:
         return f"free some space, or {elsewhere}"
     if error.errno in _REFUSED:
-        return f"see that you may write there, or {elsewhere}"
+        owner = how_to_get(os.W_OK, path.parent) or how_to_get(os.R_OK, path)
+        return f"{owner or 'see that you may write there'}, or {elsewhere}"
     return "the same command carries on when the disk is back"
 
 

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, field
 
 from repro.definition.run import Run, from_definition, looks_like_run_id, to_definition
 from repro.errors import ENVIRONMENT, USAGE, RunFailed, UserError, quote
+from repro.storage.access import how_to_get
 from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import Folder, Places
 
@@ -344,5 +345,8 @@ def _lower_first(text: str) -> str:
 def _cannot_read(path: Path, error: OSError) -> FileProblem:
     reason = os.strerror(error.errno) if error.errno else str(error)
     return FileProblem(
-        path, f"{path.name} cannot be read: {reason}", "see that you may read it", ENVIRONMENT
+        path,
+        f"{path.name} cannot be read: {reason}",
+        how_to_get(os.R_OK, path) or "see that you may read it",
+        ENVIRONMENT,
     )

@@ -26,6 +26,7 @@ from repro.definition.run import Run
 from repro.definition.words import ClaimVerdict, Verdict
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.deviations import Departure, departures, group_by_departure
+from repro.storage.access import why_not_kept
 
 WORDS = tuple(dict.fromkeys(map(str, (*Verdict, *ClaimVerdict))))
 DIFFERENT = (Verdict.BETTER, Verdict.WORSE, Verdict.DEVIATES)
@@ -112,7 +113,8 @@ def compare(
     # What is judged with variants is other data, and no look at these claims.
     books = {}
     if not note:
-        books = {name: LookBook(collected.places.looks(name, scale)) for name in scaled}
+        keep = not why_not_kept(collected.places.results)
+        books = {name: LookBook(collected.places.looks(name, scale), keep) for name in scaled}
     rows: list[JudgedNumber] = []
     curves: list[CurveGap] = []
     quoted: list[tuple[str, str, str, Paper]] = []

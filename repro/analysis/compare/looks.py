@@ -38,9 +38,10 @@ def spent(progress: float) -> float:
 class LookBook:
     """The looks at the claims of one experiment at one scale."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open the file of earlier looks; without one nothing is remembered."""
+    def __init__(self, path: Path | None = None, keep: bool = True) -> None:
+        """Open the file of earlier looks; without one, or without `keep`, nothing is remembered."""
         self.path = path
+        self._keep = keep
         self.looks: dict[str, list[dict[str, Any]]] = {}
         self._changed = False
         if path is not None:
@@ -73,7 +74,7 @@ class LookBook:
 
     def save(self) -> None:
         """Write the looks down, where that is allowed: somebody else's results may be read-only."""
-        if self.path is None or not self._changed:
+        if self.path is None or not self._changed or not self._keep:
             return
         with contextlib.suppress(EnvironmentProblem):
             write_atomic(self.path, to_json({"schema": SCHEMA, "claims": self.looks}))

@@ -18,6 +18,7 @@ from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
+from repro.storage.access import why_not_kept
 from repro.storage.evaluations import Evaluation, evaluations
 from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places
@@ -75,10 +76,10 @@ class Collected:
 
 
 def collect(places: Places, keep: bool = True) -> Collected:
-    """The working and the published runs. `keep`: remember in `places.frame` what was read."""
+    """The working and the published runs. `keep`: remember what was read, in a folder of ours."""
     gathered = read_runs(places, keep)
-    if keep:
-        with contextlib.suppress(EnvironmentProblem):  # somebody else's results may be read-only
+    if keep and not why_not_kept(places.results):
+        with contextlib.suppress(EnvironmentProblem):  # a folder of ours may be read-only
             save(gathered, places)
     table = gathered.table
     runs = _runs(table)

@@ -89,11 +89,16 @@ def withdraw_claim(folder: Folder, claim: Claim) -> None:
             folder.path.rmdir()
 
 
-def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Standing:
-    """Return what became of a claim. The batch must have been read before the queue was asked."""
+def claim_standing(
+    claim: Claim, run_id: str, batch: Batch, live: Live | None, sender_gone: bool
+) -> Standing:
+    """Return what became of a claim.
+
+    Whether the sender was gone must have been seen first, then the batch been read, and then the
+    queue been asked: a sender may send and end in between, and what it sent is not in that answer.
+    """
     if not batch.runs:
-        withdrawn = _sender_is_gone(claim) or not batch.path.exists()
-        return "void" if withdrawn else "sending"
+        return "void" if sender_gone or not batch.path.exists() else "sending"
     index = batch.index(run_id)
     if index is None:
         return "void"
@@ -102,11 +107,16 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
     if (batch.name, index) in live:
         return "live"
     if not batch.was_sent:
-        return "void" if _sender_is_gone(claim) else "sending"
+        return "void" if sender_gone else "sending"
     # Where users see only their own jobs, another's that is not listed may well be there.
     if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf):
         return "unknown"
     return "ended"
+
+
+def sender_is_gone(claim: Claim) -> bool:
+    """Return whether the sender has ended; elsewhere than on its own machine it may be at work."""
+    return claim.host == socket.gethostname() and started_at(claim.pid) != claim.born
 
 
 def failed_in(folder: Folder, failed: Failure) -> str | None:
@@ -126,11 +136,6 @@ def is_alive(progress: Progress) -> bool:
     ticks = started_at(progress.pid)
     # Another process may have got its number since: then the start times differ.
     return ticks is not None and progress.born in (None, ticks)
-
-
-def _sender_is_gone(claim: Claim) -> bool:
-    """Known only on the sender's own machine; elsewhere it may still be at work."""
-    return claim.host == socket.gethostname() and started_at(claim.pid) != claim.born
 
 
 def _marker(folder: Folder, number: int) -> Path:

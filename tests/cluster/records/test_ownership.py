@@ -16,10 +16,11 @@ from repro.cluster.records.ownership import (
     Claim,
     claim_standing,
     newest_claim,
+    sender_is_gone,
     take_claim,
     withdraw_claim,
 )
-from repro.cluster.slurm import Job
+from repro.cluster.slurm import Job, Live
 from repro.errors import UserError
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Folder, Places
@@ -91,18 +92,20 @@ def test_a_withdrawn_claim_leaves_what_others_wrote(folder: Folder) -> None:
 
 def test_what_became_of_a_claim(batch: Batch) -> None:
     job = Job("7", 0, "RUNNING", "1:00", "30:00", "gpu1", "one", "")
-    assert claim_standing(ours(), RUN, fresh(batch), {}) == "sending"
-    assert claim_standing(replace(ours(), born="0"), RUN, fresh(batch), {}) == "void"
-    assert (
-        claim_standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {})
-        == "sending"
-    )
+
+    def standing(claim: Claim, live: Live | None, run_id: str = RUN) -> str:
+        of = Batch(batch.path.with_name(claim.batch))
+        return claim_standing(claim, run_id, of, live, sender_is_gone(claim))
+
+    assert standing(ours(), {}) == "sending"
+    assert standing(replace(ours(), born="0"), {}) == "void"
+    assert standing(replace(ours(), host="elsewhere", born="0"), {}) == "sending"
     batch.sent("7")
-    assert claim_standing(ours(), RUN, fresh(batch), {("one", 0): job}) == "live"
-    assert claim_standing(ours(), RUN, fresh(batch), {}) == "ended"
-    assert claim_standing(ours(), RUN, fresh(batch), None) == "unknown"
-    assert claim_standing(ours(), "another.run", fresh(batch), {}) == "void"
-    assert claim_standing(ours("gone"), RUN, Batch(batch.path.with_name("gone")), {}) == "void"
+    assert standing(ours(), {("one", 0): job}) == "live"
+    assert standing(ours(), {}) == "ended"
+    assert standing(ours(), None) == "unknown"
+    assert standing(ours(), {}, "another.run") == "void"
+    assert standing(ours("gone"), {}) == "void"
 
 
 def test_a_claim_of_another_version_is_named(folder: Folder) -> None:
