@@ -61,13 +61,10 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))
-        click.echo(f"these weights are of {net.name}{_or_plain(net)}", err=True)
+        # A plain net has the same tensors as a residual one with option A: only its owner can tell.
+        plain = f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
+        click.echo(f"these weights are of {net.name}{plain}", err=True)
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
-
-
-def _or_plain(net: Net) -> str:
-    """A plain net has the same tensors as a residual one with option A: only its owner can tell."""
-    return f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
 
 
 def _net(name: str, data: str | None) -> Net:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -126,14 +127,6 @@ def _from_torch7(name: str, first_stage: int) -> str:
     return name
 
 
-def _from_torch7_imagenet(name: str) -> str:
-    return _from_torch7(name, first_stage=4)
-
-
-def _from_torch7_cifar(name: str) -> str:
-    return _from_torch7(name, first_stage=3)
-
-
 OURS = Layout("ours", frozenset({"stem.conv.weight", "classifier.weight"}), _unchanged)
 AUTHORS = Layout(
     "authors",
@@ -168,14 +161,14 @@ MARTYN = Layout(
 TORCH7 = Layout(
     "fb.resnet.torch",
     frozenset({"0.weight", "4.0.0.0.0.weight", "7.0.0.0.0.weight"}),
-    _from_torch7_imagenet,
+    partial(_from_torch7, first_stage=4),
     stride_in="3x3",
     preprocess="torchvision-v1",
 )
 TORCH7_CIFAR = Layout(
     "fb.resnet.torch",
     frozenset({"0.weight", "3.0.0.0.0.weight"}),
-    _from_torch7_cifar,
+    partial(_from_torch7, first_stage=3),
     zeros="end",
     preprocess_small="fb.resnet.torch",
 )

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
-NOISE = (
-    0.03  # points: 15 of 50,000 images. Declared, not measured: compare two decoders to know better
-)
+# Points: 15 of 50,000 images. Declared, not measured: compare two decoders to know better.
+NOISE = 0.03
 
 
 @dataclass(frozen=True)

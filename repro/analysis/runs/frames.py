@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
-from repro.analysis.runs.run_set import RunSet, select
+from repro.analysis.runs.run_set import RunSet, rows_of
 from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.run import Run
 from repro.definition.scales import Scale
@@ -66,7 +66,8 @@ class Collected:
 
     def of(self, runs: Iterable[Run]) -> RunSet:
         """Return the set of these runs, by seed."""
-        return select(runs, self.runs, self.points, self.responses)
+        records = rows_of(self.runs, [run.id for run in runs])
+        return RunSet(records, self.points, self.responses)
 
     def folder_of(self, run_id: str) -> Folder:
         """Where the run was read from."""
