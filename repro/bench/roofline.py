@@ -1,4 +1,4 @@
-"""What the machine can do at most: its best matrix product, convolution and copy, measured like everything else."""
+"""What the machine can do at most: its best matrix product, convolution and copy."""
 
 from __future__ import annotations
 
