@@ -93,7 +93,7 @@ MISTAKES = [
     ),
     (["figure", "figure6", "table6"], "`table6` is not a figure", None),
     (["figure", "figure6", "figur7"], "no experiment named `figur7`", "did you mean `figure7`?"),
-    (["table", "table6", "table7"], "`table7` is not reproduced here", None),
+    (["table", "table6", "table7"], None, "`repro list` shows what is"),
     (
         ["run", "-rf"],
         "no option `-r`",

@@ -102,13 +102,12 @@ def print_diff(
     """Print the diff, and return the exit code."""
     how = how or Comparison()
     asked = selection.reproduced()
-    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
     _check_file(how.against)
 
     from repro.analysis.compare.diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(asked)
     diff = api.compare(
         selection,
         against=how.against,
