@@ -1,4 +1,5 @@
-"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and nothing created."""
+"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and
+nothing created."""
 
 import os
 import random
@@ -93,7 +94,7 @@ MISTAKES = [
     ),
     (["figure", "figure6", "table6"], "`table6` is not a figure", None),
     (["figure", "figure6", "figur7"], "no experiment named `figur7`", "did you mean `figure7`?"),
-    (["table", "table6", "table7"], "`table7` is not reproduced here", None),
+    (["table", "table6", "table7"], None, "`repro list` shows what is"),
     (
         ["run", "-rf"],
         "no option `-r`",

@@ -19,7 +19,6 @@ from repro.cli.options import (
 from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
-from repro.protocol import catalog
 from repro.protocol.pages import FIGURES
 from repro.protocol.selection import Selection
 
@@ -51,8 +50,7 @@ def print_figures(
     """Draw the figures, print their files, and return the exit code."""
     FIGURES.check(selection)
     formats = _formats(form)
-    pages = map(catalog.load_experiment, selection.searched())
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(selection)
     names = FIGURES.names(selection)
     results = []
     for name in names:

@@ -17,7 +17,7 @@ from repro.cli.completers import (
     complete_variants,
 )
 from repro.cli.param_types import WholeNumber
-from repro.definition.experiment import Experiment, runs_of
+from repro.definition.experiment import runs_of
 from repro.errors import (
     EnvironmentProblem,
     UserError,
@@ -25,6 +25,7 @@ from repro.errors import (
     quote,
 )
 from repro.protocol import catalog
+from repro.protocol.pages import refuse_empty
 from repro.protocol.selection import Selection, contains
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, places
@@ -71,7 +72,7 @@ def select_option(
     metavar: str = "EXPERIMENT",
     kinds: tuple[str, ...] = ("table", "figure"),
 ) -> Decorator:
-    """Add the names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
+    """Add names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
 
     `names`: some are needed, any number may be given, exactly one is, or none can be.
     """
@@ -248,15 +249,16 @@ def strict_option(function: F) -> F:
     return click.option("--strict", is_flag=True, help=f"{about} exit 1 if there are.")(function)
 
 
-def print_scale(
-    selection: Selection, experiments: Iterable[Experiment]
-) -> tuple[Selection, Collected]:
+def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     """Collect the runs; return the selection at a scale, which is said if nobody named it."""
+    refuse_empty(selection)
+
     from repro.analysis.runs.frames import collect
 
     collected = collect(places())
     chosen = api.scale_with_results(selection, collected)
-    with_runs = any(runs_of(experiment) for experiment in experiments)
+    names = selection.searched() or catalog.REPRODUCED
+    with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:
         has_results = (collected.finals["scale"] == chosen.scale).any()
         why = "the most serious with results" if has_results else "nothing is done yet"
