@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -19,7 +18,7 @@ from msgspec import Meta, Struct, field
 from repro.definition.run import Run, from_definition, looks_like_run_id, to_definition
 from repro.errors import ENVIRONMENT, USAGE, RunFailed, UserError, quote
 from repro.storage.access import how_to_get
-from repro.storage.atomic import create_exclusive, to_json
+from repro.storage.atomic import NOT_A_FILE, create_exclusive, read_file, to_json
 from repro.storage.paths import Folder, Places
 
 SCHEMA = 1  # the newest layout that this version understands
@@ -30,6 +29,10 @@ LARGEST_METRIC = 3.5e38  # what single precision can hold; nothing that is measu
 
 # A count that 64 bits hold, and that a float holds exactly.
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+# What can be shown as a time: more is no time of a run.
+Seconds = Annotated[float, Meta(ge=0, le=1e10)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 
 _PERCENTAGE = re.compile(r".*(error|_top\d)(_.*)?")
 _Content = TypeVar("_Content", bound=Struct)
@@ -60,7 +63,7 @@ class Provenance(Struct, frozen=True):
 
     started: str | None = None
     ended: str | None = None
-    seconds: float | None = None
+    seconds: Seconds | None = None
     host: str | None = None
     device: str | None = None
     threads: Count | None = None
@@ -73,7 +76,7 @@ class Provenance(Struct, frozen=True):
     data: DataFacts = DataFacts()
     attempts: Count | None = None
     job: str | None = None
-    save_seconds: float | None = None
+    save_seconds: Seconds | None = None
     layout: str | None = None  # of images and weights in memory
     captured: bool | None = None  # whether the step was a CUDA graph
     mps: bool | None = None  # whether it shared its GPU through CUDA's MPS; None: no GPU
@@ -127,13 +130,13 @@ class Progress(Struct, frozen=True):
     born: str | None = None  # when the process began, in ticks since the machine's start
     job: str | None = None
     time: float | None = None  # for people: nothing decides by it
-    train_error: float | None = None
-    test_error: float | None = None
+    train_error: Percent | None = None
+    test_error: Percent | None = None
     warmup_switch: Count | None = None
     rate_per_second: float | None = None
-    eta_seconds: float | None = None
+    eta_seconds: Seconds | None = None
     gpu_percent: float | None = None
-    gpu_low_seconds: float | None = None  # for how long it has been mostly idle
+    gpu_low_seconds: Seconds | None = None  # for how long it has been mostly idle
     reason: str | None = None  # why it was stopped
     schema: int = SCHEMA
 
@@ -263,21 +266,13 @@ def read_submitted(path: Path) -> Submitted | None:
 def read_regular(path: Path) -> bytes | None:
     """Return a file's content; None where there is none. A pipe or a folder is named, not read."""
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return read_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno is None:
+            raise FileProblem(path, f"{path.name} is {NOT_A_FILE}", _HINT) from None
         raise _cannot_read(path, error) from None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise FileProblem(path, f"{path.name} is no regular file", _HINT)
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read()
-    except OSError as error:
-        raise _cannot_read(path, error) from None
-    finally:
-        os.close(handle)
 
 
 _HINT = "restore the file from a copy, or remove it"

@@ -203,6 +203,8 @@ def _kept(places: Places) -> pa.Table | None:
 
 
 def _trusted(path: Path) -> pa.Table | None:
+    if not path.is_file():  # a pipe would wait for somebody to write
+        return None
     try:
         with pq.ParquetFile(
             path
