@@ -219,11 +219,12 @@ def finite_or_none(value: float | None) -> float | None:
 
 
 def read_file(path: Path) -> bytes:
-    """Return a file's content. A pipe or a folder is an error without a number, and not read."""
+    """Return a file's content. A pipe is an error without a number, and not waited for."""
     # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to read a folder is refused anyway
             raise OSError(NOT_A_FILE)
         with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read()

@@ -7,6 +7,7 @@ names the file and what is wrong in it. So one bad file never stops what is read
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 from pathlib import Path
@@ -270,7 +271,7 @@ def read_regular(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if error.errno is None:
+        if error.errno in (None, errno.EISDIR):
             raise FileProblem(path, f"{path.name} is {NOT_A_FILE}", _HINT) from None
         raise _cannot_read(path, error) from None
 

@@ -7,6 +7,7 @@ before one is believed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import torch
 
 from repro.errors import Incomplete, quote
 from repro.storage import metrics_file
-from repro.storage.atomic import cannot_read, read_file, write_atomic
+from repro.storage.atomic import NOT_A_FILE, cannot_read, read_file, write_atomic
 from repro.storage.paths import Folder
 
 _DIGEST = 32  # bytes
@@ -68,8 +69,8 @@ def find_checkpoint(folder: Folder) -> FoundCheckpoint | None:
         except _Damaged as reason:
             damaged.append(f"{quote(path, 300)} ({reason})")
         except OSError as error:
-            if error.errno is None:
-                damaged.append(f"{quote(path, 300)} ({error})")
+            if error.errno in (None, errno.EISDIR):
+                damaged.append(f"{quote(path, 300)} ({NOT_A_FILE})")
                 continue
             raise cannot_read(path, error) from error
     if damaged:

@@ -149,3 +149,10 @@ def test_a_damaged_batch_keeps_no_job_number_from_being_found(
     folders["zz-bad"].log.write_text("its own log\n")
     assert RUN.id in words("status", "100").stdout
     assert words("logs", OTHER.id).stdout == "its own log\n"
+
+
+def test_a_pipe_in_the_place_of_a_data_sets_manifest_is_named(here: Places) -> None:
+    (here.data / "cifar10").mkdir(parents=True)
+    os.mkfifo(here.data / "cifar10" / "manifest.json")
+    listed = words("data", "list")
+    assert "manifest.json`: no regular file" in listed.output
