@@ -37,6 +37,8 @@ def provenance_of_training(
     facts["save_seconds"] = round(pace.slowest_save, 3)
     facts["layout"] = layout_of(device, run.recipe.precision)
     facts["captured"] = captured
+    # Of a processor there is nothing to say here, and the record says that.
+    facts |= {"mps": None, "driver": None}
     if state.usage is not None:
         facts["mps"] = shares_by_mps()
         facts["driver"] = driver_version()
