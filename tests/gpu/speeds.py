@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cost.layers import cost
 from repro.data.small import generated
 from repro.data.small.source import as_source
