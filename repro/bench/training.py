@@ -110,7 +110,9 @@ def usual(
     device: str = "cpu",
     precision: Precision = "fp32",
 ) -> Callable[[], float]:
-    """Images a second of the usual loop: DataLoader, PIL crop and flip, N×C×H×W, `.item()`.
+    """Return images a second of the usual loop.
+
+    DataLoader with workers, PIL crop and flip, N×C×H×W, `.item()`.
 
     In fp32, or with the TensorFloat-32 that torch lets convolutions use where nobody says no.
     """

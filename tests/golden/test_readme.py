@@ -291,7 +291,7 @@ def test_the_worked_example_is_computed_as_the_page_says():
         f"degrees of freedom p = {estimate.p_within(0.5):.3f}",
         f"p = {estimate.p_different():.2f}. This is not shown either",
         f"the standard error is {tight.error:.2f}, p in step 4 is {tight.p_within(0.5):.3f}",
-        f"{pairs.difference:.2f}, is {pairs.difference / pairs.error:.0f} standard errors",
+        f"{pairs.difference:.2f}, is {pairs.difference / pairs.error:.1f} standard errors",
         f"p = {pairs.p_above(0):.4f}",
     ):
         assert said in page
