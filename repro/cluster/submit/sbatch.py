@@ -38,11 +38,19 @@ def array_for(
     folder: Path, elements: int, places: Places, profile: Profile, code: Path
 ) -> ArrayText:
     """Return the array of a batch's folder, with everything the profile asks for."""
+    module = f"-m repro.cluster.job {shlex.quote(str(folder))}"
+    return command_array(folder, elements, places, profile, code, module)
+
+
+def command_array(
+    folder: Path, elements: int, places: Places, profile: Profile, code: Path, module: str
+) -> ArrayText:
+    """Return an array of which each element runs a module, with what the profile asks for."""
     for path in (folder, code, places.results, places.data):
         _check_path(path)
     asked = parameters(profile, elements, places, code)
     asked |= {"job_name": folder.name}
-    command = f"{profile.interpreter} -u -m repro.cluster.job {shlex.quote(str(folder))}"
+    command = f"{profile.interpreter} -u {module}"
     return ArrayText(folder, text_of(folder, elements, asked, command))
 
 
