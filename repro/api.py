@@ -180,6 +180,7 @@ def compare(
         allow_mixed,
         against,
         scale.note,
+        scale.named,
     )
 
 

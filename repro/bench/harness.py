@@ -30,6 +30,7 @@ class Contender:
     threads: int = 1
     at_once: int = 1
     ours: bool = True  # with the memory settings of our workers, and not with a stranger's defaults
+    environment: Mapping[str, str] = field(default_factory=dict)  # of its processes, beside ours
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _contender(way: Contender) -> Iterator[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-            env=os.environ | own | (KEEPING_MEMORY if way.ours else {}),
+            env=os.environ | own | (KEEPING_MEMORY if way.ours else {}) | dict(way.environment),
         )
         process.said = said  # type: ignore[attr-defined]
         try:

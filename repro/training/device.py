@@ -27,7 +27,7 @@ _LAYOUTS: dict[tuple[str, str], Layout] = {
     ("cuda", "tf32"): "channels last",
     ("cuda", "bf16"): "channels last",
 }
-_MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
+MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
     "NCHW": torch.contiguous_format,
 }
@@ -40,7 +40,7 @@ def layout_of(device: torch.device, precision: str) -> Layout:
 
 def memory_format(device: torch.device, precision: str) -> torch.memory_format:
     """Return the layout as torch names it."""
-    return _MEMORY_FORMATS[layout_of(device, precision)]
+    return MEMORY_FORMATS[layout_of(device, precision)]
 
 
 def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:

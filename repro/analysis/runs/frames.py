@@ -77,7 +77,9 @@ class Collected:
 def collect(places: Places, keep: bool = True) -> Collected:
     """The working and the published runs. `keep`: remember what was read, in a folder of ours."""
     gathered = read_runs(places, keep)
-    if keep and not why_not_kept(places.results):
+    # Of nothing there is nothing to keep: a slip of the pen makes no folder.
+    worth_keeping = gathered.folders > 0 or places.frame.exists()
+    if keep and worth_keeping and not why_not_kept(places.results):
         with contextlib.suppress(EnvironmentProblem):  # a folder of ours may be read-only
             save(gathered, places)
     table = gathered.table

@@ -15,6 +15,7 @@ from tests.cluster import campaign as cluster_campaign
 from tests.reliability.harness.bad_words import hostile, words
 from tests.reliability.harness.bit_flips import flips, rows
 from tests.reliability.harness.disks import errors, full_at_the_end, full_disk, power
+from tests.reliability.harness.faults import faults
 from tests.reliability.harness.kills import calls, kills, nowhere, slow_but_sure
 from tests.reliability.harness.side_effects import clock_jumps, cost, deep, secrets
 from tests.reliability.harness.signals import signals
@@ -38,7 +39,7 @@ KINDS = {
         *(fences, races),
         *(cost, deep, secrets, clock_jumps),
         *(hostile, words),
-        *(campaign,),
+        *(campaign, faults),
     )
 }
 
