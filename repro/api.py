@@ -98,7 +98,7 @@ def submit(
 
 
 def status(*patterns: str, scale: str | None = None) -> list[State]:
-    """Return where every run is whose experiment or id matches a pattern; of one scale, if named."""
+    """Return the state of every run whose experiment or id matches a pattern."""
     from repro.cluster.status.selection import select_folders
     from repro.cluster.status.state import all_states
 

@@ -1,4 +1,5 @@
-"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and nothing created."""
+"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and
+nothing created."""
 
 import os
 import random

@@ -63,7 +63,7 @@ def _faithful(batch: int, rounds: int, say: Say) -> Table:
         )
         for precision, layout in kinds
     ]
-    note = "Another seed each round. Most of it is a few ReLUs near zero that turn; CONTRIBUTING.md has the rest."
+    note = "Another seed each round. Most of it is a few ReLUs near zero that turn."
     title = f"Gradients of one step of resnet-20, batch {batch}, against fp64"
     return run_contest(title, "relative error", ways, rounds, say, "less", note)
 
@@ -89,7 +89,7 @@ def _tested(depth: int, method: str, quick: bool, say: Say) -> Table:
 
 
 def photos(quick: bool, say: Say) -> list[Table]:
-    """The input of ImageNet training on one core, against torchvision's transforms of PIL images."""
+    """The input of ImageNet training on one core, against torchvision's transforms."""
     given = {"count": 32 if quick else 192}
     ways = [
         Contender("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
@@ -154,7 +154,7 @@ def checkpoints(quick: bool, say: Say) -> list[Table]:
 
 
 def depth(quick: bool, say: Say) -> list[Table]:
-    """Time and memory a layer as nets get deeper. Beyond 500 layers activations are computed twice and not kept."""
+    """Time and memory a layer as nets get deeper; beyond 500 layers activations are not kept."""
     sizes = (3, 9, 18) if quick else (3, 9, 18, 50, 100, 200)
     ways = [
         Contender(f"n = {n}", f"{BENCH}.training:at_depth", {"n": n, "batch": 32}, usable_cores())

@@ -1,4 +1,4 @@
-"""Training a CIFAR net: our loop's own parts, and the loop that most public code has, on the same images."""
+"""Training a CIFAR net: our loop's own parts, and the loop that most public code has."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def usual(
     device: str = "cpu",
     precision: Precision = "fp32",
 ) -> Callable[[], float]:
-    """Images a second of the usual loop: DataLoader with workers, PIL crop and flip, N×C×H×W, `.item()`.
+    """Return images a second of the usual loop.
+
+    DataLoader with workers, PIL crop and flip, N×C×H×W, `.item()`.
 
     In fp32, or with the TensorFloat-32 that torch lets convolutions use where nobody says no.
     """
@@ -141,7 +143,7 @@ def usual(
 
 
 def at_depth(n: int, batch: int) -> Callable[[], dict[str, float]]:
-    """Milliseconds of one step a layer, and the mebibytes a layer that the process grew by since the net was built."""
+    """Milliseconds a layer of one step, and the mebibytes a layer that the process grew by."""
     recipe, layers = recipe_of(batch=batch), 6 * n + 2
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     state = State(Run(resnet(layers), recipe), source, torch.device("cpu"))
@@ -228,7 +230,7 @@ def _loaded(batch: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """The generated images as PIL images, as torchvision gives CIFAR's; as many, so that epochs are as long."""
+    """The generated images as PIL images; as many as CIFAR-10 has, so that epochs are as long."""
 
     def __init__(self, seen: Callable[[Any], Tensor]) -> None:
         arrays = generated.draw(32)
@@ -263,7 +265,7 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
 
 
 def far_from_fp64(depth: int, precision: str, layout: str, batch: int = 128) -> Callable[[], float]:
-    """How far the gradients of one step are from those of fp64, relatively; another seed at each call."""
+    """How far the gradients of one step are from fp64's, relatively; each call is another seed."""
     recipe, seeds = recipe_of(batch=batch), iter(range(1_000))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     memory = {"nchw": torch.contiguous_format, "channels last": torch.channels_last}[layout]

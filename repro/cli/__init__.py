@@ -1,4 +1,5 @@
-"""`repro`: one module per verb, imported when that verb is called, so that help and completion feel instant.
+"""`repro`: one module per verb, imported when that verb is called, so that help and completion feel
+instant.
 
 This page may import neither torch nor pandas; a verb imports them inside its function.
 """

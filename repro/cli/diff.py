@@ -152,7 +152,7 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
 
 
 def _check_file(path: Path | None) -> None:
-    """Raise an error unless a CSV of numbers is a small file: a device or a pipe would never end."""
+    """Refuse a CSV of numbers that is no small file: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
     check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST_CSV)

@@ -72,7 +72,7 @@ def select_option(
     metavar: str = "EXPERIMENT",
     kinds: tuple[str, ...] = ("table", "figure"),
 ) -> Decorator:
-    """Add the names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
+    """Add names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
 
     `names`: some are needed, any number may be given, exactly one is, or none can be.
     """

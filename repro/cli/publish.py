@@ -60,11 +60,12 @@ def command(
     uncommitted: bool,
     as_json: bool,
 ) -> int:
-    """Copy the records of finished runs to results/published/, which is tracked: a clone then has the numbers.
+    """Copy the records of finished runs to results/published/, which is tracked: a clone then has
+    the numbers.
 
-    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no predictions. CIFAR nets
-    of up to 110 layers trained at scale paper bring their weights along: weights.pt, and weights.json with its SHA-256
-    and the `repro evaluate` that measures it.
+    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no
+    predictions. CIFAR nets of up to 110 layers trained at scale paper bring their weights along:
+    weights.pt, and weights.json with its SHA-256 and the `repro evaluate` that measures it.
 
     \b
     For example:  repro publish figure6 --scale quick
@@ -93,9 +94,9 @@ def publish_runs(
     options: Sequence[str] = (),
     weights_at: str = "paper",
 ) -> Published:
-    """Publish the finished ones of these runs into a folder, with the weights of those of scale `weights_at`.
+    """Publish the finished ones of these runs, with the weights of those of scale `weights_at`.
 
-    `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
+    `options` chose another reading or setting: whoever measures the weights needs them, too.
     """
     from repro.analysis.runs.publish import Weights, publish, releases_weights
 
@@ -115,7 +116,7 @@ def publish_runs(
 
 @dataclass(frozen=True)
 class _Extract:
-    """Takes the weights out of a run's checkpoint; keeps the reason where that fails, as the record needs none."""
+    """Takes the weights out of a run's checkpoint; keeps the reason where that fails."""
 
     run: Run
     folder: Folder
@@ -172,7 +173,7 @@ def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
 
 
 def _report(result: Published, into: Path) -> None:
-    """Name what was published on standard output, and say what was not, and why, on standard error."""
+    """Print what was published on standard output, and what was not and why on standard error."""
     for run_id, state in result.states.items():
         if state == "published":
             click.echo(run_id)
@@ -196,7 +197,7 @@ def _report(result: Published, into: Path) -> None:
 
 
 def _next_step(into: Path) -> str:
-    """Return what to do with published records: those outside this checkout are not tracked by it."""
+    """Return what to do with published records."""
     if into.resolve() == TRACKED:
         return (
             "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"

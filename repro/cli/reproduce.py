@@ -60,7 +60,7 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
 
 
 def _print_closing_words(selection: Selection, experiments: Mapping[str, Experiment]) -> None:
-    """Write the diff of what is selected into a file, and say in a few plain lines what came out."""
+    """Write the diff of what is selected into a file, and say in plain lines what came out."""
     from repro.analysis.output.diff_text import render_text
     from repro.analysis.output.plain_words import closing_words
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 def command(
     selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: Mode
 ) -> None:
-    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing twice.
+    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing
+    twice.
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
@@ -70,7 +71,7 @@ def command(
 def _print_dry_run(
     plan: Plan, selection: Selection, here: Places, profile: Profile, mode: Mode
 ) -> None:
-    """Print each array's sbatch text, and after it what the plan takes and decides, as comments."""
+    """Print each array's sbatch text, and what the plan takes and decides, as comments."""
     from repro.cluster.submit import submission
     from repro.cluster.submit.request import foresee
 

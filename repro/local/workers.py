@@ -1,7 +1,7 @@
 """Running on this machine: a few worker processes, each training one run after another.
 
-The parent imports no torch. It tells workers which run is next, hears how each ended, and reads where they are from the
-same progress files that `repro status` reads.
+The parent imports no torch. It tells workers which run is next, hears how each ended, and reads
+where they are from the same progress files that `repro status` reads.
 """
 
 from __future__ import annotations

@@ -51,8 +51,9 @@ def write_atomic(
             raise
         finally:
             if keeping is not None:
+                # A rename onto another name of the same file leaves it.
                 with contextlib.suppress(OSError):
-                    os.unlink(old)  # noqa: PTH108 – a rename onto another name of the same file leaves it
+                    os.unlink(old)  # noqa: PTH108
 
 
 def create_exclusive(path: Path, content: bytes) -> bool:
@@ -65,7 +66,8 @@ def create_exclusive(path: Path, content: bytes) -> bool:
         try:
             os.link(new, path)
         except FileExistsError:
-            if os.stat(new).st_nlink < 2:  # noqa: PTH116 – else it is ours: a network file system asked twice
+            # With two links it is ours: a network file system asked twice.
+            if os.stat(new).st_nlink < 2:  # noqa: PTH116
                 return False
         except FileNotFoundError:
             if path.parent.exists():

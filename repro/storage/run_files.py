@@ -302,7 +302,8 @@ def _decoded(path: Path, content: bytes, kind: type[Any]) -> Any:
         # A newer version may have given a key another type: then the version is what to name.
         schema = _schema_of(content)
         if schema <= SCHEMA:
-            problem = f"{path.name} is damaged: {_lower_first(str(error))}"
+            reason = str(error)
+            problem = f"{path.name} is damaged: {reason[:1].lower()}{reason[1:]}"
             raise FileProblem(path, problem, hint) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise FileProblem(path, f"{path.name} is damaged: not JSON", hint) from None
@@ -336,10 +337,6 @@ def _plausible(name: str, value: float) -> bool:
     """Return whether a metric can have this value: an error is a percentage, a loss is a number."""
     largest = 100.0 if _PERCENTAGE.fullmatch(name) else LARGEST_METRIC
     return 0 <= value <= largest
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _cannot_read(path: Path, error: OSError) -> FileProblem:

@@ -144,7 +144,7 @@ def _stream_kept(device: torch.device) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _empty_graph_refused() -> Iterator[None]:
-    """Raise where torch only warns: a graph without kernels would train nothing, and say nothing."""
+    """Raise where torch only warns: a graph without kernels would train nothing."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="The CUDA Graph is empty")
         yield

@@ -17,7 +17,8 @@ from repro.provenance.slurm_job import slurm_job_id
 Layout = Literal["channels last", "NCHW"]
 
 # The faster memory layout by kind of device and precision. Processors were measured
-# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not use those.
+# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not
+# use those.
 # `tests/gpu/first_half_hour.sh verify` measures both; what it finds belongs here.
 _LAYOUTS: dict[tuple[str, str], Layout] = {
     ("cpu", "fp32"): "channels last",

@@ -1,4 +1,5 @@
-"""The long tier, `make test-long`: every kind of damage in full, the figures kept in `results/reliability.json`.
+"""The long tier, `make test-long`: every kind of damage in full, the figures kept in
+`results/reliability.json`.
 
 One kind runs on each core: about a quarter of an hour on two cores with nothing else to do.
 `python -m tests.reliability.long kills power` does only those kinds and keeps the other figures;

@@ -1,4 +1,5 @@
-"""What a capture asks of CUDA, which is played: the card, the stream, and a graph that is no graph."""
+"""What a capture asks of CUDA, which is played: the card, the stream, and a graph that is no
+graph."""
 
 from __future__ import annotations
 

@@ -104,8 +104,10 @@ class Measured:
         return tuple(reasons)
 
     def _mixed(self, columns: Iterable[str]) -> list[str]:
-        differing = self.runs.differing(columns)
-        return [f"mixed {name}: {_listed(values)}" for name, values in differing.items()]
+        reasons = []
+        for name, values in self.runs.differing(columns).items():
+            reasons.append(f"mixed {name}: {', '.join(map(_shortened, values))}")
+        return reasons
 
 
 def judge_numbers(
@@ -194,10 +196,6 @@ def _counted(name: str, row: Row, metric: str, paper: Paper) -> JudgedNumber:
     slack = 10.0**-paper.digits if count == "multiply_adds" else 0.0
     judgement = judge_count(value, paper, slack)
     return JudgedNumber(name, row.label, metric, paper, judgement, value, None, 1, 1, ())
-
-
-def _listed(values: tuple[str, ...]) -> str:
-    return ", ".join(_shortened(value) for value in values)
 
 
 def _shortened(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from repro.analysis.compare.claims import JudgedClaim
@@ -11,9 +12,7 @@ from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
-from repro.analysis.runs.cache import Problem
 from repro.definition.experiment import Paper
-from repro.protocol.deviations import Departure
 from repro.storage.atomic import finite_or_none
 
 
@@ -29,14 +28,10 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "measured": list(map(_measured, diff.measured)),
         "curves": list(map(_curve, diff.curves)),
         "quoted": [_quoted(*number) for number in diff.quoted],
-        "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
+        "departures": [asdict(at) | {"nets": list(nets)} for at, nets in diff.ledger.items()],
         "missing_runs": list(diff.lacking),
-        "problems": list(map(_problem, diff.problems)),
+        "problems": list(map(asdict, diff.problems)),
     }
-
-
-def _problem(problem: Problem) -> dict[str, str]:
-    return {"folder": problem.folder, "problem": problem.problem}
 
 
 def _measured(number: MeasuredNumber) -> dict[str, Any]:
@@ -124,13 +119,3 @@ def _curve(gap: CurveGap) -> dict[str, Any]:
 
 def _quoted(experiment: str, row: str, metric: str, paper: Paper) -> dict[str, Any]:
     return {"experiment": experiment, "row": row, "metric": metric, "paper": paper.value}
-
-
-def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "field": departure.field,
-        "paper": departure.paper,
-        "ours": departure.ours,
-        "why": departure.why,
-        "nets": list(nets),
-    }

@@ -1,4 +1,5 @@
-"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated runs."""
+"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated
+runs."""
 
 from __future__ import annotations
 
@@ -96,13 +97,18 @@ def test_the_command_says_what_stays_undecided_and_what_it_would_take():
         (("table6", "--gpu-hours", "0"), "`--gpu-hours` cannot be `0.0`"),
         (("table6", "--gpu-hours", "nan"), "`--gpu-hours` cannot be `nan`"),
         (("table7", "--gpu-hours", "20"), "`table7` is not reproduced here"),
-        (("table6", "--gpu-hours", "20", "--seeds", "0"), "`--seeds` cannot be `0`"),
     ],
 )
 def test_what_cannot_be_planned_is_an_error(words, problem):
     result = CliRunner().invoke(cli, ["plan", *words], standalone_mode=False)
     assert isinstance(result.exception, UserError)
     assert problem in result.exception.problem
+
+
+def test_no_seeds_cannot_be_planned():
+    result = CliRunner().invoke(cli, ["plan", "table6", "--gpu-hours", "20", "--seeds", "0"])
+    assert result.exit_code == 2
+    assert "'0' is not allowed" in result.stderr
 
 
 def simulated(plan: Plan, campaign: int, outcomes: Outcomes, empty: Collected) -> Collected:

@@ -1,7 +1,8 @@
-"""The damage, done for real, and what became of it in figures: `python -m tests.reliability.harness.damage kills 200`.
+"""The damage, done for real, and what became of it in figures: `python -m
+tests.reliability.harness.damage kills 200`.
 
-Each kind damages many small runs in one way, lets each go on, and compares how it ends with a run that nobody touched:
-weights, batch-norm statistics, momentum and metrics, byte by byte.
+Each kind damages many small runs in one way, lets each go on, and compares how it ends with a run
+that nobody touched: weights, batch-norm statistics, momentum and metrics, byte by byte.
 """
 
 from __future__ import annotations
