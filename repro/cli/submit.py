@@ -104,6 +104,7 @@ def _foresight_facts(foresight: Foresight) -> dict[str, Any]:
         "gpu_hours": float(f"{foresight.hours.gpu_hours:.4g}"),
         "estimate": asdict(foresight.hours),
         "memory": foresight.memory,
+        "computing": list(foresight.computing),
         "claims": list(foresight.claims),
         "limits": list(foresight.limits),
     }
@@ -115,7 +116,7 @@ def _foresight_lines(foresight: Foresight) -> list[str]:
     if foresight.jobs < foresight.runs:
         sharing = f" ({counted(foresight.jobs, 'job')})"
     runs = f"{counted(foresight.runs, 'run')} in {counted(foresight.arrays, 'array')}{sharing}"
-    lines = [f"{runs}, {foresight.hours}, {foresight.memory}"]
+    lines = [f"{runs}, {foresight.hours}, {foresight.memory}", *foresight.computing]
     if foresight.claims:
         lines.append(f"claims of the paper that they can decide: {', '.join(foresight.claims)}")
     return [*lines, *foresight.limits]
