@@ -36,6 +36,7 @@ from repro.training.state import State
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
 
+
 def recipe_of(precision: Precision = "fp32", batch: int = 128) -> Recipe:
     """The paper's recipe on generated images."""
     return replace(

@@ -9,7 +9,7 @@ import shutil
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import PLAIN
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.storage.paths import Folder
 from repro.storage.run_files import is_done

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cost.layers import cost
 from repro.cost.precisions import layout_of
 from repro.data.small import generated
