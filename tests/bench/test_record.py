@@ -7,8 +7,8 @@ import torch
 from repro.bench.harness import Table, compare
 from repro.bench.record import markdown, record
 from repro.provenance.checkout import code_state
-from repro.training import gpu_usage
 from repro.storage.atomic import to_json
+from repro.training import gpu_usage
 
 TABLE = Table(
     "Training",
