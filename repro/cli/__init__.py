@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -222,6 +221,8 @@ def _common_options_first(words: list[str]) -> list[str]:
 
 def _print_error(error: UserError, debug: bool = False) -> int:
     if debug:
+        import traceback
+
         traceback.print_exc()
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
     with suppress(OSError, ValueError):  # the terminal may be gone
