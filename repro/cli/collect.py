@@ -27,11 +27,11 @@ OURS = re.compile(
 
 @click.command(cls=Command)
 @json_option
-@click.option("--strict", is_flag=True, help="Exit 1 if any folder is warned of.")
+@click.option("--strict", is_flag=True, help="Exit 1 if there is a warning about any folder.")
 def command(as_json: bool, strict: bool) -> int:
     """Gather all runs into results/runs.parquet; read only what changed.
 
-    Exit code 3 where there are none yet, 1 where there are folders and none of them could be read.
+    Exit code 3: there are no runs yet. Exit code 1: there are run folders, but none can be read.
 
     For example:  repro collect --json
     """
