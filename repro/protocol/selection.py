@@ -43,9 +43,8 @@ class Selection:
     """
 
     experiments: tuple[str, ...] = ()
-    scale: str | None = (
-        "paper"  # None: the most serious scale that has results, which a reader looks up
-    )
+    # None: the most serious scale that has results, which a reader looks up.
+    scale: str | None = "paper"
     seeds: int | None = None  # None: as many as the scale declares
     variants: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()  # KEY=VALUE

@@ -21,9 +21,8 @@ from repro.errors import EnvironmentProblem, RunFailed, UserError, quote
 from repro.storage.atomic import write_atomic
 
 BEST = 5
-IN_ENSEMBLES = (
-    "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
-)
+# The way of testing whose scores a run keeps: Table 5 is of Table 4's nets.
+IN_ENSEMBLES = "multi_scale"
 ROWS = 2_000  # sorted at a time, for the memory's sake
 
 
