@@ -89,7 +89,7 @@ MISTAKES = [
     ),
     (
         ["table", "figure[67]"],
-        "`figure[67]` is of no table",
+        "`figure[67]` selects no table",
         "name one of table1, table2, table3, table4, table5, table6",
     ),
     (["figure", "figure6", "table6"], "`table6` is not a figure", None),

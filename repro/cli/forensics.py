@@ -106,7 +106,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     )
     if not of.photos:
         raise UserError(
-            f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
+            f"{quote(of.source.name)} holds small images, which can be tested in one way only",
             "`repro evaluate` measures it",
         )
     from repro.evaluation.of_weights import folder_for, mean_image, measure

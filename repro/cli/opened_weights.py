@@ -55,7 +55,7 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     net = _net(name, data) if name else weights.net()
     if net is None:
         raise UserError(
-            "these weights are of no net of the paper that can be told from their names",
+            "the names in these weights do not tell which net of the paper they are of",
             "name the net: `--net resnet-50`",
         )
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))

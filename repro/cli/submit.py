@@ -185,7 +185,7 @@ def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
     if not sys.stdin.isatty():
         size = f"{counted(foresight.runs, 'run')}, {foresight.hours.said}"
         raise UserError(
-            f"{size}, are above this cluster's limits for not asking",
+            f"{size}, are more than this cluster's profile sends without asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)

@@ -138,5 +138,5 @@ def ensemble(files: Iterable[Path]) -> tuple[float, float]:
         mean += one.scores
         count += 1
     if mean is None or first is None:
-        raise UserError("an ensemble of nothing", "name the predictions of one run or more")
+        raise UserError("an ensemble without members", "name the predictions of one run or more")
     return top_errors((mean / count).astype(np.float32), first.labels)
