@@ -6,7 +6,7 @@ independent, so that a long test can be kept block by block and go on after it w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -47,8 +47,13 @@ class PhotoMeasurer:
         for reading in self.readings:
             _check_mean(reading, self.mean_image)
 
-    def block(self, places: Sequence[int]) -> dict[Reading, Scores]:
-        """Return every reading's scores of the test images at these places."""
+    def block(
+        self, places: Sequence[int], seen: Callable[[int], None] = lambda count: None
+    ) -> dict[Reading, Scores]:
+        """Return every reading's scores of the test images at these places.
+
+        `seen` is told now and then how many of them are done.
+        """
         numbers: list[int] = []
         labels: list[int] = []
         parts: dict[Reading, list[Tensor]] = {reading: [] for reading in self.readings}
@@ -60,6 +65,7 @@ class PhotoMeasurer:
                 labels += chunk_labels
                 for reading, scores in self._chunk(list(cuts)):
                     parts[reading].append(scores.cpu())
+                seen(len(numbers))
         return {
             reading: Scores(np.array(numbers), np.array(labels), torch.cat(scores).numpy())
             for reading, scores in parts.items()
