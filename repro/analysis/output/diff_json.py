@@ -43,7 +43,7 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
         "evaluation": number.evaluation,
         "error": finite_or_none(number.error),
         "images": number.images,
-        "paper": number.paper.value,
+        "paper": number.paper.value if number.paper else None,
         "against_paper": str(number.against_paper),
         "published": number.published.value if number.published else None,
         "against_published": str(number.against_published),

@@ -104,23 +104,24 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
 
 def measured_line(number: MeasuredNumber, paint: Paint = lambda text, word: text) -> str:
     """Return `table3 ResNet-50 ten_crop_top1, the authors' ResNet-50: 22.85 vs 22.85 equal`."""
-    digits = number.paper.digits
+    printed = number.printed
     name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
-    compared = f"{number.error:.{digits}f} vs {number.paper.value:.{digits}f}"
-    return f"{name}: {compared} {paint(number.against_paper, number.against_paper)}"
+    compared = f"{number.error:.{printed.digits}f} vs {printed.value:.{printed.digits}f}"
+    return f"{name}: {compared} {paint(number.word, number.word)}"
 
 
 def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
     """Return how many numbers of released weights stand how to the paper's and to their own."""
+    in_paper = [number for number in numbers if number.paper is not None]
     published = [number for number in numbers if number.published is not None]
-    text = _counted(number.against_paper for number in numbers)
-    line = (
-        f"Released weights give {len(numbers)} number{plural(len(numbers))} (to the paper's: {text}"
-    )
+    parts = []
+    if in_paper:
+        parts.append(f"to the paper's: {_counted(number.against_paper for number in in_paper)}")
     if published:
         text = _counted(number.against_published for number in published)
-        line += f"; to those published for them: {text}"
-    return f"{line})."
+        parts.append(f"to those published for them: {text}")
+    count = f"{len(numbers)} number{plural(len(numbers))}"
+    return f"Released weights give {count} ({'; '.join(parts)})."
 
 
 def _counted(words: Iterable[str]) -> str:
