@@ -30,13 +30,13 @@ test-slow: install
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -n $(WORKERS) -m "slow and not slurm"
 
 test-slurm: install
-	$(BIN)/python -m pytest -m slurm
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -m slurm
 
 test-gpu: install
 	REPRO_TEST_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu
 
 test-long: install
-	$(BIN)/python -m tests.reliability.long
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m tests.reliability.long
 
 check: install
 	$(BIN)/ruff check .
