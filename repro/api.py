@@ -294,7 +294,8 @@ def restrict(collected: Collected, selection: Selection) -> Collected:
     for name in ("runs", "points", "responses"):
         frame = getattr(collected, name)
         frames[name] = frame[frame["id"].isin(ids)]
-    return replace(collected, **frames)
+    labs = {name: restrict(lab, selection) for name, lab in collected.labs.items()}
+    return replace(collected, **frames, labs=labs)
 
 
 def _part(collected: Collected, selection: Selection) -> Collected:

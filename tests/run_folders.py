@@ -10,6 +10,7 @@ import pytest
 from repro.definition.run import Run, to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
+from repro.storage.labs import Lab, write_lab
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import write_definition
 
@@ -58,9 +59,17 @@ def write_run(places) -> Callable[..., Folder]:
     """A run's folder with its definition, and its curve if one is given (rows, or test errors one by one)."""
 
     def write(
-        run: Run, curve: Iterable[Any] = (), published: bool = False, name: str | None = None
+        run: Run,
+        curve: Iterable[Any] = (),
+        published: bool = False,
+        name: str | None = None,
+        lab: str | None = None,
     ) -> Folder:
-        folder = Folder((places.published if published else places.runs) / (name or run.id))
+        parent = places.published if published else places.runs
+        if lab:
+            parent = places.labs / lab
+            write_lab(parent, Lab(lab, f"The lab {lab}", f"https://{lab}.example.org"))
+        folder = Folder(parent / (name or run.id))
         folder.path.mkdir(parents=True)
         folder.definition.write_bytes(to_json(to_definition(run)))
         rows = [row if isinstance(row, dict) else {"test_error": row} for row in curve]
@@ -85,9 +94,10 @@ def finished(write_run) -> Callable[..., Folder]:
         provenance: dict[str, Any] | None = None,
         published: bool = False,
         name: str | None = None,
+        lab: str | None = None,
         **metrics: float | None,
     ) -> Folder:
-        folder = write_run(run, curve, published, name)
+        folder = write_run(run, curve, published, name, lab)
         origin = (
             "official archive" if run.recipe.dataset in ("cifar10", "imagenet") else "generated"
         )

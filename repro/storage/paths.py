@@ -19,6 +19,8 @@ where its weights are given away, two more:
     published.json        the SHA-256 of the three, as they were published
     weights.pt            the net's weights and batch-norm buffers
     weights.json          their SHA-256, and the command that measures them
+
+Records of other labs are such folders, without weights, in labs/NAME beside the file lab.json.
 """
 
 from __future__ import annotations
@@ -69,6 +71,12 @@ class Places:
         """The records that are read: those of the results folder, else those that came along."""
         folder = self.results / "published"
         return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
+
+    @property
+    def labs(self) -> Path:
+        """The records of other labs, a folder for each: found as the published ones are."""
+        folder = self.results / "labs"
+        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "labs"
 
     @property
     def frame(self) -> Path:
