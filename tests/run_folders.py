@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
+from repro.analysis.runs.record_checks import OFFICIAL_HASHES
+from repro.cost.layers import cost
 from repro.definition.run import Run, to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
@@ -112,6 +115,68 @@ def finished(write_run) -> Callable[..., Folder]:
         }
         folder.final.write_bytes(to_json(final | ({"responses": responses} if responses else {})))
         return folder
+
+    return write
+
+
+def believable_curve(run: Run, test_error: float) -> list[dict[str, Any]]:
+    """Return a curve that this recipe could draw, which ends in this test error.
+
+    Equal arguments draw an equal curve. Only for nets on small images.
+    """
+    recipe, chance = run.recipe, random.Random(f"{run.id} {test_error}")
+    points, before = [], 0
+    for iteration in [
+        *range(recipe.evaluate_every, recipe.iterations, recipe.evaluate_every),
+        recipe.iterations,
+    ]:
+        images = (iteration - before) * recipe.batch
+        wrong = chance.randrange(images // 20)
+        drops = sum(iteration > drop for drop in recipe.drops)
+        points.append(
+            {
+                "iteration": iteration,
+                "rate": round(recipe.learning_rate / 10**drops, 10),
+                "train_error": 100 * wrong / images,
+                "train_loss": chance.random(),
+                "test_error": test_error + chance.randrange(500) / 100,
+                "test_loss": chance.random(),
+                "gradient_first": chance.random(),
+                "gradient_last": chance.random(),
+            }
+        )
+        before = iteration
+    points[-1]["test_error"] = test_error
+    return points
+
+
+@pytest.fixture
+def believable(finished) -> Callable[..., Folder]:
+    """A finished run whose record passes every check: `believable(run, 8.7)`; the rest as `finished`."""
+
+    def write(run: Run, test_error: float, **options: Any) -> Folder:
+        curve = believable_curve(run, test_error)
+        responses = [1.0 + layer / run.net.depth for layer in range(run.net.depth - 1)]
+        counted = cost(run.net)
+        copied = ("train_error", "train_loss", "gradient_first", "gradient_last")
+        metrics = {name: curve[-1][name] for name in copied} | {
+            "parameters": counted.parameters,
+            "multiply_adds": counted.multiply_adds,
+            "test_error": test_error,
+            "best_test_error": min(point["test_error"] for point in curve),
+            "train_error_clean": 0.5,
+            "response_mean": sum(responses) / len(responses),
+        }
+        options["data"] = {
+            "hash": OFFICIAL_HASHES["cifar10"],
+            "origin": "official pixels",
+        } | options.get("data", {})
+        options["provenance"] = {
+            "commit": "ab" * 20,
+            "code": "c0de" * 4,
+            "precision": run.recipe.precision,
+        } | options.get("provenance", {})
+        return finished(run, curve, responses, **(metrics | options))
 
     return write
 

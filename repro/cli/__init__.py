@@ -37,6 +37,7 @@ VERBS = {
     "report": "One HTML page with everything.",
     "reproduce": "run, collect, table or figure, and diff, in one go.",
     "publish": "Put the records of finished runs where they are tracked.",
+    "check-record": "Check records that a lab offers, before a pull request.",
     "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
     "forensics": "Which reading of a test gives a published number.",
     "bench": "Measure this machine against the usual way of doing it.",
@@ -81,7 +82,8 @@ class Verbs(Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"repro.cli.{name}").command
+        module = name.replace("-", "_")
+        command: click.Command = import_module(f"repro.cli.{module}").command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
