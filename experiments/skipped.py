@@ -16,8 +16,10 @@ END = "and this project stops at classification"
 DETECTION = f"detection: it needs Faster R-CNN, {END}"
 VOC_SERVER = f"detection: it needs Faster R-CNN and the VOC 2012 server, {END}"
 DET_SERVER = f"detection: it needs Faster R-CNN and the ILSVRC server, {END}"
-RPN = f"localisation: it needs a per-class RPN and R-CNN, {END}"
-LOC_SERVER = f"localisation: it needs R-CNN and the ILSVRC server, {END}"
+# Looked for in public repositories and pages on 25 November 2026; only copies of the paper's table.
+UNKNOWN = "no public reproduction of it is known"
+RPN = f"localisation: it needs a per-class RPN and R-CNN, {END}; {UNKNOWN}"
+LOC_SERVER = f"localisation: it needs R-CNN and the ILSVRC server, {END}; {UNKNOWN}"
 
 NO_DETECTOR = (Unchecked("no detector is trained here"),)
 NO_LOCALISER = (Unchecked("no localiser is trained here"),)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from repro.api import collect as collect
     from repro.api import compare as compare
+    from repro.api import export as export
     from repro.api import figure as figure
     from repro.api import load as load
     from repro.api import report as report
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from repro.protocol.selection import Selection as Selection
 
 _HOMES = {
-    "repro.api": "collect compare figure load report run status submit table",
+    "repro.api": "collect compare export figure load report run status submit table",
     "repro.definition.experiment": (
         "Bound Claim Close Counted Drawing Figure InMostLayers Ordering Panel Paper Row "
         "Skipped Table Unchecked digitised exact mean quoted"

@@ -34,6 +34,7 @@ from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.analysis.compare.diff import Diff
+    from repro.analysis.export.files import Exported
     from repro.analysis.output.formats import Sheet
     from repro.analysis.runs.frames import Collected
     from repro.cluster.status.state import State
@@ -119,6 +120,33 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
     if not chosen.experiments:
         chosen = replace(chosen, experiments=("all",))
     return restrict(collected, chosen)
+
+
+def export(
+    *experiments: str | Selection,
+    csv: Path | None = None,
+    tensorboard: Path | None = None,
+    ro_crate: Path | None = None,
+    collected: Collected | None = None,
+    **options: Unpack[SelectionOptions],
+) -> Exported:
+    """Write what the selected runs measured: one CSV, event files, an RO-Crate of published ones.
+
+    Without experiments: all of them. Without `scale`: the most serious one that has results.
+    """
+    from repro.analysis.export.files import export_runs
+    from repro.analysis.runs.frames import collect
+
+    chosen = _without_default_scale(experiments, options)
+    if not chosen.experiments:
+        chosen = replace(chosen, experiments=("all",))
+    chosen.reproduced()
+    collected = collected or collect(places())
+    chosen = scale_with_results(chosen, collected)
+    words = " ".join((*chosen.experiments, *chosen.words()))
+    title = f"Runs of Deep Residual Learning, reproduced: {words} at scale {chosen.scale}"
+    wanted = {"csv": csv, "tensorboard": tensorboard, "ro_crate": ro_crate}
+    return export_runs(chosen.runs(), title, collected, wanted)
 
 
 def compare(
@@ -280,7 +308,7 @@ def scale_with_results(selection: Selection, collected: Collected) -> Selection:
     if selection.scale is not None:
         return selection
     wanted = []
-    for name in selection.searched():
+    for name in selection.searched() or catalog.REPRODUCED:
         experiment = catalog.load_experiment(name)
         if not isinstance(experiment, Skipped) and runs_of(experiment):
             wanted.append(experiment)

@@ -55,6 +55,15 @@ def total(values: Tensor) -> Tensor:
     return values
 
 
+def total_in_memory(values: Tensor) -> Tensor:
+    """Return the sum over all processes of values in ordinary memory."""
+    if not _in_a_group():
+        return values
+    if distributed.get_backend() != "nccl":
+        return total(values)
+    return total(values.cuda()).cpu()  # NCCL moves nothing but what is on a card
+
+
 def lowest(value: Tensor) -> Tensor:
     """Return the lowest value in any process."""
     if not _in_a_group():
@@ -83,10 +92,11 @@ def copy_statistics(net: nn.Module) -> None:
 def averaging_gradients(net: nn.Module) -> nn.Module:
     """Return the net as training calls it: its gradients are the mean over all processes.
 
+    A group of one has nothing to average: its step is captured, and talks to nobody.
     Batch-norm statistics are not broadcast at each step: the first process's own are those that
     count, and `copy_statistics` gives them to the others before a test.
     """
-    if not _in_a_group():
+    if share().alone:
         return net
     return DistributedDataParallel(
         net, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True

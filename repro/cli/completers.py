@@ -24,8 +24,15 @@ def complete_selection(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete an experiment, a group, or the id of a run that has a folder."""
-    names = _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
+    names = complete_experiments(context, parameter, incomplete)
     return names or complete_runs(context, parameter, incomplete)
+
+
+def complete_experiments(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete an experiment or a group."""
+    return _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
 
 
 def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -12,7 +12,14 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import change_options, device_option, gather, json_option, print_json
+from repro.cli.options import (
+    add_options,
+    change_options,
+    device_option,
+    gather,
+    json_option,
+    print_json,
+)
 from repro.cli.param_types import OneOf
 from repro.definition.scales import Scale
 from repro.errors import UserError, quote
@@ -48,28 +55,26 @@ class Question:
 def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what says which weights are measured and how; pass on one `question`."""
     a_file = click.Path(path_type=Path)
-    keys = [field.name for field in fields(Question)]
-    decorated = gather("question", Question, keys)(function)
-    decorated = click.option(
-        "--save",
-        is_flag=False,
-        flag_value=RECORD,
-        metavar="[FILE]",
-        help="Keep a record in results/evaluations; with FILE only the predictions.",
-    )(decorated)
-    decorated = device_option(decorated)
-    about = "The data set, if not the recipe's own."
-    decorated = click.option("--data", metavar="NAME", help=about)(decorated)
-    about = "The mean.binaryproto of `authors`."
-    decorated = click.option("--mean", type=a_file, metavar="FILE", help=about)(decorated)
-    about = "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …"
-    decorated = click.option("--preprocess", metavar="NAME", help=about)(decorated)
-    about = "Views to average (default: ten; of small images, the one there is)."
-    decorated = click.option("--crops", type=OneOf(list(WAYS)), help=about)(decorated)
-    about = "Anybody's; docs/measuring-weights.md."
-    decorated = click.option("--weights", type=a_file, metavar="FILE", help=about)(decorated)
-    about = "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of)."
-    return click.option("--net", metavar="NET", help=about)(decorated)
+    net = "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of)."
+    views = "Views to average (default: ten; of small images, the one there is)."
+    preprocess = "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …"
+    save = "Keep a record in results/evaluations; with FILE only the predictions."
+    return add_options(
+        function,
+        click.option("--net", metavar="NET", help=net),
+        click.option(
+            "--weights", type=a_file, metavar="FILE", help="Anybody's; docs/measuring-weights.md."
+        ),
+        click.option("--crops", type=OneOf(list(WAYS)), help=views),
+        click.option("--preprocess", metavar="NAME", help=preprocess),
+        click.option(
+            "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
+        ),
+        click.option("--data", metavar="NAME", help="The data set, if not the recipe's own."),
+        device_option,
+        click.option("--save", is_flag=False, flag_value=RECORD, metavar="[FILE]", help=save),
+        gather("question", Question, [field.name for field in fields(Question)]),
+    )
 
 
 @click.command(cls=Command)

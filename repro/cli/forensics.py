@@ -14,7 +14,15 @@ from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.evaluate import WAYS
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import OneOf, change_options, device_option, gather, json_option, print_json
+from repro.cli.options import (
+    add_options,
+    change_options,
+    device_option,
+    gather,
+    json_option,
+    print_json,
+)
+from repro.cli.param_types import OneOf
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection
@@ -47,28 +55,26 @@ class Question:
 
 def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what says which weights are tested and how; pass on one `question`."""
-    keys = [field.name for field in fields(Question)]
-    decorated = gather("question", Question, keys)(function)
-    decorated = device_option(decorated)
-    about = "The data set, if not imagenet."
-    decorated = click.option("--data", metavar="NAME", help=about)(decorated)
-    about = "The published errors (default: those on record)."
-    decorated = click.option("--published", metavar="TOP1[/TOP5]", help=about)(decorated)
-    about = f"Only these of {FACTORS}."
-    decorated = click.option("--vary", metavar="FACTORS", help=about)(decorated)
-    about = "What the readings start from (default: the weights' own)."
-    decorated = click.option("--preprocess", metavar="NAME", help=about)(decorated)
-    about = "Views (default: center; ten has both)."
-    decorated = click.option("--crops", type=OneOf(list(WAYS)), default="center", help=about)(
-        decorated
-    )
-    about = "The mean.binaryproto of `authors`."
     a_file = click.Path(path_type=Path)
-    decorated = click.option("--mean", type=a_file, metavar="FILE", help=about)(decorated)
-    about = "The net, if the weights do not tell."
-    decorated = click.option("--net", metavar="NET", help=about)(decorated)
-    about = "Anybody's; authors-50 … are looked for in data/weights."
-    return click.option("--weights", required=True, metavar="FILE", help=about)(decorated)
+    weights = "Anybody's; authors-50 … are looked for in data/weights."
+    views = "Views (default: center; ten has both)."
+    preprocess = "What the readings start from (default: the weights' own)."
+    published = "The published errors (default: those on record)."
+    return add_options(
+        function,
+        click.option("--weights", required=True, metavar="FILE", help=weights),
+        click.option("--net", metavar="NET", help="The net, if the weights do not tell."),
+        click.option(
+            "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
+        ),
+        click.option("--crops", type=OneOf(list(WAYS)), default="center", help=views),
+        click.option("--preprocess", metavar="NAME", help=preprocess),
+        click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}."),
+        click.option("--published", metavar="TOP1[/TOP5]", help=published),
+        click.option("--data", metavar="NAME", help="The data set, if not imagenet."),
+        device_option,
+        gather("question", Question, [field.name for field in fields(Question)]),
+    )
 
 
 @click.command(cls=Command)
@@ -104,7 +110,9 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     from repro.evaluation.reading_grid import grid
 
     pool = "unpadded" if of.run.net.pool else "padded"
-    chosen = _factors(question.vary) or KNOWN
+    chosen: tuple[str, ...] = KNOWN
+    if question.vary is not None:
+        chosen = tuple(factor.strip() for factor in question.vary.split(","))
     readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
     image = mean_image(mean)
     folder = folder_for(places().results, of, readings, image, "forensics")
@@ -121,10 +129,6 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     )
     _write_and_print(document, folder.path, as_json)
     folder.drop_blocks()
-
-
-def _factors(text: str | None) -> list[str]:
-    return [] if text is None else [factor.strip() for factor in text.split(",")]
 
 
 def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:

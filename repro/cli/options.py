@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -16,8 +15,7 @@ from repro.cli.completers import (
     complete_selection,
     complete_variants,
 )
-from repro.cli.param_types import OneOf as OneOf
-from repro.cli.param_types import WholeNumber as WholeNumber
+from repro.cli.param_types import WholeNumber
 from repro.definition.experiment import Experiment, runs_of
 from repro.definition.run import Run
 from repro.errors import (
@@ -31,6 +29,7 @@ from repro.errors import (
 )
 from repro.protocol import catalog
 from repro.protocol.selection import Selection, contains
+from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, places
 
 if TYPE_CHECKING:
@@ -60,6 +59,13 @@ def gather(name: str, build: Callable[..., Any], keys: Iterable[str]) -> Decorat
         return with_one
 
     return decorate
+
+
+def add_options(function: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
+    """Add options to a command: the first one stands first in its help."""
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def select_option(
@@ -95,17 +101,9 @@ def select_option(
 
 
 def _selection_options(function: Callable[..., Any], scale: str | None) -> Callable[..., Any]:
-    options: tuple[Decorator, ...] = (
-        scale_option(scale),
-        click.option(
-            "--seeds", type=WholeNumber(1, 1000), metavar="N", help="How many seeds of each run."
-        ),
-        *_change_options(),
-        *_part_options(),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    about = "How many seeds of each run."
+    seeds = click.option("--seeds", type=WholeNumber(1, 1000), metavar="N", help=about)
+    return add_options(function, scale_option(scale), seeds, *_change_options(), *_part_options())
 
 
 def _names_argument(
@@ -162,17 +160,13 @@ def change_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def build(scale: str, **chosen: Any) -> Selection:
         return Selection(scale=catalog.load_scale(scale).name, **chosen)
 
-    decorated = gather("selection", build, ("scale", "variants", "settings"))(function)
-    for option in reversed((scale_option(), *_change_options())):
-        decorated = option(decorated)
-    return decorated
+    one_selection = gather("selection", build, ("scale", "variants", "settings"))
+    return add_options(function, scale_option(), *_change_options(), one_selection)
 
 
 def part_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --only and --skip to a command that takes patterns of runs."""
-    for option in reversed(_part_options()):
-        function = option(function)
-    return function
+    return add_options(function, *_part_options())
 
 
 def keep_selected(
@@ -216,9 +210,8 @@ def _known_scale(context: click.Context, option: click.Parameter, name: str | No
 
 
 def json_option(function: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
-        function
-    )
+    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    return option(function)
 
 
 def device_option(function: F) -> F:
@@ -282,8 +275,7 @@ def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) ->
 
 def print_json(document: dict[str, Any]) -> None:
     """Print the one JSON document of a command."""
-    document = {"schema": SCHEMA} | document
-    click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+    click.echo(to_json({"schema": SCHEMA} | document).decode(), nl=False)
 
 
 def did_you_mean_one_of(word: str, known: Collection[str]) -> str:

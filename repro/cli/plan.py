@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli.click_errors import Command
+from repro.cli.completers import complete_experiments
 from repro.cli.options import json_option, print_json
+from repro.cli.param_types import WholeNumber
 from repro.cost.gpu_hours import format_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.errors import UserError, quote
 from repro.protocol import catalog
+from repro.protocol.pages import refuse_skipped
 from repro.storage.paths import places
 from repro.storage.run_files import is_done
 
@@ -22,14 +26,18 @@ SEEDS = 5  # of each net at most, as the paper has of ResNet-110
 MOST_SEEDS = 50
 
 
-def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in (*catalog.NAMES, *catalog.GROUPS) if name.startswith(incomplete)]
-
-
-@click.command("plan")
-@click.argument("experiments", nargs=-1, metavar="[EXPERIMENT…]", shell_complete=_names)
+@click.command("plan", cls=Command)
+@click.argument(
+    "experiments", nargs=-1, metavar="[EXPERIMENT…]", shell_complete=complete_experiments
+)
 @click.option("--gpu-hours", "budget", type=float, required=True, metavar="N", help="The budget.")
-@click.option("--seeds", type=int, default=SEEDS, metavar="N", help="At most so many of each net.")
+@click.option(
+    "--seeds",
+    type=WholeNumber(1, MOST_SEEDS),
+    default=SEEDS,
+    metavar="N",
+    help="At most so many of each net.",
+)
 @json_option
 def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool) -> None:
     """Print which runs, in which order, are expected to decide the most within a budget.
@@ -41,18 +49,13 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
     """
     if not 0 < budget < float("inf"):
         raise UserError(f"`--gpu-hours` cannot be {quote(budget)}", "it is a number above 0")
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UserError(f"`--seeds` cannot be {quote(seeds)}", f"it is 1 to {MOST_SEEDS}")
     chosen: dict[str, Experiment] = {}
     for name in catalog.expand_groups(experiments or ("all",)):
         experiment = catalog.load_experiment(name)
+        if experiments:
+            refuse_skipped(name, experiment)
         if not isinstance(experiment, Skipped):
             chosen[name] = experiment
-        elif experiments:
-            raise UserError(
-                f"{quote(name)} is not reproduced here: {experiment.reason}",
-                "`repro list` shows what is",
-            )
 
     from repro.analysis.campaign.plan import make_plan
 

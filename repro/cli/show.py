@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +10,7 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.completers import complete_runs
 from repro.cli.options import json_option, print_json, select_option
+from repro.cli.paper_numbers import number_lines, numbers_of, reproductions_of, rows_of
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -19,11 +18,9 @@ from repro.definition.experiment import (
     Drawing,
     Experiment,
     Figure,
-    Row,
     Skipped,
     Table,
     groups_of,
-    metrics_of_row,
     runs_of,
 )
 from repro.definition.net import Net
@@ -34,7 +31,7 @@ from repro.protocol.decidable import decidable_claims, warnings
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
 from repro.protocol.pages import refuse_group
 from repro.protocol.selection import Selection
-from repro.storage.paths import PAPER_NUMBERS, places
+from repro.storage.paths import places
 from repro.storage.run_files import is_done
 
 PITFALLS = {
@@ -45,7 +42,6 @@ PITFALLS = {
     "Nesterov": "many ports use it; the paper's SGD has plain momentum",
     "a warm-up that never ends": "here the rate is a function of the iteration and of a recorded switch",
 }
-WIDTHS = (("row", 12), ("metric", 20))  # of the paper's numbers, at least
 
 
 @click.command(cls=Command)
@@ -84,15 +80,13 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "title": experiment.title,
         "page": experiment.page,
         "scale": scale,
+        "paper": numbers_of(name, experiment),
+        "elsewhere": reproductions_of(name),
+        "claims": _claims(experiment),
     }
     if isinstance(experiment, Skipped):
-        return facts | {
-            "skipped": experiment.reason,
-            "nets": [],
-            "runs": [],
-            "paper": [],
-            "departures": [],
-        }
+        nothing: dict[str, Any] = {"nets": [], "runs": [], "departures": []}
+        return facts | {"skipped": experiment.reason} | nothing
     runs = runs_of(experiment)
     gpu_memory = [round(memory(run, on_gpu=True).gpu) for run in runs]
     nets = [_net(net, runs) for net in _nets(experiment)]
@@ -102,9 +96,6 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "runs": [_run(run) for run in runs],
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
         "gpu_bytes": max(gpu_memory, default=0),
-        "paper": _paper(experiment),
-        "elsewhere": _elsewhere(name),
-        "claims": _claims(experiment),
         "departures": _departures(experiment),
         "decidable": decidable,
         "warnings": warnings([experiment]),
@@ -130,16 +121,10 @@ def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
 
 def _nets(experiment: Any) -> list[Net]:
     trained = [group.run.net for group in groups_of(experiment)]
-    counted = [row.net for row in _rows(experiment) if row.net]
+    counted = [row.net for row in rows_of(experiment) if row.net]
     if isinstance(experiment, Drawing):
         counted = [drawn for _, drawn in experiment.columns if isinstance(drawn, Net)]
     return list(dict.fromkeys(trained + counted))
-
-
-def _rows(experiment: Any) -> list[Row]:
-    if isinstance(experiment, Figure):
-        return list(dict.fromkeys(row for panel in experiment.panels for row in panel.rows))
-    return list(experiment.rows) if isinstance(experiment, Table) else []
 
 
 def _net(net: Net, runs: tuple[Run, ...]) -> dict[str, Any]:
@@ -169,28 +154,6 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _paper(experiment: Any) -> list[dict[str, Any]]:
-    numbers = []
-    for row in _rows(experiment):
-        for metric, paper in zip(_metrics(experiment, row), row.paper, strict=False):
-            if paper is None:
-                continue
-            values = {key: value for key, value in asdict(paper).items() if value is not None}
-            numbers.append({"row": row.label, "metric": metric} | values)
-    return numbers
-
-
-def _metrics(experiment: Any, row: Row) -> tuple[str, ...]:
-    return experiment.metrics if isinstance(experiment, Table) else metrics_of_row(row)
-
-
-def _elsewhere(name: str) -> list[dict[str, str]]:
-    """Return what public reproductions got."""
-    with (PAPER_NUMBERS / "reproductions.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    return [line for line in lines if line["experiment"] == name and line["value"]]
-
-
 def _departures(experiment: Any) -> list[dict[str, Any]]:
     by_departure = departures_by_net(group.run for group in groups_of(experiment))
     return [asdict(departure) | {"nets": list(nets)} for departure, nets in by_departure.items()]
@@ -213,11 +176,10 @@ def _print(facts: dict[str, Any]) -> None:
     click.echo(f"{facts['experiment']} (page {facts['page']}): {facts['title']}")
     if "skipped" in facts:
         click.echo(f"\nNot reproduced here: {facts['skipped']}")
+        _print_numbers_and_claims(facts)
         return
     _print_lines("Variants", [_variant_line(variant) for variant in facts["variants"]])
-    _print_numbers(facts)
-    claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
-    _print_lines("The paper's claims", claims)
+    _print_numbers_and_claims(facts)
     _print_lines("Before you spend on these runs", facts["warnings"])
     _print_nets(facts["nets"])
     departures = {}
@@ -257,33 +219,11 @@ def _variant_line(variant: dict[str, str]) -> str:
     return f"{variant['name']}: {variant['about']}{excuse}"
 
 
-def _print_numbers(facts: dict[str, Any]) -> None:
-    elsewhere = defaultdict(list)
-    for line in facts["elsewhere"]:
-        elsewhere[line["row"], line["metric"]].append(float(line["value"]))
-    widths = []
-    for column, least in WIDTHS:
-        longest = max((len(number[column]) for number in facts["paper"]), default=0)
-        widths.append(2 + max(least, longest))
-    lines = []
-    for number in facts["paper"]:
-        start = f"{number['row']:<{widths[0]}}{number['metric']:<{widths[1]}}{_value(number)}"
-        others = elsewhere.get((number["row"], number["metric"]), [])
-        end = ""
-        if others:
-            end = f"   reproductions: {min(others):g}–{max(others):g} ({len(others)})"
-        lines.append(f"{start}  {number['kind']}{end}")
+def _print_numbers_and_claims(facts: dict[str, Any]) -> None:
+    lines = number_lines(facts["paper"], facts["elsewhere"])
     _print_lines("The paper's numbers", lines, wrap=False)
-
-
-def _value(number: dict[str, Any]) -> str:
-    """Return the paper's number as it printed it: 6.61 ± 0.16 (n=5)."""
-    text = f"{number['value']:.{number['digits']}f}"
-    if "std" in number:
-        text += f" ± {number['std']}"
-    if "n" in number:
-        text += f" (n={number['n']})"
-    return text
+    claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
+    _print_lines("The paper's claims", claims)
 
 
 def _print_lines(heading: str, lines: list[str], wrap: bool = True) -> None:

@@ -98,6 +98,7 @@ def _foresight_facts(foresight: Foresight) -> dict[str, Any]:
         "estimate": asdict(foresight.hours),
         "memory": foresight.memory,
         "claims": list(foresight.claims),
+        "limits": list(foresight.limits),
     }
 
 
@@ -109,8 +110,8 @@ def _foresight_lines(foresight: Foresight) -> list[str]:
     runs = f"{counted(foresight.runs, 'run')} in {counted(foresight.arrays, 'array')}{sharing}"
     lines = [f"{runs}, {foresight.hours}, {foresight.memory}"]
     if foresight.claims:
-        lines.append(f"claims of the paper that they decide: {', '.join(foresight.claims)}")
-    return lines
+        lines.append(f"claims of the paper that they can decide: {', '.join(foresight.claims)}")
+    return [*lines, *foresight.limits]
 
 
 def _print_each(name: str, answers: Iterator[str], as_json: bool) -> None:

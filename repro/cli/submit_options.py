@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.cli.completers import complete_clusters
-from repro.cli.options import gather, json_option
+from repro.cli.options import add_options, gather, json_option
 from repro.cli.param_types import WholeNumber
 from repro.errors import UserError
 from repro.storage.paths import Places
@@ -75,22 +75,22 @@ def profile_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return ProfileOptions(cluster, values, sbatch)
 
     keys = [key for _, key, _ in (*_ASKED, *_COUNTED)]
-    decorated = gather("asked", build, ("cluster", "sbatch", *keys))(function)
-    free = "Another option of sbatch, repeatable."
-    decorated = click.option("--sbatch", multiple=True, metavar="KEY=VALUE", help=free)(decorated)
-    for option, key, about in reversed(_COUNTED):
-        number = click.option(option, key, type=WholeNumber(0), metavar="N", help=about)
-        decorated = number(decorated)
-    for option, key, about in reversed(_ASKED):
-        decorated = click.option(option, key, metavar="TEXT", help=about)(decorated)
-    return click.option(
+    on = click.option(
         "--on",
         "cluster",
         envvar="REPRO_ON",
         metavar="CLUSTER",
         help="A profile in slurm/; or REPRO_ON.",
         shell_complete=complete_clusters,
-    )(decorated)
+    )
+    options = [on]
+    for option, key, about in _ASKED:
+        options.append(click.option(option, key, metavar="TEXT", help=about))
+    for option, key, about in _COUNTED:
+        options.append(click.option(option, key, type=WholeNumber(0), metavar="N", help=about))
+    free = "Another option of sbatch, repeatable."
+    options.append(click.option("--sbatch", multiple=True, metavar="KEY=VALUE", help=free))
+    return add_options(function, *options, gather("asked", build, ("cluster", "sbatch", *keys)))
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,13 @@ class Mode:
 
 def mode_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --dry-run, --test-only, --yes and --json; pass on one `mode`."""
-
-    decorated = gather("mode", Mode, ("dry_run", "test_only", "yes", "as_json"))(function)
-    decorated = json_option(decorated)
     dry = "Print the sbatch text; send and write nothing. Needs no SLURM."
-    for option, about in (
-        ("--yes", "Do not ask."),
-        ("--test-only", "Ask SLURM for its verdict; send nothing."),
-        ("--dry-run", dry),
-    ):
-        decorated = click.option(option, is_flag=True, help=about)(decorated)
-    return decorated
+    ask = "Ask SLURM for its verdict; send nothing."
+    return add_options(
+        function,
+        click.option("--dry-run", is_flag=True, help=dry),
+        click.option("--test-only", is_flag=True, help=ask),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        json_option,
+        gather("mode", Mode, ("dry_run", "test_only", "yes", "as_json")),
+    )

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from repro.data.photos.mean_image import MEAN_IMAGES
 from repro.data.photos.pack_format import ABOUT, MANIFEST, PACK, read_about
 from repro.errors import EnvironmentProblem, quote
 from repro.storage.atomic import cannot_write
@@ -35,7 +36,8 @@ def copy_to_node(folder: Path, scratch: Path) -> Path:
                 "choose another scratch folder, or read the data set where it is",
             )
         with new_folder(copy) as temporary:
-            for name in (PACK, MANIFEST, ABOUT):
+            means = [path.name for path in folder.glob(MEAN_IMAGES)]  # else read from all photos
+            for name in (PACK, MANIFEST, ABOUT, *means):
                 shutil.copyfile(folder / name, temporary / name)
             rename_if_free(temporary, copy)
     return copy.parent

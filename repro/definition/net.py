@@ -19,7 +19,6 @@ IMAGENET_BLOCKS = {  # Table 1: how many blocks conv2_x … conv5_x have
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-IMAGENET_DEPTHS = tuple(IMAGENET_BLOCKS)
 BOTTLENECK_FROM = 50  # Table 1: nets of 50 and more layers are made of bottlenecks
 
 _NET = re.compile(r"(plain|resnet)-?(\d{1,5})(?:-?([abc]))?(?:-(v1\.5|stride-3x3))?", re.IGNORECASE)

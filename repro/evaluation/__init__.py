@@ -53,9 +53,8 @@ def measure(
     return {"metrics": metrics, "responses": layers}
 
 
-def _of_the_curve(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _of_the_curve(rows: list[metrics_file.MetricsRow]) -> dict[str, Any]:
     """Return the last point, and the best test error, which is chosen on the test set."""
-    last = rows[-1]
     names = ("train_error", "train_loss", "gradient_first", "gradient_last")
-    best = min(row["test_error"] for row in rows)
-    return {name: last[name] for name in names} | {"best_test_error": best}
+    tested = [row.test_error for row in rows if row.test_error is not None]
+    return {name: getattr(rows[-1], name) for name in names} | {"best_test_error": min(tested)}

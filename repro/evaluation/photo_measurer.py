@@ -6,7 +6,7 @@ independent, so that a long test can be kept block by block and go on after it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -138,15 +138,17 @@ class PhotoMeasurer:
         )
         if wanted.colours == "bgr":
             images = images.flip(3)
-        images = images - torch.from_numpy(self._mean(wanted, pixels.shape[1:3])).to(device)
+        images = images - torch.from_numpy(
+            self._mean(wanted, (pixels.shape[1], pixels.shape[2]))
+        ).to(device)
         if wanted.std is not None:
             images /= torch.from_numpy(_in_order(wanted.std, wanted)).to(device)
         return images.permute(0, 3, 1, 2)
 
-    def _mean(self, wanted: Preprocessing, size: tuple[int, ...]) -> NDArray[np.float32]:
+    def _mean(self, wanted: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
         """Return what is subtracted, in the net's range and order: a colour, or an image of colours."""
         if wanted.mean == "data":
-            return _in_order(self.photos.mean, wanted)
+            return _in_order(self.photos.mean_of(*size), wanted)
         if wanted.mean != "image":
             return _in_order(wanted.mean, wanted)
         assert self.mean_image is not None  # looked at when the measurer was made
@@ -225,9 +227,12 @@ def _of_maps(maps: Tensor, reading: Reading) -> Tensor:
     return scores.mean((3, 4)).mean(0)
 
 
-def _in_order(colours: Sequence[float], wanted: Preprocessing) -> NDArray[np.float32]:
-    ordered = colours if wanted.colours == "rgb" else colours[::-1]
-    return np.array(ordered, dtype=np.float32) * np.float32(wanted.highest)
+def _in_order(
+    colours: Sequence[float] | NDArray[np.float32], wanted: Preprocessing
+) -> NDArray[np.float32]:
+    """Return red, green and blue of 0 to 1 in the net's range and order."""
+    values = np.array(colours, dtype=np.float32) * np.float32(wanted.highest)
+    return values if wanted.colours == "rgb" else values[..., ::-1].copy()
 
 
 @contextmanager
@@ -245,6 +250,3 @@ def _as_set(net: ConvNet, reading: Reading) -> Iterator[None]:
         net.stem.pool = before[0]
         for norm, epsilon in zip(norms, before[1], strict=True):
             norm.eps = epsilon
-
-
-Progress = Callable[[int, int], None]  # images done, images in all

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from repro.definition.experiment import Experiment, Skipped, runs_of
-from repro.definition.run import Run
+from repro.definition.experiment import Experiment
 from repro.definition.scales import Scale, Variant
 from repro.errors import UserError, did_you_mean, quote
 
@@ -88,11 +87,3 @@ def load_variant(name: str) -> Variant:
         hint = did_you_mean(name, known, "variants: " + ", ".join(known))
         raise UserError(f"no variant named {quote(name)}", hint)
     return known[name]
-
-
-def runs_needed(name: str) -> tuple[Run, ...]:
-    """Return the runs that an experiment needs at scale `paper`; a skipped one needs none."""
-    experiment = load_experiment(name)
-    if isinstance(experiment, Skipped):
-        return ()
-    return runs_of(experiment)

@@ -158,6 +158,12 @@ def cannot_read(path: Path, error: OSError) -> UserError:
     )
 
 
+def is_disk_full(error: UserError) -> bool:
+    """Return whether it was for want of room that a file could not be written."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _FULL
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 

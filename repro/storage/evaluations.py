@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,9 +119,6 @@ class EvaluationFolder:
         for block in self.path.glob("block-*.npz"):
             with contextlib.suppress(OSError):
                 block.unlink()
-
-    def forget(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def compressed(arrays: Arrays) -> bytes:

@@ -1,6 +1,6 @@
-"""A metrics line: JSON with a digest of itself, so that a cut or changed line is recognised.
+"""The curve of a run, `metrics.jsonl`: a line for each point, with a digest of itself.
 
-A cut CSV reads without error and wrong. Here a row is one line,
+A cut CSV reads without error and wrong. Here a cut or changed line is recognised: it is
 `{"iteration":20,…,"digest":"1f3a9c2e"}`, with sorted keys and the first eight hexadecimal digits of
 the SHA-256 of the line without its digest. NaN and infinity, which JSON does not have, are written
 as null and named in `flags`.
@@ -11,20 +11,39 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 _MARK = b',"digest":"'
 
 
-def encode(row: dict[str, Any]) -> bytes:
+class MetricsRow(Struct):
+    """One point of the curve. What was not measured there is None."""
+
+    iteration: int
+    rate: float | None = None
+    train_error: float | None = None
+    train_loss: float | None = None
+    test_error: float | None = None
+    test_loss: float | None = None
+    gradient_first: float | None = None
+    gradient_last: float | None = None
+    flags: dict[str, Literal["nan", "inf", "-inf"]] = {}
+
+
+CURVE = tuple(name for name in MetricsRow.__struct_fields__ if name != "flags")
+
+
+def encode(row: Mapping[str, Any]) -> bytes:
     """Return the row as one line, newline included."""
     body = json.dumps(mark_not_finite(row), sort_keys=True, separators=(",", ":")).encode()
     return body[:-1] + _MARK + _digest(body) + b'"}\n'
 
 
-def mark_not_finite(values: dict[str, Any]) -> dict[str, Any]:
+def mark_not_finite(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values with null for NaN and infinity, and `flags` that say which it was."""
     flags: dict[str, str] = {}
     marked = dict(values)
@@ -37,21 +56,25 @@ def mark_not_finite(values: dict[str, Any]) -> dict[str, Any]:
     return marked
 
 
-def decode(line: bytes) -> dict[str, Any] | None:
-    """Return the row of a line, or None where the line is not whole."""
+def decode(line: bytes) -> MetricsRow | None:
+    """Return the point of a line, or None where the line is not whole, or is no point."""
     start, mark, end = line.rpartition(_MARK)
     body = start + b"}"
     if not mark or end != _digest(body) + b'"}\n':
         return None
-    row = _object(body)
-    for key, sign in row.pop("flags", {}).items():
-        row[key] = float(sign)
+    try:
+        row = msgspec.json.decode(body, type=MetricsRow)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    for name in CURVE:
+        if name in row.flags:
+            setattr(row, name, float(row.flags[name]))
     return row
 
 
-def read_valid_prefix(content: bytes) -> tuple[list[dict[str, Any]], int]:
+def read_valid_prefix(content: bytes) -> tuple[list[MetricsRow], int]:
     """Return the rows up to the first line that is not whole, and how many bytes they take."""
-    rows: list[dict[str, Any]] = []
+    rows: list[MetricsRow] = []
     size = 0
     for line in content.splitlines(keepends=True):
         row = decode(line)
@@ -60,17 +83,6 @@ def read_valid_prefix(content: bytes) -> tuple[list[dict[str, Any]], int]:
         rows.append(row)
         size += len(line)
     return rows, size
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    """Return what `json` makes of it, a few times as fast."""
-    row: dict[str, Any]
-    try:
-        row = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        # It is stricter: a lone surrogate, a NaN in a list, a number beyond all bounds.
-        row = json.loads(body)
-    return row
 
 
 def _digest(body: bytes) -> bytes:

@@ -21,13 +21,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from repro.definition.run import Run, to_definition
-from repro.errors import Incomplete, RunFailed, UserError, quote
+from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError, quote
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage import metrics_file
 from repro.storage.atomic import (
     cannot_write,
     create_exclusive,
     file_mode,
+    is_disk_full,
     read_json,
     to_json,
     write_all,
@@ -227,10 +228,19 @@ class Attempt:
         self, state: str, iteration: int, problem: str, hint: str = "", cause: str = ""
     ) -> None:
         """Write down why this attempt gave up."""
+        self.say(f"{state}: {problem}")
         failure = {"schema": SCHEMA, "state": state, "attempt": self.number, "iteration": iteration}
         failure |= {"problem": problem, "hint": hint, "cause": cause}
-        write_atomic(self.folder.failed, to_json(failure), self.check)
-        self.say(f"{state}: {problem}")
+        content = to_json(failure)
+        try:
+            write_atomic(self.folder.failed, content, self.check)
+        except EnvironmentProblem as error:
+            if not is_disk_full(error):
+                raise
+            # Where the run is, is over and stands in this record too: it takes that file's room.
+            with write_errors_explained(self.folder.progress):
+                self.folder.progress.unlink(missing_ok=True)
+            write_atomic(self.folder.failed, content, self.check)
 
 
 def previous_progress(folder: Folder) -> dict[str, Any]:

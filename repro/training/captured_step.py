@@ -7,6 +7,7 @@ capture fails, the eager step is taken, which has the same bits.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -48,6 +49,7 @@ class CapturedStep:
         self._device = next(net.parameters()).device
         self._rate = torch.zeros((), device=self._device)
         self._inputs: tuple[Tensor, Tensor] | None = None
+        self._aside: torch.cuda.Stream
         self._replay: Callable[[], None]
         self._answer: Answer
         for group in optimizer.param_groups:
@@ -78,7 +80,7 @@ class CapturedStep:
         self._optimizer.zero_grad(set_to_none=True)
         try:
             self._capture(images, labels)
-        except RuntimeError as error:
+        except (RuntimeError, UserWarning) as error:
             # What is wrong with the card itself, the eager step will meet again.
             self.captured = False
             reason = str(error).partition("\n")[0]
@@ -92,7 +94,7 @@ class CapturedStep:
         return [*self._net.parameters(), *self._net.buffers(), *momentum]
 
     def _rehearse(self, images: Tensor, labels: Tensor) -> None:
-        aside = torch.cuda.Stream(self._device)
+        aside = self._aside = torch.cuda.Stream(self._device)
         aside.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(aside):
             for _ in range(self.REHEARSALS):
@@ -102,7 +104,10 @@ class CapturedStep:
 
     def _capture(self, images: Tensor, labels: Tensor) -> None:
         graph = torch.cuda.CUDAGraph()
-        with _stream_kept(self._device), torch.cuda.graph(graph):
+        # On the stream of the rehearsals: torch's own would be of whichever card is current, and
+        # a weight that autograd met on another stream would draw that one into the graph.
+        on_the_side = torch.cuda.graph(graph, stream=self._aside)
+        with _stream_kept(self._device), _empty_graph_refused(), on_the_side:
             self._answer = self._eager.learn(images, labels)
         self._replay = graph.replay
 
@@ -115,3 +120,11 @@ def _stream_kept(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.cuda.set_stream(stream)
+
+
+@contextlib.contextmanager
+def _empty_graph_refused() -> Iterator[None]:
+    """Raise where torch only warns: a graph without kernels would train nothing, and say nothing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The CUDA Graph is empty")
+        yield

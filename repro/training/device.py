@@ -12,6 +12,7 @@ from repro.definition.recipe import Recipe
 from repro.errors import EnvironmentProblem, quote
 from repro.provenance.code_digest import code_hash
 from repro.provenance.processor import processor_name
+from repro.provenance.slurm_job import slurm_job_id
 
 Layout = Literal["channels last", "NCHW"]
 
@@ -49,15 +50,18 @@ def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:
     """
     chosen = device or _default_device()
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        without = "leave `--device` out" if device else "leave `REPRO_DEVICE` unset"
-        raise EnvironmentProblem(
-            f"no GPU here for device {quote(chosen)}", f"{without} to train on what there is"
-        )
+        raise EnvironmentProblem(f"no GPU here for device {quote(chosen)}", _without_gpu(device))
     tf32 = recipe.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.deterministic = True
     return chosen
+
+
+def make_current(device: torch.device) -> None:
+    """Make this card the one that torch means where none is named, as for a graph's memory."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
 
 
 def device_name(device: torch.device) -> str:
@@ -81,6 +85,15 @@ def fingerprint(device: torch.device) -> str:
     threads = torch.get_num_threads()
     name = device_name(device)
     return f"{name}, {threads} threads, torch {torch.__version__}, code {code_hash()}"
+
+
+def _without_gpu(asked: torch.device | None) -> str:
+    """Return what to do where torch finds no GPU."""
+    if asked:
+        return "leave `--device` out to train on what there is"
+    if slurm_job_id():
+        return "`repro doctor`, on that node, says whether this torch fits its GPU and its driver"
+    return "leave `REPRO_DEVICE` unset to train on what there is"
 
 
 def _default_device() -> torch.device:

@@ -52,6 +52,7 @@ class GpuUsage:
         """Return the usage of this device; None where it is no GPU."""
         if device.type != "cuda":
             return None
+        _forget_peak(device)
         # NVML's errors are of classes that are nowhere without it, and it may not be installed.
         with contextlib.suppress(Exception):
             return cls(device, _Nvml(device))
@@ -155,6 +156,13 @@ def _handle(library: Any, device: torch.device) -> Any:
     if not uuid.startswith(("GPU-", "MIG-")):
         uuid = f"GPU-{uuid}"
     return library.nvmlDeviceGetHandleByUUID(uuid)
+
+
+def _forget_peak(device: torch.device) -> None:
+    """Begin the peak anew: a process that trains run after run had the memory of the others."""
+    with contextlib.suppress(RuntimeError, AssertionError):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def _peak_memory(device: torch.device) -> int:

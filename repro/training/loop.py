@@ -29,7 +29,7 @@ from repro.storage.run_files import read_final
 from repro.training.attempt import Attempt
 from repro.training.caffe_momentum import CaffeMomentum, Step
 from repro.training.captured_step import CapturedStep
-from repro.training.device import prepare
+from repro.training.device import make_current, prepare
 from repro.training.device_errors import device_errors_explained
 from repro.training.failures import failures_recorded
 from repro.training.interruptible import Interruptible
@@ -80,6 +80,7 @@ def _final_record(folder: Folder, run: Run) -> dict[str, Any] | None:
 def _train(
     run: Run, places: Places, attempt: Attempt, stop: StopRequest, device: torch.device
 ) -> dict[str, Any]:
+    make_current(device)
     commit()  # now and not at the end: the files may be edited while the run trains
     recipe = run.recipe
     source = open_source(recipe, places.data).to(device)
@@ -193,15 +194,6 @@ def _eager_or_captured(
     if on_gpu and wanted and distributed.share().alone:
         return CapturedStep(net, optimizer, eager, log)
     return eager
-
-
-def _finished(folder: Folder, run: Run, measure_again: bool) -> dict[str, Any] | None:
-    """Return the final record of a run that is done and is not to be measured again."""
-    # It is an error where the record is there and cannot be believed.
-    if measure_again or read_final(folder, run) is None:
-        return None
-    final: dict[str, Any] = read_json(folder.final)
-    return final
 
 
 def _claim(folder: Folder, run: Run) -> Attempt:

@@ -156,6 +156,11 @@ def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places
     assert "table6 ResNet-20 test_error: 40.00 vs 8.75 not comparable (n=1)\n" in said.stdout
 
 
+def test_without_names_the_most_serious_scale_with_results_is_chosen_too(places, finished):
+    finished(SCALES["smoke"](RESNET[20].run), test_error=40.0)
+    assert repro("diff").stderr.startswith("scale: smoke (the most serious with results")
+
+
 def test_a_folder_with_problems_is_told(places, table6_as_printed):
     table6_as_printed()
     (places.runs / "holiday").mkdir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from repro.analysis.runs.frames import collect
 from repro.cli import cli
 from repro.errors import UserError
 from repro.protocol import catalog
+from repro.storage import atomic
 
 RUN = RESNET[20].run
 
@@ -115,3 +118,18 @@ def test_a_file_where_the_folder_should_be_is_an_error_and_no_traceback(here):
     here.figures.write_text("a file where the folder should be")
     with pytest.raises(UserError, match="which is not a folder"):
         figure("figure7", "--format", "svg")
+
+
+def test_on_a_full_disk_the_folder_of_figures_is_named_and_the_variable_that_moves_it(
+    here, monkeypatch
+):
+    def full(handle: int, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic, "write_all", full)
+    with pytest.raises(UserError) as caught:
+        figure("figure5", "--format", "svg")
+    assert str(here.figures / "figure5.svg") in caught.value.problem
+    assert "No space left on device" in caught.value.problem
+    assert "choose another folder with `REPRO_FIGURES`" in caught.value.hint
+    assert not [*here.figures.rglob("*.tmp"), *here.figures.rglob("*.svg")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,19 @@ def test_json_has_a_schema_and_every_run(capsys: pytest.CaptureFixture[str]) -> 
         FAILED.id: "failed",
         OTHER.id: "lacking",
     }
+
+
+def test_an_unfinished_folder_copied_to_another_runs_name_is_named_and_not_shown_as_that_run(
+    here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress = {"state": "running", "attempt": 1, "iteration": 90, "host": "a-node", "pid": 1}
+    write_atomic(here.run(OTHER.id).progress, to_json(progress))
+    copied = replace(OTHER, seed=8)
+    shutil.copytree(here.run(OTHER.id).path, here.run(copied.id).path)
+    runs = {run["id"]: run for run in json.loads("\n".join(said(capsys, "--json")))["runs"]}
+    assert (runs[OTHER.id]["state"], runs[OTHER.id]["iteration"]) == ("running", 90)
+    assert (runs[copied.id]["state"], runs[copied.id]["iteration"]) == ("failed", None)
+    assert f"holds another, `{OTHER.id}`" in runs[copied.id]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -163,8 +163,23 @@ def test_a_dry_run_says_the_runs_the_cost_and_the_claims_they_decide(
     assert document["foresight"]["claims"] == []  # one seed of each net decides no claim on CIFAR
     figure6 = ("submit", "figure6", "--on", "example", "--scale", "smoke", "--seeds", "2")
     assert code(*figure6, "--dry-run") == 0
-    assert "# claims of the paper that they decide: F6-1" in capsys.readouterr().out
+    assert "# claims of the paper that they can decide: F6-1" in capsys.readouterr().out
     assert not here.results.exists()
+
+
+def test_before_sending_it_says_in_sentences_what_the_runs_cannot_decide(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = (
+        "Claims T2-1, T2-2, T2-3, T2-4: these runs can decide them for these trained nets only, "
+        "not for the recipe: it has one seed, and `--seeds 2` or more are needed."
+    )
+    assert code("submit", "table2", "--on", "example", "--dry-run") == 0
+    assert f"# {sentence}" in capsys.readouterr().out.splitlines()
+    assert code("submit", "table2", "--on", "example", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["foresight"]["limits"] == [sentence]
+    assert code(*TABLE6) == 0
+    assert "these runs cannot decide them: it has one seed" in capsys.readouterr().err
 
 
 def test_a_claim_is_decided_only_if_all_its_other_runs_are_done(

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro.cli import VERBS, cli
+from repro.definition.experiment import runs_of
 from repro.definition.overrides import with_overrides
 from repro.protocol import catalog
 from repro.storage.run_files import is_done, write_definition
@@ -187,7 +188,7 @@ def test_show_says_what_the_variants_change_and_where_they_change_nothing():
 
 
 def test_show_prints_one_run_by_its_id():
-    run = catalog.runs_needed("table6")[0]
+    run = runs_of(catalog.load_experiment("table6"))[0]
     shown = json.loads(repro("show", "table6", "--run", run.id, "--json").stdout)
     assert shown["run"]["net"]["depth"] == 20
     assert f"has no run `{'x'}`" in repro("show", "table6", "--run", "x").stderr
@@ -229,7 +230,7 @@ def test_reproduce_shows_tables_and_figures_and_ends_in_a_few_plain_lines(here):
 
 @pytest.mark.parametrize("wrong", [["--device", "gpu"], ["--set", "batch=5000"]])
 def test_run_again_moves_nothing_if_it_cannot_begin(wrong, finished, here):
-    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    run = catalog.load_scale("smoke")(runs_of(catalog.load_experiment("table6"))[0])
     changed = with_overrides(run, wrong[1:]) if wrong[0] == "--set" else run
     finished(changed, test_error=9.0)
     done = repro("run", "table6", *TINY[:-4], *wrong, "--again")
@@ -303,7 +304,7 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_a_run_folder_of_another_version_is_refused(here):
-    run = catalog.load_scale("smoke")(catalog.runs_needed("table6")[0])
+    run = catalog.load_scale("smoke")(runs_of(catalog.load_experiment("table6"))[0])
     write_definition(here.run(run.id), run)
     folder = here.run(run.id)
     folder.definition.write_text(folder.definition.read_text().replace('"depth"', '"depht"'))

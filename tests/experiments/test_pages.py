@@ -23,7 +23,8 @@ from repro.definition.experiment import (
     runs_of,
 )
 from repro.definition.net import plain
-from repro.protocol.catalog import NAMES, REPRODUCED, load_experiment, runs_needed
+from repro.definition.run import Run
+from repro.protocol.catalog import NAMES, REPRODUCED, load_experiment
 
 FOLDER = Path(experiments.__file__).parent
 HEAVY = (
@@ -64,6 +65,11 @@ tables = [name for name in NAMES if isinstance(load_experiment(name), Table)]
 figures = [name for name in NAMES if isinstance(load_experiment(name), Figure)]
 drawings = [name for name in NAMES if isinstance(load_experiment(name), Drawing)]
 skipped = [name for name in NAMES if isinstance(load_experiment(name), Skipped)]
+
+
+def needed(name: str) -> tuple[Run, ...]:
+    """Return the runs of an experiment at scale `paper`."""
+    return runs_of(load_experiment(name))
 
 
 def claims():
@@ -161,7 +167,7 @@ def test_a_count_lies_in_a_range():
 
 def test_tables_and_figures_of_section_42_share_their_runs():
     table6, figure1, figure6, figure7 = (
-        set(runs_needed(name)) for name in ("table6", "figure1", "figure6", "figure7")
+        set(needed(name)) for name in ("table6", "figure1", "figure6", "figure7")
     )
     assert table6 < figure6
     assert figure1 < figure6
@@ -170,16 +176,16 @@ def test_tables_and_figures_of_section_42_share_their_runs():
 
 
 def test_tables_and_figures_of_section_41_share_their_runs():
-    assert set(runs_needed("table2")) == set(runs_needed("figure4"))
-    assert set(runs_needed("table4")) < set(runs_needed("table3"))
+    assert set(needed("table2")) == set(needed("figure4"))
+    assert set(needed("table4")) < set(needed("table3"))
     assert (
-        len({run for name in NAMES for run in runs_needed(name) if run.net.family == "imagenet"})
+        len({run for name in NAMES for run in needed(name) if run.net.family == "imagenet"})
         == 9 + 1
     )
 
 
 def test_table_5_adds_one_run_to_those_of_table_4_a_second_resnet_152():
-    [second] = set(runs_needed("table5")) - set(runs_needed("table4"))
+    [second] = set(needed("table5")) - set(needed("table4"))
     assert (second.net.name, second.seed) == ("resnet-152-b", 1)
 
 

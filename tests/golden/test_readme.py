@@ -35,7 +35,8 @@ SHELL = {  # what stands in a block besides `repro`, and what must be there for 
     ),
     ".": lambda word: word == ".venv/bin/activate",
 }
-SCALED = ("list", "show", "run", "submit", "table", "figure", "diff", "report", "reproduce")
+SCALED = ("list", "show", "run", "submit", "table", "figure", "diff", "report")
+SCALED += ("reproduce", "export")
 ENDS = {
     "diff": {0, 1, 3},
     "table": {0, 3},
@@ -46,6 +47,7 @@ ENDS = {
     "data resize": {2, 4},
     "logs": {0, 3},
     "publish": {0, 1, 3},
+    "export": {0, 3},
 }  # else 0
 TINY = ["--set", "iterations=4", "--set", "drops=[2]", "--set", "evaluate_every=2"]
 # What takes seconds is run for the first document that has it.
@@ -127,6 +129,8 @@ def test_the_commands_of_a_document_run_one_after_another(
     slurm = FakeSlurm.install(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{slurm.folder}:{Path(sys.executable).parent}:/usr/bin:/bin")
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/x")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)  # where `repro export` writes what it is told
     finished(
         load_scale("smoke")(PLAIN[20].run),
         [50.0] * 9 + [12.0],

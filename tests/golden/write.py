@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from experiments.recipes import READINGS
 from repro.analysis.compare.diff import compare
+from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
-from repro.analysis.output.diff_words import our_cell, p_value, paper_cell, verdict_text
+from repro.analysis.output.diff_words import our_cell, verdict_text
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
@@ -188,7 +189,7 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     papers = _judged("paper", collected)
     for label, row in best.items():
         theirs = [
-            paper_cell(papers[label, metric].paper) for metric in ("test_error", "train_error")
+            paper_text(papers[label, metric].paper) for metric in ("test_error", "train_error")
         ]
         cells = [label, "none yet", theirs[0], "–", "none yet", theirs[1], "–", "–"]
         if row:
@@ -241,7 +242,7 @@ def _verdicts(scale_name: str, collected: Collected) -> list[str]:
     others = Counter(claim.word for claim in claims if claim.p is None)
     lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
     lines += [
-        f"- **{claim.word}** (p = {p_value(claim.p or 0)}): {claim.claim.text}" for claim in tested
+        f"- **{claim.word}** (p = {p_text(claim.p or 0)}): {claim.claim.text}" for claim in tested
     ]
     counts = ", ".join(f"{count} `{word}`" for word, count in others.most_common())
     return [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repro.definition.experiment import Skipped
+from repro.definition.experiment import Skipped, runs_of
 from repro.errors import UserError
 from repro.protocol import catalog
 
@@ -77,9 +77,13 @@ def test_all_is_everything_that_is_not_skipped():
 
 def test_a_group_holds_the_experiments_of_its_data_set():
     for group, family in (("cifar10", "cifar"), ("imagenet", "imagenet")):
-        runs = [run for name in catalog.expand_groups([group]) for run in catalog.runs_needed(name)]
+        runs = [
+            run
+            for name in catalog.expand_groups([group])
+            for run in runs_of(catalog.load_experiment(name))
+        ]
         assert {run.net.family for run in runs} == {family}
 
 
 def test_a_skipped_table_needs_no_run():
-    assert catalog.runs_needed("table7") == ()
+    assert runs_of(catalog.load_experiment("table7")) == ()

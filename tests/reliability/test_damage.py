@@ -79,9 +79,12 @@ def test_two_live_writers_never_mix_their_files():
     assert figures["differing_bytes"] == 0
 
 
-@pytest.mark.skipif(
+root_only = pytest.mark.skipif(
     os.geteuid() != 0 and not os.environ.get("CI"), reason="only root may mount a small disk"
 )
+
+
+@root_only
 def test_a_disk_that_is_really_full_stops_the_run_and_it_goes_on_when_there_is_space():
     figures = damage("full_disk")
     assert figures["code"] == 4
@@ -89,6 +92,15 @@ def test_a_disk_that_is_really_full_stops_the_run_and_it_goes_on_when_there_is_s
     assert "MB" in figures["problem"]
     assert figures["disk"] in figures["problem"]
     assert "free some space" in figures["hint"]
+    assert figures["temporaries_left"] == figures["differing_bytes"] == 0
+
+
+@root_only
+def test_a_disk_that_is_full_at_the_final_record_leaves_a_reason_behind():
+    figures = damage("full_at_the_end")
+    assert figures["code"] == 4
+    assert "final.json`: No space left on device" in figures["recorded"] == figures["problem"]
+    assert (figures["iteration"], figures["logged"]) == (8, True)
     assert figures["temporaries_left"] == figures["differing_bytes"] == 0
 
 

@@ -46,6 +46,26 @@ def test_a_record_from_the_future_is_a_record(finished, places):
     assert (said.return_value, said.stderr) == (0, "")
 
 
+def test_a_run_that_ended_before_it_started_counts_and_its_clock_is_named(finished, places):
+    earlier = {"started": "2026-03-02T10:00:00+00:00", "ended": "2026-03-02T09:15:00+00:00"}
+    finished(RUN, test_error=8.7, provenance=earlier | {"seconds": 120.0})
+    said = collect()
+    assert said.return_value == 0
+    assert said.stdout.startswith("1 run (1 done)")
+    assert f"Warning: runs/{RUN.id}: by the clock it ended (2026-03-02T09:15:00+00:00)" in (
+        said.stderr
+    )
+    assert collect("--strict").return_value == 1
+    assert run_record.read_run(places.run(RUN.id))["seconds"] == 120.0
+
+
+@pytest.mark.parametrize("ended", ["2026-01-01T00:00:00", "yesterday", None])
+def test_a_time_that_cannot_be_compared_is_no_sign_of_a_clock_that_was_set_back(ended, finished):
+    finished(RUN, test_error=8.7, provenance={"ended": ended})
+    said = collect("--strict")
+    assert (said.return_value, said.stderr) == (0, "")
+
+
 def test_a_run_that_is_there_twice_and_differs_is_named(finished, places):
     finished(RUN, test_error=8.7)
     finished(RUN, test_error=9.7, name="copy")

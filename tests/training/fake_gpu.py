@@ -59,6 +59,27 @@ class OnTheCard(TorchDispatchMode):
                 raise OffTheCard(f"{function} has numbers of {value.dtype}")
 
 
+class NeverWaiting(TorchDispatchMode):
+    """Within it the host hands the card numbers only by copies that it does not wait for."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
+        kinds = {tensor.device.type for tensor in tensors}
+        if len(kinds) > 1 and not self._waits_for_nothing(function, args, kwargs):
+            raise OffTheCard(f"{function} has tensors on the {' and the '.join(sorted(kinds))}")
+        return result
+
+    @staticmethod
+    def _waits_for_nothing(function: Any, args: Any, kwargs: Any) -> bool:
+        """Whether it is a copy that is only begun, from memory that was pinned."""
+        pinned = getattr(args[0], "was_pinned", False) if args else False
+        return bool(pinned and kwargs.get("non_blocking")) and "copy" in str(function)
+
+
 class FakeCapture(CapturedStep):
     """The captured step, whose captured region is watched instead of recorded."""
 
@@ -94,12 +115,17 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "fake")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     monkeypatch.setattr(torch, "autocast", _Autocast)
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", _pinned)
     monkeypatch.setattr(torch.Tensor, "backward", _backward)
     monkeypatch.setattr(ConvNet, "lay_out", _lay_out)
     monkeypatch.setattr(torch, "_fused_sgd_", _fused_sgd)
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    tensor.was_pinned = True  # type: ignore[attr-defined]
+    return tensor
 
 
 def _fused_sgd(

@@ -45,7 +45,7 @@ def expected(run: Run, here: Places, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(loop, "measure_error", lambda net, batches, name: {"test_error": 0.0})
     train(each, here)
     rows, _ = metrics_file.read_valid_prefix(here.run(each.id).metrics.read_bytes())
-    errors = [row["train_error"] for row in rows]
+    errors = [row.train_error for row in rows]
     ends = range(WINDOW, len(errors) + 1)
     return next(end for end in ends if sum(errors[end - WINDOW : end]) / WINDOW < 90)
 

@@ -63,6 +63,18 @@ def test_a_record_has_mean_utilisation_peak_memory_and_energy(nvml: FakeNvml) ->
     assert driver_version() == "580.65"
 
 
+def test_the_peak_memory_is_of_this_run_and_not_of_one_that_the_process_trained_before(
+    nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peak = [3 * 2**30]
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: peak[0])
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda device: peak.__setitem__(0, 2**29)
+    )
+    assert usage_of(GPU).facts()["peak_memory_gib"] == 0.5
+
+
 def test_a_resumed_run_counts_its_earlier_attempts(nvml: FakeNvml) -> None:
     first = usage_of(GPU)
     first.percent()

@@ -24,7 +24,7 @@ from repro.training.loop import EagerStep
 from repro.training.optimizer import sgd
 from repro.training.state import State
 from repro.training.window import Window
-from tests.training.fake_gpu import CARD, FakeCapture, OffTheCard, fake_gpu
+from tests.training.fake_gpu import CARD, FakeCapture, NeverWaiting, OffTheCard, fake_gpu
 
 SMOKE = SCALES["smoke"]
 CIFAR = SMOKE(Run(resnet(8), CIFAR10))
@@ -58,13 +58,17 @@ def steps_of(run: Run, folder: Path, count: int = 3) -> State:
         state.net, state.optimizer, EagerStep(state.net, state.optimizer, run.recipe)
     )
     step.precision = run.recipe.precision
-    for images, labels in batches_of(run, source, count):
+    batches = batches_of(run, source, count)
+    for _ in range(count):
+        with NeverWaiting():
+            images, labels = next(batches)
         assert images.device == labels.device == CARD
         assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
         loss, wrong = step(images, labels, 0.1)
         assert loss.device == wrong.device == CARD
         assert (loss.dtype, wrong.dtype) == (torch.float32, torch.int64)
-        state.saw(loss, wrong, len(labels))
+        with NeverWaiting():
+            state.saw(loss, wrong, len(labels))
     return state
 
 
@@ -153,6 +157,35 @@ def test_a_step_that_waits_copies_or_has_other_numbers_is_found_out(
     features = ConvNet.features
     monkeypatch.setattr(ConvNet, "features", lambda net, images: fault(features(net, images)))
     with pytest.raises((DataDependentOutputException, OffTheCard), match=sign):
+        steps_of(CIFAR, tmp_path, 1)
+
+
+def add_from_the_host(window: Window, iteration: int, loss: Tensor, wrong: Tensor, n: int) -> None:
+    window.loss += torch.tensor(2.0)
+
+
+def add_with_a_copy(window: Window, iteration: int, loss: Tensor, wrong: Tensor, n: int) -> None:
+    window.loss += torch.tensor(2.0, device=CARD)
+
+
+def add_with_a_wait(window: Window, iteration: int, loss: Tensor, wrong: Tensor, n: int) -> None:
+    window.images += int(wrong)
+
+
+@pytest.mark.parametrize("fault", [add_from_the_host, add_with_a_copy, add_with_a_wait])
+def test_sums_that_wait_for_the_card_or_copy_to_it_are_found_out(
+    fault: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Window, "add", fault)
+    with pytest.raises((DataDependentOutputException, OffTheCard)):
+        steps_of(CIFAR, tmp_path, 1)
+
+
+def test_a_batch_that_is_copied_from_memory_that_is_not_pinned_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    with pytest.raises(OffTheCard, match="the cpu and the cuda"):
         steps_of(CIFAR, tmp_path, 1)
 
 

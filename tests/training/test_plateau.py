@@ -27,7 +27,7 @@ def plateaued(**rule: float) -> Run:
     return tiny_run(iterations=65, evaluate_every=5, drops=(), warmup=None, plateau=Plateau(**rule))
 
 
-def points(run: Run, here: Places) -> list[dict[str, float]]:
+def points(run: Run, here: Places) -> list[metrics_file.MetricsRow]:
     return metrics_file.read_valid_prefix(here.run(run.id).metrics.read_bytes())[0]
 
 
@@ -48,12 +48,12 @@ def drops_of(run: Run, errors: list[float]) -> list[int]:
 def test_the_rate_drops_where_the_error_plateaus_and_the_record_says_where(here):
     run = plateaued()
     final, rows = train(run, here), points(run, here)
-    drops = drops_of(run, [row["train_error"] for row in rows])
+    drops = drops_of(run, [row.train_error for row in rows])
     assert len(drops) == 2
     assert [final["metrics"]["rate_drop_1"], final["metrics"]["rate_drop_2"]] == drops
     start = run.recipe.learning_rate
-    expected = [start / 10 ** sum(row["iteration"] > drop for drop in drops) for row in rows]
-    assert [row["rate"] for row in rows] == pytest.approx(expected, rel=1e-6)
+    expected = [start / 10 ** sum(row.iteration > drop for drop in drops) for row in rows]
+    assert [row.rate for row in rows] == pytest.approx(expected, rel=1e-6)
     assert read_json(here.run(run.id).progress)["rate_drop_2"] == drops[1]
 
 

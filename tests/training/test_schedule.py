@@ -44,4 +44,4 @@ def test_the_curve_shows_the_rate_as_it_was_declared(tiny, here):
     run = replace(tiny, recipe=replace(tiny.recipe, learning_rate=0.1, warmup=None))
     train(run, here)
     rows, _ = metrics_file.read_valid_prefix(here.run(run.id).metrics.read_bytes())
-    assert [row["rate"] for row in rows] == [0.1, 0.1, 0.01, 0.001]
+    assert [row.rate for row in rows] == [0.1, 0.1, 0.01, 0.001]

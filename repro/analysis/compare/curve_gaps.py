@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +16,10 @@ import pandas as pd
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Experiment, Figure, Panel, Row
 from repro.errors import UserError, quote
+from repro.storage.paths import PAPER_NUMBERS
 
-COLUMNS = {
-    "train": "train_error",
-    "test": "test_error",
-}  # of the points, by the name of the digitised split
-PAPER = Path(__file__).resolve().parents[3] / "experiments" / "paper"
+# The column of our points, by the name of the digitised split.
+COLUMNS = {"train": "train_error", "test": "test_error"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def digitised(figure: Figure) -> pd.DataFrame | None:
     if figure.digitised is None:
         return None
     try:
-        return pd.read_csv(PAPER / figure.digitised)
+        return pd.read_csv(PAPER_NUMBERS / figure.digitised)
     except FileNotFoundError:
         raise UserError(
             f"no file {quote(figure.digitised)} in experiments/paper",
@@ -62,14 +59,12 @@ def curve_gaps(name: str, experiment: Experiment, collected: Collected) -> list[
     if paper is None or "iteration" not in paper:
         return []
     assert isinstance(experiment, Figure)
-    found = [
-        gap
-        for panel in experiment.panels
-        for row in panel.rows
-        if row.runs and row.runs.run.scale == "paper"
-        for gap in _of_row(name, panel, row, paper, collected)
-    ]
-    return list(dict.fromkeys(found))
+    gaps: list[CurveGap] = []
+    for panel in experiment.panels:
+        for row in panel.rows:
+            if row.runs and row.runs.run.scale == "paper":
+                gaps += _of_row(name, panel, row, paper, collected)
+    return list(dict.fromkeys(gaps))
 
 
 def _of_row(
@@ -89,17 +84,14 @@ def _of_row(
         ours = points.dropna(subset=[column]).groupby("iteration")[column].mean()
         if theirs.empty or ours.empty:
             continue
+        # The paper's points of a phase, as far as ours reach.
+        reached = theirs["iteration"].between(ours.index.min(), ours.index.max())
         for phase, (first, last) in enumerate(pairwise(edges)):
-            both = theirs[
-                theirs["iteration"].between(
-                    max(first + 1, ours.index.min()), min(last, ours.index.max())
-                )
-            ]
-            if len(both):
-                at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
-                gap, doubt = (
-                    float(np.abs(at - both["error"]).mean()),
-                    round(float(both["reading_error"].mean()), 6),
-                )
-                rate = "all rates" if recipe.plateau else f"{recipe.learning_rate / 10**phase:g}"
-                yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), runs.ids)
+            both = theirs[reached & theirs["iteration"].between(first + 1, last)]
+            if both.empty:
+                continue
+            at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
+            gap = float(np.abs(at - both["error"]).mean())
+            doubt = round(float(both["reading_error"].mean()), 6)
+            rate = "all rates" if recipe.plateau else f"{recipe.learning_rate / 10**phase:g}"
+            yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), runs.ids)

@@ -33,15 +33,6 @@ def draw(document: Mapping[str, Any], whole: int) -> Figure:
     return figure
 
 
-def described(document: Mapping[str, Any], whole: int) -> str:
-    """Return the picture in words."""
-    best = with_shares(document, whole).iloc[0]
-    return (
-        f"Top-1 errors of {len(document['readings'])} readings of {document['weights']}. The first: "
-        f"{_label(best)}, {best['top1']:.2f} %."
-    )
-
-
 def _panel(
     axis: Any, views: str, group: pd.DataFrame, document: Mapping[str, Any], whole: int
 ) -> None:

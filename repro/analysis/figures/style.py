@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 Format = Literal["svg", "pdf", "png"]
-FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
 
 COLUMN, PAGE = 3.25, 6.875  # inches: one column of the paper, and its full width
 

@@ -10,19 +10,18 @@ import pandas as pd
 
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.measured_weights import in_words
+from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.output.diff_json import diff_document
 from repro.analysis.output.diff_text import collapsed, collapsed_reason, render_text
 from repro.analysis.output.diff_words import (
-    departure_text,
     evidence_text,
     our_cell,
-    p_value,
-    paper_cell,
     summary,
     verdict_text,
 )
 from repro.analysis.output.formats import MISSING, Format, Sheet, markdown_text, render
+from repro.protocol.deviations import departure_lines
 
 CLAIM_COLUMNS = ["claim", "verdict", "p", "text", "evidence"]
 CSV_COLUMNS = ["experiment", "row", "metric", "paper", "paper_kind", "ours_mean", "ours_std", "n"]
@@ -50,7 +49,7 @@ def _claims(diff: Diff) -> Sheet:
     # Those that nothing here can decide come last.
     for claim in sorted(diff.claims, key=lambda claim: not claim.checked):
         verdict = str(claim.word)
-        p = "" if claim.p is None else p_value(claim.p)
+        p = "" if claim.p is None else p_text(claim.p)
         evidence = "; ".join(map(evidence_text, claim.evidence))
         cells.append([claim.claim.id, verdict, p, claim.claim.text, evidence])
     frame = pd.DataFrame(cells, columns=CLAIM_COLUMNS)
@@ -66,7 +65,9 @@ def _numbers(diff: Diff, verbose: bool) -> Sheet:
     columns = ["experiment", "row", "metric", other, "ours", "verdict", "why"]
     frame = pd.DataFrame(cells, columns=columns)
     title = f"Ours and those of {diff.against}" if diff.against else "Ours and the paper's"
-    notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()] + departure_text(diff)
+    notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()] + departure_lines(
+        diff.ledger
+    )
     return Sheet(title, frame, frame, tuple(notes), (other, "ours"))
 
 
@@ -85,7 +86,7 @@ def _cells(rows: Sequence[JudgedNumber], shared: Mapping[str, str]) -> list[str]
     row = rows[0]
     if len(rows) == 1:
         why = shared.get(_reasons(row), _reasons(row))
-        cells = [row.row, row.metric, paper_cell(row.paper), our_cell(row)]
+        cells = [row.row, row.metric, paper_text(row.paper), our_cell(row)]
         return [row.experiment, *cells, verdict_text(row), why]
     labels = ", ".join(dict.fromkeys(row.row for row in rows))
     metrics = ", ".join(dict.fromkeys(row.metric for row in rows))

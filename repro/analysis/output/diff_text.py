@@ -14,20 +14,19 @@ from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.measured_weights import in_words
+from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.output.diff_words import (
     Paint,
-    departure_text,
     evidence_text,
     measured_line,
     number_line,
     our_cell,
-    p_value,
-    paper_cell,
     plural,
     summary,
 )
 from repro.definition.words import ClaimVerdict, Verdict
+from repro.protocol.deviations import departure_lines
 
 COLOURS = {
     "reproduced": "green",
@@ -130,7 +129,7 @@ def _collapsed_line(rows: list[JudgedNumber], paint: Paint) -> str:
 
 def _measured(row: JudgedNumber, other: str) -> str:
     """Return `paper 6.61 ± 0.16 (n = 5) · ours 6.58 ± 0.14 (n = 5) · 95 %: 6.40 to 6.76`."""
-    parts = [f"{other} {paper_cell(row.paper)}", f"ours {our_cell(row)}"]
+    parts = [f"{other} {paper_text(row.paper)}", f"ours {our_cell(row)}"]
     if row.verdict.low is not None and row.verdict.high is not None:
         what = "mean" if row.paper.kind == "mean" else "one more run"
         parts.append(f"95 % of {what}: {row.verdict.low:.2f} to {row.verdict.high:.2f}")
@@ -146,7 +145,7 @@ def _claims(claims: list[JudgedClaim], paint: Paint, verbose: bool) -> list[str]
         if claim.word == ClaimVerdict.MISSING and not verbose:
             waiting.append(claim.claim.id)
             continue
-        p = "" if claim.p is None else f" (p = {p_value(claim.p)})"
+        p = "" if claim.p is None else f" (p = {p_text(claim.p)})"
         verdict = paint(f"{claim.word}{p}", claim.word)
         lines.append(f"claim {claim.claim.id}: {verdict} · {claim.claim.text}")
         # A claim that does not hold is told with its evidence: the first question is why.
@@ -161,7 +160,7 @@ def _claims(claims: list[JudgedClaim], paint: Paint, verbose: bool) -> list[str]
 def _departures(diff: Diff, verbose: bool) -> list[str]:
     """Return the departures with their reasons, or only what departs."""
     if verbose or not diff.ledger:
-        return departure_text(diff)
+        return departure_lines(diff.ledger)
     return [", ".join(dict.fromkeys(departure.field for departure in diff.ledger))]
 
 

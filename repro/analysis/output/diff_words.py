@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.measured_weights import MeasuredNumber
-from repro.analysis.compare.number_text import mean_text, p_text, paper_text
+from repro.analysis.compare.number_text import mean_text, p_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
-from repro.definition.experiment import Paper
 from repro.definition.words import ClaimVerdict, Verdict
-from repro.protocol.deviations import departure_lines
 
 # Verdicts in sentences: of one, of several.
 CLAIM_VERBS = {
@@ -50,11 +48,6 @@ def summary(diff: Diff) -> str:
     return " ".join(filter(None, sentences))
 
 
-def departure_text(diff: Diff) -> list[str]:
-    """Return a line for each departure, with the nets it concerns where it does not concern all."""
-    return departure_lines(diff.ledger)
-
-
 def verdict_text(row: JudgedNumber) -> str:
     """Return the verdict; `incomplete` says how far it is."""
     if row.verdict.word == Verdict.INCOMPLETE:
@@ -74,11 +67,6 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
     return f"{line} ({'; '.join(about)})" if about else line
 
 
-def paper_cell(paper: Paper) -> str:
-    """Return the paper's number with its spread, or how well it was read off a figure."""
-    return paper_text(paper)
-
-
 def our_cell(row: JudgedNumber) -> str:
     """Return our number with its spread and the number of seeds; a count has neither."""
     if row.mean is None:
@@ -92,12 +80,7 @@ def evidence_text(finding: Finding) -> str:
     if finding.low is None or finding.high is None or finding.p is None:
         return finding.said
     effect = f"{finding.effect:.3g} ({finding.low:.3g} to {finding.high:.3g})"
-    return f"{finding.said}: {effect}, p = {p_value(finding.p)} alone"
-
-
-def p_value(value: float) -> str:
-    """Return a p-value to three decimals, or `below 0.001`."""
-    return p_text(value)
+    return f"{finding.said}: {effect}, p = {p_text(finding.p)} alone"
 
 
 def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:

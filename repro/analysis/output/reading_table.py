@@ -28,7 +28,7 @@ def _shares(document: Mapping[str, Any], rows: pd.DataFrame, whole: int) -> list
     """Return how likely each reading is among those of its views; NaN where nothing is published."""
     likely = [math.nan] * len(rows)
     for views in dict.fromkeys(rows["views"]):
-        published = _published(document, views)
+        published = published_of(document, views)
         if not published:
             continue
         places = [place for place, other in enumerate(rows["views"]) if other == views]
@@ -54,10 +54,6 @@ def reading_sheet(document: Mapping[str, Any], whole: int) -> Sheet:
 
 def published_of(document: Mapping[str, Any], views: str) -> dict[str, Printed]:
     """Return the published top-1 and top-5 errors of these views."""
-    return _published(document, views)
-
-
-def _published(document: Mapping[str, Any], views: str) -> dict[str, Printed]:
     way = WAYS[views]
     known = {}
     for metric in ("top1", "top5"):
@@ -81,7 +77,7 @@ def _notes(document: Mapping[str, Any], whole: int) -> list[str]:
     images = document["images"]
     notes = [f"{images:,} of {whole:,} images."]
     for views in dict.fromkeys(row["views"] for row in document["readings"]):
-        published = _published(document, views)
+        published = published_of(document, views)
         if not published:
             notes.append(f"Nothing is published for {views} views of these weights.")
             continue

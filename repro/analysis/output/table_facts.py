@@ -8,6 +8,7 @@ import pandas as pd
 
 from repro.analysis.compare.comparability import columns_not_averaged
 from repro.analysis.compare.ensembles import ensemble_error
+from repro.analysis.compare.number_text import printed_text
 from repro.analysis.compare.numbers import COUNTS, JudgedNumber, judge_numbers
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING
@@ -68,18 +69,6 @@ def table(
     return pd.DataFrame(facts).assign(scale=scale.name)
 
 
-def as_printed(paper: Paper | None) -> str:
-    """Return the paper's cell as the paper sets it: best (mean ± std) where it has all three."""
-    if paper is None:
-        return MISSING
-    value = f"{paper.value:.{paper.digits}f}"
-    if paper.std is not None:
-        value += f"±{paper.std:.{paper.digits}f}"
-    if paper.best is None:
-        return value
-    return f"{paper.best:.{paper.digits}f} ({value})"
-
-
 def _paper_fact(name: str, row: Row, metric: str, paper: Paper | None) -> Fact:
     """Return what is known before any run is looked at."""
     planned = row.runs.seeds if row.runs else 0
@@ -94,7 +83,7 @@ def _paper_fact(name: str, row: Row, metric: str, paper: Paper | None) -> Fact:
         paper_n=paper.n,
         paper_best=paper.best,
         paper_kind=paper.kind,
-        paper_cell=as_printed(paper),
+        paper_cell=printed_text(paper),
         digits=paper.digits,
         verdict="quoted",
     )

@@ -20,13 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repro.analysis.runs.run_places import Found, lab_of, stamped_folders, unread_folders
-from repro.analysis.runs.run_record import CURVE, DATA, PROVENANCE, data_column, read_run
+from repro.analysis.runs.run_record import DATA, PROVENANCE, data_column, read_run
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
 from repro.storage.labs import OURS
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Places
 
-LAYOUT = "5"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "6"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from repro.analysis.runs.cache import INTERNAL, CachedRuns, Problem, read_runs, save
-from repro.analysis.runs.run_record import CURVE
 from repro.analysis.runs.run_set import RunSet, select
 from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.run import Run
@@ -21,6 +20,7 @@ from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
 from repro.storage.evaluations import Evaluation, evaluations
 from repro.storage.labs import OURS
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places
 
 _OF_RUN = (

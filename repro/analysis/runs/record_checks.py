@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from repro.analysis.runs.run_record import CURVE, Record, read_run
+from repro.analysis.runs.run_record import Record, read_run
 from repro.cost.layers import cost
 from repro.definition.origin import is_official
 from repro.definition.run import Run
 from repro.errors import is_printable, quote
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import Provenance, read_definition, read_final
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from repro.analysis.runs.contradictions import contradictions
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError
 from repro.storage import metrics_file
+from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import (
     DataFacts,
@@ -29,16 +31,6 @@ from repro.storage.run_files import (
     read_regular,
 )
 
-CURVE = (
-    "iteration",
-    "rate",
-    "train_error",
-    "train_loss",
-    "test_error",
-    "test_loss",
-    "gradient_first",
-    "gradient_last",
-)
 PROVENANCE = (
     ("started", str),
     ("ended", str),
@@ -103,6 +95,9 @@ def read_run(folder: Folder) -> Record:
     if found:
         # Which of the two numbers is the true one, nobody can tell: nothing is judged by either.
         return {"state": "unreadable", "problem": f"it contradicts itself: {'; '.join(found)}"}
+    # Times of day decide nothing, so the run counts; its reader is told not to believe them.
+    notes = [record["problem"], _clock_set_back(record.get("started"), record.get("ended"))]
+    record["problem"] = "; ".join(filter(None, notes)) or None
     return record
 
 
@@ -145,6 +140,22 @@ def _provenance(provenance: Provenance) -> Record:
     return record
 
 
+def _clock_set_back(started: str | None, ended: str | None) -> str:
+    """Return what to say of a run that ended before it began; empty where it did not."""
+    try:
+        began = datetime.fromisoformat(started or "")
+        end = datetime.fromisoformat(ended or "")
+        backwards = end < began
+    except (ValueError, TypeError):  # no times, or one of the two without its zone
+        return ""
+    if not backwards:
+        return ""
+    return (
+        f"by the clock it ended ({ended}) before it started ({started}): a clock was set back; "
+        "its seconds do not come from that clock"
+    )
+
+
 def data_column(name: str) -> str:
     """Return the column that a fact about the data is in."""
     return name if name.endswith("images") else f"data_{name}"
@@ -165,7 +176,7 @@ def _curve(folder: Folder) -> Record:
     believed = [row for row in rows if row is not None]
     record: Record = {}
     for name in CURVE:
-        record[f"curve.{name}"] = [row.get(name) for row in believed]
+        record[f"curve.{name}"] = [getattr(row, name) for row in believed]
     record["problem"] = "; ".join(_bad_lines([row is not None for row in rows])) or None
     return record
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from repro.analysis.runs.run_record import CURVE
+from repro.storage.metrics_file import CURVE
 
 _SEED = re.compile(r'"seed":\d+,?')
 

@@ -34,10 +34,14 @@ def main() -> int:
     stop = StopRequest().install(signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
     faulthandler.enable()  # a segmentation fault or an abort leaves its traceback in the log
     from repro.cluster.job.endings import RESUMABLE, recorded_end, say, wait_to_be_killed
+    from repro.cluster.job.mps import has_gpu
     from repro.cluster.records.batch import Batch
     from repro.storage.atomic import set_private_umask
 
     set_private_umask()
+    if has_gpu():
+        # A torch that cannot use the card must fail here, not train on the processor for days.
+        os.environ.setdefault("REPRO_DEVICE", "cuda")
     batch, index = Batch(Path(sys.argv[1])), int(os.environ["SLURM_ARRAY_TASK_ID"])
     if not batch.runs:
         say("this batch was withdrawn; nothing to do")

@@ -20,6 +20,7 @@ from repro.storage.atomic import to_json, write_atomic
 CONTROL = "nvidia-cuda-mps-control"
 PATIENCE_S = 20
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+CARDS = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def shared_gpu(runs: int, batch: Path, say: Callable[[str], None]) -> Iterator[S
 
     What became of it is written into the batch's folder, where the next submission finds it.
     """
-    if runs < 2 or not _has_gpu():
+    if runs < 2 or not has_gpu():
         yield None
         return
     with contextlib.ExitStack() as ended_with_the_job:
@@ -51,11 +52,17 @@ def shared_gpu(runs: int, batch: Path, say: Callable[[str], None]) -> Iterator[S
         yield sharing
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Return whether this job was given a GPU, and is to train on it."""
     if os.environ.get("REPRO_DEVICE", "cuda").startswith("cpu"):
         return False
-    cards = [card.strip() for card in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    return any(card and card != "-1" for card in cards)
+    return any(card != "-1" for card in _cards())
+
+
+def _cards() -> list[str]:
+    """Return the cards that this job may use, by number or by name."""
+    cards = [card.strip() for card in os.environ.get(CARDS, "").split(",")]
+    return [card for card in cards if card]
 
 
 def _start(ended_with_the_job: contextlib.ExitStack) -> Sharing:
@@ -73,13 +80,27 @@ def _start(ended_with_the_job: contextlib.ExitStack) -> Sharing:
     problem = _control(["-d"], own)
     if problem:
         return Sharing(False, f"the MPS daemon did not start: {problem}")
+    before = dict(os.environ)
     os.environ.update(own)
-    ended_with_the_job.callback(_end, own)
+    os.environ[CARDS] = _as_the_daemon_counts(_cards())
+    ended_with_the_job.callback(_end, own, before)
     return Sharing(True, "a daemon of this job's own")
 
 
-def _end(own: dict[str, str]) -> None:
+def _as_the_daemon_counts(cards: list[str]) -> str:
+    """Return the cards as the daemon's clients must name them.
+
+    A daemon that was started with `CUDA_VISIBLE_DEVICES=2` has one card, and calls it 0: a client
+    that still asks for 2 finds none. Cards that go by their UUID keep it.
+    """
+    if all(card.isdigit() for card in cards):
+        cards = [str(number) for number in range(len(cards))]
+    return ",".join(cards)
+
+
+def _end(own: dict[str, str], before: dict[str, str]) -> None:
     _control([], own, "quit\n")
+    os.environ[CARDS] = before[CARDS]
     for name in own:
         os.environ.pop(name, None)
 

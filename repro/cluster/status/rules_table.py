@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 
-from repro.cluster.status.rules import RULES, Facts
+from repro.cluster.status.rules import RULES
 
 _ASKED = {
     "record": "record",
@@ -35,15 +34,6 @@ def _condition(fact: str, values: tuple[StrEnum, ...]) -> str:
     if len(others) < len(values):
         return f"{_ASKED[fact]}: not {' or '.join(others)}"
     return f"{_ASKED[fact]}: {' or '.join(values)}"
-
-
-def vocabularies() -> dict[str, list[StrEnum]]:
-    """Return every value of every fact, for tests over all combinations."""
-    kinds: dict[str, list[StrEnum]] = {}
-    for field in fields(Facts):
-        kind: type[StrEnum] = type(getattr(Facts(), field.name))
-        kinds[field.name] = list(kind)
-    return kinds
 
 
 if __name__ == "__main__":

@@ -87,10 +87,13 @@ class RunRecords:
 def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunRecords:
     """Read the records: two files for a run that is done, a few for any other.
 
-    Batches that were read before are shared. A record that cannot be read is named as damage.
+    Batches that were read before are shared. A record that cannot be read is named as damage, and
+    so is the folder of another run: what it says is not so of the run whose name it has.
     """
     try:
-        final = run_files.read_final(folder)
+        # Before its first definition is written, a run may have a claim only.
+        run = run_files.read_definition(folder) if folder.definition.exists() else None
+        final = run_files.read_final(folder, run)
         if final is not None:
             return RunRecords(folder, final)
         claim = newest_claim(folder)

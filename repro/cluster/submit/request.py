@@ -14,6 +14,7 @@ from repro.cluster.submit.submission import Plan, SubmitOptions, make_plan
 from repro.definition.experiment import Experiment, Skipped, groups_of
 from repro.definition.run import Run
 from repro.protocol.decidable import decidable_claim
+from repro.protocol.decidable import warnings as limits_of_claims
 from repro.protocol.selection import Selection
 from repro.storage.paths import Places
 from repro.storage.run_files import is_done
@@ -29,6 +30,7 @@ class Foresight:
     hours: Estimate
     memory: str  # of the largest job, in words
     claims: tuple[str, ...]  # the paper's claims of which all runs are done once these are
+    limits: tuple[str, ...] = ()  # sentences: which claims these runs decide in part, or not at all
 
 
 def plan_selection(
@@ -42,13 +44,15 @@ def plan_selection(
 def foresee(plan: Plan, selection: Selection, places: Places, profile: Profile) -> Foresight:
     """Return what a plan with runs will take, and what it will decide."""
     jobs = elements(plan, profile)
+    experiments = selection.experiments_at_scale()
     return Foresight(
         runs=len(plan.runs),
         arrays=len(plan.arrays),
         jobs=len(jobs),
         hours=estimate(jobs, places, profile),
         memory=memory_in_words(jobs, profile),
-        claims=claims_decided(selection.experiments_at_scale(), plan.runs, places),
+        claims=claims_decided(experiments, plan.runs, places),
+        limits=tuple(limits_of_claims(experiments.values())),
     )
 
 

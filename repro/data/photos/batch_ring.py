@@ -51,7 +51,8 @@ class Buffer:
             # Labels are handed on as they are, and the buffer will be written again.
             return DeviceBatch(own[0], own[1], own[2].clone())
         pixels, means, labels = (tensor.to(device, non_blocking=True) for tensor in own)
-        self.copied = torch.cuda.Event()
+        # Threads that wait for it sleep: they would else keep cores from those that decode.
+        self.copied = torch.cuda.Event(blocking=True)
         self.copied.record(torch.cuda.current_stream(device))
         return DeviceBatch(pixels, means, labels)
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from repro.data.photos import generated, transforms
 from repro.data.photos.batch_ring import BatchRing, Buffer, DeviceBatch
+from repro.data.photos.mean_image import mean_image
 from repro.data.photos.ordered_pool import map_in_order, usable_cores
 from repro.data.photos.pack_format import ABOUT, Pack, open_pack
 from repro.data.photos.pack_writer import PhotosToPack, pack
@@ -46,7 +47,8 @@ def open_photos(recipe: Recipe, folder: Path) -> Photos:
     _check_input(recipe)
     opened = open_pack(set_folder)
     about = opened.about
-    return Photos(recipe, opened, about.mean, about.std, torch.device("cpu"))
+    photos = Photos(recipe, opened, about.mean, about.std, torch.device("cpu"))
+    return photos.with_mean_image() if recipe.input.mean == "pixel" else photos
 
 
 class PlannedImage(NamedTuple):
@@ -66,6 +68,7 @@ class Photos:
     mean: tuple[float, float, float]  # of each channel, pixels of 0 to 1
     std: tuple[float, float, float]
     device: torch.device
+    mean_image: NDArray[np.float32] | None = None  # size × size × 3, of a recipe that subtracts it
 
     @property
     def name(self) -> str:
@@ -101,6 +104,23 @@ class Photos:
 
     def to(self, device: torch.device | str) -> Self:
         return replace(self, device=torch.device(device))
+
+    def with_mean_image(self) -> Self:
+        """Return the source that subtracts the mean image of its training photos from each crop."""
+        side, size = self.input.test_side or 0, self.input.size
+        return replace(self, mean_image=mean_image(self.pack, self._image, side, size))
+
+    def mean_of(self, height: int, width: int) -> NDArray[np.float32]:
+        """Return what is subtracted from pixels of that size: an image, or a colour.
+
+        A mean image has the size of a crop. From whole images its mean colour is taken.
+        """
+        if self.mean_image is None:
+            return np.array(self.mean, dtype=np.float32)
+        if self.mean_image.shape[:2] == (height, width):
+            return self.mean_image
+        colour: NDArray[np.float32] = self.mean_image.mean((0, 1))
+        return colour
 
     def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
         mine = share.of(self.recipe.batch)
@@ -139,13 +159,25 @@ class Photos:
         """Return colours of 0 to 1 less the means: N×3×H×W, channels last."""
         images = pixels.float().mul_(1 / 255)
         images -= means[:, None, None, :]
+        if self.mean_image is not None:
+            image, colour = self._mean_image_and_colour
+            images -= image if images.shape[1:3] == image.shape[:2] else colour
         if self.input.std == "channel":
             images /= self._std
         return images.permute(0, 3, 1, 2)
 
     @cached_property
     def _mean(self) -> NDArray[np.float32]:
+        """The mean colour; none where the mean image, which has its own, is subtracted as well."""
+        if self.mean_image is not None:
+            return np.zeros(3, np.float32)
         return np.array(self.mean, dtype=np.float32)
+
+    @cached_property
+    def _mean_image_and_colour(self) -> tuple[Tensor, Tensor]:
+        """What is subtracted from crops, and from whole images, on the device."""
+        size = self.input.size
+        return self._moved(self.mean_of(size, size)), self._moved(self.mean_of(0, 0))
 
     @cached_property
     def _std(self) -> Tensor:
@@ -247,11 +279,6 @@ class Photos:
 def _check_input(recipe: Recipe) -> None:
     """Refuse a recipe by which photos cannot be seen."""
     wanted = recipe.input
-    if wanted.mean == "pixel":
-        problem = "a mean image cannot be subtracted from photos of many sizes"
-        raise UserError(
-            f"{problem}: `recipe.input.mean` is `pixel`", "set `recipe.input.mean` to `channel`"
-        )
     for field in ("shorter_side", "test_side", "test_sides"):
         value = getattr(wanted, field)
         if value is None:

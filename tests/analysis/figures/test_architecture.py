@@ -8,6 +8,7 @@ import pytest
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 
 from experiments import figure3, figure5
+from repro import api
 from repro.analysis.figures import architecture, style
 from repro.analysis.figures.architecture_boxes import Shortcut, stack_of
 from repro.definition.experiment import Drawing
@@ -139,6 +140,6 @@ def test_drawings_can_be_read_aloud():
     assert said.endswith("avg pool; fc 1000. 16 shortcuts, 3 of which increase dimensions.")
 
 
-@pytest.mark.parametrize("form", style.FORMATS)
+@pytest.mark.parametrize("form", api.FIGURE_FORMATS)
 def test_the_same_drawing_is_the_same_bytes(nets, form):
     assert style.rendered(architecture.draw(figure3.experiment), form) == style.rendered(nets, form)

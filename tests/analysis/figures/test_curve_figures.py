@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments import figure1, figure4, figure6, figure7
+from repro import api
 from repro.analysis.figures import curve_figures, style
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import Figure, Panel, Row, at_scale
@@ -312,7 +313,7 @@ def test_a_hostile_label_is_only_text(places, finished, label):
     finish(finished, figure, {label: 9.0}, seeds=1)
     drawing = curve_figures.draw(figure, collect(places), PAPER)
     assert label.replace("\0", "\ufffd") in names_at_right(drawing.axes[0])
-    assert all(style.rendered(drawing, form) for form in style.FORMATS)
+    assert all(style.rendered(drawing, form) for form in api.FIGURE_FORMATS)
 
 
 def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
@@ -329,9 +330,9 @@ def test_two_processes_two_hash_seeds_and_two_locales_write_the_same_bytes(
         "places = replace(paths.places(), figures=Path(sys.argv[1]))\n"
         "figure, collected = catalog.load_experiment('figure1'), frames.collect(places)\n"
         "drawing = curve_figures.draw(figure, collected, scale)\n"
-        "curve_figures.write('figure1', drawing, places, 'paper', style.FORMATS)\n"
+        "curve_figures.write('figure1', drawing, places, 'paper', ('svg', 'pdf', 'png'))\n"
         "nets = architecture.draw(catalog.load_experiment('figure3'))\n"
-        "curve_figures.write('figure3', nets, places, 'paper', style.FORMATS)"
+        "curve_figures.write('figure3', nets, places, 'paper', ('svg', 'pdf', 'png'))"
     )
     written = []
     for number, locale in enumerate(("C", "C.UTF-8")):

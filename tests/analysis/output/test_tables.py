@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments import table1, table2, table6
+from repro.analysis.compare.number_text import printed_text
 from repro.analysis.output import table_facts, tables
 from repro.analysis.output.formats import SUFFIXES, render
 from repro.analysis.runs.frames import collect
@@ -232,7 +233,6 @@ def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
 @pytest.mark.parametrize(
     ("paper", "cell"),
     [
-        (None, "–"),
         (Paper(8.75), "8.75"),
         (Paper(7.4), "7.40"),
         (quoted(6.8, 1), "6.8"),
@@ -241,4 +241,4 @@ def test_the_tables_of_a_scale_have_their_own_folder(places, scale):
     ],
 )
 def test_the_paper_s_cell_is_set_as_the_paper_sets_it(paper, cell):
-    assert table_facts.as_printed(paper) == cell
+    assert printed_text(paper) == cell

@@ -156,6 +156,17 @@ def test_a_job_that_ends_before_its_attempt_begins_leaves_its_reason(
     assert read_json(here.run(short_run().id).failed)["job"] == "100_0"
 
 
+def test_a_job_with_a_gpu_that_torch_cannot_use_fails_and_does_not_train_on_the_processor(
+    here: Places, slurm: FakeSlurm, job: Callable[..., subprocess.Popen[str]]
+) -> None:
+    started = job(CUDA_VISIBLE_DEVICES="GPU-00000000-0000-0000-0000-000000000000")
+    started.communicate(timeout=120)
+    assert started.returncode == 4
+    failed = read_json(here.run(short_run().id).failed)
+    assert failed["problem"] == "no GPU here for device `cuda`"
+    assert "`repro doctor`, on that node" in failed["hint"]
+
+
 def test_a_job_that_ends_in_a_traceback_leaves_it_in_the_log(
     here: Places, slurm: FakeSlurm, job: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

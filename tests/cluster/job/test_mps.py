@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.job.mps import CONTROL, LOGS, PIPES, shared_gpu
+from repro.cluster.job.mps import CARDS, CONTROL, LOGS, PIPES, shared_gpu
 from repro.storage.atomic import read_json
 
 
@@ -44,6 +44,22 @@ def test_the_daemon_has_private_folders_and_ends_with_the_job(
     assert not pipe.parent.exists()
     assert said == ["3 runs share a GPU by MPS: a daemon of this job's own"]
     assert read_json(tmp_path / "sharing.json")["mps"] is True
+
+
+@pytest.mark.parametrize(
+    ("cards", "to_clients"),
+    [("2", "0"), ("1,3", "0,1"), ("GPU-8f1c", "GPU-8f1c"), ("MIG-55a0", "MIG-55a0")],
+)
+def test_the_runs_name_their_card_as_the_daemon_counts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cards: str, to_clients: str
+) -> None:
+    # A daemon started with the third card has one card, and a client must call it 0.
+    monkeypatch.setenv(CARDS, cards)
+    control(tmp_path, monkeypatch, f'echo "$CUDA_VISIBLE_DEVICES" >> {tmp_path}/calls')
+    with shared_gpu(2, tmp_path, print):
+        assert os.environ[CARDS] == to_clients
+    assert os.environ[CARDS] == cards
+    assert (tmp_path / "calls").read_text().splitlines()[0] == cards
 
 
 @pytest.mark.parametrize(

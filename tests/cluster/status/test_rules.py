@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from repro.cluster.slurm import Job, Live
 from repro.cluster.status import seen as seen_module
 from repro.cluster.status import state
 from repro.cluster.status.rules import RULES, Facts, Runs, Submits, rule_for
-from repro.cluster.status.rules_table import table, vocabularies
+from repro.cluster.status.rules_table import table
 from repro.cluster.status.run_records import read_records
 from repro.cluster.submit.submission import SubmitOptions, make_plan
 from repro.definition.net import resnet
@@ -38,9 +38,10 @@ DOCUMENT = ROOT / "docs" / "run-states.md"
 
 
 def test_every_combination_of_facts_has_one_rule_and_no_contradiction() -> None:
-    names = list(vocabularies())
+    vocabularies = [list(type(value)) for value in asdict(Facts()).values()]
+    names = list(asdict(Facts()))
     used = set()
-    for values in itertools.product(*vocabularies().values()):
+    for values in itertools.product(*vocabularies):
         rule = rule_for(Facts(**dict(zip(names, values, strict=True))))
         used.add(rule.name)
         # What is at work is never sent a second time unless asked to, and what is done never.
@@ -83,6 +84,7 @@ class Files:
     claim: str
     queue: str
     log: str
+    definition: str
 
 
 FINALS = ("none", "valid", "damaged")
@@ -92,11 +94,15 @@ PROCESSES = ("alive", "gone", "elsewhere", "another's number")
 CLAIMS = ("none", "declared", "sent", "withdrawn")
 QUEUES = ("no answer", "empty", "PENDING", "RUNNING", "SUSPENDED", "COMPLETING")
 LOGS = ("none", "silent", "preempted")
+DEFINITIONS = ("its own", "another's", "damaged", "none")
 
 
 def combinations() -> Iterator[Files]:
-    for values in itertools.product(FINALS, FAILURES, PROGRESSES, PROCESSES, CLAIMS, QUEUES, LOGS):
+    everything = (FINALS, FAILURES, PROGRESSES, PROCESSES, CLAIMS, QUEUES, LOGS, DEFINITIONS)
+    for values in itertools.product(*everything):
         files = Files(*values)
+        if files.definition != "its own" and (files.failed, files.log) != ("none", "none"):
+            continue  # a definition that is not this run's decides alone, as a final record does
         if files.final != "none" and (files.progress, files.queue) != ("running", "RUNNING"):
             continue  # a final record decides alone: once for each of the others is enough
         if files.progress in ("none", "damaged") and files.process != "gone":
@@ -108,7 +114,7 @@ def combinations() -> Iterator[Files]:
 
 def write(files: Files, places: Places, folder: Folder, batch: Batch) -> Live | None:
     """Write the combination down; return what the scheduler answers."""
-    write_definition(folder, RUN)
+    _write_definition(folder, files.definition)
     facts = {"id": RUN.id, "run": to_definition(RUN), "metrics": {"test_error": 50.0}}
     _write(folder.final, files.final, facts)
     job = "100_0" if files.failed == "of this job" else "99_0"
@@ -127,6 +133,13 @@ def write(files: Files, places: Places, folder: Folder, batch: Batch) -> Live | 
     if files.claim == "none":
         return {}
     return _queue(files, folder, batch)
+
+
+def _write_definition(folder: Folder, kind: str) -> None:
+    if kind == "its own":
+        write_definition(folder, RUN)
+    elif kind != "none":
+        _write(folder.definition, kind, to_definition(replace(RUN, seed=5)))
 
 
 def _queue(files: Files, folder: Folder, batch: Batch) -> Live | None:
@@ -182,6 +195,9 @@ def test_no_combination_of_files_and_answers_is_a_traceback_or_a_contradiction(
             assert sent == (seen.rule.submit in asked), (files, told)
         record = read_run(folder)
         assert (record["state"] == "done") == (told.word == RunState.DONE), (files, told)
+        if files.definition in ("another's", "damaged"):
+            # What such a folder says is so of another run, or of none that can be named.
+            assert (seen.rule.name, told.reason) == ("damaged", record["problem"]), (files, told)
     assert words == set(RunState)
 
 

@@ -6,7 +6,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from repro.data.photos.batch_ring import BatchRing
 
@@ -47,6 +49,24 @@ def test_a_buffer_is_written_again_only_when_its_copy_has_ended_and_a_decoding_t
         writing.result(10)
     assert int(buffer.pixels.min()) == 2
     assert copy.waiting[0].startswith("photos")
+
+
+def test_a_thread_that_waits_for_a_copy_sleeps_and_leaves_its_core_to_those_that_decode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Event:
+        def __init__(self, blocking: bool = False) -> None:
+            self.blocking = blocking
+
+        def record(self, stream: object) -> None: ...
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        buffer = BatchRing(1, images=2, size=4, device=CPU).of_batch(0)
+        assert buffer.to(torch.device("cuda", 0), 2).pixels.device.type == "cuda"
+    assert isinstance(buffer.copied, Event)
+    assert buffer.copied.blocking
 
 
 def test_the_labels_of_a_batch_stay_when_its_buffer_is_written_again() -> None:

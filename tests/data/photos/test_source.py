@@ -184,7 +184,6 @@ def test_a_pack_cut_while_it_is_read_is_named(photos: Photos, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"mean": "pixel"}, "a mean image cannot be subtracted"),
         ({"test_side": None}, "`recipe.input.test_side` is not set"),
         ({"test_side": 31}, "`recipe.input.test_side` is `31`, and crops are 32×32"),
         ({"test_sides": ()}, "`recipe.input.test_sides` is"),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from repro.analysis.runs import run_record
 from repro.storage import metrics_file
@@ -41,7 +39,7 @@ def rows(folder: Path) -> Figures:
     """Cut a metrics file at every byte and flip each of its bits; both wings read what is left."""
     found = folder_of(untouched(folder))
     whole = found.metrics.read_bytes()
-    right = [str(row) for row in metrics_file.read_valid_prefix(whole)[0]]
+    right = [told(row) for row in metrics_file.read_valid_prefix(whole)[0]]
     cuts = [whole[:size] for size in range(len(whole) + 1)]
     flipped = [
         whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
@@ -50,14 +48,11 @@ def rows(folder: Path) -> Figures:
     ]
     wrong = 0
     for content in cuts + flipped:
-        wrong += sum(str(row) not in right for row in metrics_file.read_valid_prefix(content)[0])
+        wrong += sum(told(row) not in right for row in metrics_file.read_valid_prefix(content)[0])
         found.metrics.write_bytes(content)
         record = run_record.read_run(found)
-        columns = zip(*(record[f"curve.{name}"] for name in run_record.CURVE), strict=True)
-        wrong += sum(
-            str(dict(zip(sorted(run_record.CURVE), row, strict=True))) not in right
-            for row in ordered(columns)
-        )
+        columns = zip(*(record[f"curve.{name}"] for name in metrics_file.CURVE), strict=True)
+        wrong += sum(str(row) not in right for row in columns)
     found.metrics.write_bytes(whole)
     return {"bytes_cut_at": len(cuts), "bits_flipped": len(flipped), "wrong_rows": wrong}
 
@@ -74,7 +69,6 @@ def spoiled(content: bytes, kind: str, chance: random.Random) -> bytes:
     return bytes(flipped)
 
 
-def ordered(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """The values by the names of their columns, as a line has them."""
-    order = sorted(range(len(run_record.CURVE)), key=run_record.CURVE.__getitem__)
-    return (tuple(row[at] for at in order) for row in rows)
+def told(row: metrics_file.MetricsRow) -> str:
+    """Return a row's values as one text, in which NaN equals NaN."""
+    return str(tuple(getattr(row, name) for name in metrics_file.CURVE))

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cluster import campaign as cluster_campaign
 from tests.reliability.harness.bad_words import hostile, words
 from tests.reliability.harness.bit_flips import flips, rows
-from tests.reliability.harness.disks import errors, full_disk, power
+from tests.reliability.harness.disks import errors, full_at_the_end, full_disk, power
 from tests.reliability.harness.kills import calls, kills, nowhere, slow_but_sure
 from tests.reliability.harness.side_effects import clock_jumps, cost, deep, secrets
 from tests.reliability.harness.signals import signals
@@ -33,7 +33,7 @@ KINDS = {
     for kind in (
         *(kills, calls, nowhere, slow_but_sure),
         *(signals,),
-        *(errors, power, full_disk),
+        *(errors, power, full_disk, full_at_the_end),
         *(flips, rows),
         *(fences, races),
         *(cost, deep, secrets, clock_jumps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -17,6 +18,7 @@ from typing import Any
 
 from repro.errors import ENVIRONMENT, UserError
 from repro.storage.paths import Folder, Places
+from repro.storage.run_files import read_failure
 from repro.training import checkpoint
 from repro.training.attempt import Attempt
 from tests.reliability.harness.forks import attempt
@@ -114,6 +116,48 @@ def full_disk(folder: Path) -> Figures:
         }
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def full_at_the_end(folder: Path) -> Figures:
+    """A real disk that is full to its last block when the final record is written."""
+    disk, unbroken = folder / "disk", untouched(folder)
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", disk], check=True)
+    try:
+        here = replace(places(folder, "disk"), results=disk)
+        ended = attempt(here, around=partial(filled, disk / "filler")).ended()
+        found = folder_of(here)
+        failure = read_failure(found)
+        log, left = found.log.read_text(), len(found.temporaries())
+        (disk / "filler").unlink()
+        expect(attempt(here).ended(), 0)
+        return ended | {
+            "recorded": failure.problem if failure else "",
+            "iteration": failure.iteration if failure else None,
+            "logged": ended["problem"] in log,
+            "temporaries_left": left,
+            "differing_bytes": differing_bytes(here, unbroken),
+        }
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@contextmanager
+def filled(filler: Path) -> Iterator[None]:
+    """Inside, the disk is filled just before a run's final record is written."""
+    finish = Attempt.finish
+
+    def full(self: Attempt, measured: dict[str, Any]) -> dict[str, Any]:
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        return finish(self, measured)
+
+    Attempt.finish = full
+    try:
+        yield
+    finally:
+        Attempt.finish = finish
 
 
 def disks(folder: Path, here: Places) -> dict[str, tuple[dict[str, str], int]]:

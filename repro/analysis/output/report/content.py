@@ -12,10 +12,11 @@ from markupsafe import Markup
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
+from repro.analysis.compare.number_text import p_text
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
-from repro.analysis.output.diff_words import departure_text, evidence_text, p_value, summary
+from repro.analysis.output.diff_words import evidence_text, summary
 from repro.analysis.output.plain_words import depth_in_words
 from repro.analysis.output.report.provenance import (
     RUN_COLUMNS,
@@ -32,6 +33,7 @@ from repro.definition.experiment import Drawing, Figure, Skipped, Table, at_scal
 from repro.definition.scales import Scale
 from repro.definition.words import ClaimVerdict
 from repro.protocol import catalog
+from repro.protocol.deviations import departure_lines
 
 LEAD = "figure6"  # the figure that stands first: what depth does to both kinds of net
 WIDE = 5.0  # inches: a wider figure has a narrow form for small screens
@@ -124,7 +126,7 @@ def page(collected: Collected, scale: Scale) -> Page:
         sections=tuple(sections),
         summary=summary(diff),
         skipped=tuple(skipped),
-        departures=tuple(departure_text(diff)),
+        departures=tuple(departure_lines(diff.ledger)),
         facts=tuple(run_facts(runs, collected)),
         groups=tuple(groups_of_runs(groups, collected)),
         problems=collected.problems,
@@ -248,7 +250,7 @@ def _claim(judged: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:
         "text": judged.claim.text,
         "where": judged.claim.where,
         "verdict": str(judged.word),
-        "p": "" if judged.p is None else f"p = {p_value(judged.p)}",
+        "p": "" if judged.p is None else f"p = {p_text(judged.p)}",
         "evidence": [text.removeprefix("not checked here: ") for text in evidence],
         "runs": tuple(dict.fromkeys((linked[run], run.rpartition(".s")[0]) for run in runs)),
     }

@@ -1,0 +1,93 @@
+"""The paper's numbers of one experiment, and what public reproductions got, for `repro show`."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import asdict
+from typing import Any
+
+from repro.definition.experiment import (
+    Experiment,
+    Figure,
+    Row,
+    Skipped,
+    Table,
+    metrics_of_row,
+)
+from repro.storage.paths import PAPER_NUMBERS
+
+WIDTHS = (("row", 12), ("metric", 20))  # of the columns, at least
+
+
+def rows_of(experiment: Experiment) -> list[Row]:
+    """Return the rows of a table, or the curves of a figure, each once."""
+    if isinstance(experiment, Figure):
+        return list(dict.fromkeys(row for panel in experiment.panels for row in panel.rows))
+    return list(experiment.rows) if isinstance(experiment, Table) else []
+
+
+def numbers_of(name: str, experiment: Experiment) -> list[dict[str, Any]]:
+    """Return the paper's numbers; those of a table that is skipped stand in its file alone."""
+    if isinstance(experiment, Skipped):
+        return _of_skipped(name)
+    numbers = []
+    for row in rows_of(experiment):
+        metrics = experiment.metrics if isinstance(experiment, Table) else metrics_of_row(row)
+        for metric, paper in zip(metrics, row.paper, strict=False):
+            if paper is None:
+                continue
+            values = {key: value for key, value in asdict(paper).items() if value is not None}
+            numbers.append({"row": row.label, "metric": metric} | values)
+    return numbers
+
+
+def reproductions_of(name: str) -> list[dict[str, str]]:
+    """Return what public reproductions got."""
+    lines = _read("reproductions.csv")
+    return [line for line in lines if line["experiment"] == name and line["value"]]
+
+
+def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, str]]) -> list[str]:
+    """Return a line for each number, with the range of the reproductions beside it."""
+    elsewhere = defaultdict(list)
+    for line in reproductions:
+        elsewhere[line["row"], line["metric"]].append(float(line["value"]))
+    widths = []
+    for column, least in WIDTHS:
+        longest = max((len(number[column]) for number in numbers), default=0)
+        widths.append(2 + max(least, longest))
+    lines = []
+    for number in numbers:
+        start = f"{number['row']:<{widths[0]}}{number['metric']:<{widths[1]}}{_value(number)}"
+        others = elsewhere.get((number["row"], number["metric"]), [])
+        end = ""
+        if others:
+            low, high = (f"{error:.{number['digits']}f}" for error in (min(others), max(others)))
+            end = f"   reproductions: {low}–{high} ({len(others)})"
+        lines.append(f"{start}  {number['kind']}{end}")
+    return lines
+
+
+def _of_skipped(name: str) -> list[dict[str, Any]]:
+    numbers = []
+    for line in _read(f"{name}.csv"):
+        digits = len(line["printed"].partition(".")[2])
+        number = {"row": line["row"], "metric": line["metric"], "value": float(line["printed"])}
+        numbers.append(number | {"digits": digits, "kind": line["kind"]})
+    return numbers
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    with (PAPER_NUMBERS / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _value(number: dict[str, Any]) -> str:
+    """Return the paper's number as it printed it: 6.61 ± 0.16 (n=5)."""
+    text = f"{number['value']:.{number['digits']}f}"
+    if "std" in number:
+        text += f" ± {number['std']}"
+    if "n" in number:
+        text += f" (n={number['n']})"
+    return text
