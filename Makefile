@@ -1,7 +1,7 @@
 # make demo   installs what is needed and runs the main job on generated data, on this machine
 # make test   the fast tests; make test-slow: the others; make test-slurm: on a SLURM, see slurm/local-cluster
 # make test-gpu    the tests of the GPU path, on a machine that has one (about four minutes)
-# make test-long   every kind of damage in full, for the table in docs/reliability.md
+# make test-long   every kind of damage in full, for the table in docs/reliability.md (a quarter of an hour)
 # make check  style, types and which part may import which; make lock: the requirements, pinned again
 
 PYTHON ?= python3

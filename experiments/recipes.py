@@ -147,11 +147,7 @@ READINGS = (
         "the authors' README gives Caffe's v ← 0.9 v + lr g, in which an old rate lives on for "
         "some ten steps",
     ),
-    Reading(
-        "“up to 60×10⁴ iterations” (ImageNet)",
-        "550,000",
-        "Figure 4 stops at 55×10⁴",
-    ),
+    Reading("“up to 60×10⁴ iterations” (ImageNet)", "550,000", "Figure 4 stops at 55×10⁴"),
     Reading(
         "“when the error plateaus” (ImageNet)",
         "fixed drops at 150,000 and 300,000",

@@ -28,7 +28,7 @@ from repro.definition.experiment import (
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.protocol import catalog
-from repro.protocol.pages import figure_page, table_page
+from repro.protocol.pages import FIGURES, TABLES
 from repro.protocol.selection import Selection, SelectionOptions, select
 from repro.storage.paths import places
 
@@ -98,7 +98,7 @@ def submit(
 
 
 def status(*patterns: str, scale: str | None = None) -> list[State]:
-    """Return where every run is whose experiment or id matches a pattern; of one scale, if named."""
+    """Return the state of every run whose experiment or id matches a pattern."""
     from repro.cluster.status.selection import select_folders
     from repro.cluster.status.state import all_states
 
@@ -180,6 +180,7 @@ def compare(
         allow_mixed,
         against,
         scale.note,
+        scale.named,
     )
 
 
@@ -213,7 +214,7 @@ def table(
 ) -> TableResult:
     """Return a table of the paper with ours beside it, and write it in every format."""
     chosen = _without_default_scale((name,), options)
-    table_page(chosen.experiments[0])
+    TABLES.check(chosen)
 
     from repro.analysis.compare.numbers import judge_numbers
     from repro.analysis.output import tables
@@ -221,7 +222,7 @@ def table(
 
     here = places()
     collected = collected or collect(here)
-    chosen = scale_with_results(chosen, collected)
+    chosen = TABLES.only_one(scale_with_results(chosen, collected))
     collected = replace(_part(collected, chosen), strict=strict)
     [(page_name, page)] = chosen.declared().items()
     assert isinstance(page, Table)
@@ -266,14 +267,14 @@ def figure(
 ) -> FigureResult:
     """Draw a figure of the paper from the runs there are, or from the nets, and write its files."""
     chosen = _without_default_scale((name,), options)
-    figure_page(chosen.experiments[0])
+    FIGURES.check(chosen)
 
     from repro.analysis.figures import architecture, curve_figures
     from repro.analysis.runs.frames import collect
 
     here = places()
     collected = collected or collect(here)
-    chosen = scale_with_results(chosen, collected)
+    chosen = FIGURES.only_one(scale_with_results(chosen, collected))
     collected = _part(collected, chosen)
     [(page_name, page)] = chosen.declared().items()
     scale = chosen.chosen_scale()

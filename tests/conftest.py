@@ -33,7 +33,8 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_numbers_each_time() -> None:
-    """What a test draws at random it draws again: a tolerance holds or does not, but never sometimes."""
+    """What a test draws at random it draws again: a tolerance holds or does not, but never
+    sometimes."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
 

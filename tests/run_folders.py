@@ -1,4 +1,5 @@
-"""Run folders as the running wing leaves them, written in a line: `finished(run, test_error=8.7)`."""
+"""Run folders as the running wing leaves them, written in a line: `finished(run,
+test_error=8.7)`."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def places(tmp_path) -> Places:
 
 @pytest.fixture
 def write_run(places) -> Callable[..., Folder]:
-    """A run's folder with its definition, and its curve if one is given (rows, or test errors one by one)."""
+    """A run's folder with its definition, and its curve if one is given (rows, or test errors one
+    by one)."""
 
     def write(
         run: Run,
@@ -87,7 +89,8 @@ def write_run(places) -> Callable[..., Folder]:
 
 @pytest.fixture
 def finished(write_run) -> Callable[..., Folder]:
-    """A finished run: metrics by keyword; `curve`, `responses`; `data` and `provenance` change where it came from."""
+    """A finished run: metrics by keyword; `curve`, `responses`; `data` and `provenance` change
+    where it came from."""
 
     def write(
         run: Run,

@@ -1,4 +1,5 @@
-"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and nothing created."""
+"""Bad input: one answer, what is wrong and what to do; the published exit codes; no traceback; and
+nothing created."""
 
 import os
 import random
@@ -87,11 +88,13 @@ MISTAKES = [
         "show one of figure1, table6, figure6, figure7",
     ),
     (
-        ["table", "all"],
-        "`all` is a group",
-        "print one of table1, table2, table3, table4, table5, table6",
+        ["table", "figure[67]"],
+        "`figure[67]` is of no table",
+        "name one of table1, table2, table3, table4, table5, table6",
     ),
-    (["figure", "cifar10"], "`cifar10` is a group", "draw one of figure1, figure6, figure7"),
+    (["figure", "figure6", "table6"], "`table6` is not a figure", None),
+    (["figure", "figure6", "figur7"], "no experiment named `figur7`", "did you mean `figure7`?"),
+    (["table", "table6", "table7"], None, "`repro list` shows what is"),
     (
         ["run", "-rf"],
         "no option `-r`",
@@ -113,7 +116,7 @@ MISTAKES = [
         "`EXPERIMENT…` is missing",
         "for example `repro run figure6 --scale smoke --seeds 2`",
     ),
-    (["table"], "`TABLE` is missing", "for example `repro table table6 --format latex`"),
+    (["table"], "`TABLE…` is missing", "for example `repro table table6 --format latex`"),
     (["show", "table6", "x"], "too many arguments: `x`", "for example `repro show table6`"),
     (["run", "figure6", "--scale", "smok"], "no scale named `smok`", "did you mean `smoke`?"),
     (

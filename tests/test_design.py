@@ -1,6 +1,8 @@
-"""The design itself: the wings meet only on disk, definitions are light, each part needs its own tools only.
+"""The design itself: the wings meet only on disk, definitions are light, each part needs its own
+tools only.
 
-Which part may import which is written in `pyproject.toml` and checked by `make check` (import-linter).
+Which part may import which is written in `pyproject.toml` and checked by `make check`
+(import-linter).
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""How long commands take, and how that grows with the runs: whole processes, started as a user starts them."""
+"""How long commands take as whole processes, and how that grows with the runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a benchmark leaves: a JSON record that says on what it was measured, and the same as Markdown."""
+"""What a benchmark leaves: a JSON record with the machine, and the same as Markdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = 1
 def record(part: str, quick: bool, tables: Sequence[Table], load_before: float) -> dict[str, Any]:
     """The record of one part."""
     about = {"schema": SCHEMA, "part": part, "quick": quick, "machine": _machine(load_before)}
-    return about | {"tables": [_finite(table.as_json()) for table in tables]}
+    return about | {"tables": [table.as_json() for table in tables]}
 
 
 def load() -> float:
@@ -72,12 +72,3 @@ def _machine(load_before: float) -> dict[str, Any]:
         "load_before": load_before,
         "load_after": load(),
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: null."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

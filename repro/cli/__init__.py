@@ -1,10 +1,12 @@
-"""`repro`: one module per verb, imported when that verb is called, so that help and completion feel instant.
+"""`repro`: one module per verb, imported when that verb is called, so that help and completion feel
+instant.
 
 This page may import neither torch nor pandas; a verb imports them inside its function.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from repro.cli.click_errors import Group, of_click, of_import, of_system
 from repro.cli.environment_checks import check_folders, check_owners
 from repro.errors import INTERRUPTED, USAGE, UserError
 from repro.storage.atomic import set_private_umask
+from repro.storage.paths import places
 
 VERBS = {
     "list": "Every table and figure of the paper, and how far it is.",
@@ -49,21 +52,17 @@ VERBS = {
     "completion": "The script that completes commands and names in your shell.",
 }
 
-WRITING = (
-    "run",
-    "submit",
-    "collect",
-    "table",
-    "figure",
-    "diff",
-    "report",
-    "reproduce",
-    "export",
-    "publish",
-    "evaluate",
-    "forensics",
-    "bench",
-)
+# Which folders must be our own for a command that always writes what it has read there. One that
+# may only read looks for itself.
+WRITING = {
+    "run": ("results", "runs"),
+    "collect": ("results", "runs"),
+    "table": ("results", "runs"),
+    "figure": ("figures",),
+    "report": ("results", "runs"),
+    "reproduce": ("results", "runs", "figures"),
+    "forensics": ("results",),
+}
 ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
 
@@ -154,9 +153,24 @@ def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(USAGE)
+    if trust_folder:
+        _trust_folders(context)
     check_folders()
-    if context.invoked_subcommand in WRITING and not trust_folder:
-        check_owners()
+    here = places()
+    check_owners(*(getattr(here, name) for name in WRITING.get(context.invoked_subcommand, ())))
+
+
+def _trust_folders(context: click.Context) -> None:
+    """Let whatever asks during this command, in whichever process, know of `--trust-folder`."""
+    before = os.environ.get("REPRO_TRUST_FOLDER")
+    os.environ["REPRO_TRUST_FOLDER"] = "1"
+
+    @context.call_on_close
+    def restore() -> None:
+        if before is None:
+            del os.environ["REPRO_TRUST_FOLDER"]
+        else:
+            os.environ["REPRO_TRUST_FOLDER"] = before
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

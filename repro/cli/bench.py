@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.click_errors import Command
+from repro.cli.environment_checks import check_owners
 from repro.cli.options import did_you_mean_one_of, json_option, print_json
 from repro.errors import FINE, EnvironmentProblem, UserError, quote
 from repro.storage.atomic import to_json, write_atomic
@@ -34,7 +35,8 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
 @json_option
 def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
-    """Measure this machine against the usual way of doing it. Ways take turns; ratios are medians over rounds.
+    """Measure this machine against the usual way of doing it. Ways take turns; ratios are medians
+    over rounds.
 
     For example:  repro bench cpu --quick
     """
@@ -42,6 +44,8 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
         raise UserError(f"no benchmark named {quote(part)}", did_you_mean_one_of(part, list(PARTS)))
     if part == "gpu":
         _need_a_gpu()
+    if save:
+        check_owners(places().results)
     from repro.bench import record
     from repro.bench.suites import PARTS as MEASURED
 

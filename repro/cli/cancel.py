@@ -36,10 +36,11 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running one saves first.
+    """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running
+    one saves first.
 
-    Runs that share a job end together. What is cancelled stays so until `repro submit` sends it again; it then carries
-    on.
+    Runs that share a job end together. What is cancelled stays so until `repro submit` sends it
+    again; it then carries on.
 
     For example:  repro cancel figure6 '!*110*'
     """

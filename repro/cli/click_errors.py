@@ -6,11 +6,14 @@ allowed; `Command` raises them, or finds the facts in the fields of click's own.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
+from repro.storage.access import how_to_get
 
 TORCH = "`pip install 'torch>=2.11' 'torchvision>=0.26'`"
 INSTALL = {
@@ -94,7 +97,11 @@ def of_system(error: OSError) -> UserError:
     """Return what the system refused, where no part of the code expected it to."""
     where = f"{quote(error.filename, 300)}: " if error.filename else ""
     problem = f"{where}{error.strerror or error}"
-    return EnvironmentProblem(problem, "with `--debug` the same command shows where it happened")
+    hint = "with `--debug` the same command shows where it happened"
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        path = Path(error.filename)
+        hint = how_to_get(os.R_OK, path) or how_to_get(os.W_OK, path.parent) or hint
+    return EnvironmentProblem(problem, hint)
 
 
 def of_import(error: ImportError) -> UserError:

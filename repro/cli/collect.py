@@ -92,6 +92,7 @@ def _check_ours(results: Path) -> None:
     strange = sorted(name for name in names if not name.startswith("."))
     if strange and not any(map(OURS.fullmatch, strange)):
         raise UserError(
-            f"{quote(results, 300)} is a folder of something else: it has {quote(strange[0])}, and no `runs`",
+            f"{quote(results, 300)} is a folder of something else: "
+            f"it has {quote(strange[0])}, and no `runs`",
             "name a folder of results with `REPRO_RESULTS`; it need not exist yet",
         )

@@ -20,6 +20,16 @@ def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
     return complete
 
 
+def complete_pages(kind: str) -> Callable[..., list[str]]:
+    """Return a completion of the tables, or of the figures, and of the groups."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        pages = [name for name in catalog.NAMES if name.startswith(kind)]
+        return _starting((*pages, *catalog.GROUPS), incomplete)
+
+    return complete
+
+
 def complete_selection(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:

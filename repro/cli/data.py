@@ -49,7 +49,8 @@ def list_sets(as_json: bool) -> None:
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
     """Have sets ready before a run needs them. For example:  repro data prepare cifar10
 
-    Jobs never download anything: do this where there is a network. A download that broke off goes on where it stopped.
+    Jobs never download anything: do this where there is a network. A download that broke off goes
+    on where it stopped.
     """
     from repro.data import registry
 
@@ -72,9 +73,10 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
       CIFAR-10's python version or its binary version
       small images in train/<class>/ and test/<class>/
 
-    or a folder with train-*.parquet and test-*.parquet, or an .npz file. The official CIFAR-10 is known by its pixels
-    and labels, in whatever container and order they come. For imagenet PATH is a folder of the official archives,
-    class folders, Kaggle's layout, or parquet or webdataset files.
+    or a folder with train-*.parquet and test-*.parquet, or an .npz file. The official CIFAR-10 is
+    known by its pixels and labels, in whatever container and order they come. For imagenet PATH is
+    a folder of the official archives, class folders, Kaggle's layout, or parquet or webdataset
+    files.
     """
     from repro.data import registry
 
@@ -90,11 +92,14 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
 @json_option
 def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
-    """Make a copy of a set of photos with smaller images. For example:  repro data resize imagenet 480
+    """Make a copy of a set of photos with smaller images.
 
-    The copy is the set NAME-SIDE. Its images have a shorter side of SIDE pixels at most: larger ones are resized and
-    written as JPEG of quality 95, others stay as they are. Training decodes it faster, and its numbers are not the
-    paper's: `--set dataset=imagenet-480` makes other runs, with ids of their own.
+    For example:  repro data resize imagenet 480
+
+    The copy is the set NAME-SIDE. Its images have a shorter side of SIDE pixels at most: larger
+    ones are resized and written as JPEG of quality 95, others stay as they are. Training decodes it
+    faster, and its numbers are not the paper's: `--set dataset=imagenet-480` makes other runs, with
+    ids of their own.
     """
     from repro.data import registry
 
@@ -107,7 +112,10 @@ def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Read sets whole and compare hashes; without a name, every set there is. For example:  repro data check"""
+    """Read sets whole and compare hashes; without a name, every set there is.
+
+    For example:  repro data check
+    """
     from repro.data import registry
 
     folder = places().data
@@ -123,7 +131,8 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
             click.echo(f"\nhint: {advice}", err=True)
     if not checked:
         click.echo(
-            f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`",
+            f"no data sets in {folder}\n\n"
+            "hint: `repro data prepare cifar10`, or `repro data import`",
             err=True,
         )
     for one in checked:

@@ -24,6 +24,7 @@ from repro.cli.streams import paints
 from repro.cli.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
+from repro.storage.access import why_not_kept
 from repro.storage.atomic import write_atomic
 from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
@@ -101,13 +102,12 @@ def print_diff(
     """Print the diff, and return the exit code."""
     how = how or Comparison()
     asked = selection.reproduced()
-    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
     _check_file(how.against)
 
     from repro.analysis.compare.diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(asked)
     diff = api.compare(
         selection,
         against=how.against,
@@ -128,7 +128,12 @@ def print_diff(
 def _write_markdown(diff: Diff) -> None:
     from repro.analysis.output.diff_sheets import render_diff
 
-    path = places().tables_at(diff.scale) / "diff.md"
+    here = places()
+    path = here.tables_at(diff.scale) / "diff.md"
+    # The diff has been printed: where nothing may be kept, it is a diff all the same.
+    if reason := why_not_kept(here.results):
+        click.echo(f"not written: {path}, because {reason}", err=True)
+        return
     write_atomic(path, render_diff(diff, "md").encode())
     click.echo(f"written: {path}", err=True)
 
@@ -147,7 +152,7 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
 
 
 def _check_file(path: Path | None) -> None:
-    """Raise an error unless a CSV of numbers is a small file: a device or a pipe would never end."""
+    """Refuse a CSV of numbers that is no small file: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
     check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST_CSV)

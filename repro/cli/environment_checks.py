@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from repro.errors import EnvironmentProblem, UserError, quote
-from repro.storage.paths import ROOT, places
+from repro.storage.access import are_folders_trusted, how_to_get, others_who_write
+from repro.storage.paths import places, variable_of
 
 OF_A_SET = (
     ("manifest.json", "train.npy"),
@@ -38,35 +38,29 @@ def _check_folder(name: str, folder: Path) -> None:
 def _check_outside_data(name: str, folder: Path) -> None:
     for parent in (folder, *folder.parents):
         for files in OF_A_SET:
-            if all((parent / file).is_file() for file in files):
+            # Whoever reads a folder that is closed to us names it: `Path.is_file` would raise.
+            if all(os.path.isfile(parent / file) for file in files):  # noqa: PTH113
                 problem = f"`REPRO_{name}` is inside the data set {quote(parent, 300)}"
                 raise EnvironmentProblem(problem, "name a folder of its own")
 
 
-def check_owners() -> None:
+def check_owners(*folders: Path) -> None:
     """Nobody but us can put anything where we write, and read it back as our own.
 
-    What lies beside the code is as safe as the code is, which runs anyway.
+    Where another may, the user must trust them; where we may not, nothing would help but the right.
     """
-    here = places()
-    for folder in (here.results, here.runs, here.figures):
-        if not folder.is_dir() or folder.resolve().is_relative_to(ROOT):
+    for folder in folders:
+        others = others_who_write(folder)
+        if not others or are_folders_trusted():
             continue
-        status = folder.stat()
-        if status.st_uid not in (os.geteuid(), 0):
+        if others == "everybody":
+            problem = f"everybody may write in {quote(folder, 300)}"
+            raise EnvironmentProblem(problem, f"`chmod o-w` it, or {TRUST}")
+        problem = f"{quote(folder, 300)} belongs to {others}"
+        closed = how_to_get(os.W_OK, folder)
+        if closed:
+            elsewhere = f"or choose another folder with `{variable_of(folder)}`"
             raise EnvironmentProblem(
-                f"{quote(folder, 300)} belongs to {_user(status.st_uid)}", TRUST
+                f"{problem}, and you may not write there", f"{closed}; {elsewhere}"
             )
-        if status.st_mode & stat.S_IWOTH:
-            raise EnvironmentProblem(
-                f"everybody may write in {quote(folder, 300)}", f"`chmod o-w` it, or {TRUST}"
-            )
-
-
-def _user(number: int) -> str:
-    import pwd
-
-    try:
-        return quote(pwd.getpwuid(number).pw_name)
-    except KeyError:
-        return f"user {number}"
+        raise EnvironmentProblem(problem, TRUST)

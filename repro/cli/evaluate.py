@@ -11,6 +11,7 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
+from repro.cli.environment_checks import check_owners
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
 from repro.cli.options import (
     add_options,
@@ -104,12 +105,12 @@ def command(
 ) -> None:
     """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
 
-    Weights trained with `--variant` or `--set` are measured with the same. The weights.json beside published weights
-    has the whole command.
+    Weights trained with `--variant` or `--set` are measured with the same. The weights.json beside
+    published weights has the whole command.
 
     \b
     For example:  repro evaluate --weights resnet50.pth --crops multi --save
-                  repro evaluate --weights ResNet-50-model.caffemodel --mean ResNet_mean.binaryproto --save
+                  repro evaluate --weights ResNet-50-model.caffemodel --mean ResNet_mean.binaryproto
                   repro evaluate --ensemble resnet-50-b --ensemble resnet-101-b
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
                   repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
@@ -140,6 +141,8 @@ def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     """Measure the weights."""
     assert question.weights is not None
     to_record = question.save == RECORD
+    if to_record:
+        check_owners(places().results)
     target = None
     if question.save and not to_record:
         target = check_output_file(Path(question.save), "predictions")
@@ -210,8 +213,9 @@ def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Re
 def _facts(
     of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading
 ) -> dict[str, Any]:
+    images = made.data.test_images
     return {
-        "what": f"{made.net.name}, {made.views}, {made.data.name}, {made.data.test_images:,} images",
+        "what": f"{made.net.name}, {made.views}, {made.data.name}, {images:,} images",
         "net": made.net.name,
         "crops": made.views,
         "scale": made.scale,
@@ -219,7 +223,7 @@ def _facts(
             "name": made.data.name,
             "hash": made.data.hash,
             "origin": made.data.origin,
-            "test_images": made.data.test_images,
+            "test_images": images,
         },
         "top1": errors[0],
         "top5": errors[1],
@@ -260,7 +264,7 @@ def _listed() -> dict[str, Any]:
 
 
 def _predictions(name: str) -> Path:
-    """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
+    """Return the file of predictions that is named, or that of a record of that name."""
     from repro.storage.evaluations import PREDICTIONS, found
 
     path = Path(name)

@@ -74,8 +74,7 @@ def command(selection: Selection, targets: Targets, as_json: bool) -> int:
     """
     targets.check(as_json)
     asked = selection.reproduced()
-    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(asked)
     exported = api.export(
         selection,
         csv=None if targets.csv == STDOUT else targets.csv,

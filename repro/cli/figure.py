@@ -1,22 +1,30 @@
-"""`repro figure F`: a figure of the paper, drawn from the runs there are, or from the nets themselves."""
+"""`repro figure F…`: figures of the paper, drawn from the runs there are, or from the nets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import fill
+from typing import Any
 
 import click
 
 from repro import api
 from repro.cli.click_errors import Command
-from repro.cli.options import exit_code_of, json_option, print_json, print_scale, select_option
+from repro.cli.options import (
+    json_option,
+    print_json,
+    print_scale,
+    select_option,
+)
+from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
-from repro.protocol.pages import figure_page
+from repro.protocol.pages import FIGURES
 from repro.protocol.selection import Selection
 
 
 @click.command("figure", cls=Command)
-@select_option("one", scale=None, metavar="FIGURE", kinds=("figure",))
+@select_option("some", scale=None, metavar="FIGURE", kinds=("figure",))
 @click.option(
     "--format",
     "form",
@@ -26,31 +34,53 @@ from repro.protocol.selection import Selection
 )
 @json_option
 def command(selection: Selection, form: str, as_json: bool) -> int:
-    """Draw a figure of the paper and print where it is.
+    """Draw figures of the paper and print where they are.
 
-    It draws with whatever there is, and says in the figure what is missing. Exit code 3 as long as that is everything.
+    Of a group, its figures. It draws with whatever there is, and says in the figure what is
+    missing. Exit code 3 as long as that is everything.
 
     For example:  repro figure figure6 --format pdf,png
     """
-    return print_figure(selection, form, as_json)
+    return print_figures(selection, form, as_json)
 
 
-def print_figure(
+def print_figures(
     selection: Selection, form: str = ",".join(api.FIGURE_FORMATS), as_json: bool = False
 ) -> int:
-    """Draw the figure, print its files, and return the exit code."""
-    page = figure_page(selection.experiments[0])
+    """Draw the figures, print their files, and return the exit code."""
+    FIGURES.check(selection)
     formats = _formats(form)
-    selection, collected = print_scale(selection, [page])
-    drawn = api.figure(selection, formats, collected)
-    files = [str(path) for path in drawn.files]
+    selection, collected = print_scale(selection)
+    names = FIGURES.names(selection)
+    results = []
+    for name in names:
+        results.append(api.figure(selection.on_page(name), formats, collected))
     if as_json:
-        facts = {"experiment": selection.experiments[0], "scale": drawn.scale.name}
-        print_json(facts | {"files": files, "description": drawn.description})
+        facts = [_facts(name, result) for name, result in zip(names, results, strict=True)]
+        print_json(facts[0] if is_one_document(selection, names) else {"figures": facts})
     else:
-        click.echo("\n".join(files))
-        click.echo(fill(drawn.description, text_width(), break_on_hyphens=False), err=True)
-    return exit_code_of(drawn.complete, drawn.collected, drawn.runs)
+        _print(names, results)
+    print_left_out(selection, names)
+    return worst_of([exit_code_of(one.complete, one.collected, one.runs) for one in results])
+
+
+def _facts(name: str, result: api.FigureResult) -> dict[str, Any]:
+    return {
+        "experiment": name,
+        "scale": result.scale.name,
+        "files": [str(path) for path in result.files],
+        "description": result.description,
+    }
+
+
+def _print(names: Sequence[str], results: Sequence[api.FigureResult]) -> None:
+    """Print the files, and on standard error what each figure shows."""
+    for name, result in zip(names, results, strict=True):
+        click.echo("\n".join(map(str, result.files)))
+        words = result.description
+        if len(names) > 1:
+            words = f"{name}: {words}"
+        click.echo(fill(words, text_width(), break_on_hyphens=False), err=True)
 
 
 def _formats(text: str) -> list[api.FigureFormat]:

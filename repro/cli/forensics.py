@@ -1,4 +1,4 @@
-"""`repro forensics`: which reading of a test gives the number that was published for some weights."""
+"""`repro forensics`: which reading of a test gives the number published for some weights."""
 
 from __future__ import annotations
 
@@ -82,9 +82,11 @@ def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @change_options
 @json_option
 def command(question: Question, selection: Selection, as_json: bool) -> None:
-    """Test weights in every reading of a test, in one pass, and say which reading the published number is of.
+    """Test weights in every reading of a test, in one pass, and say which reading the published
+    number is of.
 
-    The readings, their errors and a picture are kept in results/evaluations. A killed one goes on where it was.
+    The readings, their errors and a picture are kept in results/evaluations. A killed one goes on
+    where it was.
 
     \b
     For example:  repro forensics --weights authors-50 --crops ten
@@ -138,7 +140,10 @@ def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:
         return check_input_file(Path(weights), "weights", WEIGHTS_HINT), mean
     folder = places().data / "weights"
     name = f"ResNet-{match[1]}-model.caffemodel"
-    hint = f"put {name} and ResNet_mean.binaryproto into {folder}; docs/measuring-weights.md says where they are"
+    hint = (
+        f"put {name} and ResNet_mean.binaryproto into {folder}; "
+        "docs/measuring-weights.md says where they are"
+    )
     path = check_input_file(folder / name, "weights", hint)
     return path, mean or check_input_file(folder / "ResNet_mean.binaryproto", "a mean image", hint)
 

@@ -23,7 +23,8 @@ LAID_OUT = ("slurm/example.toml", "results/published", "results/labs")
     type=click.Path(file_okay=False, path_type=Path),
 )
 def command(folder: Path) -> None:
-    """Lay out FOLDER (default: this one): an example profile of a cluster, and the published records.
+    """Lay out FOLDER (default: this one): an example profile of a cluster, and the published
+    records.
 
     Nothing that is there is replaced. An installed repro works in the folder it is called in.
 

@@ -1,4 +1,4 @@
-"""Weights that a user names: put into their net, beside the images and the preprocessing that they are for."""
+"""Weights that a user names, put into their net, with their images and preprocessing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def opened(
     device: str | None,
     preprocess: str | None,
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
-    """Return the net with these weights on its images, its preprocessing, and what is to be said of the choice."""
+    """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
 
     from repro.evaluation.of_weights import preprocessing_for, subject
@@ -61,13 +61,10 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))
-        click.echo(f"these weights are of {net.name}{_or_plain(net)}", err=True)
+        # A plain net has the same tensors as a residual one with option A: only its owner can tell.
+        plain = f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
+        click.echo(f"these weights are of {net.name}{plain}", err=True)
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
-
-
-def _or_plain(net: Net) -> str:
-    """A plain net has the same tensors as a residual one with option A: only its owner can tell."""
-    return f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
 
 
 def _net(name: str, data: str | None) -> Net:
@@ -91,7 +88,7 @@ def _variant(net: Net) -> str:
 def _preprocessing(
     of: Subject, weights: Weights, name: str | None
 ) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return what was asked for, or what belongs to the weights; and a word where the two differ."""
+    """Return what was asked for, or what the weights are for; and a warning if they differ."""
     from repro.definition.preprocessing import named as preprocessing_named
 
     layout = weights.layout
@@ -110,7 +107,7 @@ def _preprocessing(
 
 
 def _proposed(of: Subject, weights: Weights) -> str:
-    """Return the preprocessing that the weights were trained for: of a known file its own, else its layout's."""
+    """Return the preprocessing that the weights were trained for: the file's, or its layout's."""
     from repro.protocol.released_weights import release_of
 
     known = release_of(weights.layout.name, of.run.net.name, of.weights.sha256, preprocess="")
@@ -120,7 +117,7 @@ def _proposed(of: Subject, weights: Weights) -> str:
 
 
 def _same_family(name: str, proposed: str) -> bool:
-    """Whether two preprocessings subtract and divide alike: torchvision's two and timm's differ in sizes only."""
+    """Return whether two preprocessings subtract and divide alike, whatever their sizes."""
     families = {
         "torchvision-v1": "torchvision",
         "torchvision-v2": "torchvision",

@@ -11,23 +11,21 @@ import click
 from repro import api
 from repro.cli.completers import (
     complete_names,
+    complete_pages,
     complete_scales,
     complete_selection,
     complete_variants,
 )
 from repro.cli.param_types import WholeNumber
-from repro.definition.experiment import Experiment, runs_of
-from repro.definition.run import Run
+from repro.definition.experiment import runs_of
 from repro.errors import (
-    FAILED,
-    FINE,
-    INCOMPLETE,
     EnvironmentProblem,
     UserError,
     did_you_mean,
     quote,
 )
 from repro.protocol import catalog
+from repro.protocol.pages import refuse_empty
 from repro.protocol.selection import Selection, contains
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, places
@@ -74,7 +72,7 @@ def select_option(
     metavar: str = "EXPERIMENT",
     kinds: tuple[str, ...] = ("table", "figure"),
 ) -> Decorator:
-    """Add the names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
+    """Add names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
 
     `names`: some are needed, any number may be given, exactly one is, or none can be.
     """
@@ -117,8 +115,9 @@ def _names_argument(
         return argument(function)
     needed = names == "some"
     shown = f"{metavar}…" if needed else f"[{metavar}…]"
+    complete = complete_pages(kinds[0]) if len(kinds) == 1 else complete_selection
     argument = click.argument(
-        "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete_selection
+        "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete
     )
     return argument(function)
 
@@ -250,27 +249,21 @@ def strict_option(function: F) -> F:
     return click.option("--strict", is_flag=True, help=f"{about} exit 1 if there are.")(function)
 
 
-def print_scale(
-    selection: Selection, experiments: Iterable[Experiment]
-) -> tuple[Selection, Collected]:
+def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     """Collect the runs; return the selection at a scale, which is said if nobody named it."""
+    refuse_empty(selection)
+
     from repro.analysis.runs.frames import collect
 
     collected = collect(places())
     chosen = api.scale_with_results(selection, collected)
-    with_runs = any(runs_of(experiment) for experiment in experiments)
+    names = selection.searched() or catalog.REPRODUCED
+    with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:
         has_results = (collected.finals["scale"] == chosen.scale).any()
         why = "the most serious with results" if has_results else "nothing is done yet"
         click.echo(f"scale: {chosen.scale} ({why}; --scale chooses another)", err=True)
     return chosen, collected
-
-
-def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) -> int:
-    """Return how a page ends: 0 with anything of ours on it, 1 where runs diverged, else 3."""
-    if complete:
-        return FINE
-    return FAILED if len(collected.of(runs).diverged) else INCOMPLETE
 
 
 def print_json(document: dict[str, Any]) -> None:

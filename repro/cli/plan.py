@@ -11,6 +11,7 @@ from repro.cli.click_errors import Command
 from repro.cli.completers import complete_experiments
 from repro.cli.options import json_option, print_json
 from repro.cli.param_types import WholeNumber
+from repro.cli.text_table import counted
 from repro.cost.gpu_hours import format_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.errors import UserError, quote
@@ -20,7 +21,7 @@ from repro.storage.paths import places
 from repro.storage.run_files import is_done
 
 if TYPE_CHECKING:
-    from repro.analysis.campaign.plan import Plan, Step
+    from repro.analysis.campaign.plan import LeftOut, Plan, Step
 
 SEEDS = 5  # of each net at most, as the paper has of ResNet-110
 MOST_SEEDS = 50
@@ -66,7 +67,7 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
     if as_json:
         print_json(_facts(plan))
     else:
-        _print(plan)
+        _print(plan, seeds)
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "rows": {name: round(chance, 4) for name, chance in plan.rows.items()},
         "expected_claims": round(plan.expected_claims, 3),
         "expected_rows": round(plan.expected_rows, 3),
+        "left_out": [_left_out_facts(one) for one in plan.left_out],
         "not_forecast": list(plan.unknown),
     }
 
@@ -91,13 +93,31 @@ def _step_facts(step: Step) -> dict[str, Any]:
     }
 
 
-def _print(plan: Plan) -> None:
+def _left_out_facts(left_out: LeftOut) -> dict[str, Any]:
+    return {
+        "name": left_out.name,
+        "seeds": left_out.seeds,
+        "gpu_hours": round(left_out.hours, 4),
+        "chance": round(left_out.chance, 4),
+    }
+
+
+def _print(plan: Plan, seeds: int) -> None:
     if not plan.steps:
         click.echo(
             f"Nothing that {format_hours(plan.budget)} can pay for decides a claim or a row. "
             "Give more GPU-hours, or name other experiments."
         )
-        return
+    else:
+        _print_steps(plan)
+    _print_left_out(plan, seeds)
+    if plan.unknown:
+        _echo_wrapped(
+            f"Not forecast, as the paper gives no number: {', '.join(plan.unknown)}.", indent=""
+        )
+
+
+def _print_steps(plan: Plan) -> None:
     spent = 0.0
     for number, step in enumerate(plan.steps, start=1):
         spent += step.hours
@@ -105,16 +125,36 @@ def _print(plan: Plan) -> None:
         chances = sorted(step.chances.items(), key=lambda item: -item[1])
         if chances:
             told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances)
-            _echo_wrapped(f"then decided with a chance of: {told}")
+            _echo_wrapped(f"chance to be decided then: {told}")
     _echo_wrapped(
         f"Expected in all, if the paper is right: {plan.expected_claims:.1f} of "
         f"{len(plan.claims)} claims and {plan.expected_rows:.1f} of {len(plan.rows)} rows decided, "
         f"for {format_hours(plan.hours)} of {plan.budget:g}.",
         indent="",
     )
-    if plan.unknown:
+
+
+def _print_left_out(plan: Plan, seeds: int) -> None:
+    """Say what stays undecided, and whether hours or seeds are what it lacks."""
+    claims = [one for one in plan.left_out if one.is_claim]
+    rows = [one for one in plan.left_out if not one.is_claim]
+    if claims:
+        click.echo("Claims left undecided, more likely than not:")
+    for claim in claims:
+        if claim.would_be_decided:
+            each = f"{counted(claim.seeds, 'seed')} of each net"
+            scope = " for these nets" if claim.seeds == 1 else ""
+            why = f"{each} would decide it{scope} with a chance of {claim.chance:.0%}"
+            _echo_wrapped(f"{claim.name}: {why}, for {format_hours(claim.hours)} more")
+        else:
+            why = f"even {seeds} seeds of each net decide it with a chance of {claim.chance:.0%}"
+            _echo_wrapped(f"{claim.name}: {why}")
+    rare = sum(not row.would_be_decided for row in rows)
+    if rare:
         _echo_wrapped(
-            f"Not forecast, as the paper gives no number: {', '.join(plan.unknown)}.", indent=""
+            f"{counted(rare, 'row')} would stay `consistent` even with {seeds} seeds, more likely "
+            "than not: the margin is small beside the spread of seeds.",
+            indent="",
         )
 
 

@@ -1,4 +1,4 @@
-"""What `repro run` shows while it trains: a few redrawn lines on a terminal, plain lines anywhere else."""
+"""What `repro run` shows while it trains: redrawn lines on a terminal, else plain ones."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from repro.cli.click_errors import Command
+from repro.cli.environment_checks import check_owners
 from repro.cli.options import gather, json_option, print_json, select_option
 from repro.cli.text_table import counted
 from repro.definition.run import Run
@@ -77,11 +78,12 @@ def command(
     whose: LabOptions,
     as_json: bool,
 ) -> int:
-    """Copy the records of finished runs to results/published/, which is tracked: a clone then has the numbers.
+    """Copy the records of finished runs to results/published/, which is tracked: a clone then has
+    the numbers.
 
-    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no predictions. CIFAR nets
-    of up to 110 layers trained at scale paper bring their weights along: weights.pt, and weights.json with its SHA-256
-    and the `repro evaluate` that measures it.
+    A record is a definition, a curve, final numbers and where they come from; no checkpoint, no
+    predictions. CIFAR nets of up to 110 layers trained at scale paper bring their weights along:
+    weights.pt, and weights.json with its SHA-256 and the `repro evaluate` that measures it.
 
     \b
     For example:  repro publish figure6 --scale quick
@@ -97,6 +99,7 @@ def command(
     if whose != LabOptions():
         lab = _lab(whose, results, uncommitted)
         into = results / "labs" / lab.lab
+    check_owners(results, into)
     options = [*_repeated("--variant", selection.variants), *_repeated("--set", selection.settings)]
     result = publish_runs(runs, here, into, again, uncommitted, options, lab=lab)
     if as_json:
@@ -116,9 +119,9 @@ def publish_runs(
     weights_at: str = "paper",
     lab: Lab | None = None,
 ) -> Published:
-    """Publish the finished ones of these runs into a folder, with the weights of those of scale `weights_at`.
+    """Publish the finished ones of these runs, with the weights of those of scale `weights_at`.
 
-    `options` are those that chose another reading or setting: whoever measures the weights needs them, too.
+    `options` chose another reading or setting: whoever measures the weights needs them, too.
     `lab`: whose they are, where they are not ours; such records bring no weights.
     """
     from repro.analysis.runs.publish import Weights, publish, releases_weights
@@ -163,7 +166,7 @@ def _lab(whose: LabOptions, results: Path, uncommitted: bool) -> Lab:
 
 @dataclass(frozen=True)
 class _Extract:
-    """Takes the weights out of a run's checkpoint; keeps the reason where that fails, as the record needs none."""
+    """Takes the weights out of a run's checkpoint; keeps the reason where that fails."""
 
     run: Run
     folder: Folder
@@ -220,7 +223,7 @@ def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
 
 
 def _report(result: Published, into: Path) -> None:
-    """Name what was published on standard output, and say what was not, and why, on standard error."""
+    """Print what was published on standard output, and what was not and why on standard error."""
     for run_id, state in result.states.items():
         if state == "published":
             click.echo(run_id)
@@ -244,7 +247,7 @@ def _report(result: Published, into: Path) -> None:
 
 
 def _next_step(into: Path) -> str:
-    """Return what to do with published records: those outside this checkout are not tracked by it."""
+    """Return what to do with published records."""
     if into.resolve() == TRACKED:
         return (
             "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"

@@ -32,13 +32,14 @@ from repro.storage.paths import places
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     """Run what is lacking, show the tables and figures, and say what came out.
 
-    The whole diff goes to results/<scale>/diff.txt.
+    --only and --skip take a part, of the tables and figures too. The diff goes to
+    results/<scale>/diff.txt.
 
     For example:  repro reproduce figure6 --scale smoke
     """
     from repro.cli.collect import collect_and_print
-    from repro.cli.figure import print_figure
-    from repro.cli.table import print_table
+    from repro.cli.figure import print_figures
+    from repro.cli.table import print_tables
 
     code = FINE
     experiments = selection.reproduced().experiments_at_scale()
@@ -51,15 +52,15 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     for name, experiment in experiments.items():
         click.echo()
         if isinstance(experiment, Table):
-            print_table(selection.whole(name))
+            print_tables(selection.on_page(name))
         else:
-            print_figure(selection.whole(name))
-    _print_closing_words(selection.whole(*experiments), experiments)
+            print_figures(selection.on_page(name))
+    _print_closing_words(selection, experiments)
     return code
 
 
 def _print_closing_words(selection: Selection, experiments: Mapping[str, Experiment]) -> None:
-    """Write the whole diff into a file, and say in a few plain lines what came out."""
+    """Write the diff of what is selected into a file, and say in plain lines what came out."""
     from repro.analysis.output.diff_text import render_text
     from repro.analysis.output.plain_words import closing_words
 
@@ -70,7 +71,7 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
     words = " ".join(closing_words(diff, collected, scale))
     click.echo()
     click.echo(fill(words, text_width(), break_on_hyphens=False))
-    picture = _picture(experiments, scale.name)
+    picture = _picture(selection, experiments)
     if picture:
         click.echo(f"Picture: {_from_here(picture)}")
     click.echo(f"Diff: {_from_here(path)}")
@@ -80,10 +81,13 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
         click.echo(f"      {repro} show table6      (what the paper's own scale would take)")
 
 
-def _picture(experiments: Mapping[str, Experiment], scale: str) -> Path | None:
+def _picture(selection: Selection, experiments: Mapping[str, Experiment]) -> Path | None:
     """Return the figure to look at first: the last one asked for, as Figure 6 is of 1 and 6."""
     figures = [name for name, page in experiments.items() if not isinstance(page, Table)]
-    return places().figures_at(scale) / f"{figures[-1]}.png" if figures else None
+    if not figures:
+        return None
+    scale = selection.on_page(figures[-1]).chosen_scale()
+    return places().figures_at(scale.name) / f"{scale.named(figures[-1])}.png"
 
 
 def _from_here(path: Path) -> str:

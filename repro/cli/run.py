@@ -51,9 +51,11 @@ def command(
     measure_again: bool,
     as_json: bool,
 ) -> int:
-    """Train here what the experiments still lack. What is done is skipped, what is half done carries on.
+    """Train here what the experiments still lack. What is done is skipped, what is half done
+    carries on.
 
-    EXPERIMENT is a table, a figure, a group (cifar10, imagenet, all), or runs by their ids with * and ?.
+    EXPERIMENT is a table, a figure, a group (cifar10, imagenet, all), or runs by their ids with *
+    and ?.
 
     For example:  repro run figure6 --scale smoke --seeds 2
     """

@@ -40,7 +40,8 @@ PITFALLS = {
     "best epoch": "the best error over training is chosen on the test set; the paper reports the "
     "last iteration",
     "Nesterov": "many ports use it; the paper's SGD has plain momentum",
-    "a warm-up that never ends": "here the rate is a function of the iteration and of a recorded switch",
+    "a warm-up that never ends": "here the rate is a function of the iteration and of a recorded "
+    "switch",
 }
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
-# In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
+# In the order in which they are read, and by what they are worth: a narrow terminal loses the
+# last of these first.
 _READ = (
     *("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu"),
     *("train_error", "test_error", "elapsed", "job", "where"),
@@ -63,10 +64,11 @@ def command(
     every: int,
     as_json: bool,
 ) -> None:
-    """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
+    """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all
+    but those.
 
-    `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries on.
-    REPRO_RESULTS names another folder of results to look into.
+    `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries
+    on. REPRO_RESULTS names another folder of results to look into.
 
     For example:  repro status figure6 '!*110*'
     """

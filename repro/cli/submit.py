@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro.cli.click_errors import Command
+from repro.cli.environment_checks import check_owners
 from repro.cli.options import print_json, require_clean_option, select_option
 from repro.cli.run import print_untrained
 from repro.cli.submit_options import Mode, ProfileOptions, mode_options, profile_options
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 def command(
     selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: Mode
 ) -> None:
-    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing twice.
+    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing
+    twice.
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
@@ -59,6 +61,7 @@ def command(
     elif mode.test_only:
         _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), mode.as_json)
     else:
+        check_owners(here.results, here.runs)
         sent = _send(plan, selection, here, profile, options, mode.yes)
         _report(plan, sent, selection.experiments, mode.as_json)
 
@@ -66,7 +69,7 @@ def command(
 def _print_dry_run(
     plan: Plan, selection: Selection, here: Places, profile: Profile, as_json: bool
 ) -> None:
-    """Print each array's sbatch text, and before it what the plan takes and decides, as comments."""
+    """Print each array's sbatch text, and what the plan takes and decides, as comments."""
     from repro.cluster.submit import submission
     from repro.cluster.submit.request import foresee
 

@@ -1,6 +1,9 @@
-"""`repro table T`: a table of the paper with ours beside it."""
+"""`repro table T…`: tables of the paper with ours beside them."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
 
 import click
 
@@ -8,20 +11,21 @@ from repro import api
 from repro.cli.click_errors import Command
 from repro.cli.options import (
     TEXT_FORMATS,
-    exit_code_of,
     json_option,
+    print_json,
     print_scale,
     select_option,
     strict_option,
 )
+from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.param_types import OneOf
 from repro.errors import FAILED
-from repro.protocol.pages import table_page
+from repro.protocol.pages import TABLES
 from repro.protocol.selection import Selection
 
 
 @click.command("table", cls=Command)
-@select_option("one", scale=None, metavar="TABLE", kinds=("table",))
+@select_option("some", scale=None, metavar="TABLE", kinds=("table",))
 @click.option(
     "--format",
     "form",
@@ -32,26 +36,47 @@ from repro.protocol.selection import Selection
 @strict_option
 @json_option
 def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
-    """Print a table of the paper with ours beside it, and write it in every format.
+    """Print tables of the paper with ours beside them, and write each in every format.
 
-    Exit code 3 as long as it has no number of ours.
+    Of a group, its tables. Exit code 3 as long as one has no number of ours.
 
     For example:  repro table table6 --format latex
     """
-    return print_table(selection, "json" if as_json else form, strict)
+    return print_tables(selection, "json" if as_json else form, strict)
 
 
-def print_table(selection: Selection, form: str = "table", strict: bool = False) -> int:
-    """Print the table, say where it was written, and return the exit code."""
-    page = table_page(selection.experiments[0])
-    selection, collected = print_scale(selection, [page])
-    result = api.table(selection, strict, collected)
-    click.echo(result.render(form), nl=False)
-    endings = ",".join(path.suffix[1:] for path in result.files)
-    click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
+def print_tables(selection: Selection, form: str = "table", strict: bool = False) -> int:
+    """Print the tables, say where they were written, and return the exit code."""
+    TABLES.check(selection)
+    selection, collected = print_scale(selection)
+    names = TABLES.names(selection)
+    results = []
+    for name in names:
+        results.append(api.table(selection.on_page(name), strict, collected))
+    _print(results, form, one=is_one_document(selection, names))
+    codes = []
+    for result in results:
+        endings = ",".join(path.suffix[1:] for path in result.files)
+        click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
+        codes.append(exit_code_of(result.complete, result.collected, result.runs))
+    print_left_out(selection, names)
     for problem in collected.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    if result.refused:
-        click.echo(f"not averaged: {', '.join(result.refused)}", err=True)
+    refused = [row for result in results for row in result.refused]
+    if refused:
+        click.echo(f"not averaged: {', '.join(refused)}", err=True)
         return FAILED
-    return exit_code_of(result.complete, result.collected, result.runs)
+    return worst_of(codes)
+
+
+def _print(results: Sequence[api.TableResult], form: str, one: bool) -> None:
+    """Print the tables as one document: JSON and CSV have one head, others a line between."""
+    texts = [result.render(form) for result in results]
+    if form == "json" and not one:
+        print_json({"tables": [json.loads(text) for text in texts]})
+    elif form == "csv":
+        head, _, _ = texts[0].partition("\n")
+        rows = [text.removeprefix(f"{head}\n") for text in texts]
+        click.echo("\n".join([head, "".join(rows)]), nl=False)
+    else:
+        click.echo("\n".join(texts), nl=False)

@@ -60,9 +60,8 @@ class Profile:
     environment: dict[str, str] = field(default_factory=dict)
     container: tuple[str, ...] = ()  # words before `python`
     python: str | None = None  # default: the one that submits
-    scratch: str | None = (
-        None  # a folder on the node's own disk, to which the data set is copied first
-    )
+    # A folder on the node's own disk, to which the data set is copied first.
+    scratch: str | None = None
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)  # any other option
     slurm_conf: str | None = None
     ask_above_jobs: int = 100

@@ -68,7 +68,8 @@ def activation_bytes(net: Net, recipe: Recipe) -> float:
     """Return the bytes that one image leaves behind on its way forward, for the way back."""
     size = recipe.input.size
     width = 2 if recipe.precision == "bf16" else 4  # bytes of a number
-    stem, *stages, _ = _by_stage(layers(net, size))
+    grouped = groupby(layers(net, size), lambda layer: layer.name.partition(".")[0])
+    stem, *stages, _ = [tuple(stage) for _, stage in grouped]
     numbers: float = _numbers(stem)
     if net.depth > DEEP:
         numbers += _recomputed(stages, net)
@@ -80,10 +81,6 @@ def activation_bytes(net: Net, recipe: Recipe) -> float:
         # Beside each number of the max pooling lies the index of its place, of 8 bytes.
         kept += first.inputs * first.size**2 * (width + 8)
     return kept
-
-
-def _by_stage(some: Iterable[Layer]) -> list[tuple[Layer, ...]]:
-    return [tuple(each) for _, each in groupby(some, lambda layer: layer.name.partition(".")[0])]
 
 
 def _numbers(some: Iterable[Layer]) -> int:

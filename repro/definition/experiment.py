@@ -56,9 +56,8 @@ class Row:
     """One line of a table, or one curve of a figure: our runs, and the paper's numbers."""
 
     label: str
-    runs: Runs | None = (
-        None  # None: not ours to run (quoted, or counted from `net` without training)
-    )
+    # None: not ours to run (quoted, or counted from `net` without training).
+    runs: Runs | None = None
     paper: tuple[
         Paper | None, ...
     ] = ()  # in the order of the table's metrics; () where nothing is printed

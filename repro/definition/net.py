@@ -144,7 +144,8 @@ def net_named(name: str, family: Family | None = None) -> Net:
     if found[1].lower() == "plain":
         net = plain(depth, family, shortcut=letter)
     else:
-        net = resnet(depth, letter or ("A" if family == "cifar" else "B"), family)  # type: ignore[arg-type]
+        usual: Shortcut = "A" if family == "cifar" else "B"
+        net = resnet(depth, letter or usual, family)  # type: ignore[arg-type]
         if family == "imagenet" and not (letter or net.bottleneck):
             others = f"resnet-{depth}-a, resnet-{depth}-b or resnet-{depth}-c"
             hint = f"{others}; torchvision's weights are of resnet-{depth}-b"

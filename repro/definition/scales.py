@@ -37,7 +37,7 @@ class Scale:
         parts = [name]
         for choice in self.chosen:
             plain = re.sub(r"[^A-Za-z0-9.]+", "-", choice.removeprefix("variant "))
-            parts.append(plain.strip("-"))
+            parts.append(plain.strip("-."))
         return "-".join(parts)[:LONGEST_NAME]
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from repro.errors import UserError
-from repro.storage.atomic import file_mode, to_json, write_all, write_atomic
+from repro.storage.atomic import append_log, to_json, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.run_files import SCHEMA, read_progress
 
@@ -42,13 +39,3 @@ def record_failure(
         if job is not None:
             record["job"] = job
         write_atomic(folder.failed, to_json(record))
-
-
-def append_log(path: Path, text: str) -> None:
-    """Append to a run's log with the time of day, as its attempts do."""
-    line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {text}\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
-    try:
-        write_all(handle, line.encode())
-    finally:
-        os.close(handle)

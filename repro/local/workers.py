@@ -1,7 +1,7 @@
 """Running on this machine: a few worker processes, each training one run after another.
 
-The parent imports no torch. It tells workers which run is next, hears how each ended, and reads where they are from the
-same progress files that `repro status` reads.
+The parent imports no torch. It tells workers which run is next, hears how each ended, and reads
+where they are from the same progress files that `repro status` reads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, TypedDict
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
 from repro.local.last_words import record_failure
+from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import (
@@ -132,8 +133,10 @@ class WorkerPool:
             self._start_problem = str(error)
 
     def _not_begun(self, run_id: str) -> RunEnd:
+        """Return what is said of a run for which there was no process, and record it."""
         problem = f"no process could be started for it: {self._start_problem}"
         hint = "the machine is out of processes or memory; fewer runs at once (`--jobs`) need fewer"
+        record_failure(self.places.run(run_id), problem, hint, job=slurm_job_id())
         return {"id": run_id, "state": "lost", "problem": problem, "hint": hint, "code": 1}
 
     def _feed(self) -> None:

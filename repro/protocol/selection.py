@@ -53,6 +53,7 @@ class Selection:
         str, ...
     ] = ()  # runs whose id contains one of these, or matches it where it has * ? or [
     skip: tuple[str, ...] = ()
+    page: str | None = None  # of what these words select, only this experiment
 
     @property
     def changed(self) -> bool:
@@ -71,7 +72,20 @@ class Selection:
 
     def whole(self, *experiments: str) -> Selection:
         """Return whole experiments, with the same scale, seeds and changes."""
-        return replace(self, experiments=experiments, only=(), skip=())
+        return replace(self, experiments=experiments, only=(), skip=(), page=None)
+
+    @property
+    def plain_names(self) -> tuple[str, ...]:
+        """The words that name one experiment: no group, no pattern, nothing to leave out."""
+        words = [word for word in self.experiments if not word.startswith("!")]
+        return tuple(w for w in words if w not in catalog.GROUPS and not _is_pattern(w))
+
+    def on_page(self, name: str) -> Selection:
+        """Return what is selected of one experiment."""
+        if name not in self._named():
+            return replace(self, page=name)
+        without = tuple(word for word in self.experiments if word.startswith("!"))
+        return replace(self, experiments=(name, *without))
 
     def chosen_scale(self) -> Scale:
         """Return the scale, with the variants and settings chosen beside it."""
@@ -135,8 +149,9 @@ class Selection:
         chosen = [f"variant {name}" for name in self.variants]
         chosen += self.settings
         # A part is named as well, so that nothing takes the place of the whole table or figure.
-        chosen += [f"only {text}" for text in self.only]
-        chosen += [f"skip {text}" for text in self.skip]
+        only = self.only if self._named() else (*self._patterns(), *self.only)
+        chosen += [f"only {text}" for text in only]
+        chosen += [f"skip {text}" for text in (*self._unwanted(), *self.skip)]
         return replace(scale, change=change, chosen=tuple(chosen))
 
     def _named(self) -> tuple[str, ...]:
@@ -159,6 +174,8 @@ class Selection:
 
     def searched(self) -> tuple[str, ...]:
         """Return the experiments whose runs come into question."""
+        if self.page is not None:
+            return (self.page,)
         named = self._named()
         only_unwanted = all(word.startswith("!") for word in self.experiments)
         if self._patterns() or (self.experiments and only_unwanted):

@@ -15,10 +15,12 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from repro.errors import EnvironmentProblem, UserError, quote
+from repro.storage.access import how_to_get
 
 
 def write_atomic(
@@ -49,8 +51,9 @@ def write_atomic(
             raise
         finally:
             if keeping is not None:
+                # A rename onto another name of the same file leaves it.
                 with contextlib.suppress(OSError):
-                    os.unlink(old)  # noqa: PTH108 – a rename onto another name of the same file leaves it
+                    os.unlink(old)  # noqa: PTH108
 
 
 def create_exclusive(path: Path, content: bytes) -> bool:
@@ -63,7 +66,8 @@ def create_exclusive(path: Path, content: bytes) -> bool:
         try:
             os.link(new, path)
         except FileExistsError:
-            if os.stat(new).st_nlink < 2:  # noqa: PTH116 – else it is ours: a network file system asked twice
+            # With two links it is ours: a network file system asked twice.
+            if os.stat(new).st_nlink < 2:  # noqa: PTH116
                 return False
         except FileNotFoundError:
             if path.parent.exists():
@@ -77,6 +81,16 @@ def write_all(handle: int, content: bytes) -> None:
     """Write all of it; the system may take a part at a time."""
     while content:
         content = content[os.write(handle, content) :]
+
+
+def append_log(path: Path, text: str) -> None:
+    """Append to a run's log, with the time of day for people to read."""
+    line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {text}\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
+    try:
+        write_all(handle, line.encode())
+    finally:
+        os.close(handle)
 
 
 def make_folder(path: Path) -> None:
@@ -152,10 +166,11 @@ def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
 
 
 def cannot_read(path: Path, error: OSError) -> UserError:
-    return EnvironmentProblem(
-        f"cannot read {quote(path, 300)}: {_reason(error)}",
-        _advice(path, error),
-    )
+    """What to tell the user when a file or folder cannot be read."""
+    hint = _advice(path, error)
+    if error.errno in _REFUSED:
+        hint = how_to_get(os.R_OK, path) or "see that you may read it"
+    return EnvironmentProblem(f"cannot read {quote(path, 300)}: {_reason(error)}", hint)
 
 
 def is_disk_full(error: UserError) -> bool:
@@ -176,7 +191,8 @@ def _advice(path: Path, error: OSError) -> str:
     if error.errno in _FULL:
         return f"free some space, or {elsewhere}"
     if error.errno in _REFUSED:
-        return f"see that you may write there, or {elsewhere}"
+        owner = how_to_get(os.W_OK, path.parent) or how_to_get(os.R_OK, path)
+        return f"{owner or 'see that you may write there'}, or {elsewhere}"
     return "the same command carries on when the disk is back"
 
 
@@ -187,6 +203,13 @@ def to_json(value: Any) -> bytes:
     except ValueError:
         text = json.dumps(_without_nan(value), indent=1, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """Return a number that JSON has: NaN and infinity become null."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def read_json(path: Path) -> Any:
@@ -232,4 +255,4 @@ def _without_nan(value: Any) -> Any:
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return finite_or_none(value) if isinstance(value, float) else value

@@ -18,6 +18,7 @@ from msgspec import Meta, Struct, field
 
 from repro.definition.run import Run, from_definition, looks_like_run_id, to_definition
 from repro.errors import ENVIRONMENT, USAGE, RunFailed, UserError, quote
+from repro.storage.access import how_to_get
 from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import Folder, Places
 
@@ -301,7 +302,8 @@ def _decoded(path: Path, content: bytes, kind: type[Any]) -> Any:
         # A newer version may have given a key another type: then the version is what to name.
         schema = _schema_of(content)
         if schema <= SCHEMA:
-            problem = f"{path.name} is damaged: {_lower_first(str(error))}"
+            reason = str(error)
+            problem = f"{path.name} is damaged: {reason[:1].lower()}{reason[1:]}"
             raise FileProblem(path, problem, hint) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise FileProblem(path, f"{path.name} is damaged: not JSON", hint) from None
@@ -337,12 +339,11 @@ def _plausible(name: str, value: float) -> bool:
     return 0 <= value <= largest
 
 
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
 def _cannot_read(path: Path, error: OSError) -> FileProblem:
     reason = os.strerror(error.errno) if error.errno else str(error)
     return FileProblem(
-        path, f"{path.name} cannot be read: {reason}", "see that you may read it", ENVIRONMENT
+        path,
+        f"{path.name} cannot be read: {reason}",
+        how_to_get(os.R_OK, path) or "see that you may read it",
+        ENVIRONMENT,
     )

@@ -25,9 +25,9 @@ from repro.errors import EnvironmentProblem, Incomplete, RunFailed, UserError, q
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage import metrics_file
 from repro.storage.atomic import (
+    append_log,
     cannot_write,
     create_exclusive,
-    file_mode,
     is_disk_full,
     read_json,
     to_json,
@@ -144,13 +144,8 @@ class Attempt:
 
     def say(self, line: str) -> None:
         """Append a line to the run's log; a log that cannot be written stops no run."""
-        text = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {line}\n"
         with contextlib.suppress(OSError):
-            handle = os.open(self.folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
-            try:
-                write_all(handle, text.encode())
-            finally:
-                os.close(handle)
+            append_log(self.folder.log, line)
 
     def check(self) -> None:
         """Stop here if a newer attempt has claimed the run."""

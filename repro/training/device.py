@@ -17,7 +17,8 @@ from repro.provenance.slurm_job import slurm_job_id
 Layout = Literal["channels last", "NCHW"]
 
 # The faster memory layout by kind of device and precision. Processors were measured
-# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not use those.
+# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not
+# use those.
 # `tests/gpu/first_half_hour.sh verify` measures both; what it finds belongs here.
 _LAYOUTS: dict[tuple[str, str], Layout] = {
     ("cpu", "fp32"): "channels last",
@@ -27,7 +28,7 @@ _LAYOUTS: dict[tuple[str, str], Layout] = {
     ("cuda", "tf32"): "channels last",
     ("cuda", "bf16"): "channels last",
 }
-_MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
+MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
     "NCHW": torch.contiguous_format,
 }
@@ -40,7 +41,7 @@ def layout_of(device: torch.device, precision: str) -> Layout:
 
 def memory_format(device: torch.device, precision: str) -> torch.memory_format:
     """Return the layout as torch names it."""
-    return _MEMORY_FORMATS[layout_of(device, precision)]
+    return MEMORY_FORMATS[layout_of(device, precision)]
 
 
 def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:

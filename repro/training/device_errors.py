@@ -90,11 +90,7 @@ def _device(text: str, device: torch.device) -> DeviceFailure:
         hint = "another process has this GPU, which admits one only: use `--pack 1`, or CUDA's MPS"
     elif "ECC" in text:
         hint = "this card has broken memory: tell the cluster's staff, and use another node"
-    return DeviceFailure(
-        f"{_name(device)} cannot go on: {quote(first_line, 200)}",
-        hint,
-        "device",
-    )
+    return DeviceFailure(f"{_name(device)} cannot go on: {quote(first_line, 200)}", hint, "device")
 
 
 def _name(device: torch.device) -> str:

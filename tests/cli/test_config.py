@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from repro.cli import cli, streams
-from repro.cli.completers import complete_clusters, complete_selection
+from repro.cli.completers import complete_clusters, complete_pages, complete_selection
 from repro.errors import UserError, did_you_mean
 from repro.provenance import checkout
 from repro.storage.paths import Places
@@ -95,6 +95,9 @@ def test_completion_knows_experiments_run_ids_and_clusters(here: Places) -> None
         "resnet-20.cifar10.smoke.s0-bb30979b9a"
     ]
     assert "example" in complete_clusters(context, parameter, "ex")
+    tables = complete_pages("table")(context, parameter, "")
+    assert {"table1", "table6", "cifar10", "all"} < set(tables)
+    assert "figure6" not in tables
 
 
 def _names() -> tuple[str, ...]:

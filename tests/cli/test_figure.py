@@ -41,6 +41,32 @@ def test_a_figure_of_nets_needs_no_run(here):
     assert done.stderr.startswith("VGG-19, 19 weighted layers: 3×3 conv 64")
 
 
+def test_several_figures_are_drawn_and_each_is_described(here):
+    done = figure("figure3", "figure5", "--format", "svg", standalone_mode=False)
+    assert done.stdout.splitlines() == [
+        str(here.figures / f"{name}.svg") for name in ("figure3", "figure5")
+    ]
+    assert done.stderr.startswith("figure3: VGG-19, 19 weighted layers")
+    assert "\nfigure5: " in done.stderr
+    assert done.return_value == 0
+    document = json.loads(figure("figure3", "figure5", "--format", "svg", "--json").stdout)
+    assert [one["experiment"] for one in document["figures"]] == ["figure3", "figure5"]
+
+
+def test_of_a_group_the_figures_are_drawn(here):
+    done = figure("cifar10", "--format", "svg", "--scale", "smoke", standalone_mode=False)
+    names = [path.name for path in sorted((here.figures / "smoke").iterdir())]
+    assert names == ["figure1.svg", "figure6.svg", "figure7.svg"]
+    assert done.return_value == 3
+
+
+def test_a_part_of_a_figure_has_a_file_of_its_own(write_run, here):
+    write_run(RUN, [20.0, 10.0])
+    done = figure("figure6", "--only", "resnet-20", "--format", "svg", standalone_mode=False)
+    assert done.stdout.splitlines() == [str(here.figures / "figure6-only-resnet-20.svg")]
+    assert done.return_value == 0
+
+
 def test_what_is_missing_is_said_on_stderr():
     done = figure("figure7", "--format", "svg")
     assert done.stderr == (

@@ -1,4 +1,5 @@
-"""`repro publish`, as it is typed: small records go to a folder that is tracked, and everything reads them there."""
+"""`repro publish`, as it is typed: small records go to a folder that is tracked, and everything
+reads them there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`repro status`: its columns, its patterns, what it says of failures, and what it fits into a narrow terminal."""
+"""`repro status`: its columns, its patterns, what it says of failures, and what it fits into a
+narrow terminal."""
 
 from __future__ import annotations
 

@@ -163,6 +163,59 @@ def test_runs_of_a_variant_are_shown_where_it_is_asked_for_and_take_the_place_of
     assert not (here.results / "quick" / "table6.json").exists()
 
 
+def test_several_tables_are_printed_one_after_another_and_the_scale_is_said_once(finished):
+    finished(catalog.load_scale("quick")(RUN), test_error=20.0)
+    done = table("table1", "table6", standalone_mode=False)
+    assert done.stdout.startswith("Table 1. ")
+    assert "\n\nTable 6. " in done.stdout
+    assert done.stderr.count("scale: quick") == 1
+    assert done.stderr.count("written: ") == 2
+    assert done.return_value == 0
+    assert code("table1", "table2") == 3  # one of them has no number of ours
+
+
+def test_several_tables_are_one_json_document_and_one_csv():
+    document = json.loads(table("table1", "table6", "--json").stdout)
+    assert document["schema"] == 1
+    names = [[row["row"] for row in one["rows"]] for one in document["tables"]]
+    assert names[0][0] == "18-layer"
+    assert "ResNet-20" in names[1]
+    rows = list(csv.DictReader(io.StringIO(table("table1", "table6", "--format", "csv").stdout)))
+    assert {row["experiment"] for row in rows} == {"table1", "table6"}
+
+
+def test_of_a_group_or_a_pattern_the_tables_are_printed():
+    assert list(_experiments("imagenet")) == ["table1", "table2", "table3", "table4", "table5"]
+    assert list(_experiments("table[12]")) == ["table1", "table2"]
+    assert list(_experiments("resnet-20.*", "--scale", "smoke")) == ["table6"]
+
+
+def _experiments(*words: str) -> dict[str, None]:
+    rows = csv.DictReader(io.StringIO(table(*words, "--format", "csv").stdout))
+    return dict.fromkeys(row["experiment"] for row in rows)
+
+
+def test_a_part_of_a_table_is_shown_and_takes_the_place_of_no_whole_one(finished, here):
+    finished(RUN, test_error=8.0)
+    table("table6")
+    before = (here.results / "table6.json").read_bytes()
+    for words in (["table6", "--only", "resnet-20"], ["table6", "!*s1*", "--only", "resnet-20"]):
+        rows = json.loads(table(*words, "--json").stdout)["rows"]
+        assert {row["row"] for row in rows} == {"ResNet-20"}
+    assert "With only resnet-20" in table("table6", "--only", "resnet-20").stdout
+    assert (here.results / "table6-only-resnet-20.json").exists()
+    assert (here.results / "table6-only-resnet-20-skip-s1.json").exists()
+    assert "ResNet-32" not in table("resnet-20.*").stdout
+    assert (here.results / "table6-only-resnet-20.json").exists()
+    assert (here.results / "table6.json").read_bytes() == before
+
+
+def test_a_table_of_which_no_run_is_selected_is_named():
+    done = table("table6", "table2", "--only", "resnet-20", "--scale", "smoke")
+    assert "left out, as no run of it is selected: table2" in done.stderr
+    assert "Table 2" not in done.stdout
+
+
 def test_strictly_runs_of_different_code_are_not_averaged(finished):
     finished(RUN, test_error=8.0)
     finished(OTHER, test_error=9.0, provenance={"code": "0ther"})

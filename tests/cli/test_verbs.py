@@ -15,6 +15,7 @@ from repro.cli import VERBS, cli
 from repro.definition.experiment import runs_of
 from repro.definition.overrides import with_overrides
 from repro.protocol import catalog
+from repro.protocol.selection import select
 from repro.storage.run_files import is_done, write_definition
 
 TINY = [
@@ -226,6 +227,22 @@ def test_reproduce_shows_tables_and_figures_and_ends_in_a_few_plain_lines(here):
     assert end[-1].startswith("Next: ")
     assert len(end) <= 6
     assert "\nclaim S33-1: holds" in (here.results / "diff.txt").read_text()
+
+
+def test_reproduce_shows_the_part_that_was_asked_for(finished, here):
+    for name in ("plain-20", "resnet-20"):
+        [run] = select("figure6", scale="smoke", seeds=1, only=[f"{name}."]).runs()
+        finished(run, [50.0, 12.0], test_error=12.0)
+    words = ("figure6", "table6", "--scale", "smoke", "--seeds", "1", "--only", "resnet-20.")
+    done = repro("reproduce", *words)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.partition("Table 6.")[2]
+    assert "ResNet-20" in table
+    assert "ResNet-32" not in table
+    picture = here.figures / "smoke" / "figure6-only-resnet-20.png"
+    assert picture.exists()
+    assert f"Picture: {picture}" in done.stdout
+    assert "ResNet-32" not in (here.results / "smoke" / "diff.txt").read_text()
 
 
 @pytest.mark.parametrize("wrong", [["--device", "gpu"], ["--set", "batch=5000"]])

@@ -1,4 +1,5 @@
-"""Many readings in one pass give what each gives by the slow obvious way: one image, one crop at a time."""
+"""Many readings in one pass give what each gives by the slow obvious way: one image, one crop at a
+time."""
 
 from __future__ import annotations
 
@@ -137,7 +138,8 @@ def obvious_net(net, reading):
 
 
 def for_range(net, highest):
-    """The net as if it had been trained on pixels of 0 to `highest`: its first batch norm expects their size."""
+    """The net as if it had been trained on pixels of 0 to `highest`: its first batch norm expects
+    their size."""
     trained = copy.deepcopy(net)
     trained.stem.norm.running_mean *= highest
     trained.stem.norm.running_var *= highest**2
@@ -167,7 +169,8 @@ def test_every_reading_of_the_grid_gives_the_obvious_scores(photos, net, views, 
 
 
 def test_readings_that_share_their_input_share_the_forward_pass(photos, net):
-    """Ten crops in softmax and in logits, the centre with and without its flip: one pass of ten crops an image."""
+    """Ten crops in softmax and in logits, the centre with and without its flip: one pass of ten
+    crops an image."""
     seen = []
     handle = net.stem.register_forward_hook(
         lambda module, inputs, output: seen.append(len(inputs[0]))

@@ -1,4 +1,5 @@
-"""What the documents say is true: links lead somewhere, commands do what they are there for, examples come out so."""
+"""What the documents say is true: links lead somewhere, commands do what they are there for,
+examples come out so."""
 
 import re
 import runpy
@@ -14,8 +15,11 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.compare import verdict
+from repro.analysis.compare.looks import LookBook
 from repro.analysis.compare.margins import Rule
 from repro.analysis.compare.power import equivalence_power, seeds_to_decide
+from repro.analysis.compare.seed_groups import Finding
+from repro.analysis.compare.statistics import paired_difference, prediction_estimate, sample
 from repro.cli import cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper
@@ -152,7 +156,8 @@ def test_the_commands_of_a_document_run_one_after_another(
 
 
 def run(line: str, capsys) -> tuple[int, str]:
-    """How the command ended, and what it said on standard error; where it starts others, in a process of its own."""
+    """How the command ended, and what it said on standard error; where it starts others, in a
+    process of its own."""
     verb, *rest = shlex.split(line)[1:]
     if verb in ("run", "reproduce"):
         done = subprocess.run(
@@ -165,7 +170,8 @@ def run(line: str, capsys) -> tuple[int, str]:
 
 
 def small(line: str) -> str:
-    """The same command at a size for a test; nothing where the line only names a command or wants what is not here."""
+    """The same command at a size for a test; nothing where the line only names a command or wants
+    what is not here."""
     verb, *rest = shlex.split(line)[1:]
     only_named = not rest and verb not in ("list", "status", "collect", "diff", "report", "doctor")
     if (
@@ -269,6 +275,42 @@ def test_an_example_has_the_verdict_that_the_page_gives_it(numbers, word, becaus
 def test_the_power_of_five_seeds_is_as_the_page_says(std, certify, seeds):
     assert f"{equivalence_power(5, float(std), 0.5, spread=0.16):.0%}".replace("%", " %") == certify
     assert str(seeds_to_decide(float(std), 0.5, spread=0.16) or "no number") == seeds
+
+
+def test_the_worked_example_is_computed_as_the_page_says():
+    """Each number of the five steps, as it is printed."""
+    page = " ".join(VERDICTS.read_text().split())
+    ours = sample((8.41, 8.62, 8.79, 8.95, 8.60))
+    estimate = prediction_estimate(ours, 8.75, 0.16)
+    tight = prediction_estimate(sample((8.60, 8.71, 8.78, 8.83, 8.69)), 8.75, 0.16)
+    pairs = paired_difference((13.2, 13.6, 13.1), (9.7, 9.9, 9.6))
+    for said in (
+        f"Our mean is {ours.mean:.2f}, with a standard deviation s of {ours.std:.2f}",
+        f"√(0.09² + 0.20²) = {estimate.error:.2f}",
+        f"{(0.5 + estimate.difference) / estimate.error:.1f} standard errors away",
+        f"degrees of freedom p = {estimate.p_within(0.5):.3f}",
+        f"p = {estimate.p_different():.2f}. This is not shown either",
+        f"the standard error is {tight.error:.2f}, p in step 4 is {tight.p_within(0.5):.3f}",
+        f"{pairs.difference:.2f}, is {pairs.difference / pairs.error:.1f} standard errors",
+        f"p = {pairs.p_above(0):.4f}",
+    ):
+        assert said in page
+
+
+@pytest.mark.parametrize(
+    ("looks", "portions", "became"),
+    cells("looks at | portions of the 5 % | p = 0.02 at the last look becomes"),
+)
+def test_the_portions_of_each_look_are_as_the_page_says(looks, portions, became):
+    seeds = [int(word) for word in re.findall(r"\d+", looks)]
+    book = LookBook()
+    spent = []
+    for count in seeds:
+        runs = tuple(f"run {seed}" for seed in range(count))
+        look = Finding("tested", "", 0.02, 0.98, 1.0, runs=runs, seeds=count, planned=5)
+        spent.append(book.portion("C part 1", look))
+    assert ", ".join(f"{portion:.2f}" for portion in spent) == portions
+    assert f"{0.02 / spent[-1]:.3f}" == became
 
 
 def test_the_page_explains_every_word():

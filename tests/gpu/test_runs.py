@@ -21,6 +21,7 @@ from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import read_failure, read_final, write_definition
 from repro.training import train
 from repro.training.checkpoint import load
+from repro.training.device import layout_of
 from repro.training.device_errors import DeviceFailure
 from repro.training.gpu_usage import GpuUsage
 from tests.gpu.steps import CARD
@@ -54,8 +55,9 @@ def process_of(run: Run, here: Places) -> subprocess.Popen[str]:
         env=environment,
     )
     assert worker.stdin is not None
-    worker.stdin.write(f'{{"id": "{run.id}", "measure_again": false, "device": "cuda"}}\n')
-    worker.stdin.flush()
+    worker.stdin.write(f'{{"id": "{run.id}", "measure_again": false, "device": "{CARD}"}}\n')
+    worker.stdin.close()  # so that it ends with this run, however that ends
+    worker.stdin = None
     return worker
 
 
@@ -93,7 +95,7 @@ def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
     final = read_final(unbroken.run(long_run().id))
     assert final is not None
     assert final.provenance.captured is True
-    assert final.provenance.layout == "NCHW"
+    assert final.provenance.layout == layout_of(CARD, "fp32")
     assert final.provenance.driver
     assert final.provenance.gpu["peak_memory_gib"] > 0
 
@@ -101,7 +103,7 @@ def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
 def test_a_card_without_memory_for_it_fails_the_run_and_says_what_to_change(here: Places) -> None:
     run = tiny_run(batch=40_000, iterations=2, drops=(1,), evaluate_every=1)
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(0.02)
+    torch.cuda.set_per_process_memory_fraction(0.01)  # of 141 GB still less than it needs
     try:
         with pytest.raises(DeviceFailure, match="CUDA out of memory: the run needs about"):
             train(run, here, device=CARD)

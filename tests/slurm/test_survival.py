@@ -1,4 +1,5 @@
-"""On the real cluster: whatever ends a job, its run ends bit for bit like an unbroken one, or says why it did not."""
+"""On the real cluster: whatever ends a job, its run ends bit for bit like an unbroken one, or says
+why it did not."""
 
 from __future__ import annotations
 

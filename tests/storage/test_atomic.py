@@ -1,4 +1,5 @@
-"""Files are whole or absent, one creator wins, and what the system refuses is said so that a user can act on it."""
+"""Files are whole or absent, one creator wins, and what the system refuses is said so that a user
+can act on it."""
 
 import errno
 import json
@@ -89,13 +90,15 @@ def test_whose_temporary_was_swept_away_is_asked_again_whether_it_may(tmp_path):
         (errno.ESTALE, "the same command carries on when the disk is back"),
     ],
 )
-def test_what_the_disk_refuses_is_said_with_what_to_do_about_it(code, hint):
-    error = OSError(code, os.strerror(code))
-    written, read = cannot_write(Path("/a/b"), error, 2_500_000), cannot_read(Path("/a/b"), error)
-    assert written.problem == f"cannot write `/a/b` (2.5 MB): {os.strerror(code)}"
-    assert read.problem == f"cannot read `/a/b`: {os.strerror(code)}"
+def test_what_the_disk_refuses_is_said_with_what_to_do_about_it(code, hint, tmp_path):
+    error, path = OSError(code, os.strerror(code)), tmp_path / "file"
+    written, read = cannot_write(path, error, 2_500_000), cannot_read(path, error)
+    assert written.problem == f"cannot write `{path}` (2.5 MB): {os.strerror(code)}"
+    assert read.problem == f"cannot read `{path}`: {os.strerror(code)}"
     assert written.hint.startswith(hint)
     assert written.hint.endswith("; what was saved before is intact")
+    if code in (errno.EACCES, errno.EROFS):
+        hint = "see that you may read it"
     assert read.hint.startswith(hint)
     assert written.code == read.code == 4
 

@@ -1,4 +1,5 @@
-"""The variant `plateau`: the rate drops when the training error no longer falls, and where it dropped is on record."""
+"""The variant `plateau`: the rate drops when the training error no longer falls, and where it
+dropped is on record."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ PHOTOS = Run(resnet(50, "B", "imagenet"), IMAGENET)
 
 
 def short(run: Run, iterations: int, **changes: Any) -> Run:
-    """The run cut to so few iterations, with two points of its curve, and of photos the cheapest tests."""
+    """The run cut to so few iterations, with two points of its curve, and of photos the cheapest
+    tests."""
     drops = tuple(drop for drop in run.recipe.drops if drop < iterations)
     cut = {"iterations": iterations, "drops": drops, "evaluate_every": max(1, iterations // 2)}
     if run.net.family == "imagenet":
@@ -80,7 +81,8 @@ def recorder(kind: type, names: set[str], seen: set[tuple[type, str]]) -> Callab
 
 
 def asked_by_the_running_wing(frame: Any) -> bool:
-    """Whether this line is in the running wing, or in what counts a net's layers for it; checks do not count."""
+    """Whether this line is in the running wing, or in what counts a net's layers for it; checks do
+    not count."""
     code = frame.f_code
     while frame and code.co_filename.startswith(COUNTED) and code.co_name != "__post_init__":
         frame = frame.f_back
@@ -117,7 +119,8 @@ def curve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Run], bytes]:
 
 
 def changes(variant: Variant, run: Run, curve: Callable[[Run], bytes]) -> bool:
-    """Whether the variant moves a number of this net's smoke run: of its beginning, else of the whole."""
+    """Whether the variant moves a number of this net's smoke run: of its beginning, else of the
+    whole."""
     usual, other = with_variants(run, [], SMOKE), with_variants(run, [variant], SMOKE)
     pairs = ((short(usual, 2), short(other, 2)), (usual, other))
     return any(

@@ -47,10 +47,11 @@ Seeds: TypeAlias = Mapping[Run, int]  # how many seeds of each net there are
 
 @dataclass(frozen=True)
 class Item:
-    """A claim or a row that runs may decide. `p_values`: draw by draw, for so many seeds of each net."""
+    """A claim or a row that runs may decide."""
 
     name: str
     runs: tuple[Run, ...]  # the nets it needs, by their seed 0
+    # One p-value for each draw, given how many seeds each net has.
     p_values: Callable[[Seeds], Floats] = field(compare=False)
     is_claim: bool
 
@@ -87,7 +88,7 @@ class Outcomes:
         return self._drawn[key]
 
     def items(self) -> tuple[list[Item], list[str]]:
-        """Return what can be forecast, and the claims whose outcome the paper gives no number for."""
+        """Return what can be forecast, and the claims for which the paper gives no number."""
         items: list[Item] = []
         unknown: list[str] = []
         for experiment in self.experiments:

@@ -20,6 +20,7 @@ from repro.definition.experiment import Experiment, groups_of
 from repro.definition.run import Run
 
 LEAST_GAIN = 0.01  # of an item: less is noise of the draws
+EVEN = 0.5  # the chance below which a claim or a row counts as left undecided
 WORTH_NAMING = 0.05  # by which a step must raise a chance, to be said
 
 
@@ -33,6 +34,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A claim or a row that the plan leaves undecided, and what would decide it."""
+
+    name: str
+    is_claim: bool
+    seeds: int  # of each of its nets: the fewest that decide it, or all that are allowed
+    hours: float  # that these would take beside the plan
+    chance: float  # that it would be decided then
+
+    @property
+    def would_be_decided(self) -> bool:
+        return self.chance >= EVEN
+
+
+@dataclass(frozen=True)
 class Plan:
     """The steps in their order, and what they are expected to decide in all."""
 
@@ -40,6 +56,7 @@ class Plan:
     budget: float
     claims: Mapping[str, float]  # the chance that each is decided at the end
     rows: Mapping[str, float]
+    left_out: tuple[LeftOut, ...]
     unknown: tuple[str, ...]  # claims for which the paper gives no number to forecast by
 
     @property
@@ -73,7 +90,8 @@ def make_plan(
         steps.append(step)
         left -= step.hours
     claims, rows = forecast(items, seeds)
-    return Plan(tuple(steps), budget, claims, rows, tuple(unknown))
+    left_out = tuple(_left_out(items, seeds, family, done, most_seeds))
+    return Plan(tuple(steps), budget, claims, rows, left_out, tuple(unknown))
 
 
 def forecast(
@@ -142,6 +160,26 @@ def _best_step(
             }
             best, best_rate = (Step(runs, hours, told), raised), gain / hours
     return best
+
+
+def _left_out(
+    items: list[Item],
+    seeds: Mapping[Run, int],
+    family: int,
+    done: frozenset[Run],
+    most_seeds: int,
+) -> Iterator[LeftOut]:
+    """Yield what the plan rather leaves undecided than not."""
+    for item in items:
+        if item.chance(seeds, family) >= EVEN:
+            continue
+        for count in range(1, most_seeds + 1):
+            raised = {run: max(seeds.get(run, 0), count) for run in item.runs}
+            chance = item.chance(raised, family)
+            if chance >= EVEN or count == most_seeds:
+                hours = sum(map(gpu_hours, _added(raised, seeds, done)))
+                yield LeftOut(item.name, item.is_claim, count, hours, chance)
+                break
 
 
 def _candidates(

@@ -8,12 +8,14 @@ always does differently (standard deviation σ_L), plus what its seed does (σ_r
     s_R   reproducibility: of one run of one lab, √(s_L² + s_r²)
 
 Labs may have unequal counts of seeds. The level is the mean of the labs' means, each lab once: ten
-more seeds of one lab say nothing of what the others do differently. No lab is left out as an outlier.
+more seeds of one lab say nothing of what the others do differently. No lab is left out as an
+outlier.
 
 Of two or three labs σ_L is hardly known, and a test that takes s_L for it is wrong too often (two
-labs of five seeds with σ_L = 2 σ_r: 11 % in place of 5 %). So each test here is an average over all
-that the two variances may be, given how they seem: a variance of f degrees of freedom seems as large
-as it is times χ²(f)/f. Such tests (generalised p-values) keep the 5 %; of few labs they are cautious.
+labs of five seeds with σ_L = 2 σ_r: 11 % in place of 5 %). So each test here is an average over
+all that the two variances may be, given how they seem: a variance of f degrees of freedom seems as
+large as it is times χ²(f)/f. Such tests (generalised p-values) keep the 5 %; of few labs they are
+cautious.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 An ordering is a one-sided test, paired by seed where both nets have the same seeds and Welch's
 where not. A claim holds if each of its parts is shown, so its p is the largest of theirs; it
 fails if the opposite of one part is shown, for which the smallest counts, times the number of
-parts. Both are divided by the part of the 5 % that this look may spend, and adjusted by Holm over
-all claims that are asked at once. Counts need no test.
+parts. Each is divided by the part of the 5 % that this look may spend, and both are adjusted by
+Holm over all claims that are asked at once. Counts need no test.
 
 What no test can decide is undecided: a run that diverged, a threshold of the paper's at another
 scale, one seed whose predictions were not kept. Of one seed each, a claim about these nets can
@@ -40,6 +40,8 @@ from repro.definition.experiment import (
     Unchecked,
 )
 from repro.definition.words import ClaimVerdict
+
+CERTAIN = ("holds", "fails", "not checked")  # words of a part that no test decides
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,11 @@ def judge_claims(
     weighed: dict[str, _Weighed] = {}
     for name, claim, printed in _claims(declared, scaled):
         if claim.id not in weighed:
-            evidence = tuple(_evidence(claim, printed, collected))
+            evidence: list[Finding] = []
+            for check, original in zip(claim.checks, printed.checks, strict=True):
+                evidence += _findings(check, original, collected)
             book = books.get(name) if books else None
-            weighed[claim.id] = _weigh(name, claim, evidence, book)
+            weighed[claim.id] = _weigh(name, claim, tuple(evidence), book)
     return _corrected(list(weighed.values()))
 
 
@@ -119,11 +123,6 @@ def _claims(
             continue
         for claim, printed in zip(experiment.claims, paper.claims, strict=True):
             yield name, claim, printed
-
-
-def _evidence(claim: Claim, printed: Claim, collected: Collected) -> Iterator[Finding]:
-    for check, original in zip(claim.checks, printed.checks, strict=True):
-        yield from _findings(check, original, collected)
 
 
 def _findings(check: Check, printed: Check, collected: Collected) -> Sequence[Finding]:
@@ -152,18 +151,20 @@ def _findings(check: Check, printed: Check, collected: Collected) -> Sequence[Fi
 def _weigh(
     name: str, claim: Claim, evidence: tuple[Finding, ...], book: LookBook | None
 ) -> _Weighed:
-    """Combine the parts of a claim, and charge what this look at it may spend."""
-    ps = [finding.p for finding in evidence if finding.p is not None]
-    against = [finding.against for finding in evidence if finding.against is not None]
-    shown = max(ps, default=1.0)
-    refuted = min(1.0, len(against) * min(against, default=1.0))
-    if book is None or not ps:
-        return _Weighed(name, claim, evidence, shown, refuted, 1)
-    portion = book.portion(claim.id, evidence)
-    looks = book.count(claim.id, evidence)
-    return _Weighed(
-        name, claim, evidence, min(1.0, shown / portion), min(1.0, refuted / portion), looks
-    )
+    """Combine the parts of a claim, each p-value divided by what this look at it may spend."""
+    shown, against, looks = [0.0], [1.0], 1
+    for number, finding in enumerate(evidence, start=1):
+        if finding.p is None or finding.against is None:
+            continue
+        part = f"{claim.id} part {number}"
+        portion = book.portion(part, finding) if book else 1.0
+        looks = max(looks, book.count(part, finding)) if book else 1
+        shown.append(min(1.0, finding.p / portion))
+        against.append(min(1.0, finding.against / portion))
+    # Parts whose runs are missing will be tested too, and are counted from the beginning.
+    testable = sum(finding.word not in CERTAIN for finding in evidence)
+    refuted = min(1.0, testable * min(against))
+    return _Weighed(name, claim, evidence, max(shown), refuted, looks)
 
 
 def _corrected(weighed: Sequence[_Weighed]) -> list[JudgedClaim]:

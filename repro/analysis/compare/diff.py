@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from repro.definition.run import Run
 from repro.definition.words import ClaimVerdict, Verdict
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.deviations import Departure, departures, group_by_departure
+from repro.storage.access import why_not_kept
 
 WORDS = tuple(dict.fromkeys(map(str, (*Verdict, *ClaimVerdict))))
 DIFFERENT = (Verdict.BETTER, Verdict.WORSE, Verdict.DEVIATES)
@@ -88,51 +89,22 @@ def compare(
     allow_mixed: bool = False,
     against: Path | None = None,
     note: str = "",
+    file_name: Callable[[str], str] = str,
 ) -> Diff:
-    """Return the diff of some experiments, as the paper has them and as they ran."""
-    runs = runs_of(tuple(scaled.values()))
-    run_set = collected.of(runs)
-    over = set(run_set.over)
-    diff = Diff(
-        experiments=tuple(scaled),
-        scale=scale,
-        against=None,
-        rows=(),
-        claims=(),
-        curves=(),
-        quoted=(),
-        ledger=_ledger(runs, run_set.finished),
-        lacking=tuple(run.id for run in runs if run.id not in over),
-        asked=len(runs),
-        problems=collected.problems,
-        note=note,
-    )
+    """Return the diff of some experiments, as the paper has them and as they ran.
+
+    `note` says what was chosen beside the scale, and `file_name` names an experiment's files by it.
+    """
+    diff = replace(_of_runs(scaled, collected, scale), note=note)
     if against:
         return _against_others(diff, scaled, collected, allow_mixed, against)
-    # What is judged with variants is other data, and no look at these claims.
-    books = {}
-    if not note:
-        books = {name: LookBook(collected.places.looks(name, scale)) for name in scaled}
-    rows: list[JudgedNumber] = []
-    curves: list[CurveGap] = []
-    quoted: list[tuple[str, str, str, Paper]] = []
-    measured: list[MeasuredNumber] = []
-    for name, experiment in scaled.items():
-        rows += judge_numbers(name, experiment, collected, allow_mixed)
-        curves += curve_gaps(name, experiment, collected)
-        quoted += quoted_numbers(name, experiment)
-        measured += measured_numbers(name, experiment, collected.evaluations)
+    keep = not why_not_kept(collected.places.results)
+    paths = {name: collected.places.looks(file_name(name), scale) for name in scaled}
+    books = {name: LookBook(path, keep) for name, path in paths.items()}
     claims = judge_claims(declared, scaled, collected, books)
-    for book in books.values():
-        book.save()
-    return replace(
-        diff,
-        rows=tuple(rows),
-        claims=tuple(claims),
-        curves=tuple(curves),
-        quoted=tuple(quoted),
-        measured=tuple(measured),
-    )
+    judged = _numbers(diff, scaled, collected, allow_mixed)
+    forgotten = _save_looks(books, collected)
+    return replace(judged, claims=tuple(claims), problems=diff.problems + forgotten)
 
 
 def parse_verdicts(text: str) -> tuple[str, ...]:
@@ -145,6 +117,59 @@ def parse_verdicts(text: str) -> tuple[str, ...]:
                 did_you_mean(word, WORDS, "words: " + ", ".join(WORDS)),
             )
     return words
+
+
+def _of_runs(scaled: Mapping[str, Experiment], collected: Collected, scale: str) -> Diff:
+    """Return what was asked for and what has finished of it; nothing is judged yet."""
+    runs = runs_of(tuple(scaled.values()))
+    run_set = collected.of(runs)
+    over = set(run_set.over)
+    return Diff(
+        experiments=tuple(scaled),
+        scale=scale,
+        against=None,
+        rows=(),
+        claims=(),
+        curves=(),
+        quoted=(),
+        ledger=_ledger(runs, run_set.finished),
+        lacking=tuple(run.id for run in runs if run.id not in over),
+        asked=len(runs),
+        problems=collected.problems,
+    )
+
+
+def _numbers(
+    diff: Diff, scaled: Mapping[str, Experiment], collected: Collected, allow_mixed: bool
+) -> Diff:
+    """Return the diff with every number of the paper's and what stands beside it."""
+    rows: list[JudgedNumber] = []
+    curves: list[CurveGap] = []
+    quoted: list[tuple[str, str, str, Paper]] = []
+    measured: list[MeasuredNumber] = []
+    for name, experiment in scaled.items():
+        rows += judge_numbers(name, experiment, collected, allow_mixed)
+        curves += curve_gaps(name, experiment, collected)
+        quoted += quoted_numbers(name, experiment)
+        measured += measured_numbers(name, experiment, collected.evaluations)
+    return replace(
+        diff,
+        rows=tuple(rows),
+        curves=tuple(curves),
+        quoted=tuple(quoted),
+        measured=tuple(measured),
+    )
+
+
+def _save_looks(books: Mapping[str, LookBook], collected: Collected) -> tuple[Problem, ...]:
+    """Keep the looks; name the files that cannot be written, as what is forgotten is not paid."""
+    lost = [book.path for book in books.values() if book.path and not book.save()]
+    said = "this look at the claims cannot be kept: later looks will not be charged for it"
+    return tuple(Problem(_inside(path, collected.places.results), said) for path in lost)
+
+
+def _inside(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _against_others(

@@ -1,4 +1,4 @@
-"""A row's number in every lab that has it: which labs count, and which are left out, with the reason.
+"""A row's number in every lab that has it: which labs count, which are left out, and why.
 
 A lab counts with the seeds that it has, if its runs saw the same images as ours and may be averaged
 among themselves. Two labs or more make the row's verdict together; with one, nothing changes.

@@ -2,7 +2,7 @@
 
 The rule was fixed before any second lab had a record. The paper is one more lab: its number differs
 from the level of all labs by what its lab and its seeds did. So it is compared with where one more
-run (or mean of n runs) of one more lab would fall. `docs/reading-a-verdict.md` has the rule in words.
+run (or mean of n runs) of one more lab would fall. `docs/reading-a-verdict.md` has the rule.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
 Whoever looks after every seed and stops when a claim holds is wrong far more often than one time
 in twenty. So the 5 % are spent in portions, little while few of the planned seeds are there, and
 the portions add up to the whole however often one looks (Bonferroni, so that no assumption about
-how the looks depend on each other is needed). A look is remembered in a small file, one for each
-experiment and scale; looking twice at the same runs is one look.
+how the looks depend on each other is needed).
+
+Each part of a claim has looks of its own: the nets of a chain finish one after the other, and a
+part whose runs have not changed is not looked at again. A look is remembered in a small file, one
+for each experiment and scale; looking twice at the same runs is one look.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from repro.analysis.compare.seed_groups import Finding
 from repro.errors import EnvironmentProblem, UserError, quote
 from repro.storage.atomic import read_json, to_json, write_atomic
 
-SCHEMA = 1
+SCHEMA = 2
 AT_PLAN = 0.9  # of the 5 %, spent once all planned seeds are there; the rest is for seeds beyond
 STEP = 0.1  # of the plan, by which a look at as many other runs counts as further on
 
@@ -38,45 +40,49 @@ def spent(progress: float) -> float:
 class LookBook:
     """The looks at the claims of one experiment at one scale."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open the file of earlier looks; without one nothing is remembered."""
+    def __init__(self, path: Path | None = None, keep: bool = True) -> None:
+        """Open the file of earlier looks; without one, or without `keep`, nothing is remembered."""
         self.path = path
+        self._keep = keep
         self.looks: dict[str, list[dict[str, Any]]] = {}
         self._changed = False
         if path is not None:
             self.looks = _read(path)
 
-    def portion(self, claim: str, evidence: Sequence[Finding]) -> float:
-        """Return the part of the 5 % that this look may spend, and remember the look."""
-        tested = [finding for finding in evidence if finding.p is not None and finding.planned]
-        if not tested:
-            return 1.0
-        seeds = min(finding.seeds for finding in tested)
-        looks = self.looks.setdefault(_key(claim, tested), [])
-        data = _digest(tested)
+    def portion(self, part: str, finding: Finding) -> float:
+        """Return the part of the 5 % that this look at a test may spend, and remember the look."""
+        looks = self.looks.setdefault(_key(part, finding), [])
+        data = _digest(finding)
         for number, look in enumerate(looks):
             if look["data"] == data:
                 return _portion(looks, number)
-        planned = looks[0]["planned"] if looks else min(finding.planned for finding in tested)
-        progress = seeds / planned
+        planned = looks[0]["planned"] if looks else finding.planned
+        progress = finding.seeds / planned
         if looks:
             progress = max(progress, looks[-1]["progress"] + STEP)
-        look = {"planned": planned, "seeds": seeds, "progress": round(progress, 4), "data": data}
-        looks.append(look)
+        look = {"planned": planned, "seeds": finding.seeds, "progress": round(progress, 4)}
+        looks.append(look | {"data": data})
         self._changed = True
         return _portion(looks, len(looks) - 1)
 
-    def count(self, claim: str, evidence: Sequence[Finding]) -> int:
-        """Return how many different looks at this claim there have been."""
-        tested = [finding for finding in evidence if finding.p is not None]
-        return len(self.looks.get(_key(claim, tested), ()))
+    def count(self, part: str, finding: Finding) -> int:
+        """Return how many different looks at this test there have been."""
+        return len(self.looks.get(_key(part, finding), ()))
 
-    def save(self) -> None:
-        """Write the looks down, where that is allowed: somebody else's results may be read-only."""
+    def save(self) -> bool:
+        """Write the looks down; return whether they are kept.
+
+        Somebody else's results may be read-only, or not be ours to write into.
+        """
         if self.path is None or not self._changed:
-            return
-        with contextlib.suppress(EnvironmentProblem):
+            return True
+        if not self._keep:
+            return False
+        try:
             write_atomic(self.path, to_json({"schema": SCHEMA, "claims": self.looks}))
+        except EnvironmentProblem:
+            return False
+        return True
 
 
 def _portion(looks: Sequence[dict[str, Any]], number: int) -> float:
@@ -84,15 +90,14 @@ def _portion(looks: Sequence[dict[str, Any]], number: int) -> float:
     return spent(looks[number]["progress"]) - before
 
 
-def _key(claim: str, tested: Sequence[Finding]) -> str:
+def _key(part: str, finding: Finding) -> str:
     """Return the name of what is looked at: of these nets, or of the recipe."""
-    here = any(finding.here for finding in tested)
-    return f"{claim}, these nets" if here else claim
+    return f"{part}, these nets" if finding.here else part
 
 
-def _digest(tested: Sequence[Finding]) -> str:
-    """Return what changes when the runs behind a claim change, or their numbers."""
-    facts = [[sorted(finding.runs), _rounded(finding.effect)] for finding in tested]
+def _digest(finding: Finding) -> str:
+    """Return what changes when the runs behind a test change, or their numbers."""
+    facts = [sorted(finding.runs), _rounded(finding.effect)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 

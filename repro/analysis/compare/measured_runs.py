@@ -63,12 +63,10 @@ class Measured:
         return tuple(reasons)
 
     def _mixed(self, columns: Iterable[str]) -> list[str]:
-        differing = self.runs.differing(columns)
-        return [f"mixed {name}: {_listed(values)}" for name, values in differing.items()]
-
-
-def _listed(values: tuple[str, ...]) -> str:
-    return ", ".join(_shortened(value) for value in values)
+        reasons = []
+        for name, values in self.runs.differing(columns).items():
+            reasons.append(f"mixed {name}: {', '.join(map(_shortened, values))}")
+        return reasons
 
 
 def _shortened(value: str) -> str:

@@ -71,7 +71,7 @@ def _curve(folder: Folder) -> Iterator[Measured]:
         for metric in CURVE_METRICS:
             value = getattr(row, metric)
             if value is not None:
-                yield Measured(row.iteration, metric, float(value))
+                yield Measured(row.iteration, metric, value)
 
 
 def _measured_once(final: Final, run: Run) -> list[Measured]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import asdict
 from typing import Any
 
 from repro.analysis.compare.claims import JudgedClaim
@@ -13,9 +13,8 @@ from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
-from repro.analysis.runs.cache import Problem
 from repro.definition.experiment import Paper
-from repro.protocol.deviations import Departure
+from repro.storage.atomic import finite_or_none
 
 
 def diff_document(diff: Diff) -> dict[str, Any]:
@@ -30,14 +29,10 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "measured": list(map(_measured, diff.measured)),
         "curves": list(map(_curve, diff.curves)),
         "quoted": [_quoted(*number) for number in diff.quoted],
-        "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
+        "departures": [asdict(at) | {"nets": list(nets)} for at, nets in diff.ledger.items()],
         "missing_runs": list(diff.lacking),
-        "problems": list(map(_problem, diff.problems)),
+        "problems": list(map(asdict, diff.problems)),
     }
-
-
-def _problem(problem: Problem) -> dict[str, str]:
-    return {"folder": problem.folder, "problem": problem.problem}
 
 
 def _measured(number: MeasuredNumber) -> dict[str, Any]:
@@ -47,7 +42,7 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
         "metric": number.metric,
         "weights": number.weights,
         "evaluation": number.evaluation,
-        "error": _number(number.error),
+        "error": finite_or_none(number.error),
         "images": number.images,
         "paper": number.paper.value,
         "against_paper": str(number.against_paper),
@@ -64,11 +59,11 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "metric": row.metric,
         "paper": row.paper.value,
         "paper_kind": row.paper.kind,
-        "ours_mean": _number(row.mean),
-        "ours_std": _number(row.std),
+        "ours_mean": finite_or_none(row.mean),
+        "ours_std": finite_or_none(row.std),
         "n": row.n,
-        "low": _number(row.verdict.low),
-        "high": _number(row.verdict.high),
+        "low": finite_or_none(row.verdict.low),
+        "high": finite_or_none(row.verdict.high),
         "verdict": row.verdict.word,
         "reasons": list(row.verdict.reasons),
         "runs": list(row.runs),
@@ -77,7 +72,7 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "paper_n": row.paper.n,
         "line": number_line(row),
         "margin": row.rule.margin if row.rule else None,
-        "p": _number(row.verdict.p),
+        "p": finite_or_none(row.verdict.p),
         **_labs(row.labs),
     }
 
@@ -91,12 +86,12 @@ def _labs(labs: LabNumbers | None) -> dict[str, Any]:
         "labs": {
             "count": spread.labs,
             "n": spread.n,
-            "mean": _number(spread.mean),
-            "repeatability_std": _number(spread.repeatability),
-            "between_labs_std": _number(spread.between),
-            "between_labs_low": _number(spread.between_low),
-            "between_labs_high": _number(spread.between_high),
-            "reproducibility_std": _number(spread.reproducibility),
+            "mean": finite_or_none(spread.mean),
+            "repeatability_std": finite_or_none(spread.repeatability),
+            "between_labs_std": finite_or_none(spread.between),
+            "between_labs_low": finite_or_none(spread.between_low),
+            "between_labs_high": finite_or_none(spread.between_high),
+            "reproducibility_std": finite_or_none(spread.reproducibility),
             "each": list(map(_lab, labs.numbers)),
             "left_out": list(labs.left_out),
         }
@@ -106,8 +101,8 @@ def _labs(labs: LabNumbers | None) -> dict[str, Any]:
 def _lab(number: LabNumber) -> dict[str, Any]:
     return {
         "lab": number.lab,
-        "mean": _number(number.sample.mean),
-        "std": _number(number.sample.std),
+        "mean": finite_or_none(number.sample.mean),
+        "std": finite_or_none(number.sample.std),
         "n": number.sample.n,
         "verdict_alone": number.alone,
         "runs": list(number.runs),
@@ -119,7 +114,7 @@ def _claim(claim: JudgedClaim) -> dict[str, Any]:
         "id": claim.claim.id,
         "text": claim.claim.text,
         "verdict": claim.word,
-        "p": _number(claim.p),
+        "p": finite_or_none(claim.p),
         "evidence": list(map(_finding, claim.evidence)),
         "experiment": claim.experiment,
         "where": claim.claim.where,
@@ -133,10 +128,10 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "word": finding.word,
         "said": finding.said,
-        "p": _number(finding.p),
-        "effect": _number(finding.effect),
-        "low": _number(finding.low),
-        "high": _number(finding.high),
+        "p": finite_or_none(finding.p),
+        "effect": finite_or_none(finding.effect),
+        "low": finite_or_none(finding.low),
+        "high": finite_or_none(finding.high),
         "runs": list(finding.runs),
         "here": finding.here,
     }
@@ -148,7 +143,7 @@ def _curve(gap: CurveGap) -> dict[str, Any]:
         "row": gap.row,
         "split": gap.split,
         "rate": gap.phase,
-        "gap": _number(gap.gap),
+        "gap": finite_or_none(gap.gap),
         "reading_error": gap.reading_error,
         "within_reading_error": gap.within,
         "points": gap.points,
@@ -158,20 +153,3 @@ def _curve(gap: CurveGap) -> dict[str, Any]:
 
 def _quoted(experiment: str, row: str, metric: str, paper: Paper) -> dict[str, Any]:
     return {"experiment": experiment, "row": row, "metric": metric, "paper": paper.value}
-
-
-def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "field": departure.field,
-        "paper": departure.paper,
-        "ours": departure.ours,
-        "why": departure.why,
-        "nets": list(nets),
-    }
-
-
-def _number(value: float | None) -> float | None:
-    """Return a number that JSON has; NaN and infinity have their place in the reasons."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(value)

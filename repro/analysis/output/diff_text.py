@@ -109,7 +109,7 @@ def _numbers(diff: Diff, paint: Paint, verbose: bool) -> list[str]:
 
 
 def _released(diff: Diff, paint: Paint) -> list[str]:
-    """Return two lines for each number: how it stands to the paper's, and to that of the weights."""
+    """Return two lines for each number: beside the paper's, and beside that of the weights."""
     lines = []
     for number in diff.measured:
         lines.append(measured_line(number, paint))

@@ -71,7 +71,8 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
         about = [*_spreads(row.labs.spread), *about]
     elif row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
-    line = f"{_name(row)}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
+    name = f"{row.experiment} {row.row} {row.metric}"
+    line = f"{name}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
     return f"{line} ({'; '.join(about)})" if about else line
 
 
@@ -179,7 +180,8 @@ def _claims_in_words(diff: Diff) -> list[str]:
             f"of {family}, and for earlier looks."
         )
     if counted:
-        count = f"{len(counted)} claim{plural(len(counted))} that follow{verb_ending(len(counted))}"
+        verb = "follows" if len(counted) == 1 else "follow"
+        count = f"{len(counted)} claim{plural(len(counted))} that {verb}"
         sentences.append(f"Of {count} from counting, {_counts_in_words(counted)}.")
     return sentences
 
@@ -219,18 +221,9 @@ def _false_words(diff: Diff) -> str:
     )
 
 
-def _name(row: JudgedNumber) -> str:
-    return f"{row.experiment} {row.row} {row.metric}"
-
-
 def _digits(row: JudgedNumber) -> int:
     """Return how many decimals of ours are shown: of a count, two more than the paper prints."""
     return row.paper.digits + 2 if row.paper.kind == "exact" else 2
-
-
-def verb_ending(count: int) -> str:
-    """Return the ending of a verb of which there are so many subjects."""
-    return "s" if count == 1 else ""
 
 
 def plural(count: int) -> str:

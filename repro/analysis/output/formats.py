@@ -7,7 +7,6 @@ contains arrives as text: nothing in it can become markup, a command, or a sprea
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
 import textwrap
@@ -20,6 +19,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from repro.analysis.output.latex import latex_text
+from repro.storage.atomic import to_json as json_text
 
 Format = Literal["table", "md", "latex", "csv", "json", "html"]
 SUFFIXES: dict[Format, str] = {
@@ -179,7 +179,7 @@ def to_json(sheet: Sheet) -> str:
         rows.append(dict(zip(record, map(_json_value, record.values()), strict=True)))
     document = {"schema": 1, "title": sheet.title, **sheet.about, "rows": rows}
     document["notes"] = list(sheet.notes)
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    return json_text(document).decode()
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "=", "+", "-", "@")  # and their full-width forms
@@ -255,7 +255,7 @@ def _json_value(value: Any) -> Any:
         return [_json_value(item) for item in value]
     if isinstance(value, (str, bool, dict)) or value is None:
         return value
-    if _is_missing(value) or (isinstance(value, float) and not math.isfinite(value)):
+    if _is_missing(value):
         return None
     return value.item() if hasattr(value, "item") else value
 

@@ -1,6 +1,7 @@
-"""The columns of several labs: their mean, and how far seeds and labs spread. None where there is one.
+"""The columns of several labs: their mean, and how far seeds and labs spread.
 
 The three standard deviations are those of ISO 5725-2. A row's verdict is of the labs' mean.
+Where there is one lab, there are no such columns.
 """
 
 from __future__ import annotations

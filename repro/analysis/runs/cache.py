@@ -1,10 +1,12 @@
-"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read twice.
+"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read
+twice.
 
-Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a run, its curve in
-list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again; those that are
-not shown, as the run is published and still here, or as they are no runs, have their rows in a file beside it. Both
-are a pure function of the folders, replaced whole; two collectors at once write the same bytes. A row that a crash
-between the two left in both or in neither is noticed by the next one, and both are written anew.
+Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a
+run, its curve in list columns, and a stamp of times and sizes. A folder whose stamp has not changed
+is not opened again; those that are not shown, as the run is published and still here, or as they
+are no runs, have their rows in a file beside it. Both are a pure function of the folders, replaced
+whole; two collectors at once write the same bytes. A row that a crash between the two left in both
+or in neither is noticed by the next one, and both are written anew.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class CachedRuns:
-    """`table` has a row for each run, one copy of each; `problems` names what was left out, cut or doubled."""
+    """`table` has one row for each run; `problems` names what was left out, cut or doubled."""
 
     table: pa.Table
     problems: tuple[Problem, ...]
@@ -106,7 +108,7 @@ class CachedRuns:
 
 
 def read_runs(places: Places, keep: bool = True) -> CachedRuns:
-    """Read the working and the published folders that changed; without `keep` all of them, whatever was kept."""
+    """Read the folders that changed; without `keep`, all of them."""
     known = _kept(places) if keep else None
     found = list(stamped_folders(places))
     at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
@@ -138,7 +140,7 @@ def _write(table: pa.Table, path: Path) -> None:
 
 
 def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
-    """The known rows that still hold, and the fresh ones read; in batches, so that memory stays bounded."""
+    """Return the known rows that still hold, and the fresh ones, read some at a time."""
     tables = [_schema().empty_table() if known is None else _rows(known, same)]
     tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
     return _in_order(pa.concat_tables(tables, promote_options="default"))
@@ -149,7 +151,7 @@ def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
 
 
 def _parsed(batch: Iterable[Found]) -> pa.Table:
-    """The folders' records as a table; metrics are found in the records, all else is declared above."""
+    """Return the folders' records as a table. Only the metrics' columns are not declared above."""
     records = [
         {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark} | read_run(folder)
         for folder, (place, name, mark) in batch
@@ -169,7 +171,7 @@ def _schema() -> pa.Schema:
 
 
 def _in_order(table: pa.Table) -> pa.Table:
-    """Rows by run and columns by name, so that the same folders give the same bytes however they were read."""
+    """Sort rows by run and columns by name: the same folders then give the same bytes."""
     fixed = [name for name, _ in _FIXED]
     metrics = sorted(
         name
@@ -183,7 +185,7 @@ def _in_order(table: pa.Table) -> pa.Table:
 
 
 def _kept(places: Places) -> pa.Table | None:
-    """What an earlier collection read, if it can be trusted: the runs that it showed, and the other folders."""
+    """Return what an earlier collection read, if it can be trusted: of shown and other folders."""
     shown, others = _trusted(places.frame), _trusted(places.copies)
     if shown is None or others is None or not others.num_rows:
         return shown
@@ -207,10 +209,7 @@ def _trusted(path: Path) -> pa.Table | None:
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
-    """Choose one row a run and lab, and say where copies differ.
-
-    A finished copy stands before another, a working one before a published one.
-    """
+    """Choose one copy of each lab's run: a finished one, else a working one; name differences."""
     labs, ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
     problems = [
         Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
@@ -235,7 +234,7 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
 
 
 def _twins(table: pa.Table) -> tuple[dict[Key, Key], tuple[Problem, ...]]:
-    """Return the runs that equal another one, and a warning for each that equals one of its own lab.
+    """Return the runs that equal another one, and warn of those that equal one of their own lab.
 
     Our lab comes first, so that a run which two labs have counts for us: it is one sample. Equal
     curves in two labs are no fault, since equal machines train alike to the bit.
@@ -253,8 +252,8 @@ def _twins(table: pa.Table) -> tuple[dict[Key, Key], tuple[Problem, ...]]:
         count = f"the first point of its curve equals that of {original}"
         if twin.points > 1:
             count = f"the first {twin.points} points of its curve equal those of {original}"
-        said = f"{count} to the digit: they are no independent seeds, and no mean or verdict counts both"
-        problems.append(Problem(folder, said))
+        why = "they are no independent seeds, and no mean or verdict counts both"
+        problems.append(Problem(folder, f"{count} to the digit: {why}"))
     return doubles, tuple(problems)
 
 

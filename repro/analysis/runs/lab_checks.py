@@ -1,4 +1,4 @@
-"""Records that somebody offers, checked by themselves: the folder of a record, of a lab, of all labs.
+"""Records that somebody offers, checked by themselves: a record, a lab's folder, or all labs'.
 
 What a pull request adds is checked as it lies there: its files and their digests, the lab's own
 file, each record in itself, and all of them against each other. Nothing is trained or collected.
@@ -135,7 +135,7 @@ def _strange_file(path: Path) -> Iterator[str]:
 
 
 def _other_digests(folder: Folder) -> Iterator[str]:
-    """Yield where there is not a digest of each file; wrong ones are seen when the record is read."""
+    """Yield where there is no digest of a file; wrong ones are seen when the record is read."""
     try:
         digests = json.loads(folder.published_digests.read_bytes())["sha256"]
         named = set(digests)

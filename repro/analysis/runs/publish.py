@@ -1,8 +1,8 @@
 """Publishing: the small record of a finished run, copied to a folder that is tracked.
 
-A published run is its definition, its curve and its final record: what every table, figure, verdict and report is made
-from. Small nets trained as the paper did bring their weights along. Checkpoints and per-image predictions stay behind.
-The record appears whole, or not at all.
+A published run is its definition, its curve and its final record: what every table, figure, verdict
+and report is made from. Small nets trained as the paper did bring their weights along. Checkpoints
+and per-image predictions stay behind. The record appears whole, or not at all.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Weights:
 
 
 def releases_weights(run: Run, scale: str = WEIGHTS_AT) -> bool:
-    """Return whether this run is published with its weights: a small net, trained as the paper did."""
+    """Return whether a run is published with its weights: a small net at the paper's scale."""
     small = run.net.family == "cifar" and run.net.depth <= DEEPEST_WITH_WEIGHTS
     return small and run.scale == scale
 
@@ -60,9 +60,9 @@ def publish(
     weights: Weights | None = None,
     lab: Lab | None = None,
 ) -> str:
-    """Publish the run; answer `published`, `as before` or `not done`. Raises where the record may not be published.
+    """Publish the run, if it may be; return `published`, `as before` or `not done`.
 
-    `lab`: whose record it is, where it is not ours. It is then checked as the pull request will be.
+    `lab`: whose record it is, where it is not ours. It is then checked as a pull request will be.
     """
     if not working.final.exists():
         return "as before" if public.final.exists() else "not done"
@@ -110,7 +110,7 @@ def _digests(content: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]:
-    """Return the file of weights and the one that describes it; nothing where there are none to give away."""
+    """Return the file of weights and the one that describes it; nothing without weights."""
     content = weights.extract() if weights else None
     if weights is None or content is None:
         return {}
@@ -127,7 +127,7 @@ def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]
 
 
 def _check(working: Folder, uncommitted: bool) -> None:
-    """A record is published only if it can be read in full, and if the code that made it can be found again."""
+    """Refuse a record that cannot be read in full, or whose code no commit has."""
     record, name = run_record.read_run(working), working.path.name
     if record["problem"]:
         raise UserError(
@@ -136,7 +136,7 @@ def _check(working: Folder, uncommitted: bool) -> None:
     if record.get("dirty") is not False and not uncommitted:
         raise UserError(
             f"{quote(name, 100)} was trained by code that no commit has",
-            "train it from a clean checkout, or say `--uncommitted` and mind that nobody can check it out",
+            "train it from a clean checkout; with `--uncommitted` nobody can get its code",
         )
 
 

@@ -1,9 +1,9 @@
 """What is wrong with the record of a finished run, found in the record alone.
 
 Reading a record already refuses what contradicts itself. Here is asked what a record must have
-before a stranger can believe it: a whole curve at the rates of its recipe, errors that are counts of
-images, counts that are the net's, the images' digest, and a commit. Nobody can prove by this that a
-run was trained; an invented or edited record has to be consistent in every digit, though.
+before a stranger can believe it: a whole curve at the rates of its recipe, errors that are counts
+of images, counts that are the net's, the images' digest, and a commit. Nobody can prove by this
+that a run was trained; an invented or edited record has to be consistent in every digit, though.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _curve(folder: Folder) -> Record:
 
 
 def _bad_lines(whole: list[bool]) -> list[str]:
-    """Return what to say of lines that are not whole: damage in the middle, a torn tail at the end."""
+    """Return what to say of lines that are not whole: in the middle, or at the end."""
     bad = [number for number, is_whole in enumerate(whole, start=1) if not is_whole]
     tail = 0
     while bad and bad[-1] == len(whole) - tail:

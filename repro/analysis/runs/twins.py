@@ -1,4 +1,4 @@
-"""Seeds whose curves are equal to the digit: one was copied from the other, or trained on its checkpoint.
+"""Seeds whose curves are equal to the digit: one is a copy of the other, or went on from it.
 
 Two seeds see other batches from other weights, so not even the first point of their curves can be
 equal in all its digits. The first point decides, because a run that was copied half-way and then
@@ -48,7 +48,7 @@ def twins(table: pa.Table, order: Iterable[int]) -> Iterator[Twin]:
 
 
 def _first_losses(table: pa.Table) -> list[float | None]:
-    """Each run's training loss at the first point: a mean over many images, which has all its digits."""
+    """Return each run's training loss at the first point: as a mean, it has all its digits."""
     column = table["curve.train_loss"].combine_chunks()
     starts, lengths = column.offsets.to_pylist(), column.value_lengths().to_pylist()
     losses: list[float | None] = []

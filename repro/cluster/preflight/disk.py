@@ -7,6 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from repro.storage.access import nearest
+
 _SHARED = {
     "nfs",
     "nfs4",
@@ -64,11 +66,6 @@ def write_speed(folder: Path, size: int = 8 * 2**20) -> float | None:
             return size / (time.monotonic() - began)
     except OSError:
         return None
-
-
-def nearest(folder: Path) -> Path:
-    """Return the folder, or the nearest above it that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _unescaped(path: str) -> str:

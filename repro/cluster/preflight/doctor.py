@@ -18,7 +18,7 @@ from pathlib import Path
 
 from repro.cluster import slurm
 from repro.cluster.preflight.check import Check, Checks
-from repro.cluster.preflight.disk import file_system, is_node_local, nearest, write_speed
+from repro.cluster.preflight.disk import file_system, is_node_local, write_speed
 from repro.cluster.preflight.precisions import precisions
 from repro.cluster.preflight.sharing import ELSEWHERE, sharing
 from repro.cluster.preflight.torch_build import torch_and_gpus
@@ -28,6 +28,7 @@ from repro.cluster.slurm_time import format_time, parse_time
 from repro.definition.net import resnet
 from repro.errors import UserError
 from repro.provenance.checkout import commit_of, uncommitted
+from repro.storage.access import nearest
 from repro.storage.paths import ROOT, Places
 
 SPACE = 20 * 2**30  # a full table of checkpoints

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from repro.cluster.preflight.check import Check, Checks
-from repro.cluster.preflight.disk import nearest
+from repro.storage.access import nearest, owner_of
 from repro.storage.atomic import group_may_read
 
 ELSEWHERE = (
@@ -25,7 +25,7 @@ def sharing(results: Path) -> Checks:
         return
     whose = "the results folder hands on its group"
     if theirs:
-        whose = f"results belong to {_owner(results)}"
+        whose = f"results belong to {owner_of(results)}"
     readable, closed = status.st_mode & 0o050 == 0o050, _closed(results)
     if not group_may_read():
         yield _unreadable(whose, theirs)
@@ -56,10 +56,3 @@ def _closed(results: Path) -> str:
     return ", ".join(
         name for name, folder in folders.items() if not os.access(folder, os.W_OK | os.X_OK)
     )
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except (KeyError, OSError):
-        return f"user {path.stat().st_uid}"

@@ -103,7 +103,7 @@ class Batch:
         """Write down the number that SLURM gave it."""
         write_atomic(self.path / "sent.json", to_json({"schema": SCHEMA, "array": array}))
 
-    @property
+    @cached_property
     def was_sent(self) -> bool:
         """Whether SLURM got it, as far as can be seen: its sender may have been killed then."""
         return self.array is not None or any(self.path.glob("*_log.out"))

@@ -11,11 +11,10 @@ import contextlib
 import getpass
 import os
 import socket
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
+from msgspec import structs
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch
@@ -23,27 +22,15 @@ from repro.cluster.slurm import Live
 from repro.storage.atomic import create_exclusive, to_json, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
-from repro.storage.run_files import Failure, Progress, read_attempt, read_submitted
+from repro.storage.run_files import Failure, Progress, Submitted, read_attempt, read_submitted
 
 # Of a claim: its job is in the queue; it is being sent now; its job is over; it never came to be;
 # or the scheduler cannot be asked.
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Submitted, frozen=True):
     """One submitter's claim on a run."""
-
-    batch: str
-    cluster: str
-    slurm_conf: str | None
-    number: int = 1
-    user: str = ""
-    host: str = ""
-    pid: int = 0
-    born: str | None = None
-    before: str | None = None  # the batch in which the run was sent before this one
-    schema: int = 1
 
     @classmethod
     def ours(cls, batch: str, cluster: str, slurm_conf: str | None) -> Claim:
@@ -64,10 +51,10 @@ def newest_claim(folder: Folder) -> Claim | None:
 def take_claim(folder: Folder, claim: Claim, old: Claim | None) -> Claim | None:
     """Claim a run whose newest claim was `old`; return None where somebody else was faster."""
     if old is None:
-        taken = create_exclusive(folder.submitted, to_json(asdict(claim)))
+        taken = create_exclusive(folder.submitted, to_json(structs.asdict(claim)))
         return claim if taken else None
-    claim = replace(claim, number=old.number + 1)
-    content = to_json(asdict(claim))
+    claim = structs.replace(claim, number=old.number + 1)
+    content = to_json(structs.asdict(claim))
     if not create_exclusive(_marker(folder, claim.number), content):
         return None
     write_atomic(folder.submitted, content)
@@ -89,11 +76,16 @@ def withdraw_claim(folder: Folder, claim: Claim) -> None:
             folder.path.rmdir()
 
 
-def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -> Standing:
-    """Return what became of a claim. The batch must have been read before the queue was asked."""
+def claim_standing(
+    claim: Claim, run_id: str, batch: Batch, live: Live | None, sender_gone: bool
+) -> Standing:
+    """Return what became of a claim.
+
+    Whether the sender was gone must have been seen first, then the batch been read, and then the
+    queue been asked: a sender may send and end in between, and what it sent is not in that answer.
+    """
     if not batch.runs:
-        withdrawn = _sender_is_gone(claim) or not batch.path.exists()
-        return "void" if withdrawn else "sending"
+        return "void" if sender_gone or not batch.path.exists() else "sending"
     index = batch.index(run_id)
     if index is None:
         return "void"
@@ -102,11 +94,16 @@ def claim_standing(claim: Claim, run_id: str, batch: Batch, live: Live | None) -
     if (batch.name, index) in live:
         return "live"
     if not batch.was_sent:
-        return "void" if _sender_is_gone(claim) else "sending"
+        return "void" if sender_gone else "sending"
     # Where users see only their own jobs, another's that is not listed may well be there.
     if claim.user != _user() and slurm.jobs_are_private(claim.slurm_conf):
         return "unknown"
     return "ended"
+
+
+def sender_is_gone(claim: Claim) -> bool:
+    """Return whether the sender has ended; elsewhere than on its own machine it may be at work."""
+    return claim.host == socket.gethostname() and started_at(claim.pid) != claim.born
 
 
 def failed_in(folder: Folder, failed: Failure) -> str | None:
@@ -128,18 +125,13 @@ def is_alive(progress: Progress) -> bool:
     return ticks is not None and progress.born in (None, ticks)
 
 
-def _sender_is_gone(claim: Claim) -> bool:
-    """Known only on the sender's own machine; elsewhere it may still be at work."""
-    return claim.host == socket.gethostname() and started_at(claim.pid) != claim.born
-
-
 def _marker(folder: Folder, number: int) -> Path:
     return folder.submitted.with_name(f"submitted-{number:04d}.json")
 
 
 def _read(path: Path) -> Claim | None:
     record = read_submitted(path)
-    return None if record is None else Claim(**msgspec.structs.asdict(record))
+    return None if record is None else Claim(**structs.asdict(record))
 
 
 def _user() -> str:

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass
 
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.records.ownership import Claim, failed_in, is_alive, newest_claim
+from repro.cluster.records.ownership import Claim, failed_in, is_alive, newest_claim, sender_is_gone
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
 from repro.cluster.status.rules import Log, Process, Progress, Sender
 from repro.errors import UserError
@@ -26,6 +26,7 @@ class RunRecords:
     progress: run_files.Progress | None = None
     claim: Claim | None = None
     batch: Batch | None = None
+    sender_gone: bool = False  # before the batch was read
     batch_before: Batch | None = None  # in which it was sent before
     failed_in: str | None = None  # the job that wrote `failed`
     checkpoint_iteration: int | None = None
@@ -84,7 +85,15 @@ class RunRecords:
         return Log.ENDED_BY_SLURM if ended else Log.SILENT
 
 
-def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> RunRecords:
+@dataclass(frozen=True)
+class ReadBatch:
+    """A batch as it was read, and whether its sender had ended before that."""
+
+    batch: Batch
+    sender_gone: bool
+
+
+def read_records(folder: Folder, places: Places, batches: dict[str, ReadBatch]) -> RunRecords:
     """Read the records: two files for a run that is done, a few for any other.
 
     Batches that were read before are shared. A record that cannot be read is named as damage, and
@@ -97,11 +106,8 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
         if final is not None:
             return RunRecords(folder, final)
         claim = newest_claim(folder)
-        batch = before = None
-        if claim:
-            batch = _read_batch(claim.batch, places, batches)
-        if claim and claim.before:
-            before = _read_batch(claim.before, places, batches)
+        sent = _read_batch(claim, places, batches) if claim else None
+        before = _batch_before(claim, places, batches) if claim and claim.before else None
         failed = run_files.read_failure(folder)
         return RunRecords(
             folder,
@@ -109,8 +115,9 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
             failed_in=failed_in(folder, failed) if failed else None,
             progress=run_files.read_progress(folder),
             claim=claim,
-            batch=batch,
-            batch_before=before,
+            batch=sent.batch if sent else None,
+            sender_gone=sent.sender_gone if sent else False,
+            batch_before=before.batch if before else None,
             checkpoint_iteration=checkpoint_iteration(folder),
         )
     except FileProblem as error:
@@ -119,8 +126,21 @@ def read_records(folder: Folder, places: Places, batches: dict[str, Batch]) -> R
         return RunRecords(folder, damage=error.problem)
 
 
-def _read_batch(name: str, places: Places, batches: dict[str, Batch]) -> Batch:
-    batch = batches.setdefault(name, Batch(jobs_folder(places) / name))
+def _read_batch(claim: Claim, places: Places, batches: dict[str, ReadBatch]) -> ReadBatch:
+    """Return the batch of a claim, once for all its runs."""
+    known = batches.get(claim.batch)
+    if known is not None:
+        return known
+    gone = sender_is_gone(claim)
+    batch = Batch(jobs_folder(places) / claim.batch)
     # Read now: what is sent after the scheduler was asked must not look like what has ended.
-    _ = batch.runs, batch.array
-    return batch
+    _ = batch.runs, batch.was_sent
+    batches[claim.batch] = ReadBatch(batch, gone)
+    return batches[claim.batch]
+
+
+def _batch_before(claim: Claim, places: Places, batches: dict[str, ReadBatch]) -> ReadBatch:
+    """Return the batch before this claim's. It is over, so nobody asks for its sender."""
+    key = f"before: {claim.before}"  # the same batch may be a newer one for another run
+    path = jobs_folder(places) / str(claim.before)
+    return batches.setdefault(key, ReadBatch(Batch(path), sender_gone=True))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from repro.cluster import slurm
-from repro.cluster.records.batch import Batch
 from repro.cluster.records.ownership import claim_standing
 from repro.cluster.status.rules import (
     Facts,
@@ -20,7 +19,7 @@ from repro.cluster.status.rules import (
     Record,
     rule_for,
 )
-from repro.cluster.status.run_records import RunRecords, read_records
+from repro.cluster.status.run_records import ReadBatch, RunRecords, read_records
 from repro.cluster.status.seen import Seen, State, queue_of
 from repro.definition.words import RunState
 from repro.storage.paths import Folder, Places
@@ -35,7 +34,7 @@ def all_states(folders: Iterable[Folder], places: Places) -> list[State]:
 
 def look_at(folders: Iterable[Folder], places: Places) -> list[Seen]:
     """Look at each run, with one question to each scheduler that may know of them."""
-    batches: dict[str, Batch] = {}
+    batches: dict[str, ReadBatch] = {}
     files = [read_records(folder, places, batches) for folder in folders]
     answers = ask_schedulers(files)
     return [judge(run, answers.get(run.slurm_conf)) for run in files]
@@ -76,7 +75,7 @@ def _queue(files: RunRecords, live: slurm.Live | None) -> tuple[Queue, slurm.Job
     """Return what is known of the job in which the run was last sent."""
     if files.claim is None or files.batch is None:
         return Queue.NONE, None
-    standing = claim_standing(files.claim, files.id, files.batch, live)
+    standing = claim_standing(files.claim, files.id, files.batch, live, files.sender_gone)
     if standing == "live" and live is not None and files.index is not None:
         job = live[files.batch.name, files.index]
         return queue_of(job), job

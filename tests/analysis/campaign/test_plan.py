@@ -1,4 +1,5 @@
-"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated runs."""
+"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated
+runs."""
 
 from __future__ import annotations
 
@@ -77,19 +78,37 @@ def test_the_command_prints_the_steps_and_what_they_decide():
     assert document["steps"][0]["chances"]["T6-2"] > 0.9
 
 
+def test_the_command_says_what_stays_undecided_and_what_it_would_take():
+    said = " ".join(repro("plan", "table6", "--gpu-hours", "20").stdout.split())
+    assert "Claims left undecided, more likely than not: K-1b: 4 seeds of each net would" in said
+    assert "5 rows would stay `consistent` even with 5 seeds" in said
+    document = json.loads(repro("plan", "table6", "--gpu-hours", "20", "--json").stdout)
+    left_out = {one["name"]: one for one in document["left_out"]}
+    assert left_out["K-1b"]["gpu_hours"] > 20 - document["gpu_hours"]
+    assert left_out["resnet-56 test_error 6.97"]["chance"] < 0.05
+    assert "T6-2" not in left_out
+    photos = " ".join(repro("plan", "table2", "--gpu-hours", "20").stdout.split())
+    assert "T2-2: 1 seed of each net would decide it for these nets" in photos
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
         (("table6", "--gpu-hours", "0"), "`--gpu-hours` cannot be `0.0`"),
         (("table6", "--gpu-hours", "nan"), "`--gpu-hours` cannot be `nan`"),
         (("table7", "--gpu-hours", "20"), "`table7` is not reproduced here"),
-        (("table6", "--gpu-hours", "20", "--seeds", "0"), "`--seeds` cannot be `0`"),
     ],
 )
 def test_what_cannot_be_planned_is_an_error(words, problem):
     result = CliRunner().invoke(cli, ["plan", *words], standalone_mode=False)
     assert isinstance(result.exception, UserError)
     assert problem in result.exception.problem
+
+
+def test_no_seeds_cannot_be_planned():
+    result = CliRunner().invoke(cli, ["plan", "table6", "--gpu-hours", "20", "--seeds", "0"])
+    assert result.exit_code == 2
+    assert "'0' is not allowed" in result.stderr
 
 
 def simulated(plan: Plan, campaign: int, outcomes: Outcomes, empty: Collected) -> Collected:
@@ -139,7 +158,6 @@ def test_the_forecast_is_what_the_judge_says_of_simulated_campaigns_within_a_fif
                 if row.verdict.word == "reproduced" and row.rule:
                     numbers.add((row.row, row.metric, row.paper.value))
         rows.append(len(numbers))
-    print(budget, plan.expected_claims, np.mean(claims), plan.expected_rows, np.mean(rows))
     assert np.mean(claims) == pytest.approx(plan.expected_claims, rel=0.2)
     assert np.mean(rows) == pytest.approx(plan.expected_rows, rel=0.2)
 

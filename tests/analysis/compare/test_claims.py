@@ -32,7 +32,8 @@ ABOVE = Ordering("test_error", (DEEP, SHALLOW))
 
 @pytest.fixture
 def group(finished):
-    """Finished runs of one group: a mean with the same little noise for everybody, plus `extra` of one's own."""
+    """Finished runs of one group: a mean with the same little noise for everybody, plus `extra` of
+    one's own."""
 
     def write(
         runs: Runs,

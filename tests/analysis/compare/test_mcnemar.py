@@ -11,7 +11,8 @@ from repro.storage.predictions import Predictions
 
 
 def predictions(right, data="same", classes=10):
-    """Predictions whose first class is right where `right` says so, and whose other four never are."""
+    """Predictions whose first class is right where `right` says so, and whose other four never
+    are."""
     right = np.asarray(right)
     labels = np.zeros(len(right), np.int64)
     first = np.where(right, 0, 9)

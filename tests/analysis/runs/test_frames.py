@@ -1,4 +1,5 @@
-"""What is on disk becomes frames: everything that can be trusted, and a word about everything that cannot."""
+"""What is on disk becomes frames: everything that can be trusted, and a word about everything that
+cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What may go wrong is said before it is sent: too little memory, a disk too slow for the notice a job gets."""
+"""What may go wrong is said before it is sent: too little memory, a disk too slow for the notice a
+job gets."""
 
 from __future__ import annotations
 

@@ -1,24 +1,26 @@
-"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way only once."""
+"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way
+only once."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from repro.cluster.records.batch import Batch
 from repro.cluster.records.ownership import (
     Claim,
     claim_standing,
     newest_claim,
+    sender_is_gone,
     take_claim,
     withdraw_claim,
 )
-from repro.cluster.slurm import Job
+from repro.cluster.slurm import Job, Live
 from repro.errors import UserError
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Folder, Places
@@ -64,7 +66,7 @@ def test_an_old_claim_gives_way_once(folder: Folder) -> None:
 def test_a_claim_cut_short_between_its_two_writes_is_in_force(folder: Folder) -> None:
     old = take_claim(folder, ours("one"), None)
     take_claim(folder, ours("two"), old)
-    write_atomic(folder.submitted, to_json(vars(old)))
+    write_atomic(folder.submitted, to_json(asdict(old)))
     found = newest_claim(folder)
     assert found is not None
     assert found.batch == "two"
@@ -90,18 +92,20 @@ def test_a_withdrawn_claim_leaves_what_others_wrote(folder: Folder) -> None:
 
 def test_what_became_of_a_claim(batch: Batch) -> None:
     job = Job("7", 0, "RUNNING", "1:00", "30:00", "gpu1", "one", "")
-    assert claim_standing(ours(), RUN, fresh(batch), {}) == "sending"
-    assert claim_standing(replace(ours(), born="0"), RUN, fresh(batch), {}) == "void"
-    assert (
-        claim_standing(replace(ours(), host="elsewhere", born="0"), RUN, fresh(batch), {})
-        == "sending"
-    )
+
+    def standing(claim: Claim, live: Live | None, run_id: str = RUN) -> str:
+        of = Batch(batch.path.with_name(claim.batch))
+        return claim_standing(claim, run_id, of, live, sender_is_gone(claim))
+
+    assert standing(ours(), {}) == "sending"
+    assert standing(replace(ours(), born="0"), {}) == "void"
+    assert standing(replace(ours(), host="elsewhere", born="0"), {}) == "sending"
     batch.sent("7")
-    assert claim_standing(ours(), RUN, fresh(batch), {("one", 0): job}) == "live"
-    assert claim_standing(ours(), RUN, fresh(batch), {}) == "ended"
-    assert claim_standing(ours(), RUN, fresh(batch), None) == "unknown"
-    assert claim_standing(ours(), "another.run", fresh(batch), {}) == "void"
-    assert claim_standing(ours("gone"), RUN, Batch(batch.path.with_name("gone")), {}) == "void"
+    assert standing(ours(), {("one", 0): job}) == "live"
+    assert standing(ours(), {}) == "ended"
+    assert standing(ours(), None) == "unknown"
+    assert standing(ours(), {}, "another.run") == "void"
+    assert standing(ours("gone"), {}) == "void"
 
 
 def test_a_claim_of_another_version_is_named(folder: Folder) -> None:

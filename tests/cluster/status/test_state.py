@@ -1,4 +1,5 @@
-"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed to read them."""
+"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed
+to read them."""
 
 from __future__ import annotations
 
@@ -7,20 +8,22 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from experiments.recipes import CIFAR10, SCALES
 from repro.cluster import slurm as slurm_queue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
-from repro.cluster.status.state import State, all_states
+from repro.cluster.status.run_records import read_records
+from repro.cluster.status.state import State, all_states, judge
 from repro.definition.net import resnet
 from repro.definition.run import Run, to_definition
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import Places
+from repro.storage.pid import started_at
 from repro.storage.run_files import write_definition
 from tests.cluster.fake_slurm import FakeSlurm
 
@@ -219,7 +222,7 @@ def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(
     batch = submitted(here, started=True)
     write_atomic(
         here.run(RUN).submitted,
-        to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))),
+        to_json(structs.asdict(structs.replace(Claim.ours(batch.name, "mine", None), user="ann"))),
     )
     slurm_queue.jobs_are_private.cache_clear()
     assert state(here).word == "lost"
@@ -264,7 +267,7 @@ def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> Non
         batch = Batch(jobs_folder(here) / f"batch-{number}")
         batch.declare([[run]], {})
         batch.sent(str(number))
-        take_claim(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
+        take_claim(here.run(run), Claim.ours(batch.name, "mine", conf), None)
     all_states([here.run(run.id) for run in RUNS], here)
     assert slurm.calls() == ["squeue", "squeue"]
 
@@ -333,3 +336,29 @@ def test_how_the_process_of_a_job_ended_is_said_in_srun_s_words(
     log = f"── start 1 ──\nsrun: error: gpu1: task 0: {ending}\n"
     (batch.path / "100_0_0_log.err").write_text(log)
     assert (state(here).word, state(here).reason) == ("lost", f"its job ended: {how}")
+
+
+def test_a_sender_that_sends_and_is_killed_after_the_queue_was_asked_has_sent(here: Places) -> None:
+    """Sent a second time, the run would have two jobs: nobody would look at the queue again."""
+    sender = subprocess.Popen(["sleep", "60"])
+    try:
+        batch = Batch(jobs_folder(here) / "one")
+        batch.path.mkdir(parents=True)
+        claim = Claim.ours("one", "mine", None)
+        claim = structs.replace(claim, pid=sender.pid, born=started_at(sender.pid))
+        take_claim(here.run(RUN), claim, None)
+        for declared in (False, True):
+            if declared:
+                batch.declare([[RUN]], {"experiment": "table6"})
+            files = read_records(here.run(RUN), here, {})
+            live: slurm_queue.Live = {}  # the queue is asked, and then the sender sends
+            if declared:
+                (batch.path / "100_0_0_log.out").touch()
+                sender.kill()
+                sender.wait()
+            seen = judge(files, live)
+            assert (seen.rule.name, seen.state.word) == ("being sent", "queued")
+    finally:
+        sender.kill()
+        sender.wait()
+    assert judge(read_records(here.run(RUN), here, {}), {}).state.word == "lost"

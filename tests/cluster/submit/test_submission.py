@@ -1,4 +1,5 @@
-"""Submission: what sbatch is given, that asking twice sends once, and that a refusal leaves nothing behind."""
+"""Submission: what sbatch is given, that asking twice sends once, and that a refusal leaves nothing
+behind."""
 
 from __future__ import annotations
 

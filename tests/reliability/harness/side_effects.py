@@ -38,7 +38,8 @@ SHARE = pace.SAVE_SHARE  # as the product has it; `prepared` lifts it
 
 
 def cost(folder: Path, iterations: int = 1500) -> Figures:
-    """The share of a training that goes into saving, recording and saying where it is, when saving all it may."""
+    """The share of a training that goes into saving, recording and saying where it is, when saving
+    all it may."""
     recipe = SCALES["smoke"](Run(resnet(20), CIFAR10)).recipe
     run = Run(
         resnet(20),
@@ -70,7 +71,8 @@ def cost(folder: Path, iterations: int = 1500) -> Figures:
 
 
 def deep(folder: Path, saves: int = 3) -> Figures:
-    """Save the deepest net as training does, a few times: how large it is, how long it takes, and what is kept."""
+    """Save the deepest net as training does, a few times: how large it is, how long it takes, and
+    what is kept."""
     here, run = places(folder, "deep"), Run(resnet(1202), small_run().recipe, scale="smoke")
     found = here.run(run.id)
     state = State(run, open_source(run.recipe, here.data), torch.device("cpu"))

@@ -50,7 +50,7 @@ def anchors(groups: Iterable[Runs], collected: Collected) -> dict[str, str]:
 
 
 def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterator[Group]:
-    """Yield every group of which anything is there, in the order of the paper; ours, then others'."""
+    """Yield every group of which anything is there, in the paper's order; ours, then others'."""
     for group in _widest(groups):
         for lab, frames in {OURS: collected, **collected.labs}.items():
             rows = frames.of(group).records.to_dict("records")
