@@ -116,8 +116,7 @@ def spread_of(labs: Sequence[Sample]) -> LabSpread:
     count = (total - sum(lab.n**2 for lab in labs) / total) / (len(labs) - 1)
     seen = math.fsum(lab.n * (lab.mean - weighted) ** 2 for lab in labs) / (len(labs) - 1)
     between = max(0.0, (seen - within) / count)
-    likely = np.sqrt(possible_spreads(labs, 0.0).between)
-    low, high = np.quantile(likely, [ALPHA / 2, 1 - ALPHA / 2])
+    low, high = _interval_between(labs)
     return LabSpread(
         len(labs),
         total,
@@ -125,8 +124,8 @@ def spread_of(labs: Sequence[Sample]) -> LabSpread:
         math.sqrt(within),
         math.sqrt(between),
         math.sqrt(between + within),
-        float(low),
-        float(high),
+        low,
+        high,
     )
 
 
@@ -171,6 +170,17 @@ def against_mean(labs: Sequence[Sample], theirs: Sample, published: float) -> Mi
     ours = possible.of_mean + possible.between
     variances = ours[:, :, np.newaxis] + of_seeds[np.newaxis, np.newaxis, :]
     return MixedEstimate(_mean(labs) - theirs.mean, variances)
+
+
+def _interval_between(labs: Sequence[Sample]) -> tuple[float, float]:
+    """Return the 95 % interval of the standard deviation between labs.
+
+    Its upper end is that of the labs' means, seeds included: labs that happen to agree better than
+    their seeds let expect would else seem to be known to agree exactly.
+    """
+    low = np.quantile(possible_spreads(labs, 0.0).between, ALPHA / 2)
+    means = _possible_variances(_variance_of_means(labs), len(labs) - 1, STEPS_BETWEEN)
+    return math.sqrt(low), math.sqrt(np.quantile(means, 1 - ALPHA / 2))
 
 
 def _possible_variances(seen: float, freedom: int, steps: int) -> Floats:
