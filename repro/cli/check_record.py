@@ -14,9 +14,9 @@ from repro.storage.paths import places
 
 
 @click.command("check-record", cls=Command)
-@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
 @json_option
-def command(paths: tuple[Path, ...], as_json: bool) -> int:
+def command(paths: tuple[str, ...], as_json: bool) -> int:
     """Check records by themselves: one line for each problem, exit code 1 if there is one.
 
     PATH is a record, a lab's folder, or a folder of labs (default: results/labs). Looked at are the
@@ -28,7 +28,7 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
     from repro.analysis.runs.lab_checks import Checked, check_path
 
     checked = Checked()
-    for path in paths or _default():
+    for path in map(Path, paths) if paths else _default():
         one = check_path(path)
         checked.records += one.records
         checked.problems += one.problems

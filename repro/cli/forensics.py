@@ -30,6 +30,8 @@ from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
+    from repro.definition.net import Net
+    from repro.definition.preprocessing import Preprocessing
     from repro.evaluation.of_weights import Result, Subject
     from repro.evaluation.readings import Reading
 
@@ -108,29 +110,28 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
             "`repro evaluate` measures it",
         )
     from repro.evaluation.of_weights import folder_for, mean_image, measure
-    from repro.evaluation.reading_grid import FACTORS as KNOWN
-    from repro.evaluation.reading_grid import grid
 
-    pool = "unpadded" if of.run.net.pool else "padded"
-    chosen: tuple[str, ...] = KNOWN
-    if question.vary is not None:
-        chosen = tuple(factor.strip() for factor in question.vary.split(","))
-    readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
+    readings = _readings(question, preprocessing, of.run.net)
     image = mean_image(mean)
     folder = folder_for(places().results, of, readings, image, "forensics")
     click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
     with Counter("images") as counter:
         result = measure(of, readings, image, folder, progress=counter.at)
-    document = _document(
-        of,
-        readings,
-        result,
-        preprocessing.name,
-        warnings,
-        _printed(question.published, question.crops),
-    )
+    printed = _printed(question.published, question.crops)
+    document = _document(of, readings, result, preprocessing.name, warnings, printed)
     _write_and_print(document, folder.path, as_json)
     folder.drop_blocks()
+
+
+def _readings(question: Question, preprocessing: Preprocessing, net: Net) -> list[Reading]:
+    from repro.evaluation.reading_grid import FACTORS as KNOWN
+    from repro.evaluation.reading_grid import grid
+
+    chosen: tuple[str, ...] = KNOWN
+    if question.vary is not None:
+        chosen = tuple(factor.strip() for factor in question.vary.split(","))
+    pool = "unpadded" if net.pool else "padded"
+    return grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
 
 
 def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:

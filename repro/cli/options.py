@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from repro import api
+from repro.analysis.runs.selected import at_best_scale
 from repro.cli.completers import (
     complete_names,
     complete_pages,
@@ -256,7 +256,7 @@ def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     from repro.analysis.runs.frames import collect
 
     collected = collect(places())
-    chosen = api.scale_with_results(selection, collected)
+    chosen = at_best_scale(selection, collected)
     names = selection.searched() or catalog.REPRODUCED
     with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:

@@ -25,14 +25,8 @@ from repro.local.last_words import record_failure
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
-from repro.storage.run_files import (
-    KILLED,
-    FileProblem,
-    is_done,
-    read_attempt,
-    read_failure,
-    write_definition,
-)
+from repro.storage.run_files import KILLED, is_done, read_attempt, read_failure, write_definition
+from repro.storage.typed_file import FileProblem
 
 # A step asks for the same few hundred maps again and again: keep them, in huge pages.
 KEEPING_MEMORY = {

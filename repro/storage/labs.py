@@ -16,7 +16,7 @@ from msgspec import Struct
 from repro.errors import UserError, is_printable, printable, quote
 from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import run_folders, unprintable_names
-from repro.storage.run_files import read_regular
+from repro.storage.typed_file import read_regular
 
 OURS = "ours"  # the lab of this results folder: its working and its published runs
 FILE = "lab.json"

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.errors import UserError
 from repro.storage import metrics_file

@@ -171,6 +171,7 @@ def test_the_report_shows_them_and_how_each_lab_is_reached(six_labs):
     assert repro("report", "--scale", "paper").return_value in (None, 0)
     page = six_labs.report.read_text()
     assert "(6, 20)" in page
+    assert "(6 labs, 20)" in page  # where the curves of Figure 6 end
     assert "The group in kyoto, https://kyoto.example.org" in page
     assert "kyoto: resnet-20" in page
     ids = re.findall(r' id="([^"]+)"', page)

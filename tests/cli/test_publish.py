@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import PLAIN
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.errors import UserError
 from repro.storage.paths import Folder

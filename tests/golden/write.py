@@ -15,7 +15,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from experiments.recipes import READINGS
+from experiments.readings import READINGS
 from repro.analysis.compare.diff import compare
 from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers

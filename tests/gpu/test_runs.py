@@ -14,6 +14,7 @@ import torch
 
 from repro.cli import main
 from repro.cluster.job import packed
+from repro.cost.precisions import layout_of
 from repro.definition.run import Run
 from repro.errors import EnvironmentProblem, RunFailed
 from repro.stop_request import StopRequest
@@ -21,7 +22,6 @@ from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import read_failure, read_final, write_definition
 from repro.training import train
 from repro.training.checkpoint import load
-from repro.training.device import layout_of
 from repro.training.device_errors import DeviceFailure
 from repro.training.gpu_usage import GpuUsage
 from tests.gpu.steps import CARD
@@ -95,7 +95,7 @@ def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
     final = read_final(unbroken.run(long_run().id))
     assert final is not None
     assert final.provenance.captured is True
-    assert final.provenance.layout == layout_of(CARD, "fp32")
+    assert final.provenance.layout == layout_of("cuda", "fp32")
     assert final.provenance.driver
     assert final.provenance.gpu["peak_memory_gib"] > 0
 

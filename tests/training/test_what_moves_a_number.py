@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, SCALES, VARIANTS
+from experiments.recipes import CIFAR10, CIFAR10_WARMUP, IMAGENET, MEASURED_WARMUP, VARIANTS
+from experiments.scales import SCALES
 from repro.definition.net import Net, resnet
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run

@@ -16,7 +16,7 @@ from repro.definition.run import Run
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder
-from repro.storage.run_files import read_regular
+from repro.storage.typed_file import read_regular
 
 COPIED = ("train_error", "train_loss", "gradient_first", "gradient_last")  # from the last point
 IMAGES_OFF = 5  # by which a last test error, measured anew on another machine, may differ

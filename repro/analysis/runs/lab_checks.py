@@ -43,8 +43,9 @@ def check_path(path: Path) -> Checked:
     checked = Checked()
     # `resolve` would follow a link, which is a fault here.
     path = Path(os.path.abspath(path))  # noqa: PTH100
-    if not path.is_dir():
-        raise UserError(f"no folder {quote(path, 300)}", "name a record or a lab's folder")
+    # `Path.is_dir` raises where a name is too long for the disk.
+    if not os.path.isdir(path):  # noqa: PTH112
+        raise UserError(f"no folder {quote(path)}", "name a record or a lab's folder")
     if _is_record(path):
         _check_lab_file(path.parent, checked)
         _check_record(path, checked)
@@ -59,7 +60,7 @@ def check_path(path: Path) -> Checked:
         _check_lab(path, checked)
     else:
         raise UserError(
-            f"{quote(path, 300)} is neither a record nor a lab's folder",
+            f"{quote(path)} is neither a record nor a lab's folder",
             "name results/labs, a lab's folder in it, or one record",
         )
     return checked

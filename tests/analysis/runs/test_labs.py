@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from experiments.cifar10 import RESNET
-from repro import api
 from repro.analysis.runs.frames import collect
+from repro.analysis.runs.selected import restrict
 from repro.protocol.selection import select
 from repro.storage.paths import Folder
 
@@ -85,5 +85,5 @@ def test_a_lab_without_its_file_is_named_and_not_read(places, finished):
 def test_a_selection_of_runs_is_one_of_every_lab(places, finished):
     finished(RUN, CURVE, test_error=9.0, lab="kyoto")
     finished(OTHER, LONG, test_error=9.0, lab="kyoto")
-    collected = api.restrict(collect(places), select("table6", only=[RUN.id]))
+    collected = restrict(collect(places), select("table6", only=[RUN.id]))
     assert collected.labs["kyoto"].runs["id"].tolist() == [RUN.id]

@@ -22,10 +22,19 @@ RUN_COLUMNS = (
     {"name": "data hash", "right": False},
     {"name": "data", "right": False},
     {"name": "device", "right": False},
+    {"name": "computed in", "right": False},
     {"name": "hours", "right": True},
     {"name": "run", "right": False},
 )
-FACTS = {"Code": "code", "PyTorch": "torch", "Device": "device", "Data": "data_hash"}
+FACTS = {
+    "Code": "code",
+    "PyTorch": "torch",
+    "Device": "device",
+    "Driver": "driver",
+    "Precision": "precision",
+    "Memory layout": "layout",
+    "Data": "data_hash",
+}
 ERRORS = ("test_error", "center_top1")  # the number by which a run is known at a glance
 
 
@@ -113,6 +122,7 @@ def _row(row: dict[Any, Any], suffix: str) -> dict[str, Any]:
         ("code", _text(row["data_hash"])[:10]),
         ("text", _text(row["data_origin"])),
         ("text", _text(row["device"])),
+        ("text", _how_computed(row)),
         ("number", "–" if hours is None else f"{hours:.2f}"),
         ("code", row["id"].rpartition(".")[2]),  # the group says the rest
     )
@@ -120,6 +130,18 @@ def _row(row: dict[Any, Any], suffix: str) -> dict[str, Any]:
         "id": f"{row['id']}{suffix}",
         "cells": [{"kind": kind, "text": text} for kind, text in cells],
     }
+
+
+def _how_computed(row: dict[Any, Any]) -> str:
+    """Return fp32, NCHW, one CUDA graph a step, shared by MPS, driver 580.65: what is on record."""
+    parts = [row["precision"], row["layout"]]
+    if row["captured"] is True:
+        parts.append("one CUDA graph a step")
+    if row["mps"] is True:
+        parts.append("shared by MPS")
+    if pd.notna(row["driver"]):
+        parts.append(f"driver {row['driver']}")
+    return ", ".join(part for part in parts if pd.notna(part)) or "–"
 
 
 def _text(value: Any) -> str:
