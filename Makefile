@@ -43,6 +43,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/repro check-record results/labs
 	$(BIN)/python -m pytest -q tests/test_style.py
 
 lock: install

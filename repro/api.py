@@ -56,7 +56,7 @@ def run(
     watcher: Watcher | None = None,
     **options: Unpack[SelectionOptions],
 ) -> LocalResult:
-    """Train on this machine what the experiments still lack, and return how each run ended."""
+    """Train here the runs that the experiments still need, and return how each one ended."""
     from repro.local.run import LocalOptions, train_runs
 
     chosen = select(*experiments, **options).reproduced()
@@ -72,7 +72,7 @@ def submit(
     profile: Mapping[str, Any] | None = None,
     **options: Unpack[SelectionOptions],
 ) -> list[Sent]:
-    """Send to a cluster what the experiments still lack; re-running submits nothing twice.
+    """Send the runs that the experiments still need to a cluster; nothing is submitted twice.
 
     `profile` has values that take the place of those in the cluster's profile, as `{"time": 90}`.
     """

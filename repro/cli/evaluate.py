@@ -57,14 +57,17 @@ def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what says which weights are measured and how; pass on one `question`."""
     a_file = click.Path(path_type=Path)
     net = "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of)."
-    views = "Views to average (default: ten; of small images, the one there is)."
+    views = "Views to average (default: ten; one for small images)."
     preprocess = "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …"
-    save = "Keep a record in results/evaluations; with FILE only the predictions."
+    save = "Keep a record in results/evaluations; with FILE, only save predictions."
     return add_options(
         function,
         click.option("--net", metavar="NET", help=net),
         click.option(
-            "--weights", type=a_file, metavar="FILE", help="Anybody's; docs/measuring-weights.md."
+            "--weights",
+            type=a_file,
+            metavar="FILE",
+            help="Weights; docs/measuring-weights.md has their formats.",
         ),
         click.option("--crops", type=OneOf(list(WAYS)), help=views),
         click.option("--preprocess", metavar="NAME", help=preprocess),
@@ -103,10 +106,10 @@ def command(
     selection: Selection,
     as_json: bool,
 ) -> None:
-    """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
+    """Measure the top-1 and top-5 error of weights on the test images, or of an ensemble.
 
-    Weights trained with `--variant` or `--set` are measured with the same. The weights.json beside
-    published weights has the whole command.
+    If weights were trained with `--variant` or `--set`, give the same options here. The
+    weights.json beside published weights has the complete command.
 
     \b
     For example:  repro evaluate --weights resnet50.pth --crops multi --save
@@ -213,6 +216,8 @@ def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Re
 def _facts(
     of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading
 ) -> dict[str, Any]:
+    from repro.protocol.released_weights import in_print
+
     images = made.data.test_images
     return {
         "what": f"{made.net.name}, {made.views}, {made.data.name}, {images:,} images",
@@ -231,6 +236,13 @@ def _facts(
         "layout": made.weights.layout,
         "sha256": made.weights.sha256,
         "preprocessing": reading.facts()["preprocessing"],
+        "published": in_print(
+            made.weights.layout,
+            made.net.name,
+            made.weights.sha256,
+            made.preprocessing,
+            made.metrics,
+        ),
         "warnings": list(made.warnings),
     }
 
@@ -286,5 +298,7 @@ def _in_words(facts: dict[str, Any]) -> str:
         lines.append(f"{name}: {counts}, p = {test['p']:.3g}")
     if "top1" in facts:
         errors_in_words = f"top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
-        lines.append(f"{facts['what']}: {errors_in_words}")
+        printed = " / ".join(facts.get("published", {}).values())
+        beside = f" (published for these weights: {printed})" if printed else ""
+        lines.append(f"{facts['what']}: {errors_in_words}{beside}")
     return "\n".join(lines)

@@ -58,8 +58,8 @@ class Question:
 def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what says which weights are tested and how; pass on one `question`."""
     a_file = click.Path(path_type=Path)
-    weights = "Anybody's; authors-50 … are looked for in data/weights."
-    views = "Views (default: center; ten has both)."
+    weights = "A file of weights; authors-50 … are looked for in data/weights."
+    views = "Views (default: center; ten gives both)."
     preprocess = "What the readings start from (default: the weights' own)."
     published = "The published errors (default: those on record)."
     return add_options(
@@ -71,7 +71,7 @@ def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--crops", type=OneOf(list(WAYS)), default="center", help=views),
         click.option("--preprocess", metavar="NAME", help=preprocess),
-        click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}."),
+        click.option("--vary", metavar="FACTORS", help=f"Which of these to vary: {FACTORS}."),
         click.option("--published", metavar="TOP1[/TOP5]", help=published),
         click.option("--data", metavar="NAME", help="The data set, if not imagenet."),
         device_option,
@@ -84,11 +84,11 @@ def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @change_options
 @json_option
 def command(question: Question, selection: Selection, as_json: bool) -> None:
-    """Test weights in every reading of a test, in one pass, and say which reading the published
-    number is of.
+    """Test weights in every reading of a test, in one pass, and say which reading gives the
+    published number.
 
-    The readings, their errors and a picture are kept in results/evaluations. A killed one goes on
-    where it was.
+    The readings, their errors and a picture are kept in results/evaluations. If it is killed, call
+    it again: it continues where it was.
 
     \b
     For example:  repro forensics --weights authors-50 --crops ten
@@ -106,7 +106,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     )
     if not of.photos:
         raise UserError(
-            f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
+            f"{quote(of.source.name)} holds small images, which can be tested in one way only",
             "`repro evaluate` measures it",
         )
     from repro.evaluation.of_weights import folder_for, mean_image, measure

@@ -37,14 +37,14 @@ MOST_SEEDS = 50
     type=WholeNumber(1, MOST_SEEDS),
     default=SEEDS,
     metavar="N",
-    help="At most so many of each net.",
+    help="At most this many seeds of each net.",
 )
 @json_option
 def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool) -> None:
-    """Print which runs, in which order, are expected to decide the most within a budget.
+    """Find which runs, in which order, should decide the most within a budget of GPU-hours.
 
-    For scale `paper`, from the declared margins and the published spreads. What is done is not
-    trained again. Without EXPERIMENT: all of them.
+    The plan is for scale `paper`. It uses the declared margins and the published spreads. Finished
+    runs cost nothing. Without EXPERIMENT: all of them.
 
     For example:  repro plan table6 --gpu-hours 20
     """

@@ -57,7 +57,7 @@ PITFALLS = {
 )
 @json_option
 def command(selection: Selection, run_id: str | None, as_json: bool) -> None:
-    """An experiment's nets, the paper's numbers, recipes, departures, runs, and what they cost.
+    """Show an experiment: nets, the paper's numbers, recipes, departures, runs, and their cost.
 
     For example:  repro show table6
     """

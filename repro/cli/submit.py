@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 @select_option()
 @profile_options
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
-@click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
+@click.option("--again", is_flag=True, help="Train finished runs again; the old records are kept.")
 @mode_options
 @require_clean_option
 def command(
     selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: Mode
 ) -> None:
-    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing
-    twice.
+    """Send the runs that the experiments still need to a cluster, as job arrays.
+
+    If you call it again, it submits nothing twice.
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
@@ -184,7 +185,7 @@ def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
     if not sys.stdin.isatty():
         size = f"{counted(foresight.runs, 'run')}, {foresight.hours.said}"
         raise UserError(
-            f"{size}, are above this cluster's limits for not asking",
+            f"{size}, are more than this cluster's profile sends without asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)

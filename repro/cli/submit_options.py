@@ -27,7 +27,7 @@ _ASKED = (  # option, key of the profile, what it is
     (
         "--pack",
         "pack",
-        "Runs alike but for the seed that share a job and its GPU: a number, or auto.",
+        "How many runs that differ only in the seed share a job and its GPU; or auto.",
     ),
     ("--exclude", "exclude", "Nodes to avoid."),
 )
@@ -108,7 +108,7 @@ def mode_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --then, --dry-run, --test-only, --yes and --json; pass on one `mode`."""
     then = "`report`: when the runs have ended, a job of its own writes the report."
     dry = "Print the sbatch text; send and write nothing. Needs no SLURM."
-    ask = "Ask SLURM for its verdict; send nothing."
+    ask = "Ask SLURM if it would accept the jobs; send nothing."
     return add_options(
         function,
         click.option("--then", type=OneOf(("report",)), help=then),

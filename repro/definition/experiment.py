@@ -176,9 +176,8 @@ class Panel:
     digitised: str | None = None  # panel name in the digitised file
     splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     shows: Literal["curves", "responses", "sorted responses"] = "curves"
-    test_metric: str = (
-        "test_error"  # of the curves; `measured_by` says what it is in the final record
-    )
+    # Of the curves; `measured_by` says what it is in the final record.
+    test_metric: str = "test_error"
     margins: tuple[float, ...] = ()
     spreads: tuple[float, ...] = ()
 

@@ -111,7 +111,7 @@ def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
     monkeypatch.setenv("REPRO_ASK_ABOVE_JOBS", "3")
     assert code(*TABLE6) == 2
     assert (
-        "6 runs, under a GPU-minute, are above this cluster's limits for not asking"
+        "6 runs, under a GPU-minute, are more than this cluster's profile sends without asking"
         in capsys.readouterr().err
     )
     assert slurm.arrays() == []

@@ -34,11 +34,11 @@ from repro.definition.experiment import (
     Unchecked,
 )
 from repro.definition.run import Run, Runs
+from repro.protocol.decidable import PER_IMAGE
 
 DRAWS = 400
 DISAGREEING = 0.15  # of ImageNet's images, on which only one of two such nets is wrong
 IMAGES = 50_000
-PER_IMAGE = ("top1", "top5")
 
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[Run, str]  # a net with its recipe (seed 0), and a metric

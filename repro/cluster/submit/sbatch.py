@@ -160,6 +160,6 @@ def _check_path(path: Path) -> None:
     """A path becomes part of the sbatch text, where SLURM expands `%` and `\\` even in quotes."""
     if not str(path).isprintable() or set(str(path)) & set("%\\'\"$`"):
         raise UserError(
-            f"{quote(path)} cannot be told to SLURM",
+            f"{quote(path)} cannot be written into an sbatch file",
             "use a folder without quotes, `%`, `$` and `\\`",
         )

@@ -291,7 +291,7 @@ def test_without_slurm_nothing_can_be_sent(here: Places) -> None:
 
 def test_a_results_folder_that_slurm_would_expand_is_refused(here: Places) -> None:
     odd = replace(here, results=here.results / "a%j")
-    with pytest.raises(UserError, match="cannot be told to SLURM"):
+    with pytest.raises(UserError, match="cannot be written into an sbatch file"):
         list(sbatch_texts(planned(odd), odd, Profile("mine")))
 
 
