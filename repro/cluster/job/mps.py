@@ -22,6 +22,7 @@ CONTROL = "nvidia-cuda-mps-control"
 PATIENCE_S = 20
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
 CARDS = "CUDA_VISIBLE_DEVICES"
+NONE = ("", "-1", "NoDevFiles")  # the last is what SLURM writes for a job that asked for none
 
 # What a first client does: take the card, without the seconds that importing torch takes.
 PROBE = """
@@ -66,13 +67,13 @@ def has_gpu() -> bool:
     """Return whether this job was given a GPU, and is to train on it."""
     if os.environ.get("REPRO_DEVICE", "cuda").startswith("cpu"):
         return False
-    return any(card != "-1" for card in _cards())
+    return bool(_cards())
 
 
 def _cards() -> list[str]:
     """Return the cards that this job may use, by number or by name."""
     cards = [card.strip() for card in os.environ.get(CARDS, "").split(",")]
-    return [card for card in cards if card]
+    return [card for card in cards if card not in NONE]
 
 
 @contextlib.contextmanager
