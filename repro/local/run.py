@@ -134,8 +134,13 @@ def _train(
 
 
 def _runs_at_once(device: str | None, cores: int, to_do: int) -> int:
-    """Return one on a GPU, which is asked for by name; else a run for each core."""
-    if device and device.startswith("cuda"):
+    """Return one on a GPU, which is taken where there is one; else a run for each core.
+
+    Without MPS runs on one GPU take turns, and each would take a context's memory from the others.
+    """
+    from repro.provenance.processor import trains_on_cpu
+
+    if not trains_on_cpu(device):
         return 1
     return min(cores, max(1, to_do))
 

@@ -7,11 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from repro.definition.run import Run
+from repro.local import run as local
+from repro.local.workers import RunEnd
 from repro.protocol.selection import select
+from repro.provenance import processor
 from repro.storage.atomic import read_json
 from repro.storage.paths import Places
 
@@ -59,6 +65,34 @@ def test_a_signal_does_what_ctrl_c_does(number: signal.Signals, here: Places) ->
     assert not any(is_running(pid) for pid in workers)
     assert folder.checkpoint.exists()
     assert read_json(folder.progress)["state"] == "stopped"
+
+
+class Pool:
+    """A pool of workers that only says how many it was asked for."""
+
+    jobs: ClassVar[list[int]] = []
+
+    def __init__(self, places: Places, jobs: int, **options: object) -> None:
+        self.jobs.append(jobs)
+
+    def train(self, runs: Sequence[Run], on_tick: object) -> list[RunEnd]:
+        return [{"id": run.id, "state": "done"} for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "device", "at_once"),
+    [(True, None, 1), (True, "cuda:0", 1), (True, "cpu", 2), (False, None, 2)],
+)
+def test_runs_take_turns_on_a_gpu_whether_it_was_asked_for_by_name_or_found(
+    gpu: bool, device: str | None, at_once: int, here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "sees_a_gpu", lambda: gpu)
+    monkeypatch.setattr(local, "WorkerPool", Pool)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
+    runs = select("table6", scale="smoke", only=["resnet-20"], seeds=2).runs()
+    assert len(runs) == 2
+    local.train_runs(runs, here, local.LocalOptions(device=device))
+    assert Pool.jobs.pop() == at_once
 
 
 def shell(text: str) -> subprocess.CompletedProcess[str]:
