@@ -55,7 +55,7 @@ def shared_gpu(runs: int, batch: Path, say: Callable[[str], None]) -> Iterator[S
     if runs < 2 or not has_gpu():
         yield None
         return
-    with mps_daemon() as (sharing, environment), _in_environment(environment):
+    with mps_daemon() as (sharing, environment), in_environment(environment):
         say(f"{runs} runs share a GPU {sharing}")
         record = {"schema": 1, "runs": runs, "mps": sharing.mps, "why": sharing.why}
         with contextlib.suppress(Exception):  # no run ends for want of this note
@@ -129,7 +129,7 @@ def _as_the_daemon_counts(cards: list[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _in_environment(values: dict[str, str]) -> Iterator[None]:
+def in_environment(values: dict[str, str]) -> Iterator[None]:
     """Have these variables in this process's environment, and in that of its children."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
