@@ -30,8 +30,10 @@ from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
+    from repro.definition.preprocessing import Preprocessing
     from repro.evaluation.of_weights import Result, Subject
     from repro.evaluation.readings import Reading
+    from repro.storage.evaluations import EvaluationFolder
 
 WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
 AUTHORS = re.compile(r"authors-(50|101|152)")
@@ -91,6 +93,8 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
                   repro forensics --weights resnet50.pth --vary filter,flip --published 23.87/7.138
     """
     checked_device(question.device)
+    # What is wrong in the question is said before hours are spent on it.
+    printed = _printed(question.published, question.crops)
     path, mean = _files(question.weights, question.mean)
     of, preprocessing, warnings = opened(
         path,
@@ -100,35 +104,41 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
         question.device,
         question.preprocess,
     )
+    readings = _readings(of, preprocessing, question)
+    result, folder = _measured(of, readings, mean)
+    document = _document(of, readings, result, preprocessing.name, warnings, printed)
+    _write_and_print(document, folder.path, as_json)
+    folder.drop_blocks()
+
+
+def _readings(of: Subject, preprocessing: Preprocessing, question: Question) -> list[Reading]:
+    """Return the grid that was asked for, from what the weights were trained for."""
+    from repro.evaluation.reading_grid import FACTORS as KNOWN
+    from repro.evaluation.reading_grid import grid
+
     if not of.photos:
         raise UserError(
             f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
             "`repro evaluate` measures it",
         )
-    from repro.evaluation.of_weights import folder_for, mean_image, measure
-    from repro.evaluation.reading_grid import FACTORS as KNOWN
-    from repro.evaluation.reading_grid import grid
-
     pool = "unpadded" if of.run.net.pool else "padded"
     chosen: tuple[str, ...] = KNOWN
     if question.vary is not None:
         chosen = tuple(factor.strip() for factor in question.vary.split(","))
-    readings = grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
+    return grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
+
+
+def _measured(
+    of: Subject, readings: list[Reading], mean: Path | None
+) -> tuple[Result, EvaluationFolder]:
+    """Test the weights in all readings, and return where that is kept as well."""
+    from repro.evaluation.of_weights import folder_for, mean_image, measure
+
     image = mean_image(mean)
     folder = folder_for(places().results, of, readings, image, "forensics")
     click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
     with Counter("images") as counter:
-        result = measure(of, readings, image, folder, progress=counter.at)
-    document = _document(
-        of,
-        readings,
-        result,
-        preprocessing.name,
-        warnings,
-        _printed(question.published, question.crops),
-    )
-    _write_and_print(document, folder.path, as_json)
-    folder.drop_blocks()
+        return measure(of, readings, image, folder, progress=counter.at), folder
 
 
 def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:
