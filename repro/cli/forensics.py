@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,9 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
-from repro.cli.evaluate import WAYS
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import (
-    add_options,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
-from repro.cli.param_types import OneOf
+from repro.cli.options import change_options, json_option, print_json
+from repro.cli.weights_question import WAYS, WeightsQuestion, question_options
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection
@@ -40,47 +31,35 @@ AUTHORS = re.compile(r"authors-(50|101|152)")
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
 
+ABOUT = {
+    "weights": "Anybody's; authors-50 … are looked for in data/weights.",
+    "net": "The net, if the weights do not tell.",
+    "crops": "Views (default: center; ten has both).",
+    "preprocess": "What the readings start from (default: the weights' own).",
+    "data": "The data set, if not imagenet.",
+}
+PUBLISHED = "The published errors (default: those on record)."
+
+
 @dataclass(frozen=True)
-class Question:
+class Question(WeightsQuestion):
     """Which weights are to be tested, and in which readings."""
 
-    weights: str
-    net: str | None
-    mean: Path | None
     crops: str
-    preprocess: str | None
+    weights: str
     vary: str | None
     published: str | None
-    data: str | None
-    device: str | None
-
-
-def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what says which weights are tested and how; pass on one `question`."""
-    a_file = click.Path(path_type=Path)
-    weights = "Anybody's; authors-50 … are looked for in data/weights."
-    views = "Views (default: center; ten has both)."
-    preprocess = "What the readings start from (default: the weights' own)."
-    published = "The published errors (default: those on record)."
-    return add_options(
-        function,
-        click.option("--weights", required=True, metavar="FILE", help=weights),
-        click.option("--net", metavar="NET", help="The net, if the weights do not tell."),
-        click.option(
-            "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
-        ),
-        click.option("--crops", type=OneOf(list(WAYS)), default="center", help=views),
-        click.option("--preprocess", metavar="NAME", help=preprocess),
-        click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}."),
-        click.option("--published", metavar="TOP1[/TOP5]", help=published),
-        click.option("--data", metavar="NAME", help="The data set, if not imagenet."),
-        device_option,
-        gather("question", Question, [field.name for field in fields(Question)]),
-    )
 
 
 @click.command(cls=Command)
-@question_options
+@question_options(
+    Question,
+    ABOUT,
+    click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}."),
+    click.option("--published", metavar="TOP1[/TOP5]", help=PUBLISHED),
+    weights_required=True,
+    crops="center",
+)
 @change_options
 @json_option
 def command(question: Question, selection: Selection, as_json: bool) -> None:
@@ -96,14 +75,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     # What is wrong in the question is said before hours are spent on it.
     printed = _printed(question.published, question.crops)
     path, mean = _files(question.weights, question.mean)
-    of, preprocessing, warnings = opened(
-        path,
-        question.net,
-        question.data,
-        selection.chosen_scale(),
-        question.device,
-        question.preprocess,
-    )
+    of, preprocessing, warnings = opened(path, question, selection.chosen_scale())
     readings = _readings(of, preprocessing, question)
     result, folder = _measured(of, readings, mean)
     document = _document(of, readings, result, preprocessing.name, warnings, printed)
