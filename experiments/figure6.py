@@ -81,10 +81,7 @@ experiment = Figure(
             "ResNets overcome the difficulty: neither error rises with depth, and the test error "
             "falls at every step.",
             "section 4.2; Figure 6, middle",
-            (
-                Ordering("test_error", BY_DEPTH),
-                Ordering("train_error", (RESNET[20], RESNET[110])),
-            ),
+            (Ordering("test_error", BY_DEPTH), Ordering("train_error", (RESNET[20], RESNET[110]))),
         ),
         Claim(
             "S41-5",

@@ -1,1 +1,1 @@
-"""The reading wing: from run folders to frames, tables, figures, verdicts. Works where torch is not installed."""
+"""The analysis wing: from run folders to frames, tables, figures and verdicts. Needs no torch."""

@@ -1,4 +1,4 @@
-"""Contenders in processes of their own, taking turns; the medians, and the median of each round's ratios."""
+"""Contenders in processes of their own, taking turns: medians, and medians of ratios."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Contender:
-    """One way of doing a job: the function that prepares it, what that is given, and how many do it side by side."""
+    """One way of doing a job: the function that prepares it, and how many do it side by side."""
 
     name: str
     function: str  # "module:function"; called once, it answers the function that does the job once
@@ -30,6 +30,7 @@ class Contender:
     threads: int = 1
     at_once: int = 1
     ours: bool = True  # with the memory settings of our workers, and not with a stranger's defaults
+    environment: Mapping[str, str] = field(default_factory=dict)  # of its processes, beside ours
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def compare(
 
 @contextlib.contextmanager
 def _contender(way: Contender) -> Iterator[subprocess.Popen[str]]:
-    """A process that has prepared the job and waits. What it says goes to a file that is shown if it dies."""
+    """Start a process that prepares the job and waits; its output is shown if it dies."""
     command = [
         sys.executable,
         "-m",
@@ -128,7 +129,7 @@ def _contender(way: Contender) -> Iterator[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-            env=os.environ | own | (KEEPING_MEMORY if way.ours else {}),
+            env=os.environ | own | (KEEPING_MEMORY if way.ours else {}) | dict(way.environment),
         )
         process.said = said  # type: ignore[attr-defined]
         try:

@@ -1,4 +1,4 @@
-"""Photos: the input of training on one core, and testing by ten crops and many scales, against the obvious ways."""
+"""Photos: the input of training on one core, and testing by ten crops and many scales."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _stacked(source: Photos, plans: Iterator[list[PlannedImage]]) -> Iterator[Te
 
 
 def usual_input(count: int) -> Callable[[], float]:
-    """The same with torchvision's PIL transforms, as its reference training does it; no colour augmentation."""
+    """The same with torchvision's PIL transforms, without colour augmentation."""
     from torchvision import transforms
 
     _one_core()

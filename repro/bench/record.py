@@ -1,4 +1,4 @@
-"""What a benchmark leaves: a JSON record that says on what it was measured, and the same as Markdown."""
+"""What a benchmark leaves: a JSON record with the machine, and the same as Markdown."""
 
 from __future__ import annotations
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from repro.bench.commands import constructed
-from repro.bench.harness import Contender, Say, Table, compare, run_contest
-from repro.cost.layers import cost
+from repro.bench.gpu import gpu
+from repro.bench.harness import Contender, Say, Table, run_contest
+from repro.bench.limits import limits, reached
 from repro.data.photos.ordered_pool import usable_cores
-from repro.definition.net import resnet
 
 BENCH = "repro.bench"
-BACKWARD = 3  # times the multiply-adds: forward once, backward twice
 
 Part = Callable[[bool, Say], list[Table]]
 
@@ -22,11 +20,11 @@ def cpu(quick: bool, say: Say) -> list[Table]:
     """Training on the processors against the usual loop, the machine's limits, and faithfulness."""
     depths, rounds = ((20,), 5) if quick else ((20, 56, 110), 9)
     tables = [_on_processors(depth, rounds, say) for depth in depths]
-    limits = _limits("cpu", usable_cores(), rounds // 2, say)
+    best = limits("cpu", usable_cores(), ("fp32", "bf16"), rounds // 2, say)
     return [
         *tables,
-        *limits,
-        *_reached(tables, depths, limits[0]),
+        *best,
+        *reached(tables, depths, best[0]),
         _faithful(*((32, 3) if quick else (128, 9)), say),
     ]
 
@@ -54,46 +52,6 @@ def _on_processors(depth: int, rounds: int, say: Say) -> Table:
     )
 
 
-def _limits(device: str, threads: int, rounds: int, say: Say) -> list[Table]:
-    kinds = [(work, kind) for work in ("product", "convolution") for kind in ("fp32", "bf16")]
-    arithmetic = [
-        Contender(
-            f"{work}, {kind}",
-            f"{BENCH}.roofline:{work}",
-            {"device": device, "precision": kind},
-            threads,
-        )
-        for work, kind in kinds
-    ]
-    copies = [
-        Contender(
-            f"{size} MiB", f"{BENCH}.roofline:copy", {"device": device, "mebibytes": size}, threads
-        )
-        for size in (256, 8)
-    ]
-    return [
-        run_contest("Limits: arithmetic", "GFLOP/s", arithmetic, rounds, say),
-        run_contest("Limits: a copy, read and written", "GB/s", copies, rounds, say),
-    ]
-
-
-def _reached(tables: Sequence[Table], depths: Sequence[int], limits: Table) -> list[Table]:
-    """How much of the best arithmetic rate each way of training reached."""
-    best: dict[str, float] = {}
-    for kind in ("fp32", "bf16"):
-        best[kind] = max(line.median for line in limits.lines if line.way.endswith(kind))
-    shares = []
-    for table, depth in zip(tables, depths, strict=True):
-        work = BACKWARD * 2e-9 * cost(resnet(depth)).multiply_adds  # GFLOP an image
-        percents: dict[str, list[float]] = {}
-        for line in table.lines:
-            kind = "bf16" if "bf16" in line.way else "fp32"
-            percents[line.way] = [100 * work * (line.median / best[kind])]
-        lines = compare(percents)
-        shares.append(Table(f"Of the machine's best rate: resnet-{depth}", "%", "more", lines))
-    return shares
-
-
 def _faithful(batch: int, rounds: int, say: Say) -> Table:
     kinds = (("fp32", "nchw"), ("fp32", "channels last"), ("bf16", "channels last"))
     ways = [
@@ -105,38 +63,9 @@ def _faithful(batch: int, rounds: int, say: Say) -> Table:
         )
         for precision, layout in kinds
     ]
-    note = "Another seed each round. Most of it is a few ReLUs near zero that turn; CONTRIBUTING.md has the rest."
+    note = "Another seed each round. Most of it is a few ReLUs near zero that turn."
     title = f"Gradients of one step of resnet-20, batch {batch}, against fp64"
     return run_contest(title, "relative error", ways, rounds, say, "less", note)
-
-
-def gpu(quick: bool, say: Say) -> list[Table]:
-    """Training on a GPU: the usual loop, the step operation by operation, the step captured, and several at once."""
-    depths, rounds = ((20,), 3) if quick else ((20, 56, 110), 7)
-    tables = [_on_a_gpu(depth, rounds, say) for depth in depths]
-    limits = _limits("cuda", 1, rounds, say)
-    return [*tables, *limits, *_reached(tables, depths, limits[0])]
-
-
-def _on_a_gpu(depth: int, rounds: int, say: Say) -> Table:
-    some: dict[str, Any] = {"depth": depth, "device": "cuda", "steps": 200}
-    loaded = some | {"steps": 50, "workers": min(usable_cores(), 8)}
-    captured = Contender("captured, bf16", f"{BENCH}.training:ours", some | {"precision": "bf16"})
-    ways = [
-        Contender("the usual loop", f"{BENCH}.training:usual", loaded, ours=False),
-        Contender(
-            "operation by operation, fp32", f"{BENCH}.training:ours", some | {"capture": False}
-        ),
-        Contender("captured, fp32", f"{BENCH}.training:ours", some),
-        captured,
-        *(
-            replace(captured, name=f"captured, bf16, {many} at once", at_once=many)
-            for many in (2, 4, 8)
-        ),
-    ]
-    return run_contest(
-        f"Training resnet-{depth}, batch 128, one GPU", "images/s", ways, rounds, say
-    )
 
 
 def evaluation(quick: bool, say: Say) -> list[Table]:
@@ -160,7 +89,7 @@ def _tested(depth: int, method: str, quick: bool, say: Say) -> Table:
 
 
 def photos(quick: bool, say: Say) -> list[Table]:
-    """The input of ImageNet training on one core, against torchvision's transforms of PIL images."""
+    """The input of ImageNet training on one core, against torchvision's transforms."""
     given = {"count": 32 if quick else 192}
     ways = [
         Contender("torchvision's PIL transforms", f"{BENCH}.photos:usual_input", given, ours=False),
@@ -225,7 +154,7 @@ def checkpoints(quick: bool, say: Say) -> list[Table]:
 
 
 def depth(quick: bool, say: Say) -> list[Table]:
-    """Time and memory a layer as nets get deeper. Beyond 500 layers activations are computed twice and not kept."""
+    """Time and memory a layer as nets get deeper; beyond 500 layers activations are not kept."""
     sizes = (3, 9, 18) if quick else (3, 9, 18, 50, 100, 200)
     ways = [
         Contender(f"n = {n}", f"{BENCH}.training:at_depth", {"n": n, "batch": 32}, usable_cores())

@@ -1,4 +1,4 @@
-"""Training a CIFAR net: our loop's own parts, and the loop that most public code has, on the same images."""
+"""Training a CIFAR net: our loop's own parts, and the loop that most public code has."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.recipes import CIFAR10
+from repro.cost.precisions import Layout, Precision
 from repro.data.small import generated
 from repro.data.small.source import as_source
 from repro.definition.net import resnet
@@ -28,14 +29,12 @@ from repro.nets import build
 from repro.nets.blocks import ZeroPadded
 from repro.storage.paths import Folder
 from repro.training.checkpoint import save
-from repro.training.device import prepare
+from repro.training.device import MEMORY_FORMATS, make_current, prepare
 from repro.training.loop import make_step
 from repro.training.pace import SAVE_EVERY, SAVE_SHARE
 from repro.training.state import State
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
-
-Precision = Literal["fp32", "tf32", "bf16"]
 
 
 def recipe_of(precision: Precision = "fp32", batch: int = 128) -> Recipe:
@@ -52,13 +51,19 @@ def ours(
     batch: int = 128,
     device: str = "cpu",
     capture: bool = True,
+    layout: Layout | None = None,
 ) -> Callable[[], float]:
-    """Images a second of the loop's own parts: state, batches, step, sums."""
+    """Images a second of the loop's own parts: state, batches, step, sums.
+
+    The layout is the one that training takes, unless one is named.
+    """
     os.environ["REPRO_CAPTURE"] = str(int(capture))
     recipe = recipe_of(precision, batch)
-    place = prepare(recipe, torch.device(device))
+    place = _set_up(recipe, device)
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated").to(place)
     state = State(Run(resnet(depth), recipe), source, place)
+    if layout is not None:
+        state.net.lay_out(place, MEMORY_FORMATS[layout])
     step = make_step(state.net, state.optimizer, recipe)
     batches = source.batches(0, 0, FOREVER)
 
@@ -73,11 +78,46 @@ def ours(
     return some_steps
 
 
+def data_only(depth: int, steps: int, batch: int = 128, device: str = "cpu") -> Callable[[], float]:
+    """Images a second that the batches alone would allow: no net takes them."""
+    recipe = recipe_of(batch=batch)
+    place = _set_up(recipe, device)
+    source = as_source(generated.draw(recipe.input.size), recipe, "", "generated").to(place)
+    batches = source.batches(0, 0, FOREVER)
+
+    def some_batches() -> float:
+        began = time.perf_counter()
+        for images, _ in islice(batches, steps):
+            last = images
+        float(last[0, 0, 0, 0])  # waits for a GPU
+        return steps * batch / (time.perf_counter() - began)
+
+    return some_batches
+
+
+def _set_up(recipe: Recipe, device: str) -> torch.device:
+    place = prepare(recipe, torch.device(device))
+    make_current(place)
+    return place
+
+
 def usual(
-    depth: int, steps: int, batch: int = 128, workers: int = 2, device: str = "cpu"
+    depth: int,
+    steps: int,
+    batch: int = 128,
+    workers: int = 2,
+    device: str = "cpu",
+    precision: Precision = "fp32",
 ) -> Callable[[], float]:
-    """Images a second of the usual loop: DataLoader with workers, PIL crop and flip, fp32, N×C×H×W, `.item()`."""
+    """Return images a second of the usual loop.
+
+    DataLoader with workers, PIL crop and flip, N×C×H×W, `.item()`.
+
+    In fp32, or with the TensorFloat-32 that torch lets convolutions use where nobody says no.
+    """
     place = torch.device(device)
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = False
     net = _with_usual_shortcuts(build(resnet(depth))).to(place).train()
     optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=1e-4)
     batches = _loaded(batch, workers)
@@ -102,7 +142,7 @@ def usual(
 
 
 def at_depth(n: int, batch: int) -> Callable[[], dict[str, float]]:
-    """Milliseconds of one step a layer, and the mebibytes a layer that the process grew by since the net was built."""
+    """Milliseconds a layer of one step, and the mebibytes a layer that the process grew by."""
     recipe, layers = recipe_of(batch=batch), 6 * n + 2
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     state = State(Run(resnet(layers), recipe), source, torch.device("cpu"))
@@ -189,7 +229,7 @@ def _loaded(batch: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """The generated images as PIL images, as torchvision gives CIFAR's; as many, so that epochs are as long."""
+    """The generated images as PIL images; as many as CIFAR-10 has, so that epochs are as long."""
 
     def __init__(self, seen: Callable[[Any], Tensor]) -> None:
         arrays = generated.draw(32)
@@ -224,7 +264,7 @@ def gradients(net: nn.Module, images: Tensor, labels: Tensor, bf16: bool = False
 
 
 def far_from_fp64(depth: int, precision: str, layout: str, batch: int = 128) -> Callable[[], float]:
-    """How far the gradients of one step are from those of fp64, relatively; another seed at each call."""
+    """How far the gradients of one step are from fp64's, relatively; each call is another seed."""
     recipe, seeds = recipe_of(batch=batch), iter(range(1_000))
     source = as_source(generated.draw(recipe.input.size), recipe, "", "generated")
     memory = {"nchw": torch.contiguous_format, "channels last": torch.channels_last}[layout]

@@ -1,7 +1,7 @@
 """A process of a contest: `python -m repro.bench.worker module:function '{"given": …}'`.
 
-It prepares its job, does it once unmeasured, and says that it is ready; each line on standard input then has it do the
-job once more, and answer its number and the most memory it ever took.
+It prepares its job, does it once unmeasured, and says that it is ready; each line on standard input
+then has it do the job once more, and answer its number and the most memory it ever took.
 """
 
 from __future__ import annotations

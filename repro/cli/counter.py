@@ -1,4 +1,4 @@
-"""How far a long test is: a redrawn line on a terminal, else a line now and then; with the time that is left."""
+"""How far a long test is: a redrawn line on a terminal, anywhere else a line now and then."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY = 30.0  # seconds between two lines, where lines are not redrawn
 
 
 class Counter:
-    """Progress on standard error. The time left is judged by what was done since the first call of `at`."""
+    """Progress on standard error, with the time left, judged since the first call of `at`."""
 
     def __init__(self, what: str) -> None:
         self._what = what

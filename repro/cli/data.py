@@ -31,7 +31,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_sets(as_json: bool) -> None:
-    """Every data set, its state and where it is. For example:  repro data list"""
+    """List every data set, its state and where it is. For example:  repro data list"""
     from repro.data import registry
 
     _print(registry.all_datasets(places().data), as_json)
@@ -47,9 +47,10 @@ def list_sets(as_json: bool) -> None:
 )
 @json_option
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
-    """Have sets ready before a run needs them. For example:  repro data prepare cifar10
+    """Prepare sets before a run needs them. For example:  repro data prepare cifar10
 
-    Jobs never download anything: do this where there is a network. A download that broke off goes on where it stopped.
+    Jobs never download anything, so do this where there is a network. If a download breaks off,
+    call it again: it continues where it stopped.
     """
     from repro.data import registry
 
@@ -72,9 +73,10 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
       CIFAR-10's python version or its binary version
       small images in train/<class>/ and test/<class>/
 
-    or a folder with train-*.parquet and test-*.parquet, or an .npz file. The official CIFAR-10 is known by its pixels
-    and labels, in whatever container and order they come. For imagenet PATH is a folder of the official archives,
-    class folders, Kaggle's layout, or parquet or webdataset files.
+    or a folder with train-*.parquet and test-*.parquet, or an .npz file. The official CIFAR-10 is
+    known by its pixels and labels, in whatever container and order they come. For imagenet PATH is
+    a folder of the official archives, class folders, Kaggle's layout, or parquet or webdataset
+    files.
     """
     from repro.data import registry
 
@@ -90,11 +92,14 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
 @click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
 @json_option
 def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
-    """Make a copy of a set of photos with smaller images. For example:  repro data resize imagenet 480
+    """Make a copy of a set of photos with smaller images.
 
-    The copy is the set NAME-SIDE. Its images have a shorter side of SIDE pixels at most: larger ones are resized and
-    written as JPEG of quality 95, others stay as they are. Training decodes it faster, and its numbers are not the
-    paper's: `--set dataset=imagenet-480` makes other runs, with ids of their own.
+    For example:  repro data resize imagenet 480
+
+    The copy is the set NAME-SIDE. Its images have a shorter side of SIDE pixels at most: larger
+    ones are resized and written as JPEG of quality 95, others stay as they are. Training
+    decodes it faster, but its numbers are not the paper's. `--set dataset=imagenet-480` therefore
+    makes other runs, with ids of their own.
     """
     from repro.data import registry
 
@@ -102,12 +107,15 @@ def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
     _print([registry.resize_set(name, side, places().data, replace)], as_json)
 
 
-@command.command(short_help="Read sets whole and compare hashes.")
+@command.command(short_help="Read whole sets and compare their hashes.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @json_option
 @click.pass_context
 def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Read sets whole and compare hashes; without a name, every set there is. For example:  repro data check"""
+    """Read whole sets and compare their hashes; without a name, all sets.
+
+    For example:  repro data check
+    """
     from repro.data import registry
 
     folder = places().data
@@ -123,7 +131,8 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
             click.echo(f"\nhint: {advice}", err=True)
     if not checked:
         click.echo(
-            f"no data sets in {folder}\n\nhint: `repro data prepare cifar10`, or `repro data import`",
+            f"no data sets in {folder}\n\n"
+            "hint: `repro data prepare cifar10`, or `repro data import`",
             err=True,
         )
     for one in checked:

@@ -78,10 +78,11 @@ def command(
     verbose: bool,
     how: Comparison,
 ) -> int:
-    """Say how our numbers differ from the paper's, with how much confidence.
+    """Say how our numbers differ from the paper's, and how sure that is.
 
-    Claims first, then a line for each number. Without EXPERIMENT: all of them, kept as
-    results/diff.md too. Exit code 1 on what --fail-on names, 3 as long as something is missing.
+    Claims come first, then a line for each number. Without EXPERIMENT: all of them, and the text
+    is written to results/diff.md too. Exit code 1: a verdict is one that --fail-on names. Exit
+    code 3: something is still missing.
 
     For example:  repro diff table6 figure6
     """
@@ -102,13 +103,12 @@ def print_diff(
     """Print the diff, and return the exit code."""
     how = how or Comparison()
     asked = selection.reproduced()
-    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
     _check_file(how.against)
 
     from repro.analysis.compare.diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(asked)
     diff = api.compare(
         selection,
         against=how.against,
@@ -153,7 +153,7 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
 
 
 def _check_file(path: Path | None) -> None:
-    """Raise an error unless a CSV of numbers is a small file: a device or a pipe would never end."""
+    """Refuse a CSV of numbers that is no small file: a device or a pipe would never end."""
     if path is None or path.is_dir():
         return
     check_input_file(path, "numbers", "name a CSV of numbers or a folder of results", LARGEST_CSV)

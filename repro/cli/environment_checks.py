@@ -38,7 +38,7 @@ def _check_folder(name: str, folder: Path) -> None:
 def _check_outside_data(name: str, folder: Path) -> None:
     for parent in (folder, *folder.parents):
         for files in OF_A_SET:
-            # A folder that is closed to us is named by whoever reads it: `Path.is_file` would raise.
+            # Whoever reads a folder that is closed to us names it: `Path.is_file` would raise.
             if all(os.path.isfile(parent / file) for file in files):  # noqa: PTH113
                 problem = f"`REPRO_{name}` is inside the data set {quote(parent, 300)}"
                 raise EnvironmentProblem(problem, "name a folder of its own")

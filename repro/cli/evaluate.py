@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 RECORD = "record"  # what `--save` alone means
 ABOUT = {
-    "weights": "Anybody's; docs/measuring-weights.md.",
+    "weights": "Weights; docs/measuring-weights.md has their formats.",
     "net": "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).",
-    "crops": "Views to average (default: ten; of small images, the one there is).",
+    "crops": "Views to average (default: ten; one for small images).",
     "preprocess": "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
     "data": "The data set, if not the recipe's own.",
 }
-SAVE = "Keep a record in results/evaluations; with FILE only the predictions."
+SAVE = "Keep a record in results/evaluations; with FILE, only save predictions."
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ def command(
     selection: Selection,
     as_json: bool,
 ) -> None:
-    """Top-1 and top-5 error of weights on the test images; or of an ensemble of kept predictions.
+    """Measure the top-1 and top-5 error of weights on the test images, or of an ensemble.
 
-    Weights trained with `--variant` or `--set` are measured with the same. The weights.json beside published weights
-    has the whole command.
+    If weights were trained with `--variant` or `--set`, give the same options here. The
+    weights.json beside published weights has the complete command.
 
     \b
     For example:  repro evaluate --weights resnet50.pth --crops multi --save
-                  repro evaluate --weights ResNet-50-model.caffemodel --mean ResNet_mean.binaryproto --save
+                  repro evaluate --weights ResNet-50-model.caffemodel --mean ResNet_mean.binaryproto
                   repro evaluate --ensemble resnet-50-b --ensemble resnet-101-b
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
                   repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
@@ -179,8 +179,9 @@ def _facts(
 ) -> dict[str, Any]:
     from repro.protocol.released_weights import in_print
 
+    images = made.data.test_images
     return {
-        "what": f"{made.net.name}, {made.views}, {made.data.name}, {made.data.test_images:,} images",
+        "what": f"{made.net.name}, {made.views}, {made.data.name}, {images:,} images",
         "net": made.net.name,
         "crops": made.views,
         "scale": made.scale,
@@ -188,7 +189,7 @@ def _facts(
             "name": made.data.name,
             "hash": made.data.hash,
             "origin": made.data.origin,
-            "test_images": made.data.test_images,
+            "test_images": images,
         },
         "top1": errors[0],
         "top5": errors[1],
@@ -236,7 +237,7 @@ def _listed() -> dict[str, Any]:
 
 
 def _predictions(name: str) -> Path:
-    """Return the file of predictions: one that is named, or that of a record in results/evaluations."""
+    """Return the file of predictions that is named, or that of a record of that name."""
     from repro.storage.evaluations import PREDICTIONS, found
 
     path = Path(name)

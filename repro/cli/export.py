@@ -66,16 +66,15 @@ class Targets:
 @gather("targets", Targets, ("csv", "tensorboard", "ro_crate"))
 @json_option
 def command(selection: Selection, targets: Targets, as_json: bool) -> int:
-    """Write what the selected runs measured for other tools: finished runs, and those that began.
+    """Write what the selected runs measured, for other tools. Unfinished runs are included.
 
-    Without EXPERIMENT: all of them. Exit code 3 where there is nothing to write yet.
+    Without EXPERIMENT: all of them. Exit code 3: there is nothing to write yet.
 
     For example:  repro export figure6 --csv figure6.csv --tensorboard events
     """
     targets.check(as_json)
     asked = selection.reproduced()
-    pages = asked.whole(*(asked.experiments or ("all",))).declared().values()
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(asked)
     exported = api.export(
         selection,
         csv=None if targets.csv == STDOUT else targets.csv,

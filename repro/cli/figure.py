@@ -19,7 +19,6 @@ from repro.cli.options import (
 from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
-from repro.protocol import catalog
 from repro.protocol.pages import FIGURES
 from repro.protocol.selection import Selection
 
@@ -37,8 +36,8 @@ from repro.protocol.selection import Selection
 def command(selection: Selection, form: str, as_json: bool) -> int:
     """Draw figures of the paper and print where they are.
 
-    Of a group, its figures. It draws with whatever there is, and says in the figure what is
-    missing. Exit code 3 as long as that is everything.
+    A group stands for its figures. Each shows the runs there are, and says what is missing. Exit
+    code 3: a figure shows nothing of ours yet.
 
     For example:  repro figure figure6 --format pdf,png
     """
@@ -51,8 +50,7 @@ def print_figures(
     """Draw the figures, print their files, and return the exit code."""
     FIGURES.check(selection)
     formats = _formats(form)
-    pages = map(catalog.load_experiment, selection.searched())
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(selection)
     names = FIGURES.names(selection)
     results = []
     for name in names:

@@ -1,4 +1,4 @@
-"""`repro forensics`: which reading of a test gives the number that was published for some weights."""
+"""`repro forensics`: which reading of a test gives the number published for some weights."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ WHOLE = 50_000  # images of ImageNet's validation set, which published errors ar
 AUTHORS = re.compile(r"authors-(50|101|152)")
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
-
 ABOUT = {
-    "weights": "Anybody's; authors-50 … are looked for in data/weights.",
+    "weights": "A file of weights; authors-50 … are looked for in data/weights.",
     "net": "The net, if the weights do not tell.",
-    "crops": "Views (default: center; ten has both).",
+    "crops": "Views (default: center; ten gives both).",
     "preprocess": "What the readings start from (default: the weights' own).",
     "data": "The data set, if not imagenet.",
 }
@@ -55,7 +54,7 @@ class Question(WeightsQuestion):
 @question_options(
     Question,
     ABOUT,
-    click.option("--vary", metavar="FACTORS", help=f"Only these of {FACTORS}."),
+    click.option("--vary", metavar="FACTORS", help=f"Which of these to vary: {FACTORS}."),
     click.option("--published", metavar="TOP1[/TOP5]", help=PUBLISHED),
     weights_required=True,
     crops="center",
@@ -63,9 +62,11 @@ class Question(WeightsQuestion):
 @change_options
 @json_option
 def command(question: Question, selection: Selection, as_json: bool) -> None:
-    """Test weights in every reading of a test, in one pass, and say which reading the published number is of.
+    """Test weights in every reading of a test, in one pass, and say which reading gives the
+    published number.
 
-    The readings, their errors and a picture are kept in results/evaluations. A killed one goes on where it was.
+    The readings, their errors and a picture are kept in results/evaluations. If it is killed, call
+    it again: it continues where it was.
 
     \b
     For example:  repro forensics --weights authors-50 --crops ten
@@ -90,7 +91,7 @@ def _readings(of: Subject, preprocessing: Preprocessing, question: Question) -> 
 
     if not of.photos:
         raise UserError(
-            f"{quote(of.source.name)} holds small images, whose test leaves nothing open",
+            f"{quote(of.source.name)} holds small images, which can be tested in one way only",
             "`repro evaluate` measures it",
         )
     pool = "unpadded" if of.run.net.pool else "padded"
@@ -120,7 +121,10 @@ def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:
         return check_input_file(Path(weights), "weights", WEIGHTS_HINT), mean
     folder = places().data / "weights"
     name = f"ResNet-{match[1]}-model.caffemodel"
-    hint = f"put {name} and ResNet_mean.binaryproto into {folder}; docs/measuring-weights.md says where they are"
+    hint = (
+        f"put {name} and ResNet_mean.binaryproto into {folder}; "
+        "docs/measuring-weights.md says where they are"
+    )
     path = check_input_file(folder / name, "weights", hint)
     return path, mean or check_input_file(folder / "ResNet_mean.binaryproto", "a mean image", hint)
 

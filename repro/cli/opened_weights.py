@@ -1,4 +1,4 @@
-"""Weights that a user names: put into their net, beside the images and the preprocessing that they are for."""
+"""Weights that a user names, put into their net, with their images and preprocessing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemo
 def opened(
     weights: Path, question: WeightsQuestion, scale: Scale
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
-    """Return the net with these weights on its images, its preprocessing, and what is to be said of the choice."""
+    """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
 
     from repro.evaluation.of_weights import preprocessing_for, subject
@@ -53,7 +53,7 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     net = _net(name, data) if name else weights.net()
     if net is None:
         raise UserError(
-            "these weights are of no net of the paper that can be told from their names",
+            "the names in these weights do not tell which net of the paper they are of",
             "name the net: `--net resnet-50`",
         )
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
@@ -95,7 +95,7 @@ def _variant(net: Net) -> str:
 def _preprocessing(
     of: Subject, weights: Weights, name: str | None
 ) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return what was asked for, or what belongs to the weights; and a word where the two differ."""
+    """Return what was asked for, or what the weights are for; and a warning if they differ."""
     from repro.definition.preprocessing import named as preprocessing_named
 
     layout = weights.layout
@@ -114,7 +114,7 @@ def _preprocessing(
 
 
 def _proposed(of: Subject, weights: Weights) -> str:
-    """Return the preprocessing that the weights were trained for: of a known file its own, else its layout's."""
+    """Return the preprocessing that the weights were trained for: the file's, or its layout's."""
     from repro.protocol.released_weights import release_of
 
     known = release_of(weights.layout.name, of.run.net.name, of.weights.sha256, preprocess="")
@@ -124,7 +124,7 @@ def _proposed(of: Subject, weights: Weights) -> str:
 
 
 def _same_family(name: str, proposed: str) -> bool:
-    """Whether two preprocessings subtract and divide alike: torchvision's two and timm's differ in sizes only."""
+    """Return whether two preprocessings subtract and divide alike, whatever their sizes."""
     families = {
         "torchvision-v1": "torchvision",
         "torchvision-v2": "torchvision",

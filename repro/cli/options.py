@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from repro import api
+from repro.analysis.runs.selected import at_best_scale
 from repro.cli.completers import (
     complete_names,
     complete_pages,
@@ -17,7 +17,7 @@ from repro.cli.completers import (
     complete_variants,
 )
 from repro.cli.param_types import WholeNumber
-from repro.definition.experiment import Experiment, runs_of
+from repro.definition.experiment import runs_of
 from repro.errors import (
     EnvironmentProblem,
     UserError,
@@ -25,6 +25,7 @@ from repro.errors import (
     quote,
 )
 from repro.protocol import catalog
+from repro.protocol.pages import refuse_empty
 from repro.protocol.selection import Selection, contains
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, places
@@ -71,7 +72,7 @@ def select_option(
     metavar: str = "EXPERIMENT",
     kinds: tuple[str, ...] = ("table", "figure"),
 ) -> Decorator:
-    """Add the names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
+    """Add names, --scale, --seeds, --variant, --set, --only and --skip; pass on one `selection`.
 
     `names`: some are needed, any number may be given, exactly one is, or none can be.
     """
@@ -219,7 +220,7 @@ def device_option(function: F) -> F:
 
 def require_clean_option(function: F) -> F:
     """Add --require-clean, which refuses code that no commit has."""
-    about = "Refuse to begin with code that no commit has: for numbers to publish."
+    about = "Refuse to start with uncommitted code; for numbers to publish."
     option = click.option(
         "--require-clean", is_flag=True, expose_value=False, callback=_check_clean, help=about
     )
@@ -244,19 +245,20 @@ def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) 
 
 
 def strict_option(function: F) -> F:
-    about = "Average no runs of different code, torch or device, nor any that went on elsewhere;"
-    return click.option("--strict", is_flag=True, help=f"{about} exit 1 if there are.")(function)
+    about = "Average no runs that differ in code, torch or device, or that moved; exit 1 if any."
+    return click.option("--strict", is_flag=True, help=about)(function)
 
 
-def print_scale(
-    selection: Selection, experiments: Iterable[Experiment]
-) -> tuple[Selection, Collected]:
+def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     """Collect the runs; return the selection at a scale, which is said if nobody named it."""
+    refuse_empty(selection)
+
     from repro.analysis.runs.frames import collect
 
     collected = collect(places())
-    chosen = api.scale_with_results(selection, collected)
-    with_runs = any(runs_of(experiment) for experiment in experiments)
+    chosen = at_best_scale(selection, collected)
+    names = selection.searched() or catalog.REPRODUCED
+    with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:
         has_results = (collected.finals["scale"] == chosen.scale).any()
         why = "the most serious with results" if has_results else "nothing is done yet"

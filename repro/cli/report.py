@@ -23,7 +23,7 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
     if scale is not None:
         catalog.load_scale(scale)
     selection = Selection(catalog.REPRODUCED, scale)
-    selection, collected = print_scale(selection, selection.declared().values())
+    selection, collected = print_scale(selection)
     path = api.report(selection.scale, collected)
     size = path.stat().st_size
     if as_json:

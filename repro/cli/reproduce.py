@@ -30,9 +30,9 @@ from repro.storage.paths import places
 @jobs_option
 @require_clean_option
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
-    """Run what is lacking, show the tables and figures, and say what came out.
+    """Train the runs that are missing, show the tables and figures, and say what came out.
 
-    --only and --skip take a part, of the tables and figures too. The diff goes to
+    --only and --skip limit the runs, and what tables and figures show. The diff is written to
     results/<scale>/diff.txt.
 
     For example:  repro reproduce figure6 --scale smoke
@@ -60,7 +60,7 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
 
 
 def _print_closing_words(selection: Selection, experiments: Mapping[str, Experiment]) -> None:
-    """Write the diff of what is selected into a file, and say in a few plain lines what came out."""
+    """Write the diff of what is selected into a file, and say in plain lines what came out."""
     from repro.analysis.output.diff_text import render_text
     from repro.analysis.output.plain_words import closing_words
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 
-# In the order in which they are read, and by what they are worth: a narrow terminal loses the last of these first.
+# In the order in which they are read, and by what they are worth: a narrow terminal loses the
+# last of these first.
 _READ = (
     *("run", "state", "reason", "attempt", "iteration", "checkpoint", "eta", "gpu"),
     *("train_error", "test_error", "elapsed", "job", "where"),
@@ -63,10 +64,11 @@ def command(
     every: int,
     as_json: bool,
 ) -> None:
-    """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all but those.
+    """Show the state of every run. A PATTERN is an experiment, or a run's id with * and ?;
+    !PATTERN leaves those runs out.
 
-    `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries on.
-    REPRO_RESULTS names another folder of results to look into.
+    `iteration` says how far a run is. `checkpoint` is the iteration from which it would continue.
+    Set REPRO_RESULTS to look into another results folder.
 
     For example:  repro status figure6 '!*110*'
     """

@@ -1,4 +1,4 @@
-"""Standard input, output and error as they may be: closed, full, a pipe that nobody reads, without colours."""
+"""Standard input, output and error: closed, full, a pipe that nobody reads, without colours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READER_GONE = 141  # what a shell says of a tool that SIGPIPE ended
 
 
 def open_closed_streams() -> None:
-    """Open descriptors 0 to 2 where they are closed: a file of ours would else become one of them."""
+    """Open descriptors 0 to 2 where they are closed, so that no file of ours becomes one."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

@@ -20,7 +20,6 @@ from repro.cli.options import (
 from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.param_types import OneOf
 from repro.errors import FAILED
-from repro.protocol import catalog
 from repro.protocol.pages import TABLES
 from repro.protocol.selection import Selection
 
@@ -39,7 +38,7 @@ from repro.protocol.selection import Selection
 def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
     """Print tables of the paper with ours beside them, and write each in every format.
 
-    Of a group, its tables. Exit code 3 as long as one has no number of ours.
+    A group stands for its tables. Exit code 3: a table has no number of ours yet.
 
     For example:  repro table table6 --format latex
     """
@@ -49,8 +48,7 @@ def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int
 def print_tables(selection: Selection, form: str = "table", strict: bool = False) -> int:
     """Print the tables, say where they were written, and return the exit code."""
     TABLES.check(selection)
-    pages = map(catalog.load_experiment, selection.searched())
-    selection, collected = print_scale(selection, pages)
+    selection, collected = print_scale(selection)
     names = TABLES.names(selection)
     results = []
     for name in names:

@@ -27,7 +27,7 @@ def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> No
 
 
 def text_width() -> int:
-    """How long a line of prose may be: the terminal's width, up to 100; anywhere else COLUMNS, or 80."""
+    """Return how long a line of prose may be: as the terminal, up to 100; else COLUMNS, or 80."""
     if sys.stdout.isatty():
         return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
     asked = os.environ.get("COLUMNS", "")

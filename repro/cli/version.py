@@ -1,4 +1,4 @@
-"""What `repro --version` says: ours, the commit, and the libraries that can move a number. Imports none of them."""
+"""What `repro --version` says: ours, the commit, and the libraries that can move a number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from repro.provenance.checkout import commit_of
 
 def version() -> str:
     """Return the versions in one line."""
-    parts = [f"repro {_installed('repro')} (commit {_commit()})"]
+    commit = commit_of() or "unknown"
+    parts = [f"repro {_installed('repro')} (commit {commit[:7]})"]
     parts.append(f"torch {_installed('torch')} ({_cuda_build()})")
     parts += [f"{name} {_installed(name)}" for name in ("torchvision", "pandas", "submitit")]
     return " · ".join(parts)
@@ -22,11 +23,6 @@ def _installed(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _commit() -> str:
-    commit = commit_of()
-    return "unknown" if commit is None else commit[:7]
 
 
 def _cuda_build() -> str:

@@ -1,4 +1,4 @@
-"""What is asked of weights, by `repro evaluate` and by `repro forensics`: the question, and its options."""
+"""What `repro evaluate` and `repro forensics` ask of weights: the question, and its options."""
 
 from __future__ import annotations
 

@@ -50,9 +50,8 @@ class Profile:
     gpu_flag: Literal["gpus-per-node", "gres"] = "gpus-per-node"
     nodes: int = 1
     processes: int = 1  # on a node; several train one run together
-    pack: int | Literal["auto"] = (
-        1  # runs that differ in their seed alone, and share a job and its GPU
-    )
+    # Runs that differ in their seed alone, and share a job and its GPU.
+    pack: int | Literal["auto"] = 1
     mps: bool = True  # whether jobs may start an MPS daemon, by which runs share a GPU best
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again
@@ -60,9 +59,8 @@ class Profile:
     environment: dict[str, str] = field(default_factory=dict)
     container: tuple[str, ...] = ()  # words before `python`
     python: str | None = None  # default: the one that submits
-    scratch: str | None = (
-        None  # a folder on the node's own disk, to which the data set is copied first
-    )
+    # A folder on the node's own disk, to which the data set is copied first.
+    scratch: str | None = None
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)  # any other option
     slurm_conf: str | None = None
     ask_above_jobs: int = 100

@@ -10,9 +10,8 @@ from repro.cost.layers import cost
 from repro.cost.memory import DEEP
 from repro.definition.run import Run
 
-SECONDS_PER_LAYER = (
-    120e-6  # forward and backward of one layer with its batch norm and ReLU, however small
-)
+# Forward and backward of one layer with its batch norm and ReLU, however small.
+SECONDS_PER_LAYER = 120e-6
 FLOPS_PER_SECOND = 10e12  # reached in training, of 19.5e12 at peak
 FORWARD_AND_BACK = 3  # the way back counts twice
 SPEED_UP = {"fp32": 1.0, "tf32": 2.0, "bf16": 3.0}

@@ -8,9 +8,12 @@ CPU takes beside that was measured; what CUDA takes on a GPU, and beside it, was
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from repro.cost.layers import Layer, cost, layers
 from repro.definition.net import Net
@@ -68,7 +71,8 @@ def activation_bytes(net: Net, recipe: Recipe) -> float:
     """Return the bytes that one image leaves behind on its way forward, for the way back."""
     size = recipe.input.size
     width = 2 if recipe.precision == "bf16" else 4  # bytes of a number
-    stem, *stages, _ = _by_stage(layers(net, size))
+    grouped = groupby(layers(net, size), lambda layer: layer.name.partition(".")[0])
+    stem, *stages, _ = [tuple(stage) for _, stage in grouped]
     numbers: float = _numbers(stem)
     if net.depth > DEEP:
         numbers += _recomputed(stages, net)
@@ -80,10 +84,6 @@ def activation_bytes(net: Net, recipe: Recipe) -> float:
         # Beside each number of the max pooling lies the index of its place, of 8 bytes.
         kept += first.inputs * first.size**2 * (width + 8)
     return kept
-
-
-def _by_stage(some: Iterable[Layer]) -> list[tuple[Layer, ...]]:
-    return [tuple(each) for _, each in groupby(some, lambda layer: layer.name.partition(".")[0])]
 
 
 def _numbers(some: Iterable[Layer]) -> int:
@@ -131,3 +131,12 @@ def _images(run: Run) -> tuple[float, float]:
     train, test = SMALL_IMAGES.get(recipe.dataset, CIFAR10_IMAGES)
     padded = size + 2 * (recipe.input.pad or 0)
     return (train + test) * 3 * size**2, 3 * (train * padded**2 + test * size**2)
+
+
+def memory_here() -> int:
+    """Return the bytes of memory that this process may use."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # The limit of a container or of a job; `max` where there is none.
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total

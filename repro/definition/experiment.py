@@ -56,9 +56,8 @@ class Row:
     """One line of a table, or one curve of a figure: our runs, and the paper's numbers."""
 
     label: str
-    runs: Runs | None = (
-        None  # None: not ours to run (quoted, or counted from `net` without training)
-    )
+    # None: not ours to run (quoted, or counted from `net` without training).
+    runs: Runs | None = None
     paper: tuple[
         Paper | None, ...
     ] = ()  # in the order of the table's metrics; () where nothing is printed
@@ -177,9 +176,8 @@ class Panel:
     digitised: str | None = None  # panel name in the digitised file
     splits: tuple[Literal["train", "test"], ...] = ("train", "test")
     shows: Literal["curves", "responses", "sorted responses"] = "curves"
-    test_metric: str = (
-        "test_error"  # of the curves; `measured_by` says what it is in the final record
-    )
+    # Of the curves; `measured_by` says what it is in the final record.
+    test_metric: str = "test_error"
     margins: tuple[float, ...] = ()
     spreads: tuple[float, ...] = ()
 

@@ -16,7 +16,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from repro.definition.bounds import LARGEST_COUNT
 from repro.definition.net import BOTTLENECK_FROM
-from repro.definition.recipe import Recipe
 from repro.definition.run import JSON_KEYS, Run, from_definition, to_definition
 from repro.errors import UserError, did_you_mean, quote
 
@@ -37,12 +36,8 @@ SHORT_NAMES = {  # what other people call our fields
     **dict.fromkeys(("data", "data_set"), "dataset"),
     **dict.fromkeys(("amp", "dtype", "fp16"), "precision"),
 }
-PYTHONS = {
-    "None": "null",
-    "True": "true",
-    "False": "false",
-    "none": "null",
-}  # JSON writes them otherwise
+# JSON writes them otherwise.
+PYTHONS = {"None": "null", "True": "true", "False": "false", "none": "null"}
 
 
 def with_overrides(run: Run, settings: Iterable[str]) -> Run:
@@ -51,26 +46,20 @@ def with_overrides(run: Run, settings: Iterable[str]) -> Run:
     asked: dict[str, Any] = {}
     for setting in settings:
         path, value = _parsed(setting)
-        twice = next(
-            (
-                other
-                for other in asked
-                if f"{path}.".startswith(f"{other}.") or other.startswith(f"{path}.")
-            ),
-            "",
-        )
-        if twice:
-            raise UserError(
-                f"`{path}` is set twice",
-                "set it once" if twice == path else f"`{twice}` sets it too",
-            )
+        for other in asked:
+            if other == path:
+                raise UserError(f"`{path}` is set twice", "set it once")
+            # A part is set as a whole, or field by field.
+            if path.startswith(f"{other}.") or other.startswith(f"{path}."):
+                raise UserError(f"`{path}` is set twice", f"`{other}` sets it too")
         asked[path] = value
         _put(values, path.split("."), value)
     values["net"] |= _net_that_fits(values["net"], asked)
     changed = from_definition(values)
-    return (
-        changed if changed.recipe == run.recipe else replace(changed, recipe=_named(changed.recipe))
-    )
+    name = changed.recipe.name
+    if changed.recipe == run.recipe or name.endswith("-set"):
+        return changed
+    return replace(changed, recipe=replace(changed.recipe, name=f"{name}-set"))
 
 
 def _parsed(setting: str) -> tuple[str, Any]:
@@ -218,7 +207,3 @@ def _net_that_fits(net: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]
     return {
         path.removeprefix("net."): value for path, value in follows.items() if path not in asked
     }
-
-
-def _named(recipe: Recipe) -> Recipe:
-    return recipe if recipe.name.endswith("-set") else replace(recipe, name=f"{recipe.name}-set")

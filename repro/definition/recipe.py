@@ -77,20 +77,19 @@ class Input:
     """What the net sees: the training view and the testing views of an image."""
 
     size: int  # the crop's side
-    mean: Literal["pixel", "channel"] = (
-        "pixel"  # what is subtracted; taken from the training set only
-    )
+    # What is subtracted; taken from the training set only.
+    mean: Literal["pixel", "channel"] = "pixel"
     std: Literal["channel"] | None = None  # the paper divides by nothing
     pad: int | None = None  # CIFAR: zeros on each side before a random crop
-    shorter_side: tuple[int, int] | None = (
-        None  # ImageNet: scale augmentation, uniform in this range
-    )
+    # ImageNet: scale augmentation, uniform in this range.
+    shorter_side: tuple[int, int] | None = None
     colour: float | None = None  # ImageNet: the σ of AlexNet's PCA colour augmentation
     flip: bool = True
     test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
-    test_sides: tuple[int, ...] | None = (
-        None  # ImageNet: shorter sides of the fully convolutional test
-    )
+    # ImageNet: shorter sides of the fully convolutional test.
+    test_sides: tuple[int, ...] | None = None
+    # ImageNet: the GPU decodes and resizes training photos. None: the processors do, by Pillow.
+    decoder: Literal["card"] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.shorter_side or (self.size, self.size)
@@ -127,9 +126,8 @@ class Recipe:
     split: Literal["train", "45k/5k"] = "train"
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     warmup: Warmup | None = None
-    batch_norm_group: int | None = (
-        None  # images that share batch statistics; None: the whole batch of one process
-    )
+    # Images that share batch statistics; None: the whole batch of one process.
+    batch_norm_group: int | None = None
     batch_norm_average: Literal["running", "re-estimated"] = "running"  # what the tests use
     plateau: Plateau | None = None  # when the rate drops, in the place of `drops`
     # Caffe's v ← m v + lr g keeps an old rate in the momentum after a drop. None: v ← m v + g.

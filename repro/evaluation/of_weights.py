@@ -1,4 +1,4 @@
-"""Measure weights that somebody trained: put them into their net, prepare images as they saw them, and test.
+"""Measure weights that somebody trained, on images prepared as theirs were.
 
 Training is not touched by this. What is measured here is kept as an evaluation, never as a run.
 """
@@ -141,8 +141,9 @@ def measure(
     with_scores: Sequence[Reading] = (),
     progress: Progress = lambda done, total: None,
 ) -> Result:
-    """Test the subject in all readings. With `keep`, what is done is kept block by block, and a killed test goes on.
+    """Test the subject in all readings.
 
+    With `keep`, what is done is kept block by block, and a killed test goes on where it was.
     `progress` hears of what is measured now, and not of what an earlier test has kept.
     """
     began = time.monotonic()
@@ -210,21 +211,22 @@ def predictions(of: Subject, reading: Reading, result: Result) -> dict[str, NDAr
 
 
 def guessing(error: float, labels: NDArray[np.int64], classes: int) -> tuple[str, ...]:
-    """Say so, where the net is no better than guessing: most often the classes are in another order."""
+    """Return a warning where the net is no better than guessing: are the classes in order?"""
     images = len(labels)
     expected = images / classes
     right = round(images * (100 - error) / 100)
-    # Three standard deviations above guessing: by chance one net in seven hundred would be taken for a guess.
+    # Three standard deviations above guessing: a net that guesses gets there one time in 700.
     if images < FEW or right > expected + 3 * expected**0.5 + 1:
         return ()
     return (
-        f"{right} of {images:,} images are right, no better than guessing among {classes:,} classes: are the classes "
-        "in another order than the sorted names, is the preprocessing another, or are the weights untrained?",
+        f"{right} of {images:,} images are right, no better than guessing among {classes:,} "
+        "classes: are the classes in another order than the sorted names, is the preprocessing "
+        "another, or are the weights untrained?",
     )
 
 
 def preprocessing_for(of: Subject, asked: Preprocessing) -> Preprocessing:
-    """Return the preprocessing at the run's sizes: at other scales than `paper` everything is smaller."""
+    """Return the preprocessing at the run's sizes, which are smaller at other scales."""
     wanted = of.run.recipe.input
     own = asked.name == "paper"
     if own and of.photos and wanted.std == "channel":

@@ -1,7 +1,8 @@
-"""Test one net in many readings in one pass over the images: each is decoded once, and forward passes are shared.
+"""Test one net in many readings in one pass: images are decoded once, forward passes shared.
 
-`PhotoMeasurer.block` measures some of the test images and returns every reading's scores of them. Blocks are
-independent, so that a long test can be kept block by block and go on after it was killed.
+`PhotoMeasurer.block` measures some of the test images and returns every reading's scores of them.
+Blocks are independent, so that a long test can be kept block by block and go on after it was
+killed.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class PhotoMeasurer:
         return {source: _cut(image, largest) for source, largest in self._cuts.items()}
 
     def _chunk(self, images: list[Cuts]) -> Iterator[tuple[Reading, Tensor]]:
-        """Yield each reading's scores of these images. Readings are taken in groups that share their input."""
+        """Yield each reading's scores of these images, group by group of one input."""
         for source in self._cuts:
             cuts = [image[source] for image in images]
             for group in _grouped(self.readings, source):
@@ -91,7 +92,7 @@ class PhotoMeasurer:
         return self._crops(group, [crops for (crops,) in cuts])
 
     def _crops(self, group: list[Reading], crops: list[Pixels]) -> Iterator[tuple[Reading, Tensor]]:
-        """One forward pass over all crops of the images; each reading takes the mean over those it is of."""
+        """Yield the scores from one forward pass over all crops; each reading averages its own."""
         stacked = np.concatenate(crops)
         batches = [
             self.net(self._prepared(stacked[start : start + CROPS], group[0].preprocessing))
@@ -104,7 +105,7 @@ class PhotoMeasurer:
     def _whole_images(
         self, group: list[Reading], images: list[list[Pixels]]
     ) -> Iterator[tuple[Reading, Tensor]]:
-        """The net as a fully convolutional one on whole images: the mean over positions, flips and scales."""
+        """Yield the scores of whole images: the mean over positions, flips and scales."""
         window = self._window(group[0].preprocessing)
         classes = self.net.classifier.out_features
         sums = {
@@ -129,12 +130,12 @@ class PhotoMeasurer:
             yield reading, mean if reading.average == "softmax" else softmax(mean)
 
     def _window(self, wanted: Preprocessing) -> int:
-        """Return the side of the last map for a crop: what the mean over positions was trained on."""
+        """Return the side of the last map for a crop, over which training took the mean."""
         size = wanted.crop
         return self.net.features(torch.zeros(1, 3, size, size, device=self.photos.device)).shape[-1]
 
     def _prepared(self, pixels: Pixels, wanted: Preprocessing) -> Tensor:
-        """Return what the net takes: in its range and order of colours, less the mean. N×3×H×W, channels last."""
+        """Return what the net takes, in its range and order of colours: N×3×H×W, channels last."""
         device = self.photos.device
         images = (
             torch.from_numpy(np.ascontiguousarray(pixels))
@@ -152,7 +153,7 @@ class PhotoMeasurer:
         return images.permute(0, 3, 1, 2)
 
     def _mean(self, wanted: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
-        """Return what is subtracted, in the net's range and order: a colour, or an image of colours."""
+        """Return what is subtracted, in the net's range and order: a colour, or an image."""
         if wanted.mean == "data":
             return _in_order(self.photos.mean_of(*size), wanted)
         if wanted.mean != "image":
@@ -185,8 +186,8 @@ def _check_mean(reading: Reading, image: NDArray[np.float32] | None) -> None:
 
 def _cut(image: Image, cut: Cut) -> list[Pixels]:
     if cut.sides:
-        return [transforms.resize_whole(image, side, cut.filter) for side in cut.sides]  # type: ignore[arg-type]
-    pixels = transforms.resize_whole(image, cut.resize, cut.filter)  # type: ignore[arg-type]
+        return [transforms.resize_whole(image, side, cut.filter) for side in cut.sides]
+    pixels = transforms.resize_whole(image, cut.resize, cut.filter)
     if cut.count == 10:
         return [transforms.ten_of(pixels, cut.crop)]
     centre = transforms.centre_of(pixels, cut.crop)
@@ -195,7 +196,7 @@ def _cut(image: Image, cut: Cut) -> list[Pixels]:
 
 
 def _grouped(readings: Sequence[Reading], source: Cut) -> Iterator[list[Reading]]:
-    """Yield the readings of one source that share a forward pass: the same input to the same net."""
+    """Yield the readings of one source in groups that share a forward pass."""
     groups: dict[object, list[Reading]] = {}
     for reading in readings:
         if reading.cut.source == source:
@@ -228,7 +229,7 @@ def _averaged(logits: Tensor, reading: Reading, over: tuple[int, ...]) -> Tensor
 
 
 def _of_maps(maps: Tensor, reading: Reading) -> Tensor:
-    """Return the mean over flips and positions of maps: flips × images × classes × h × w → images × classes."""
+    """Return images × classes: the mean over flips and positions of the maps."""
     scores = torch.softmax(maps, 2) if reading.average == "softmax" else maps
     return scores.mean((3, 4)).mean(0)
 

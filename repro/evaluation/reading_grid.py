@@ -1,7 +1,8 @@
 """The grid of readings: every combination of what a description of a test leaves open.
 
-Some choices change what is shown to the net (filter, mean), some change the net (pooling, ε), and some only what is
-made of its scores (flips, softmax or logits). The last cost nothing: they share their forward pass with the others.
+Some choices change what is shown to the net (filter, mean), some change the net (pooling, ε), and
+some only what is made of its scores (flips, softmax or logits). The last cost nothing: they share
+their forward pass with the others.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ FACTORS = ("mean", "filter", "pool", "epsilon", "average", "flip")
 def grid(
     preprocessing: Preprocessing, views: Views, own_pool: Pool, vary: Sequence[str] = FACTORS
 ) -> list[Reading]:
-    """Return the readings of these views in all combinations of what is varied; the declared one is the first."""
+    """Return all combinations of what is varied, for these views; the declared one is first."""
     for factor in vary:
         if factor not in FACTORS:
             hint = did_you_mean(factor, FACTORS, "one of " + ", ".join(FACTORS))
-            raise UserError(f"nothing is called {quote(factor)} that a reading varies in", hint)
+            raise UserError(f"a test has no factor {quote(factor)} to vary", hint)
     readings: list[Reading] = []
     for kind in _views(views):
         readings += _combined(preprocessing, kind, own_pool, vary)

@@ -1,8 +1,8 @@
 """One way of testing a net, as a value: what the paper leaves open, decided.
 
-Ten readings of "10-crop testing" give ten errors. A reading says which filter resized the image, what was subtracted,
-whether scores or their logits were averaged, and how the net pools. Readings that need the same crops and the same net
-share one forward pass.
+Ten readings of "10-crop testing" give ten errors. A reading says which filter resized the image,
+what was subtracted, whether scores or their logits were averaged, and how the net pools. Readings
+that need the same crops and the same net share one forward pass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from repro.definition.preprocessing import Preprocessing
+from repro.definition.preprocessing import Filter, Preprocessing
 
 Views = Literal["center", "ten", "multi"]
 Pool = Literal["padded", "unpadded"]
@@ -30,7 +30,8 @@ class Reading:
 
     preprocessing: Preprocessing
     views: Views = "center"
-    flip: bool = True  # many scales, and the centre crop: the flipped image too. Ten crops always have their flips
+    # The flipped image too, of many scales and of the centre crop. Ten crops always have theirs.
+    flip: bool = True
     average: Literal["softmax", "logits"] = "softmax"
     pool: Pool = "padded"
     epsilon: float = CAFFE_EPSILON
@@ -58,7 +59,7 @@ class Reading:
 class Cut:
     """What is cut out of an image: some crops at one size, or the whole image at several."""
 
-    filter: str
+    filter: Filter
     resize: int
     crop: int
     count: int  # 1: the centre; 2: and its flip; 10; 0: the whole image
@@ -71,7 +72,7 @@ class Cut:
 
 
 def plain_reading(preprocessing: Preprocessing, views: Views, pool: Pool = "padded") -> Reading:
-    """Return the reading that the paper's words suggest: softmax averaged, the centre crop alone."""
+    """Return the reading that the paper's words suggest: softmax averaged, centre crop alone."""
     return Reading(preprocessing, views, flip=views != "center", pool=pool)
 
 

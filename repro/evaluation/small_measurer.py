@@ -44,7 +44,7 @@ class SmallMeasurer:
 
 
 def _as_preprocessed(images: Images, wanted: Preprocessing) -> Images:
-    """Return the images less what is to be subtracted; `data` leaves them as their recipe has them."""
+    """Return the images less what is subtracted; `data` leaves them as their recipe has them."""
     if isinstance(wanted.mean, str):
         return images
     mean = images.scale.new_tensor(wanted.mean) * 255

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata, util
 from types import FrameType
-from typing import Protocol
 
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, EnvironmentProblem, UserError, quote
@@ -32,8 +31,8 @@ class LocalOptions:
     measure_again: bool = False  # measure finished runs again from their checkpoints
 
 
-class Watcher(Protocol):
-    """Whoever shows how training goes."""
+class Watcher:
+    """Whoever shows how training goes; this one shows nothing."""
 
     def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None:
         """Training begins; `to_do` are the runs that are not done yet."""
@@ -49,20 +48,6 @@ class Watcher(Protocol):
 
     def ended(self, event: RunEnd) -> None:
         """A run ended."""
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-    def warn(self, warning: str, hint: str) -> None: ...
-
-    def look(self, at_work: list[str]) -> None: ...
-
-    def ended(self, event: RunEnd) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +87,7 @@ def train_runs(
     """
     from repro.cluster.status.at_work import refuse_if_at_work
 
-    watcher = watcher or Silent()
+    watcher = watcher or Watcher()
     device = checked_device(options.device)
     to_do = list(runs)
     if not (options.again or options.measure_again):

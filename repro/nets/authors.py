@@ -1,16 +1,16 @@
-"""The nets that the authors released (ResNet-50, 101 and 152, in Caffe's format), in the names of ours.
+"""The nets that the authors released (ResNet-50, 101 and 152, for Caffe), in names of ours.
 
-| theirs                                      | ours                                                       |
-|---------------------------------------------|------------------------------------------------------------|
-| `conv1`, `bn_conv1`, `scale_conv1`          | `stem.conv`, `stem.norm`                                   |
-| `res3a_branch2a`, `bn3a_…`, `scale3a_…`     | `stage2.block1.conv1`, `….norm1`                           |
-| `res3b_…` (ResNet-50), `res3b1_…` (101, 152)| `stage2.block2.…`                                          |
-| `res3a_branch1`, `bn3a_branch1`, …          | `stage2.block1.shortcut.conv`, `….norm`                    |
-| `fc1000`                                    | `classifier`                                               |
+| theirs                                       | ours                                    |
+|----------------------------------------------|-----------------------------------------|
+| `conv1`, `bn_conv1`, `scale_conv1`           | `stem.conv`, `stem.norm`                |
+| `res3a_branch2a`, `bn3a_…`, `scale3a_…`      | `stage2.block1.conv1`, `….norm1`        |
+| `res3b_…` (ResNet-50), `res3b1_…` (101, 152) | `stage2.block2.…`                       |
+| `res3a_branch1`, `bn3a_branch1`, …           | `stage2.block1.shortcut.conv`, `….norm` |
+| `fc1000`                                     | `classifier`                            |
 
-Their batch norm is two layers. `BatchNorm` holds a mean, a variance and the factor by which both are to be divided;
-`Scale` holds γ and β. ResNet-50's first convolution has a bias, which no other has: the batch norm behind it takes the
-bias off its mean, which is the same.
+Their batch norm is two layers. `BatchNorm` holds a mean, a variance and the factor by which both
+are to be divided; `Scale` holds γ and β. ResNet-50's first convolution has a bias, which no other
+has: the batch norm behind it takes the bias off its mean, which is the same.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _names(layer: Layer) -> _Names | None:
     if match is None:
         return None
     stage, letter, number, branch = match.groups()
-    # ResNet-50 counts its blocks a, b, c, d; the deeper nets count a, b1, b2, … in their longer stages.
+    # ResNet-50 counts its blocks a, b, c, d; the deeper nets a, b1, b2, … in long stages.
     block = int(number) + 1 if number else ord(letter) - ord("a") + 1
     prefix = f"stage{int(stage) - 1}.block{block}"
     if branch == "1":
@@ -98,7 +98,8 @@ def _checked(layer: Layer) -> Layer:
     if len(layer.blobs) not in counts:
         expected = " or ".join(map(str, counts))
         raise UserError(
-            f"the {layer.type} layer {quote(layer.name)} has {len(layer.blobs)} blobs, not {expected}",
+            f"the {layer.type} layer {quote(layer.name)} has {len(layer.blobs)} blobs, "
+            f"not {expected}",
             "is this the whole file, and of a ResNet that the authors released?",
         )
     return layer
@@ -136,8 +137,10 @@ def _statistics(layer: Layer) -> tuple[Floats, Floats]:
     mean, variance, factors = (blob.reshape(-1).astype(np.float64) for blob in layer.blobs)
     if factors.shape != (1,) or not np.isfinite(factors[0]) or factors[0] <= 0:
         raise UserError(
-            f"the third blob of {quote(layer.name)} is {quote(factors.tolist())}, not one positive factor",
-            "the statistics of this batch norm were never computed, or the file is damaged: get it again",
+            f"the third blob of {quote(layer.name)} is {quote(factors.tolist())}, "
+            "not one positive factor",
+            "the statistics of this batch norm were never computed, or the file is damaged: "
+            "get it again",
         )
     return (mean / factors[0]).astype(np.float32), (variance / factors[0]).astype(np.float32)
 
@@ -152,7 +155,7 @@ def _minus(mean: Floats, bias: Floats, conv: str) -> Floats:
 
 
 def _matrix(weight: Floats) -> Floats:
-    """Return a fully connected layer's weights as outputs × inputs; older files write 1 × 1 × outputs × inputs."""
+    """Return a classifier's weights as outputs × inputs; older files have two more sides of 1."""
     while weight.ndim > 2 and weight.shape[0] == 1:
         weight = weight[0]
     return weight

@@ -134,7 +134,7 @@ class ZeroPadded(nn.Module):
 
 
 class Projection(nn.Module):
-    """Options B and C: a 1×1 convolution matches dimensions; batch norm follows it as every convolution."""
+    """Options B and C: a 1×1 convolution with batch norm matches dimensions."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
         super().__init__()

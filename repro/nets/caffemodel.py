@@ -1,8 +1,9 @@
 """Read Caffe's binary files: the layers of a `.caffemodel`, the image in a `mean.binaryproto`.
 
-Both are Protocol Buffers. A message is a row of fields; a field is a key (its number and how it is stored) and a value.
-Only the fields named below are looked at, and the depth is fixed (net → layer → blob → shape), so that no file can make
-the reader recurse. Every length is checked against the end of its message before anything is read or allocated.
+Both are Protocol Buffers. A message is a row of fields; a field is a key (its number and how it is
+stored) and a value. Only the fields named below are looked at, and the depth is fixed (net → layer
+→ blob → shape), so that no file can make the reader recurse. Every length is checked against the
+end of its message before anything is read or allocated.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ BLOB_LEGACY_SHAPE = (1, 2, 3, 4)  # num, channels, height, width
 BLOB_DATA, BLOB_SHAPE, BLOB_DOUBLE_DATA = 5, 7, 8
 SHAPE_DIMENSION = 1
 
-# Files of 2014 and before give a layer's type as a number. These are the types whose weights are read here.
+# Files of 2014 and before give a layer's type as a number. These types are read here.
 V1_TYPES = {4: "Convolution", 14: "InnerProduct"}
 
 DAMAGED = "copy or download it again, and compare its size"
@@ -91,7 +92,7 @@ def read_layers(path: Path) -> list[Layer]:
 
 
 def read_mean(path: Path) -> Floats:
-    """Return the mean image in a `mean.binaryproto`: channels × height × width, in the file's order of colours."""
+    """Return the mean image in a `mean.binaryproto`: colours in the file's order × H × W."""
     try:
         image = _blob(_content(path))
     except _Malformed as error:
@@ -189,7 +190,7 @@ def _shaped(values: Floats, sides: tuple[int, ...]) -> Floats:
 
 
 def _shape(content: memoryview) -> tuple[int, ...]:
-    """Return a BlobShape; its dimensions may be packed into one field or stand in one field each."""
+    """Return a BlobShape; its dimensions may be packed into one field, or have one each."""
     sides: list[int] = []
     for field in _fields(content):
         if field.number != SHAPE_DIMENSION:
@@ -230,9 +231,8 @@ def _fields(content: memoryview) -> Iterator[_Field]:
             continue
         length, at = _length(content, at, kind)
         if length > len(content) - at:
-            raise _Malformed(
-                f"it ends within field {number}: {len(content) - at:,} of {length:,} bytes are there"
-            )
+            there = f"{len(content) - at:,} of {length:,} bytes are there"
+            raise _Malformed(f"it ends within field {number}: {there}")
         yield _Field(number, kind, content[at : at + length])
         at += length
 

@@ -1,20 +1,21 @@
-"""Whose weights these are, told from the names of their tensors; and what our nets call each tensor.
+"""Whose weights these are, by the names of their tensors; and what our nets call each tensor.
 
-| whose                             | their name                          | ours                                   |
-|-----------------------------------|-------------------------------------|----------------------------------------|
-| torchvision and timm, akamaster   | `conv1`, `bn1`                      | `stem.conv`, `stem.norm`               |
-|                                   | `layer2.0.conv1`, `layer2.0.bn1`    | `stage2.block1.conv1`, `….norm1`       |
-|                                   | `layer2.0.downsample.0`, `….1`      | `stage2.block1.shortcut.conv`, `….norm` |
-|                                   | `fc` (akamaster: `linear`)          | `classifier`                           |
-| a-martyn                          | `convIn`, `bnIn`, `fcOut`           | `stem.conv`, `stem.norm`, `classifier` |
-|                                   | `stack1.0`, `stack2a`               | `stage1.block1`, `stage2.block1`       |
-|                                   | `stack2b.0`                         | `stage2.block2`                        |
-| fb.resnet.torch, carried over     | `0`, `1`, `10` (CIFAR: `8`)         | `stem.conv`, `stem.norm`, `classifier` |
-|                                   | `4.0.0.0.0`, `4.0.0.0.1`            | `stage1.block1.conv1`, `….norm1`       |
-|                                   | `4.0.0.1.0`, `4.0.0.1.1`            | `stage1.block1.shortcut.conv`, `….norm` |
+| whose              | their name                       | ours                                    |
+|--------------------|----------------------------------|-----------------------------------------|
+| torchvision, timm, | `conv1`, `bn1`                   | `stem.conv`, `stem.norm`                |
+| akamaster          | `layer2.0.conv1`, `layer2.0.bn1` | `stage2.block1.conv1`, `….norm1`        |
+|                    | `layer2.0.downsample.0`, `….1`   | `stage2.block1.shortcut.conv`, `….norm` |
+|                    | `fc` (akamaster: `linear`)       | `classifier`                            |
+| a-martyn           | `convIn`, `bnIn`, `fcOut`        | `stem.conv`, `stem.norm`, `classifier`  |
+|                    | `stack1.0`, `stack2a`            | `stage1.block1`, `stage2.block1`        |
+|                    | `stack2b.0`                      | `stage2.block2`                         |
+| fb.resnet.torch    | `0`, `1`, `10` (CIFAR: `8`)      | `stem.conv`, `stem.norm`, `classifier`  |
+|                    | `4.0.0.0.0`, `4.0.0.0.1`         | `stage1.block1.conv1`, `….norm1`        |
+|                    | `4.0.0.1.0`, `4.0.0.1.1`         | `stage1.block1.shortcut.conv`, `….norm` |
 
-The names also say which variant of the net the weights are of: akamaster's option A has its zeros on both sides,
-torchvision's bottlenecks stride in the 3×3. The shapes would not show it; the errors would.
+The names also say which variant of the net the weights are of: akamaster's option A has its zeros
+on both sides, torchvision's bottlenecks stride in the 3×3. The shapes would not show it; the errors
+would.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -45,11 +47,11 @@ class Layout:
     preprocess_small: str = "paper"
 
     def of_cifar(self, zeros: str) -> Layout:
-        """Return it for nets of CIFAR: where their zeros are, and what their images went through."""
+        """Return it for CIFAR nets: where their zeros are, what their images went through."""
         return replace(self, zeros=zeros, preprocess_small=self.name)
 
     def variant(self, net: Net) -> Net:
-        """Return the net as these weights were trained: where zeros, strides and pooling differ from ours."""
+        """Return the net as these weights were trained: zeros, strides and pooling may differ."""
         changes: dict[str, Any] = {}
         if self.zeros and net.shortcut == "A":
             changes["zeros"] = self.zeros
@@ -111,7 +113,7 @@ _TORCH7_SHORTCUT = re.compile(r"^(\d+)\.(\d+)\.0\.1\.([01])\.")
 
 
 def _from_torch7(name: str, first_stage: int) -> str:
-    """Torch's containers have numbers: a block is a sum of two branches, and a branch is a row of layers."""
+    """Return our name. Torch7 numbers its containers: a block is a sum of two branches."""
     if match := _TORCH7_STEM.match(name):
         return _TORCH7_STEM.sub("stem.conv." if match[1] == "0" else "stem.norm.", name)
     if match := _TORCH7_CLASSIFIER.match(name):
@@ -127,14 +129,6 @@ def _from_torch7(name: str, first_stage: int) -> str:
         block = _block(int(match[1]) - first_stage + 1, match[2])
         return _TORCH7_SHORTCUT.sub(f"{block}shortcut.{layer}.", name)
     return name
-
-
-def _from_torch7_imagenet(name: str) -> str:
-    return _from_torch7(name, first_stage=4)
-
-
-def _from_torch7_cifar(name: str) -> str:
-    return _from_torch7(name, first_stage=3)
 
 
 def _weights(*layers: str) -> frozenset[str]:
@@ -165,14 +159,17 @@ TORCH7 = replace(
     TORCHVISION,
     name="fb.resnet.torch",
     recognised_by=_weights("0", "4.0.0.0.0", "7.0.0.0.0"),
-    rename=_from_torch7_imagenet,
+    rename=partial(_from_torch7, first_stage=4),
+    preprocess_small="paper",
 )
-TORCH7_CIFAR = Layout(TORCH7.name, _weights("0", "3.0.0.0.0"), _from_torch7_cifar).of_cifar("end")
+TORCH7_CIFAR = Layout(
+    TORCH7.name, _weights("0", "3.0.0.0.0"), partial(_from_torch7, first_stage=3)
+).of_cifar("end")
 BY_NAMES = (OURS, AKAMASTER, TORCHVISION, MARTYN, TORCH7, TORCH7_CIFAR)
 
 
 def layout_of(names: Iterable[str]) -> Layout:
-    """Return the layout these names are of; where none fits, ours, whose names are then found lacking."""
+    """Return the layout these names are of; ours where none fits, and then names are missing."""
     present = set(names)
     for layout in BY_NAMES:
         if layout.recognised_by <= present:
@@ -183,7 +180,7 @@ def layout_of(names: Iterable[str]) -> Layout:
 def net_of(state: Mapping[str, Tensor], layout: Layout, kind: str = "resnet") -> Net | None:
     """Return the net that weights under our names are of; None: not one of the paper's.
 
-    A plain net has the same tensors as a residual one with option A, so `kind` decides between these two.
+    A plain net has the tensors of a residual one with option A: `kind` decides between them.
     """
     try:
         kernel = state["stem.conv.weight"].shape[-1]
@@ -241,7 +238,7 @@ def _imagenet_depth(counts: list[int], bottleneck: bool) -> int | None:
 
 
 def _shortcut(state: Mapping[str, Tensor], counts: list[int]) -> str | None:
-    """Return the letter of the shortcut with projections; None where there are none: option A, or a plain net."""
+    """Return B or C; None where there is no projection: option A, or a plain net."""
     projections = sum(name.endswith(".shortcut.conv.weight") for name in state)
     if not projections:
         return None

@@ -1,7 +1,8 @@
-"""Read a `.safetensors` file: eight bytes with the header's length, the header as JSON, then the tensors' bytes.
+"""Read a `.safetensors` file: the header's length, the header as JSON, the tensors' bytes.
 
-Nothing in such a file can run. What is checked here: every length against the file, every tensor's bytes against its
-shape and type, and that the tensors fill the file without a gap or an overlap, as the format demands.
+Nothing in such a file can run. What is checked here: every length against the file, every tensor's
+bytes against its shape and type, and that the tensors fill the file without a gap or an overlap, as
+the format demands.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
 METADATA = "__metadata__"  # the one key of the header that is no tensor
 DAMAGED = "copy or download it again, and compare its size"
 
-# The format's names of number types, and how numpy reads them. NumPy has no bfloat16: its bytes are read as integers.
+# The format's number types as numpy reads them; it has no bfloat16, which is read as integers.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
 
 
@@ -59,7 +60,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Whether a file that begins so may be of this format: a small length, and then a JSON object."""
+    """Return whether a file may begin so: a small length, and then a JSON object."""
     short = len(start) > LENGTH_BYTES and _length(start) <= LARGEST_HEADER
     return short and start[LENGTH_BYTES:][:1] == b"{"
 
@@ -113,7 +114,7 @@ def _entry(name: str, facts: Any) -> _Entry:
 
 
 def _counts(values: Any) -> bool:
-    """Whether this is a list of whole numbers, none negative. True is an int in Python, and none here."""
+    """Return whether this is a list of whole numbers, none negative; True is none here."""
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
 
 

@@ -1,7 +1,7 @@
-"""Anybody's weights in our nets: a file is known by its content, and what does not fit is refused by name.
+"""Anybody's weights in our nets: files are known by their content; misfits are named.
 
-Read are files of `torch.save` (with `weights_only`, so that nothing in them runs), `.safetensors`, and the authors'
-`.caffemodel`. `repro/nets/layouts.py` says whose names are known.
+Read are files of `torch.save` (with `weights_only`, so that nothing in them runs), `.safetensors`,
+and the authors' `.caffemodel`. `repro/nets/layouts.py` says whose names are known.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Weights:
     layout: Layout
 
     def net(self, kind: str = "resnet") -> Net | None:
-        """Return the net they are of; None: not one of the paper's. No weights tell a plain net from option A."""
+        """Return the net they are of; None: not one of the paper's. `kind`: plain or option A."""
         return net_of(self.state, self.layout, kind)
 
 
@@ -131,7 +131,8 @@ def _caffe_file(path: Path) -> Weights:
     layers = caffemodel.read_layers(path)
     if not authors.is_authors(layer.name for layer in layers):
         raise UserError(
-            f"{quote(path)} is of no net of the authors: it has no layers `bn_conv1` and `res2a_branch1`",
+            f"{quote(path)} is of no net of the authors: "
+            "it has no layers `bn_conv1` and `res2a_branch1`",
             "ResNet-50, 101 and 152 as the authors released them are read",
         )
     return Weights(authors.state_of(layers), AUTHORS)
@@ -159,17 +160,18 @@ def _torch_file(path: Path) -> Mapping[str, Any]:
 def _unreadable(path: Path, said: str) -> UserError:
     if wanted := re.search(r"GLOBAL ([\w.]+)", said):
         return UserError(
-            f"{quote(path)} wants to run {quote(wanted[1])} when it is read, and is not read",
+            f"{quote(path)} would run {quote(wanted[1])} when it is read, so it is refused",
             "ask for, or save, a plain state dict: `torch.save(module.state_dict(), FILE)`",
         )
     return UserError(
         f"{quote(path)} cannot be read as weights",
-        "it must be a whole file of tensors that `torch.load(…, weights_only=True)` accepts; get it again",
+        "it must be a whole file of tensors that `torch.load(…, weights_only=True)` accepts; "
+        "get it again",
     )
 
 
 def _bare(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the state dict in a checkpoint, without the prefix that DataParallel gives every name."""
+    """Return the state dict in a checkpoint, without DataParallel's prefix of every name."""
     for wrapper in WRAPPERS:
         inner = content.get(wrapper)
         if isinstance(inner, Mapping):
@@ -188,7 +190,7 @@ def _differences(trained: Net, net: Net) -> str:
 
 
 def _check_names(net: Net, own: State, weights: Weights, state: State) -> None:
-    """Refuse weights that lack a tensor or have one too many. Which net they are of, if any, is said first."""
+    """Refuse weights that lack a tensor or have one too many; name the net they are of."""
     missing, left_over = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if not missing and not left_over:
         return
@@ -224,7 +226,8 @@ def _check_shapes(net: Net, own: State, state: State) -> None:
         theirs = tuple(state[name].shape)
         if theirs == tuple(value.shape):
             continue
-        problem = f"these weights are not of {quote(net.name)}: {quote(name)} has the shape {quote(theirs)}"
+        shape = f"{quote(name)} has the shape {quote(theirs)}"
+        problem = f"these weights are not of {quote(net.name)}: {shape}"
         hint = "is the depth, the shortcut or the number of classes another?"
         if name == "classifier.weight" and theirs[:1] == (net.classes + 1,):
             hint = (

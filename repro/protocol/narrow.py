@@ -10,7 +10,6 @@ from repro.definition.experiment import (
     Claim,
     Experiment,
     Figure,
-    Panel,
     Row,
     Table,
     groups_of,
@@ -33,15 +32,12 @@ def narrow(experiment: T, scaled: Experiment, kept: set[Run]) -> T:
     if isinstance(experiment, Figure) and isinstance(scaled, Figure):
         panels = []
         for panel, counterpart in zip(experiment.panels, scaled.panels, strict=True):
-            panels += _kept_panel(panel, counterpart, kept)
+            rows = _kept_rows(panel.rows, counterpart.rows, kept)
+            if rows:
+                panels.append(replace(panel, rows=rows))
         claims = _kept_claims(experiment.claims, scaled.claims, kept)
         return replace(experiment, panels=tuple(panels), claims=claims)
     return experiment
-
-
-def _kept_panel(panel: Panel, scaled: Panel, kept: set[Run]) -> list[Panel]:
-    rows = _kept_rows(panel.rows, scaled.rows, kept)
-    return [replace(panel, rows=rows)] if rows else []
 
 
 def _kept_rows(rows: Iterable[Row], scaled: Iterable[Row], kept: set[Run]) -> tuple[Row, ...]:
@@ -53,9 +49,8 @@ def _kept_claims(
     claims: Iterable[Claim], scaled: Iterable[Claim], kept: set[Run]
 ) -> tuple[Claim, ...]:
     """Return the claims that need no run, or of which every group has a run that is kept."""
-    pairs = zip(claims, scaled, strict=True)
-    return tuple(claim for claim, counterpart in pairs if _decidable(counterpart, kept))
-
-
-def _decidable(claim: Claim, kept: set[Run]) -> bool:
-    return not any(kept.isdisjoint(group) for group in groups_of(claim))
+    narrowed = []
+    for claim, counterpart in zip(claims, scaled, strict=True):
+        if not any(kept.isdisjoint(group) for group in groups_of(counterpart)):
+            narrowed.append(claim)
+    return tuple(narrowed)

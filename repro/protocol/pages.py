@@ -5,6 +5,7 @@ A mistake says what the name is instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,26 +27,33 @@ class PageKind:
     otherwise: str  # what to do with a page that is of another kind
 
     def check(self, selection: Selection) -> None:
-        """Raise an error if a word names one page, and that is none of this kind."""
+        """Raise an error if a word names a page of another kind, or if none is of this one."""
         for name in selection.plain_names:
             experiment = catalog.load_experiment(name)
             refuse_skipped(name, experiment)
             if not isinstance(experiment, self.kinds):
                 problem = f"{quote(name)} is not a {self.word}"
                 raise UserError(problem, f"{self.otherwise} {name}`")
+        self._keep(selection, selection.searched())
 
     def names(self, selection: Selection) -> tuple[str, ...]:
         """Return the names of the selected pages of this kind."""
         self.check(selection)
-        names = []
-        for name, page in selection.declared().items():
-            if isinstance(page, self.kinds):
-                names.append(name)
-        if not names:
+        return self._keep(selection, selection.declared())
+
+    def _keep(self, selection: Selection, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of pages of this kind, of which there must be one."""
+        kept = self._of_this_kind(names)
+        if not kept:
             words = " ".join(selection.experiments)
-            hint = f"name one of {', '.join(self._all())}"
-            raise UserError(f"{quote(words)} is of no {self.word}", hint)
-        return tuple(names)
+            known = ", ".join(self._of_this_kind(catalog.REPRODUCED))
+            raise UserError(f"{quote(words)} selects no {self.word}", f"name one of {known}")
+        return kept
+
+    def _of_this_kind(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(
+            name for name in names if isinstance(catalog.load_experiment(name), self.kinds)
+        )
 
     def only_one(self, selection: Selection) -> Selection:
         """Return the selection of the one page that is selected."""
@@ -56,16 +64,24 @@ class PageKind:
             raise UserError(problem, f"{self.verb} one of {', '.join(names)}")
         return selection.on_page(names[0])
 
-    def _all(self) -> list[str]:
-        return [
-            name
-            for name in catalog.REPRODUCED
-            if isinstance(catalog.load_experiment(name), self.kinds)
-        ]
-
 
 TABLES = PageKind("table", "print", (Table,), "draw it with `repro figure")
 FIGURES = PageKind("figure", "draw", (Figure, Drawing), "print it with `repro table")
+
+
+def refuse_empty(selection: Selection) -> None:
+    """Raise an error if the words select no run at the scale; where none is named, at any scale."""
+    if not selection.partial:
+        return
+    problems = []
+    scales = [selection.scale] if selection.scale else list(catalog.all_scales())
+    for scale in scales:
+        try:
+            selection.at(scale).declared()
+            return
+        except UserError as problem:
+            problems.append(problem)
+    raise problems[0]
 
 
 def refuse_skipped(name: str, experiment: Experiment) -> None:

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -51,8 +50,9 @@ def write_atomic(
             raise
         finally:
             if keeping is not None:
+                # A rename onto another name of the same file leaves it.
                 with contextlib.suppress(OSError):
-                    os.unlink(old)  # noqa: PTH108 – a rename onto another name of the same file leaves it
+                    os.unlink(old)  # noqa: PTH108
 
 
 def create_exclusive(path: Path, content: bytes) -> bool:
@@ -65,7 +65,8 @@ def create_exclusive(path: Path, content: bytes) -> bool:
         try:
             os.link(new, path)
         except FileExistsError:
-            if os.stat(new).st_nlink < 2:  # noqa: PTH116 – else it is ours: a network file system asked twice
+            # With two links it is ours: a network file system asked twice.
+            if os.stat(new).st_nlink < 2:  # noqa: PTH116
                 return False
         except FileNotFoundError:
             if path.parent.exists():
@@ -228,6 +229,8 @@ def read_json(path: Path) -> Any:
 @contextlib.contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[str]:
     """A synced file with this content beside `path`, for as long as nobody renames it."""
+    import tempfile  # 7 ms, which a command that only reads need not wait for
+
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:

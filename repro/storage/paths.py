@@ -1,25 +1,4 @@
-"""Every path. The two wings meet here and nowhere else.
-
-A run's folder has at most a dozen files, each with one writer:
-
-    run.json              the definition; written once, by whoever asked for the run
-    submitted.json        the claim of the submitter who sent it to a queue
-    attempt-0001.json     who ran it, and from which iteration: only the newest may publish
-    progress.json         where it is: state, iteration, rate; replaced by the newest attempt
-    metrics.jsonl         the curves, one digested line a point
-    checkpoint.pt         weights, momentum, iteration; and checkpoint.previous.pt
-    predictions.npz       per-image predictions, where a table needs them
-    final.json            what was measured once; written last: its presence is "done"
-    failed.json           why the newest attempt gave up; the next attempt removes it
-    log.txt               what the attempts said, appended
-
-A published folder has three of them, run.json, metrics.jsonl and final.json; their digests; and
-where its weights are given away, two more:
-
-    published.json        the SHA-256 of the three, as they were published
-    weights.pt            the net's weights and batch-norm buffers
-    weights.json          their SHA-256, and the command that measures them
-"""
+"""Every path. The two wings meet here and nowhere else."""
 
 from __future__ import annotations
 
@@ -69,6 +48,12 @@ class Places:
         """The records that are read: those of the results folder, else those that came along."""
         folder = self.results / "published"
         return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
+
+    @property
+    def labs(self) -> Path:
+        """The records of other labs, a folder for each: found as the published ones are."""
+        folder = self.results / "labs"
+        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "labs"
 
     @property
     def frame(self) -> Path:
@@ -140,65 +125,40 @@ def _folder_of(variable: str, name: str) -> Path:
         raise UserError(problem, "write it without `~`") from None
 
 
+class RunFile:
+    """One file of a run's folder, by its name there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, folder: Folder, kind: type[Folder]) -> Path:
+        return folder.path / self.name
+
+
 @dataclass(frozen=True)
 class Folder:
-    """One run's folder. Knows the names; holds nothing."""
+    """One run's folder. Knows the names; holds nothing. Each file has one writer."""
 
     path: Path
 
-    @property
-    def definition(self) -> Path:
-        return self.path / "run.json"
+    definition = RunFile("run.json")  # written once, by whoever asked for the run
+    submitted = RunFile("submitted.json")  # the claim of the submitter who sent it to a queue
+    progress = RunFile("progress.json")  # state, iteration, rate; of the newest attempt
+    metrics = RunFile("metrics.jsonl")  # the curves, one digested line a point
+    checkpoint = RunFile("checkpoint.pt")  # weights, momentum, iteration
+    previous_checkpoint = RunFile("checkpoint.previous.pt")
+    predictions = RunFile("predictions.npz")  # of each image, where a table needs them
+    final = RunFile("final.json")  # what was measured once; written last: the run is done
+    failed = RunFile("failed.json")  # why the newest attempt gave up; the next one removes it
+    log = RunFile("log.txt")  # what the attempts said, appended
 
-    @property
-    def submitted(self) -> Path:
-        return self.path / "submitted.json"
-
-    @property
-    def progress(self) -> Path:
-        return self.path / "progress.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.pt"
-
-    @property
-    def previous_checkpoint(self) -> Path:
-        return self.path / "checkpoint.previous.pt"
-
-    @property
-    def predictions(self) -> Path:
-        return self.path / "predictions.npz"
-
-    @property
-    def weights(self) -> Path:
-        return self.path / "weights.pt"
-
-    @property
-    def published_digests(self) -> Path:
-        return self.path / "published.json"
-
-    @property
-    def weights_record(self) -> Path:
-        return self.path / "weights.json"
-
-    @property
-    def final(self) -> Path:
-        return self.path / "final.json"
-
-    @property
-    def failed(self) -> Path:
-        return self.path / "failed.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "log.txt"
+    # A published folder has run.json, metrics.jsonl and final.json, and these.
+    published_digests = RunFile("published.json")  # the SHA-256 of the three
+    weights = RunFile("weights.pt")  # the net's weights and buffers, where they are given away
+    weights_record = RunFile("weights.json")  # their SHA-256, and the command that measures them
 
     def attempt(self, number: int) -> Path:
+        """Return who ran it, and from which iteration: only the newest attempt may publish."""
         return self.path / f"attempt-{number:04d}.json"
 
     def set_aside(self) -> Path | None:

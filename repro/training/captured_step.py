@@ -7,9 +7,10 @@ capture fails, the eager step is taken, which has the same bits.
 from __future__ import annotations
 
 import contextlib
+import gc
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,8 @@ class CapturedStep:
         return self._answer
 
     def _prepare(self, images: Tensor, labels: Tensor) -> None:
+        # What an earlier run left behind is freed now, and not in the middle of the capture.
+        gc.collect()
         before = [tensor.clone() for tensor in self._state()]
         self._rehearse(images, labels)
         # Gradients are to lie in the graph's own memory.
@@ -106,10 +109,30 @@ class CapturedStep:
         graph = torch.cuda.CUDAGraph()
         # On the stream of the rehearsals: torch's own would be of whichever card is current, and
         # a weight that autograd met on another stream would draw that one into the graph.
-        on_the_side = torch.cuda.graph(graph, stream=self._aside)
-        with _stream_kept(self._device), _empty_graph_refused(), on_the_side:
-            self._answer = self._eager.learn(images, labels)
+        pool = torch.cuda.graph_pool_handle()
+        on_the_side = torch.cuda.graph(graph, pool=pool, stream=self._aside)
+        with _ended(pool, self._device), _stream_kept(self._device), _empty_graph_refused():
+            self._record(on_the_side, images, labels)
         self._replay = graph.replay
+
+    def _record(self, graph: torch.cuda.graph, images: Tensor, labels: Tensor) -> None:
+        with graph:
+            self._answer = self._eager.learn(images, labels)
+
+
+@contextlib.contextmanager
+def _ended(pool: Any, device: torch.device) -> Iterator[None]:
+    """Tell the allocator that a capture which fails is over; torch 2.11 forgets to.
+
+    It would else take the capture to go on for ever, and fail wherever it gives memory back.
+    """
+    try:
+        yield
+    except Exception:
+        # Newer ones have told it themselves, and this refuses to be told twice.
+        with contextlib.suppress(RuntimeError, AttributeError):
+            torch._C._cuda_endAllocateToPool(device.index, pool)
+        raise
 
 
 @contextlib.contextmanager
@@ -124,7 +147,7 @@ def _stream_kept(device: torch.device) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _empty_graph_refused() -> Iterator[None]:
-    """Raise where torch only warns: a graph without kernels would train nothing, and say nothing."""
+    """Raise where torch only warns: a graph without kernels would train nothing."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="The CUDA Graph is empty")
         yield

@@ -160,9 +160,9 @@ def _handle(library: Any, device: torch.device) -> Any:
 
 def _forget_peak(device: torch.device) -> None:
     """Begin the peak anew: a process that trains run after run had the memory of the others."""
-    with contextlib.suppress(RuntimeError, AssertionError):
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
+    for forget in (torch.cuda.empty_cache, lambda: torch.cuda.reset_peak_memory_stats(device)):
+        with contextlib.suppress(RuntimeError, AssertionError):
+            forget()
 
 
 def _peak_memory(device: torch.device) -> int:

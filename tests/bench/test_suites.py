@@ -1,13 +1,19 @@
 """Every way of a contest does its job: here on nets and counts small enough for a test."""
 
 import math
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
 
-from repro.bench import commands, photos, roofline, training
+from repro.bench import commands, gpu, limits, photos, roofline, training
+from repro.bench.gpu import Sizes
+from repro.bench.harness import Table, compare
 from repro.bench.suites import PARTS
 from repro.cli.bench import PARTS as TOLD
+from repro.cluster.job.mps import Sharing
 from repro.definition.net import resnet
 from repro.nets import build
 
@@ -53,6 +59,107 @@ def test_depth_counts_time_and_memory_by_the_layer():
 
 def test_a_checkpoint_takes_no_more_than_its_share_of_the_time():
     assert 0 < training.checkpoint(8)() <= 1
+
+
+def in_this_process(title, unit, ways, rounds, say, better="more", note=""):
+    """Have each way do its job here, in turn; a contest has a process for each."""
+    jobs = {}
+    for way in ways:
+        module, _, function = way.function.partition(":")
+        jobs[way.name] = getattr(import_module(module), function)(**way.given)
+    numbers = {name: [job() for _ in range(rounds)] for name, job in jobs.items()}
+    return Table(title, unit, better, compare(numbers), note)
+
+
+@pytest.fixture
+def on_a_processor(monkeypatch):
+    """The GPU's part, at next to no size, on a processor."""
+    monkeypatch.setattr(gpu, "run_contest", in_this_process)
+    monkeypatch.setattr(limits, "run_contest", in_this_process)
+    monkeypatch.setattr(gpu, "usable_cores", lambda: 0)  # no process that loads
+    monkeypatch.setattr(roofline, "SECONDS", 0.0)
+    monkeypatch.setitem(roofline.SIDES, "cpu", 32)
+    monkeypatch.setitem(limits.COPIES, "cpu", (1,))
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return Sizes((8,), rounds=2, steps=1, usual_steps=1, batch=8, at_once=(2,), device="cpu")
+
+
+def test_the_gpus_part_names_each_precision_and_layout_and_measures_each(on_a_processor):
+    tables = gpu.measured(on_a_processor, lambda line: None)
+    training_ways = [line.way for line in tables[0].lines]
+    assert training_ways == [
+        "the usual loop, fp32",
+        "the usual loop, tf32",
+        "operation by operation, fp32, NCHW",
+        "captured, fp32, NCHW",
+        "captured, fp32, channels last",
+        "captured, tf32, NCHW",
+        "captured, tf32, channels last",
+        "captured, bf16, NCHW",
+        "captured, bf16, channels last",
+        "data only",
+    ]
+    assert [line.way for line in tables[1].lines] == ["one, bf16", "2 at once, bf16, by turns"]
+    assert tables[1].note == "Not measured by MPS: cpu is no GPU."
+    arithmetic = [line.way for line in tables[2].lines]
+    assert arithmetic[:3] == ["product, fp32", "product, tf32", "product, bf16"]
+    shares = [line.way for line in tables[4].lines]
+    assert shares == training_ways[:-1]
+    for table in tables:
+        for line in table.lines:
+            assert line.median > 0
+            assert line.rounds in (1, 2)
+
+
+def test_several_at_once_are_measured_by_mps_where_its_daemon_starts(on_a_processor, monkeypatch):
+    @contextmanager
+    def daemon():
+        yield Sharing(True, "played"), {"CUDA_MPS_PIPE_DIRECTORY": "/pipe"}
+
+    ways = []
+
+    def kept(title, unit, own_ways, *_, note=""):
+        ways.extend(own_ways)
+        return Table(title, unit, "more", (), note)
+
+    monkeypatch.setattr(gpu, "mps_daemon", daemon)
+    monkeypatch.setattr(gpu, "run_contest", kept)
+    table = gpu._at_once(8, replace(on_a_processor, device="cuda", at_once=(2, 4)), None)
+    assert table.note == ""
+    assert [(way.name, way.at_once) for way in ways][1:] == [
+        ("2 at once, bf16, by turns", 2),
+        ("4 at once, bf16, by turns", 4),
+        ("2 at once, bf16, by MPS", 2),
+        ("4 at once, bf16, by MPS", 4),
+    ]
+    assert [bool(way.environment) for way in ways] == [False] * 3 + [True] * 2
+
+
+class Event:
+    """A mark in a GPU's own time, which a counter plays."""
+
+    now = 0
+
+    def __init__(self, enable_timing):
+        assert enable_timing
+
+    def record(self):
+        self.time = Event.now
+
+    def synchronize(self): ...
+
+    def elapsed_time(self, other):
+        return other.time - self.time
+
+
+def test_a_gpus_limit_is_taken_over_a_hundred_operations_by_its_own_clock(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+
+    def work():
+        Event.now += 2  # milliseconds
+
+    assert roofline._many_operations(work) == pytest.approx(0.002)
+    assert Event.now == 200
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])

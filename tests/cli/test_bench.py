@@ -59,5 +59,8 @@ def test_a_part_that_is_none_is_an_error_with_the_nearest(capsys):
 
 def test_measuring_a_gpu_needs_one(capsys):
     done = repro("bench", "gpu", capsys=capsys)
-    assert "no GPU here to measure" in done.err
-    assert "`repro bench cpu` measures the processors" in done.err
+    assert done.code == 4
+    assert done.out == ""
+    assert done.err == (
+        "Error: no GPU here to measure\n\nhint: `repro bench cpu` measures the processors\n"
+    )

@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 import repro.cli.diff as page
 from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES, VARIANTS
+from experiments.recipes import VARIANTS
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.definition.experiment import runs_of
 from repro.errors import UserError
@@ -159,6 +160,14 @@ def test_the_most_serious_scale_with_results_is_chosen_and_said_on_stderr(places
 def test_without_names_the_most_serious_scale_with_results_is_chosen_too(places, finished):
     finished(SCALES["smoke"](RESNET[20].run), test_error=40.0)
     assert repro("diff").stderr.startswith("scale: smoke (the most serious with results")
+
+
+def test_a_pattern_of_one_scales_runs_needs_no_scale_beside_it(places, finished):
+    run = SCALES["smoke"](RESNET[20].run)
+    finished(run, test_error=40.0)
+    said = repro("diff", run.id)
+    assert "table6 ResNet-20 test_error: 40.00 vs 8.75 not comparable (n=1)\n" in said.stdout
+    assert "With only resnet-20.cifar10.smoke" in " ".join(said.stdout.split())
 
 
 def test_a_folder_with_problems_is_told(places, table6_as_printed):

@@ -156,7 +156,8 @@ def test_the_single_view_gives_the_error_that_training_would_report(tmp_path: Pa
 def test_akamasters_weights_are_recognised_with_their_shortcut_and_their_input(
     tmp_path: Path,
 ) -> None:
-    """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as its trainer has."""
+    """Zero channels at both sides, and images less ImageNet's means over ImageNet's deviations, as
+    its trainer has."""
     from repro.data import open_source
     from repro.definition.experiment import at_scale, runs_of
     from repro.protocol import catalog

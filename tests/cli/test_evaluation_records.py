@@ -1,4 +1,5 @@
-"""`evaluate --save` keeps records, goes on after a kill, and records are ensembled and compared by name."""
+"""`evaluate --save` keeps records, goes on after a kill, and records are ensembled and compared by
+name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Weights that are published with a record measure to its digit, wherever `repro evaluate` is typed."""
+"""Weights that are published with a record measure to its digit, wherever `repro evaluate` is
+typed."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import torch
 from click.testing import CliRunner
 
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
 from repro.cli.publish import Published, publish_runs
@@ -215,7 +216,8 @@ def test_where_torch_is_not_installed_the_record_is_published_without_weights(
 def test_a_campaigns_results_are_published_into_another_results_folder(
     finished_run: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """REPRO_RESULTS says where the runs are, `--to` the results folder of the checkout that tracks them."""
+    """REPRO_RESULTS says where the runs are, `--to` the results folder of the checkout that tracks
+    them."""
     campaign = finished_run.results.rename(tmp_path / "campaign")
     monkeypatch.setenv("REPRO_RESULTS", str(campaign))
     checkout = tmp_path / "checkout"

@@ -1,4 +1,5 @@
-"""`repro status`: its columns, its patterns, what it says of failures, and what it fits into a narrow terminal."""
+"""`repro status`: its columns, its patterns, what it says of failures, and what it fits into a
+narrow terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cli import main
 from repro.cli.status import _table
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration

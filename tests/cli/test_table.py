@@ -205,9 +205,16 @@ def test_a_part_of_a_table_is_shown_and_takes_the_place_of_no_whole_one(finished
     assert "With only resnet-20" in table("table6", "--only", "resnet-20").stdout
     assert (here.results / "table6-only-resnet-20.json").exists()
     assert (here.results / "table6-only-resnet-20-skip-s1.json").exists()
-    assert table("resnet-20.*").stdout.count("ResNet-") == 1
+    assert "ResNet-32" not in table("resnet-20.*").stdout
     assert (here.results / "table6-only-resnet-20.json").exists()
     assert (here.results / "table6.json").read_bytes() == before
+
+
+def test_beside_a_part_of_a_table_one_that_needs_no_run_is_whole():
+    document = json.loads(table("table1", "table6", "--only", "resnet-20", "--json").stdout)
+    rows = [[row["row"] for row in one["rows"]] for one in document["tables"]]
+    assert rows[0][0] == "18-layer"
+    assert set(rows[1]) == {"ResNet-20"}
 
 
 def test_a_table_of_which_no_run_is_selected_is_named():

@@ -1,4 +1,5 @@
-"""Two seeds with one curve: `repro collect` and `repro diff` name both, and no verdict counts them as two."""
+"""Two seeds with one curve: `repro collect` and `repro diff` name both, and no verdict counts them
+as two."""
 
 from __future__ import annotations
 

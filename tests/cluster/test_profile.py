@@ -1,4 +1,5 @@
-"""Profiles: what may be written in slurm/<name>.toml, and what is refused before it can reach sbatch."""
+"""Profiles: what may be written in slurm/<name>.toml, and what is refused before it can reach
+sbatch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The estimate of memory: what torch keeps to 3 %, what a process takes on a CPU to a quarter, on a GPU to 15 %."""
+"""The estimate of memory: what torch keeps to 3 %, what a process takes on a CPU to a quarter, on a
+GPU to 15 %."""
 
 from __future__ import annotations
 

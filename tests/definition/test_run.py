@@ -1,4 +1,5 @@
-"""A run is a value: its definition survives JSON, and its id changes with anything that can move a number."""
+"""A run is a value: its definition survives JSON, and its id changes with anything that can move a
+number."""
 
 import json
 from dataclasses import fields, replace

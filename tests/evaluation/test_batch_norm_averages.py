@@ -24,7 +24,8 @@ def batches(count: int, batch: int = 8) -> list[tuple[Tensor, Tensor]]:
 def direct(
     module: nn.Module, seen: list[tuple[Tensor, Tensor]]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Mean and variance of each batch norm's inputs, a batch at a time, averaged in double precision."""
+    """Mean and variance of each batch norm's inputs, a batch at a time, averaged in double
+    precision."""
     inputs: dict[str, list[Tensor]] = {}
     for name, part in module.named_modules():
         if isinstance(part, nn.BatchNorm2d):

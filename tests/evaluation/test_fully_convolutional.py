@@ -28,7 +28,8 @@ def resnet() -> ConvNet:
 
 
 def windows(resnet: ConvNet, x: torch.Tensor, side: int) -> torch.Tensor:
-    """The mean softmax over every window of the last map, cut one after the other: 1×3×H×W → classes."""
+    """The mean softmax over every window of the last map, cut one after the other: 1×3×H×W →
+    classes."""
     with torch.no_grad():
         features = resnet.eval().features(x)[0]
         scores = []

@@ -1,4 +1,5 @@
-"""Many readings in one pass give what each gives by the slow obvious way: one image, one crop at a time."""
+"""Many readings in one pass give what each gives by the slow obvious way: one image, one crop at a
+time."""
 
 from __future__ import annotations
 
@@ -137,7 +138,8 @@ def obvious_net(net, reading):
 
 
 def for_range(net, highest):
-    """The net as if it had been trained on pixels of 0 to `highest`: its first batch norm expects their size."""
+    """The net as if it had been trained on pixels of 0 to `highest`: its first batch norm expects
+    their size."""
     trained = copy.deepcopy(net)
     trained.stem.norm.running_mean *= highest
     trained.stem.norm.running_var *= highest**2
@@ -167,7 +169,8 @@ def test_every_reading_of_the_grid_gives_the_obvious_scores(photos, net, views, 
 
 
 def test_readings_that_share_their_input_share_the_forward_pass(photos, net):
-    """Ten crops in softmax and in logits, the centre with and without its flip: one pass of ten crops an image."""
+    """Ten crops in softmax and in logits, the centre with and without its flip: one pass of ten
+    crops an image."""
     seen = []
     handle = net.stem.register_forward_hook(
         lambda module, inputs, output: seen.append(len(inputs[0]))
@@ -221,9 +224,7 @@ def test_a_mean_image_that_is_not_named_is_asked_for(photos, net):
 
 
 def test_a_factor_that_is_none_is_refused():
-    with pytest.raises(
-        UserError, match="nothing is called `filters` that a reading varies in"
-    ) as error:
+    with pytest.raises(UserError, match="a test has no factor `filters` to vary") as error:
         grid(PAPER, "center", "padded", ["filters"])
     assert error.value.hint == "did you mean `filter`?"
 

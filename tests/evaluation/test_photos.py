@@ -1,4 +1,5 @@
-"""When a run of an ImageNet net ends, every way of testing is measured, whichever process saw an image."""
+"""When a run of an ImageNet net ends, every way of testing is measured, whichever process saw an
+image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Each claim that runs decide can come out either way: some records make it hold, some make it fail."""
+"""Each claim that runs decide can come out either way: some records make it hold, some make it
+fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An experiment is a page of data: light to import, short, complete, and its runs are shared, not repeated."""
+"""An experiment is a page of data: light to import, short, complete, and its runs are shared, not
+repeated."""
 
 import ast
 import re

@@ -1,4 +1,5 @@
-"""What the documents say is true: links lead somewhere, commands do what they are there for, examples come out so."""
+"""What the documents say is true: links lead somewhere, commands do what they are there for,
+examples come out so."""
 
 import re
 import runpy
@@ -155,7 +156,8 @@ def test_the_commands_of_a_document_run_one_after_another(
 
 
 def run(line: str, capsys) -> tuple[int, str]:
-    """How the command ended, and what it said on standard error; where it starts others, in a process of its own."""
+    """How the command ended, and what it said on standard error; where it starts others, in a
+    process of its own."""
     verb, *rest = shlex.split(line)[1:]
     if verb in ("run", "reproduce"):
         done = subprocess.run(
@@ -168,7 +170,8 @@ def run(line: str, capsys) -> tuple[int, str]:
 
 
 def small(line: str) -> str:
-    """The same command at a size for a test; nothing where the line only names a command or wants what is not here."""
+    """The same command at a size for a test; nothing where the line only names a command or wants
+    what is not here."""
     verb, *rest = shlex.split(line)[1:]
     only_named = not rest and verb not in ("list", "status", "collect", "diff", "report", "doctor")
     if (

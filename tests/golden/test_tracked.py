@@ -1,4 +1,5 @@
-"""What is tracked comes out of the commands byte for byte: what needs no training, and what published runs make."""
+"""What is tracked comes out of the commands byte for byte: what needs no training, and what
+published runs make."""
 
 import os
 import re
@@ -23,7 +24,8 @@ PUBLISHED = [folder.path for folder in run_folders(RESULTS / "published")]
 
 
 def published_at(scale: str) -> list[str]:
-    """The published runs that the experiments name at a scale; another reading's runs are on no page of theirs."""
+    """The published runs that the experiments name at a scale; another reading's runs are on no
+    page of theirs."""
     public = {path.name for path in PUBLISHED}
     experiments = tuple(
         at_scale(catalog.load_experiment(name), catalog.load_scale(scale))
@@ -39,7 +41,8 @@ LOOKS = [folder for folder in RESULTS.glob("**/looks") if "smoke" not in folder.
 
 
 def made(folder: Path, kind: str) -> list[tuple[str, str]]:
-    """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest where it was made."""
+    """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest
+    where it was made."""
     scales = {
         scale: folder if scale == "paper" else folder / scale
         for scale in catalog.all_scales()
@@ -57,7 +60,8 @@ def made(folder: Path, kind: str) -> list[tuple[str, str]]:
 def clone(here: Places) -> Places:
     """A clone: published runs and no others, and the looks at them that are tracked."""
     here.results.mkdir()
-    (here.results / "published").symlink_to(RESULTS / "published")
+    for name in ("published", "labs"):
+        (here.results / name).symlink_to(RESULTS / name)
     for looks in LOOKS:
         shutil.copytree(looks, here.results / looks.relative_to(RESULTS))
     return here

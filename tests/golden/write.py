@@ -1,8 +1,8 @@
 """Write anew what is tracked and generated: `python tests/golden/write.py`.
 
-The golden list of run ids; the tables, figures and diff of the published runs, made as a clone would make them; the
-README's readings and results. Do it when a changed identity is wanted, a reading has been added, or runs have been
-published.
+The golden list of run ids; the tables, figures and diff of the published runs, made as a clone
+would make them; the README's readings and results. Do it when a changed identity is wanted, a
+reading has been added, or runs have been published.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from experiments.recipes import READINGS
+from experiments.readings import READINGS
 from repro.analysis.compare.diff import compare
 from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
@@ -68,7 +68,8 @@ def readings(page: str) -> str:
 
 
 def results(readme: str, published: Path = PUBLISHED) -> str:
-    """The README with the best published number of each net, the figure, and the verdicts; or that there are none."""
+    """The README with the best published number of each net, the figure, and the verdicts; or that
+    there are none."""
     with clone(published) as places:
         collected = collect(places, keep=False)
     best = _best(collected)
@@ -89,11 +90,13 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
 
 @contextmanager
 def clone(published: Path = PUBLISHED) -> Iterator[Places]:
-    """A clone's folders: published runs and no others, and the looks at them that are tracked."""
+    """A clone's folders: published runs and no others, ours and other labs', and the tracked looks."""
     with tempfile.TemporaryDirectory() as empty:
         places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
         places.results.mkdir()
         places.published.symlink_to(published)
+        if (labs := published.with_name("labs")).is_dir():
+            places.labs.symlink_to(labs)
         copy_looks(TRACKED, places)
         yield places
 
@@ -107,7 +110,8 @@ def copy_looks(source: Places, target: Places) -> None:
 
 
 def artefacts() -> None:
-    """What needs no run; and of each scale with published runs, their tables and figures, and the diff."""
+    """What needs no run; and of each scale with published runs, their tables and figures, and the
+    diff."""
     public = {path.name for path in PUBLISHED.iterdir()}
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
@@ -145,7 +149,8 @@ def _untrained(runs: set[str], chosen: Scale) -> bool:
 
 @dataclass(frozen=True)
 class Best:
-    """What the README says of one net: both errors, at the most serious scale with a published run of it."""
+    """What the README says of one net: both errors, at the most serious scale with a published run
+    of it."""
 
     scale: str
     test: JudgedNumber
@@ -170,7 +175,8 @@ def _best(collected: Collected) -> dict[str, Best | None]:
 
 
 def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], JudgedNumber]:
-    """Each net's errors at one scale; a test error beside the printed number where the paper prints one."""
+    """Each net's errors at one scale; a test error beside the printed number where the paper prints
+    one."""
     rows = {}
     for name in (NETS, PRINTED):
         for row in judge_numbers(
@@ -222,7 +228,8 @@ def _figure(scale_name: str) -> list[str]:
 
 
 def _verdicts(scale_name: str, collected: Collected) -> list[str]:
-    """What a test says about the paper's claims, and how many others there are; `repro diff` has them all.
+    """What a test says about the paper's claims, and how many others there are; `repro diff` has
+    them all.
 
     All claims are asked for at once, as each p is adjusted for their number.
     """

@@ -1,30 +1,36 @@
-"""Measure a step of ResNet-20 in each way, and print how long the nets of Table 6 would take.
+"""Measure a step of ResNet-20 in each way, list its kernels, and plan the nets of Table 6.
 
-`python -m tests.gpu.speeds cuda --out speeds.json` takes about two minutes on a card; on `cpu` it
-is a rehearsal with few steps.
+`python -m tests.gpu.speeds cuda --out FOLDER` takes about two minutes on a card; on `cpu` it is a
+rehearsal with few steps.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cost.layers import cost
+from repro.cost.precisions import layout_of
 from repro.data.small import generated
 from repro.data.small.source import as_source
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.atomic import to_json, write_atomic
 from repro.training.captured_step import CapturedStep
-from repro.training.device import device_name, layout_of, prepare
+from repro.training.device import device_name, prepare
 from repro.training.loop import EagerStep
 from repro.training.state import State
 
@@ -44,10 +50,13 @@ def main() -> None:
     ways = measured(run, device)
     report: dict[str, Any] = {"device": device_name(device), "milliseconds": ways}
     report["minutes"] = {name: planned(run, way) for name, way in ways.items()}
-    write_atomic(asked.out, to_json(report))
+    write_atomic(asked.out / "speeds.json", to_json(report))
     print(json.dumps(report, indent=1, ensure_ascii=False))
     for name in slower_layouts(ways, device):
-        print(f"{name} is faster than the layout in repro/training/device.py: change it there")
+        print(f"{name} is faster than the layout in repro/cost/precisions.py: change it there")
+    for line in advice(report["minutes"]):
+        print(line)
+    write_atomic(asked.out / "kernels.txt", kernels(run, device).encode())
 
 
 def measured(run: Run, device: torch.device) -> dict[str, float]:
@@ -64,29 +73,72 @@ def measured(run: Run, device: torch.device) -> dict[str, float]:
     return ways
 
 
+def advice(minutes: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Yield what Table 6 takes in each precision at its best, and how to choose one for all runs."""
+    best: dict[str, float] = {}
+    for way, nets in minutes.items():
+        precision = way.partition(",")[0]
+        best[precision] = min(best.get(precision, math.inf), sum(nets.values()))
+    for precision, total in best.items():
+        choice = "" if precision == "fp32" else f"VARIANT={precision} "
+        yield f"Table 6 in {precision}: {total:.1f} minutes, one after another ({choice}train)"
+    yield "one precision for all runs of a table: fp32 if that fits, else bf16"
+
+
+def kernels(run: Run, device: torch.device) -> str:
+    """Return what ten iterations launched, as a table: the longest first."""
+    activities = [ProfilerActivity.CPU]
+    order = "self_cpu_time_total"
+    if device.type == "cuda":
+        activities, order = [ProfilerActivity.CUDA], "self_cuda_time_total"
+    one, step, batches = _prepared(run, device, run.recipe.precision, None, device.type == "cuda")
+    _go(one, step, batches, 3)
+    with profile(activities=activities, acc_events=True) as recorded:
+        _go(one, step, batches, 10)
+    table: str = recorded.key_averages().table(sort_by=order, row_limit=60)
+    return table
+
+
 def step_time(
     run: Run, device: torch.device, precision: Any, layout: str, captured: bool = False
 ) -> float:
     """Return the milliseconds of one iteration: batch, step and sums."""
+    state, step, batches = _prepared(run, device, precision, layout, captured)
+    count = 300 if device.type == "cuda" else 5
+    _go(state, step, batches, 10)
+    began = time.perf_counter()
+    _go(state, step, batches, count)
+    return round(1e3 * (time.perf_counter() - began) / count, 3)
+
+
+def _prepared(
+    run: Run, device: torch.device, precision: Any, layout: str | None, captured: bool
+) -> tuple[State, EagerStep | CapturedStep, Iterator[tuple[Tensor, Tensor]]]:
     recipe = replace(run.recipe, dataset=generated.NAME, precision=precision, iterations=NEVER_LAST)
     run = replace(run, recipe=recipe)
     prepare(recipe, device)
     images = generated.draw(recipe.input.size)
     source = as_source(images, recipe, "", "generated").to(device)
     state = State(run, source, device)
-    state.net.lay_out(device, FORMATS[layout])
+    if layout is not None:
+        state.net.lay_out(device, FORMATS[layout])
     eager = EagerStep(state.net, state.optimizer, recipe)
     step: EagerStep | CapturedStep = eager
     if captured:
         step = CapturedStep(state.net, state.optimizer, eager)
-    count = 300 if device.type == "cuda" else 5
-    batches = source.batches(0, 0, NEVER_LAST)
-    for warming in (True, False):
-        began = time.perf_counter()
-        for batch, labels in islice(batches, 10 if warming else count):
-            state.saw(*step(batch, labels, 0.01), len(labels))
-        state.window.check()  # waits for the card
-    return round(1e3 * (time.perf_counter() - began) / count, 3)
+    return state, step, source.batches(0, 0, NEVER_LAST)
+
+
+def _go(
+    state: State,
+    step: EagerStep | CapturedStep,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    count: int,
+) -> None:
+    """Take so many iterations, and wait until the card has done them."""
+    for images, labels in islice(batches, count):
+        state.saw(*step(images, labels, 0.01), len(labels))
+    state.window.check()
 
 
 def planned(run: Run, milliseconds: float) -> dict[str, float]:
@@ -108,7 +160,7 @@ def slower_layouts(ways: dict[str, float], device: torch.device) -> list[str]:
     for precision in ("fp32", "tf32", "bf16"):
         times = {layout: ways[f"{precision}, {layout}, captured"] for layout in FORMATS}
         best = min(times, key=times.__getitem__)
-        if best != layout_of(device, precision):
+        if best != layout_of(device.type, precision):
             better.append(f"{precision}, {best}")
     return better
 

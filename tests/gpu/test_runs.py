@@ -14,6 +14,8 @@ import torch
 
 from repro.cli import main
 from repro.cluster.job import packed
+from repro.cluster.job.mps import mps_daemon
+from repro.cost.precisions import layout_of
 from repro.definition.run import Run
 from repro.errors import EnvironmentProblem, RunFailed
 from repro.stop_request import StopRequest
@@ -54,8 +56,9 @@ def process_of(run: Run, here: Places) -> subprocess.Popen[str]:
         env=environment,
     )
     assert worker.stdin is not None
-    worker.stdin.write(f'{{"id": "{run.id}", "measure_again": false, "device": "cuda"}}\n')
-    worker.stdin.flush()
+    worker.stdin.write(f'{{"id": "{run.id}", "measure_again": false, "device": "{CARD}"}}\n')
+    worker.stdin.close()  # so that it ends with this run, however that ends
+    worker.stdin = None
     return worker
 
 
@@ -89,11 +92,28 @@ def test_a_run_packed_beside_three_others_ends_with_the_same_bytes(
     assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
 
 
+def test_runs_that_share_the_card_by_mps_end_with_the_same_bytes(
+    here: Places, unbroken: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [long_run(seed) for seed in range(4)]
+    with mps_daemon() as (sharing, environment):
+        if not sharing.mps:
+            pytest.skip(f"the card cannot be shared here: {sharing.why}")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        over, code = packed.train_all(runs, here, StopRequest(), print)
+    assert (over, code) == (True, 0)
+    assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
+    final = read_final(here.run(runs[0].id))
+    assert final is not None
+    assert final.provenance.mps is True
+
+
 def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
     final = read_final(unbroken.run(long_run().id))
     assert final is not None
     assert final.provenance.captured is True
-    assert final.provenance.layout == "NCHW"
+    assert final.provenance.layout == layout_of("cuda", "fp32")
     assert final.provenance.driver
     assert final.provenance.gpu["peak_memory_gib"] > 0
 
@@ -101,7 +121,7 @@ def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
 def test_a_card_without_memory_for_it_fails_the_run_and_says_what_to_change(here: Places) -> None:
     run = tiny_run(batch=40_000, iterations=2, drops=(1,), evaluate_every=1)
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(0.02)
+    torch.cuda.set_per_process_memory_fraction(0.01)  # of 141 GB still less than it needs
     try:
         with pytest.raises(DeviceFailure, match="CUDA out of memory: the run needs about"):
             train(run, here, device=CARD)

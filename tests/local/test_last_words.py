@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from dataclasses import replace
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.status.state import all_states
 from repro.definition.net import resnet
 from repro.definition.run import Run
@@ -49,6 +51,21 @@ def test_a_process_that_was_killed_is_recorded_by_its_parent(
     assert (state.word, state.retriable) == ("failed", True)
     # It counts as an attempt that got nowhere, for it did not say so itself.
     assert previous_progress(folder)["fruitless"] == 1 <= MAX_FRUITLESS_ATTEMPTS
+
+
+def test_a_run_for_which_no_process_could_be_started_has_failed_and_says_so(
+    here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    run = run_of(10)
+    [event] = list(WorkerPool(here, 1, 1).train([run], lambda _: None))
+    [state] = all_states([here.run(run.id)], here)
+    assert (state.word, state.reason) == ("failed", event["problem"])
+    assert "no process could be started for it: [Errno 11]" in state.reason
+    assert state.reason in here.run(run.id).log.read_text()
 
 
 def test_an_error_of_a_library_is_recorded_with_its_iteration_and_traceback(

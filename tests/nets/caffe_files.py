@@ -1,7 +1,9 @@
-"""Caffe's binary files, written and read here without any code of `repro`: from the description of the format.
+"""Caffe's binary files, written and read here without any code of `repro`: from the description of
+the format.
 
-`authors_net` makes the layers of a ResNet as the authors' prototxt lists them, with random weights. `write_net` puts
-them into a file. `read_obviously` reads such a file the slow way: every message becomes a dict of lists.
+`authors_net` makes the layers of a ResNet as the authors' prototxt lists them, with random weights.
+`write_net` puts them into a file. `read_obviously` reads such a file the slow way: every message
+becomes a dict of lists.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class WrittenLayer:
 def authors_net(
     depth: int, classes: int = 1000, seed: int = 0, width: int = 64
 ) -> list[WrittenLayer]:
-    """The layers of the authors' net of that depth. A smaller `width` than 64 makes a thinner one."""
+    """The layers of the authors' net of that depth. A smaller `width` than 64 makes a thinner
+    one."""
     net = _Prototxt(np.random.default_rng(seed), [])
     net.convolution("conv1", "data", 3, width, 7, 2, 3, bias=depth == 50)
     net.batch_norm("bn_conv1", "scale_conv1", "conv1", width)
@@ -60,7 +63,8 @@ def authors_net(
 
 
 def _block_name(depth: int, stage: int, number: int) -> str:
-    """a, b, c, … in ResNet-50 and in short stages; a, b1, b2, … in the longer stages of the deeper nets."""
+    """a, b, c, … in ResNet-50 and in short stages; a, b1, b2, … in the longer stages of the deeper
+    nets."""
     long = depth > 50 and stage in (3, 4)
     return f"b{number}" if long and number else "abcdefgh"[number]
 
@@ -131,7 +135,8 @@ def message(field_number: int, content: bytes) -> bytes:
 
 
 def blob(values: np.ndarray, style: str = "new") -> bytes:
-    """A BlobProto. `legacy`: four sides by name; `unpacked`: one field a number; `double`: float64."""
+    """A BlobProto. `legacy`: four sides by name; `unpacked`: one field a number; `double`:
+    float64."""
     if style == "legacy":
         sides = (1,) * (4 - values.ndim) + values.shape
         content = b"".join(number(place, side) for place, side in enumerate(sides, start=1))

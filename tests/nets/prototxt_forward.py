@@ -1,4 +1,5 @@
-"""What a prototxt means, one layer after another in float64 numpy: slow, obvious, and without any code of `repro`."""
+"""What a prototxt means, one layer after another in float64 numpy: slow, obvious, and without any
+code of `repro`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ EPSILON = 1e-5  # Caffe's default, which the authors' prototxt leaves as it is
 def forward(layers, blobs, images: np.ndarray) -> np.ndarray:
     """The logits of N × 3 × H × W images: what reaches the softmax.
 
-    `layers` say what is done (a name, a type, bottoms, a top, options); `blobs` hold each layer's weights by name.
+    `layers` say what is done (a name, a type, bottoms, a top, options); `blobs` hold each layer's
+    weights by name.
     """
     maps = {"data": images.astype(np.float64)}
     for layer in layers:

@@ -31,7 +31,8 @@ DEEP = [pytest.param(depth, marks=pytest.mark.slow) for depth in (101, 152)]
 
 @pytest.mark.parametrize("depth", [50, *DEEP])
 def test_the_authors_nets_give_the_logits_of_their_prototxt(depth, tmp_path):
-    """A bias on ResNet-50's first convolution, scaled statistics, pooling that rounds up: 57 pixels tell them apart."""
+    """A bias on ResNet-50's first convolution, scaled statistics, pooling that rounds up: 57 pixels
+    tell them apart."""
     layers = authors_net(depth, classes=12)
     path = write_net(tmp_path / "authors.caffemodel", layers)
     images = np.random.default_rng(1).normal(0, 50, (2, 3, 57, 57)).astype(np.float32)
@@ -45,7 +46,8 @@ def test_the_authors_nets_give_the_logits_of_their_prototxt(depth, tmp_path):
 
 @pytest.mark.parametrize("depth", [50, 101, 152])
 def test_every_layer_of_the_authors_nets_has_its_place(depth, tmp_path):
-    """The names of each block, at a width of one channel for speed: which place they take, and nothing is left."""
+    """The names of each block, at a width of one channel for speed: which place they take, and
+    nothing is left."""
     path = write_net(tmp_path / "thin.caffemodel", authors_net(depth, classes=3, width=1))
     layers = read_layers(path)
     assert is_authors(layer.name for layer in layers)

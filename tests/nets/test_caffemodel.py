@@ -1,4 +1,5 @@
-"""The authors' files are read as Caffe would read them, and damaged ones are refused in one line."""
+"""The authors' files are read as Caffe would read them, and damaged ones are refused in one
+line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A `.safetensors` file is read to the bit; one that is damaged or lies about its lengths is refused in one line."""
+"""A `.safetensors` file is read to the bit; one that is damaged or lies about its lengths is
+refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is selected on the command line and from Python: names, groups, patterns of run ids, parts."""
+"""What is selected on the command line and from Python: names, groups, patterns of run ids,
+parts."""
 
 from __future__ import annotations
 

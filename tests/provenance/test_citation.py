@@ -1,4 +1,5 @@
-"""CITATION.cff: valid Citation File Format 1.2.0, of this version, and read as a YAML reader reads it."""
+"""CITATION.cff: valid Citation File Format 1.2.0, of this version, and read as a YAML reader reads
+it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A run that is at work already, that was killed, or that goes on elsewhere: said each time, and never silently."""
+"""A run that is at work already, that was killed, or that goes on elsewhere: said each time, and
+never silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The order of file operations is the protocol: asserted call by call, as CONTRIBUTING.md states it."""
+"""The order of file operations is the protocol: asserted call by call, as CONTRIBUTING.md states
+it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Nothing is lost: runs are damaged for real, go on, and end bit for bit like one that nobody touched.
+"""Nothing is lost: runs are damaged for real, go on, and end bit for bit like one that nobody
+touched.
 
-Each test starts a process of its own that imports torch once and forks; `make test-long` does the same without strides.
+Each test starts a process of its own that imports torch once and forks; `make test-long` does the
+same without strides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Ctrl-C at any moment: exit code 130, no traceback, no half records, and the same command carries on."""
+"""Ctrl-C at any moment: exit code 130, no traceback, no half records, and the same command carries
+on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is written is ours alone, unless we say otherwise, and holds nothing that was not meant to be in it."""
+"""What is written is ours alone, unless we say otherwise, and holds nothing that was not meant to
+be in it."""
 
 from __future__ import annotations
 

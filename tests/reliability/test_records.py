@@ -1,4 +1,5 @@
-"""Records that are newer, from the future, huge, or there twice: named or shown, and never in the way of the others."""
+"""Records that are newer, from the future, huge, or there twice: named or shown, and never in the
+way of the others."""
 
 from __future__ import annotations
 

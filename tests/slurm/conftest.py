@@ -1,4 +1,5 @@
-"""The real local cluster. In CI it must be there; elsewhere its tests say that they were left out."""
+"""The real local cluster. In CI it must be there; elsewhere its tests say that they were left
+out."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.profile import Profile, load_profile
 from repro.cluster.slurm import run_slurm_command
 from repro.cluster.status.state import State, all_states
@@ -26,7 +28,8 @@ LOCAL = ROOT / "slurm" / "local-cluster"
 
 
 def long_run(seed: int = 0) -> Run:
-    """Long enough to be interrupted in the middle, short enough to be repeated: some ten seconds."""
+    """Long enough to be interrupted in the middle, short enough to be repeated: some ten
+    seconds."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10, seed))
     recipe = replace(
         run.recipe, name="long", iterations=1500, drops=(800, 1200), evaluate_every=100
@@ -80,7 +83,8 @@ class Cluster:
     def start_now(self, job: str) -> None:
         """A requeued job waits two minutes; not in a test.
 
-        A node takes a credential made in the second in which it revoked the old one for revoked, hence the pause.
+        A node takes a credential made in the second in which it revoked the old one for revoked,
+        hence the pause.
         """
         until(
             lambda: self.slurm("squeue", "-h", "-j", job, "-o", "%T").strip() == "PENDING",
@@ -137,7 +141,8 @@ def _profile() -> Profile:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One test at a time has the cluster, whatever runs beside it: some preempt, and one takes a node down."""
+    """One test at a time has the cluster, whatever runs beside it: some preempt, and one takes a
+    node down."""
     with Path("/tmp/repro-local-cluster.tests").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

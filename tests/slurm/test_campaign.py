@@ -19,20 +19,30 @@ from tests.slurm.conftest import Cluster, short_run
 pytestmark = pytest.mark.slurm
 
 RUNS = 8
-MINUTES = 6
+STILL_S = (
+    240  # without a change of any run: then something hangs. How long it all takes is no matter
+)
 
 
+@pytest.mark.timeout(3600)
 def test_a_small_campaign_loses_nothing_and_doubles_nothing(cluster: Cluster) -> None:
     chance = random.Random(0)
     runs = [short_run(seed) for seed in range(RUNS)]
     words = {run.id: RunState.LACKING for run in runs}
-    end = time.monotonic() + 60 * MINUTES
+    seen: set[tuple[object, ...]] = set()
+    changed = time.monotonic()
     while any(word != RunState.DONE for word in words.values()):
-        assert time.monotonic() < end, words
-        cluster.send(*runs, wanted=SubmitOptions(retry=True))
+        assert time.monotonic() - changed < STILL_S, words
+        # A controller that is late on a busy machine is asked again in the next round.
+        with contextlib.suppress(UserError):
+            cluster.send(*runs, wanted=SubmitOptions(retry=True))
         for run in runs:
             state = cluster.state(run)
             words[run.id] = state.word
+            facts = (run.id, state.word, state.attempt, state.iteration, state.job)
+            if facts not in seen:
+                seen.add(facts)
+                changed = time.monotonic()
             # What is at work is known by one job, and a done run has no job any more.
             assert (state.job is not None) >= (state.word == RunState.RUNNING)
             if state.word == RunState.RUNNING and chance.random() < 0.3:
@@ -40,7 +50,9 @@ def test_a_small_campaign_loses_nothing_and_doubles_nothing(cluster: Cluster) ->
             if state.word == RunState.QUEUED and state.reason == "BeginTime":
                 with contextlib.suppress(UserError):
                     cluster.slurm("scontrol", "update", f"JobId={state.job}", "StartTime=now")
-        held = _jobs(cluster)
+        held: list[str] = []
+        with contextlib.suppress(UserError):
+            held = _jobs(cluster)
         assert len(held) == len(set(held)), "a run has two jobs"
         time.sleep(2)
     for run in runs:

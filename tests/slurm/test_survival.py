@@ -1,4 +1,5 @@
-"""On the real cluster: whatever ends a job, its run ends bit for bit like an unbroken one, or says why it did not."""
+"""On the real cluster: whatever ends a job, its run ends bit for bit like an unbroken one, or says
+why it did not."""
 
 from __future__ import annotations
 
@@ -56,6 +57,22 @@ def test_usr2_saves_requeues_and_ends_at_once(cluster: Cluster, unbroken: Unbrok
     assert "saved and requeued" in logs(cluster, "out")
     stopped = read_json(cluster.places.run(run.id).progress)
     assert stopped["state"] == "stopped"
+    cluster.start_now(job)
+    cluster.done(run)
+    assert unbroken.equals(cluster.places)
+
+
+def test_where_a_job_cannot_call_scontrol_as_in_a_container_the_script_requeues_it(
+    cluster: Cluster, unbroken: Unbroken
+) -> None:
+    run = long_run()
+    cluster.send(run, container=("env", "PATH=/nowhere"))
+    job = cluster.under_way(run)
+    cluster.slurm("scancel", "--signal=USR2", job)
+    until(
+        lambda: cluster.state(run).word == "queued", 30, "the job to be queued again", cluster, run
+    )
+    assert "the batch script puts it back into the queue" in logs(cluster, "out")
     cluster.start_now(job)
     cluster.done(run)
     assert unbroken.equals(cluster.places)

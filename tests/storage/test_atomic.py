@@ -1,4 +1,5 @@
-"""Files are whole or absent, one creator wins, and what the system refuses is said so that a user can act on it."""
+"""Files are whole or absent, one creator wins, and what the system refuses is said so that a user
+can act on it."""
 
 import errno
 import json

@@ -1,7 +1,8 @@
-"""A metrics file cut, flipped, or rewritten anywhere: no reader crashes, and none takes a wrong row for a right one.
+"""A metrics file cut, flipped, or rewritten anywhere: no reader crashes, and none takes a wrong row
+for a right one.
 
-There are two readers: the running wing goes on from the good prefix, the reading wing shows what is good and says what
-is not. Both decode a line with `repro.storage.metrics_file`.
+There are two readers: the running wing goes on from the good prefix, the reading wing shows what is
+good and says what is not. Both decode a line with `repro.storage.metrics_file`.
 """
 
 from __future__ import annotations

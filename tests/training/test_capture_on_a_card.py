@@ -1,4 +1,5 @@
-"""What a capture asks of CUDA, which is played: the card, the stream, and a graph that is no graph."""
+"""What a capture asks of CUDA, which is played: the card, the stream, and a graph that is no
+graph."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.data import open_source
 from repro.definition.net import resnet
 from repro.definition.run import Run
@@ -44,6 +46,7 @@ class Cuda:
     warning: str = ""  # what torch says at the end of the capture
     streams: dict[str, Stream] = field(default_factory=dict)
     replays: int = 0
+    pools_ended: list[tuple[int, str]] = field(default_factory=list)
 
     @contextlib.contextmanager
     def stream(self, stream: Stream) -> Iterator[None]:
@@ -51,7 +54,7 @@ class Cuda:
         yield
 
     @contextlib.contextmanager
-    def graph(self, graph: Any, stream: Stream) -> Iterator[None]:
+    def graph(self, graph: Any, pool: str, stream: Stream) -> Iterator[None]:
         self.streams["capture"] = stream
         yield
         if self.warning:
@@ -69,6 +72,13 @@ def two_steps(cuda: Cuda, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tupl
     monkeypatch.setattr(torch.cuda, "stream", cuda.stream)
     monkeypatch.setattr(torch.cuda, "graph", cuda.graph)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
+    monkeypatch.setattr(
+        torch._C,
+        "_cuda_endAllocateToPool",
+        lambda card, pool: cuda.pools_ended.append((card, pool)),
+        raising=False,
+    )
     lines: list[str] = []
     with fake_gpu(monkeypatch):
         source = open_source(RUN.recipe, folder).to(SECOND)
@@ -87,6 +97,7 @@ def test_the_capture_is_on_the_nets_own_card_and_on_the_stream_of_its_rehearsals
     assert two_steps(cuda, tmp_path, monkeypatch) == (True, [])
     assert cuda.streams["capture"] is cuda.streams["rehearsals"]
     assert cuda.streams["capture"].device == SECOND
+    assert cuda.pools_ended == []
     assert cuda.replays == 2
 
 
@@ -99,6 +110,8 @@ def test_a_graph_without_kernels_is_not_replayed_as_if_it_trained(
     assert cuda.replays == 0
     assert "could not be captured" in lines[0]
     assert "The CUDA Graph is empty" in lines[0]
+    # Torch 2.11 would believe that the capture goes on.
+    assert cuda.pools_ended == [(1, "pool")]
 
 
 def test_the_card_that_trains_is_the_one_that_torch_means_where_none_is_named(

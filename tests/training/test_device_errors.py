@@ -1,4 +1,5 @@
-"""Out of memory, a broken card, a busy one: a failure that says what to change, never a traceback."""
+"""Out of memory, a broken card, a busy one: a failure that says what to change, never a
+traceback."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""How faithful a step is: its gradients against those of fp64, from the same weights and the same images.
+"""How faithful a step is: its gradients against those of fp64, from the same weights and the same
+images.
 
-Any rounding turns a few of the millions of ReLUs whose input is nearly zero, and each of them moves the gradients by
-about 1e-4, however exact the sums are: so those are counted. For the rest, the ReLUs decide here as they did in fp64,
-and what is left is the arithmetic.
+Any rounding turns a few of the millions of ReLUs whose input is nearly zero, and each of them moves
+the gradients by about 1e-4, however exact the sums are: so those are counted. For the rest, the
+ReLUs decide here as they did in fp64, and what is left is the arithmetic.
 """
 
 from types import SimpleNamespace

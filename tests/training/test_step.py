@@ -1,4 +1,5 @@
-"""The step captured is the step: here played on the CPU, where everything but the graph itself can run."""
+"""The step captured is the step: here played on the CPU, where everything but the graph itself can
+run."""
 
 import pytest
 import torch

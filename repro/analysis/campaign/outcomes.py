@@ -34,11 +34,11 @@ from repro.definition.experiment import (
     Unchecked,
 )
 from repro.definition.run import Run, Runs
+from repro.protocol.decidable import PER_IMAGE
 
 DRAWS = 400
 DISAGREEING = 0.15  # of ImageNet's images, on which only one of two such nets is wrong
 IMAGES = 50_000
-PER_IMAGE = ("top1", "top5")
 
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[Run, str]  # a net with its recipe (seed 0), and a metric
@@ -47,10 +47,11 @@ Seeds: TypeAlias = Mapping[Run, int]  # how many seeds of each net there are
 
 @dataclass(frozen=True)
 class Item:
-    """A claim or a row that runs may decide. `p_values`: draw by draw, for so many seeds of each net."""
+    """A claim or a row that runs may decide."""
 
     name: str
     runs: tuple[Run, ...]  # the nets it needs, by their seed 0
+    # One p-value for each draw, given how many seeds each net has.
     p_values: Callable[[Seeds], Floats] = field(compare=False)
     is_claim: bool
 
@@ -87,7 +88,7 @@ class Outcomes:
         return self._drawn[key]
 
     def items(self) -> tuple[list[Item], list[str]]:
-        """Return what can be forecast, and the claims whose outcome the paper gives no number for."""
+        """Return what can be forecast, and the claims for which the paper gives no number."""
         items: list[Item] = []
         unknown: list[str] = []
         for experiment in self.experiments:

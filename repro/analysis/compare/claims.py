@@ -105,9 +105,11 @@ def judge_claims(
     weighed: dict[str, _Weighed] = {}
     for name, claim, printed in _claims(declared, scaled):
         if claim.id not in weighed:
-            evidence = tuple(_evidence(claim, printed, collected))
+            evidence: list[Finding] = []
+            for check, original in zip(claim.checks, printed.checks, strict=True):
+                evidence += _findings(check, original, collected)
             book = books.get(name) if books else None
-            weighed[claim.id] = _weigh(name, claim, evidence, book)
+            weighed[claim.id] = _weigh(name, claim, tuple(evidence), book)
     return _corrected(list(weighed.values()))
 
 
@@ -121,11 +123,6 @@ def _claims(
             continue
         for claim, printed in zip(experiment.claims, paper.claims, strict=True):
             yield name, claim, printed
-
-
-def _evidence(claim: Claim, printed: Claim, collected: Collected) -> Iterator[Finding]:
-    for check, original in zip(claim.checks, printed.checks, strict=True):
-        yield from _findings(check, original, collected)
 
 
 def _findings(check: Check, printed: Check, collected: Collected) -> Sequence[Finding]:

@@ -41,7 +41,7 @@ class CurveGap:
 
 
 def digitised(figure: Figure) -> pd.DataFrame | None:
-    """The figure's curves as read off the paper: panel, label, split, iteration, error, reading_error."""
+    """Return a figure's curves as they were read off the paper; None where there is no file."""
     if figure.digitised is None:
         return None
     try:

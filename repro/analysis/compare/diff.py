@@ -189,6 +189,7 @@ def _against_others(
 ) -> Diff:
     """Return the diff with somebody else's numbers for the paper's: no claims, no curves."""
     theirs = load_other_results(against, scaled)
+    collected = replace(collected, labs={})  # what is compared with them is ours
     rows: list[JudgedNumber] = []
     for name, experiment in scaled.items():
         replaced = in_place_of_paper(name, experiment, theirs.numbers)

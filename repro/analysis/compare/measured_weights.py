@@ -2,7 +2,8 @@
 
 Two questions, each with words of its own, because nothing here is a sample of trainings:
 
-- Is the number that is published for these weights what we measure? `equal` to the printed digit, or `differs`.
+- Is the published number of these weights what we measure? `equal` to the printed digit, or
+  `differs`.
 - How does it stand to the paper's row? `equal` to the printed digit, `lower`, or `higher`.
 
 A number measured on other images than the published one answers neither: `not comparable`.
@@ -102,7 +103,7 @@ def _is_of(row: Row, evaluation: Evaluation) -> bool:
 
 
 def _architecture(net: Net) -> tuple[object, ...]:
-    """Return what makes it the same row; strides, pooling and zeros are variants, and the record names them."""
+    """Return what makes it the same row: strides, pooling and zeros are variants."""
     return net.family, net.kind, net.depth, net.shortcut
 
 

@@ -1,9 +1,10 @@
 """How likely each reading of a test is, given the number that was published for it.
 
-A published number is printed to a digit: 24.7 stands for anything from 24.65 to 24.75. If a reading is the true one,
-its error on the same images would lie there, but for two things. Another decoder and another order of sums move some
-images (`NOISE`). And where only a sample of the images was tested, the error of the whole is not known better than
-sampling allows. Both are taken as normal, top-1 and top-5 as independent, and all readings as equally likely before.
+A published number is printed to a digit: 24.7 stands for anything from 24.65 to 24.75. If a reading
+is the true one, its error on the same images would lie there, but for two things. Another decoder
+and another order of sums move some images (`NOISE`). And where only a sample of the images was
+tested, the error of the whole is not known better than sampling allows. Both are taken as normal,
+top-1 and top-5 as independent, and all readings as equally likely before.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
-NOISE = (
-    0.03  # points: 15 of 50,000 images. Declared, not measured: compare two decoders to know better
-)
+# Points: 15 of 50,000 images. Declared, not measured: compare two decoders to know better.
+NOISE = 0.03
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Printed:
 
 
 def deviation(error: float, images: int, whole: int) -> float:
-    """Return the standard deviation of the whole set's error around a sample's, in points, noise included."""
+    """Return how far the error of the whole set may be from a sample's, as a standard deviation."""
     share = min(max(error / 100, 1 / (2 * images)), 1 - 1 / (2 * images))
     # A sample of all images is no sample: what is left is noise.
     unseen = max(0.0, 1 - images / whole)
@@ -48,7 +48,7 @@ def log_likelihood(error: float, printed: Printed, images: int, whole: int) -> f
     """Return the logarithm of the chance that a reading with this error was printed so."""
     spread = deviation(error, images, whole)
     low, high = (printed.low - error) / spread, (printed.high - error) / spread
-    # Far on one side both values are nearly 1 there: on the other side their difference keeps its digits.
+    # On the upper side both values are nearly 1, and their difference would lose its digits.
     if low > 0:
         low, high = -high, -low
     upper, lower = float(norm.logcdf(high)), float(norm.logcdf(low))
@@ -63,7 +63,7 @@ def shares(
     images: int,
     whole: int,
 ) -> list[float]:
-    """Return how likely each reading is among these, from all its published metrics; they add up to one."""
+    """Return how likely each reading is, from all its published metrics; they add up to one."""
     logs = []
     for reading in errors:
         parts = [

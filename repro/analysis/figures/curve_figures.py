@@ -40,7 +40,8 @@ def draw(
     `narrow`: its panels stand one under the other, for a small screen.
     """
     every = fill_panels(figure, collected, scale, seeds)
-    panels = _worth_drawing(every)
+    # What has nothing to show is left out, unless nothing has.
+    panels = [panel for panel in every if panel.has_ours or panel.has_paper] or every
     errors = any(panel.shows == "curves" for panel in figure.panels)
     entries = key_of_errors(panels) if errors else key_of_responses(panels)
     notes = notes_under(figure, every, collected, scale)
@@ -75,11 +76,6 @@ def fill_panels(
     if paper is not None and (scale.name == "paper" or alone):
         panels = [panel.with_paper(paper) for panel in panels]
     return panels
-
-
-def _worth_drawing(panels: list[FilledPanel]) -> list[FilledPanel]:
-    """Return the panels with something to show; all of them where there is nothing at all."""
-    return [panel for panel in panels if panel.has_ours or panel.has_paper] or panels
 
 
 def write(

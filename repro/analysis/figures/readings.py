@@ -1,4 +1,4 @@
-"""A picture of the grid of readings: each one's top-1 error, and the interval that the published number stands for."""
+"""A picture of the grid of readings: each one's top-1 error, and the published interval."""
 
 from __future__ import annotations
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.lab_numbers import LabNumber, LabNumbers
 from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
-from repro.analysis.runs.cache import Problem
 from repro.definition.experiment import Paper
-from repro.protocol.deviations import Departure
 from repro.storage.atomic import finite_or_none
 
 
@@ -29,14 +29,10 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "measured": list(map(_measured, diff.measured)),
         "curves": list(map(_curve, diff.curves)),
         "quoted": [_quoted(*number) for number in diff.quoted],
-        "departures": [_departure(departure, nets) for departure, nets in diff.ledger.items()],
+        "departures": [asdict(at) | {"nets": list(nets)} for at, nets in diff.ledger.items()],
         "missing_runs": list(diff.lacking),
-        "problems": list(map(_problem, diff.problems)),
+        "problems": list(map(asdict, diff.problems)),
     }
-
-
-def _problem(problem: Problem) -> dict[str, str]:
-    return {"folder": problem.folder, "problem": problem.problem}
 
 
 def _measured(number: MeasuredNumber) -> dict[str, Any]:
@@ -77,6 +73,39 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "line": number_line(row),
         "margin": row.rule.margin if row.rule else None,
         "p": finite_or_none(row.verdict.p),
+        **_labs(row.labs),
+    }
+
+
+def _labs(labs: LabNumbers | None) -> dict[str, Any]:
+    """Return what several labs have; nothing where there is one."""
+    if labs is None:
+        return {}
+    spread = labs.spread
+    return {
+        "labs": {
+            "count": spread.labs,
+            "n": spread.n,
+            "mean": finite_or_none(spread.mean),
+            "repeatability_std": finite_or_none(spread.repeatability),
+            "between_labs_std": finite_or_none(spread.between),
+            "between_labs_low": finite_or_none(spread.between_low),
+            "between_labs_high": finite_or_none(spread.between_high),
+            "reproducibility_std": finite_or_none(spread.reproducibility),
+            "each": list(map(_lab, labs.numbers)),
+            "left_out": list(labs.left_out),
+        }
+    }
+
+
+def _lab(number: LabNumber) -> dict[str, Any]:
+    return {
+        "lab": number.lab,
+        "mean": finite_or_none(number.sample.mean),
+        "std": finite_or_none(number.sample.std),
+        "n": number.sample.n,
+        "verdict_alone": number.alone,
+        "runs": list(number.runs),
     }
 
 
@@ -124,13 +153,3 @@ def _curve(gap: CurveGap) -> dict[str, Any]:
 
 def _quoted(experiment: str, row: str, metric: str, paper: Paper) -> dict[str, Any]:
     return {"experiment": experiment, "row": row, "metric": metric, "paper": paper.value}
-
-
-def _departure(departure: Departure, nets: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "field": departure.field,
-        "paper": departure.paper,
-        "ours": departure.ours,
-        "why": departure.why,
-        "nets": list(nets),
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from repro.analysis.compare.between_labs import LabSpread
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.measured_weights import MeasuredNumber
@@ -37,6 +38,7 @@ def summary(diff: Diff) -> str:
     if not diff.against:
         sentences += _claims_in_words(diff)
     sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
+    sentences.append(_labs_in_words(diff.rows))
     sentences.append(_false_words(diff))
     if diff.measured:
         sentences.append(_measured_in_words(diff.measured))
@@ -56,19 +58,33 @@ def verdict_text(row: JudgedNumber) -> str:
 
 
 def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> str:
-    """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
-    ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
+    """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`.
+
+    Of several labs, the mean is of theirs: that is what the verdict is about.
+    """
+    mean = row.labs.spread.mean if row.labs else row.mean
+    ours = "–" if mean is None else f"{mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
     about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
-    if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
+    if row.labs:
+        about = [*_spreads(row.labs.spread), *about]
+    elif row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
-    line = f"{_name(row)}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
+    name = f"{row.experiment} {row.row} {row.metric}"
+    line = f"{name}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
     return f"{line} ({'; '.join(about)})" if about else line
 
 
 def our_cell(row: JudgedNumber) -> str:
-    """Return our number with its spread and the number of seeds; a count has neither."""
+    """Return our number with its spread and the number of seeds; a count has neither.
+
+    Of several labs: the mean of their means, and s_R, the spread of one run of one lab.
+    """
+    if row.labs:
+        spread = row.labs.spread
+        text = mean_text(spread.mean, spread.reproducibility, _digits(row))
+        return f"{text} ({spread.labs} labs, n = {spread.n})"
     if row.mean is None:
         return "–"
     text = mean_text(row.mean, row.std, _digits(row))
@@ -81,6 +97,28 @@ def evidence_text(finding: Finding) -> str:
         return finding.said
     effect = f"{finding.effect:.3g} ({finding.low:.3g} to {finding.high:.3g})"
     return f"{finding.said}: {effect}, p = {p_text(finding.p)} alone"
+
+
+def _spreads(spread: LabSpread) -> list[str]:
+    """Return `5 labs`, `n=23`, and the three standard deviations as far as they are known."""
+    parts = [f"{spread.labs} labs", f"n={spread.n}"]
+    if spread.repeatability is not None and spread.between is not None:
+        parts += [f"s_r={spread.repeatability:.2f}", f"s_L={spread.between:.2f}"]
+    return [*parts, f"s_R={spread.reproducibility:.2f}"]
+
+
+def _labs_in_words(rows: Sequence[JudgedNumber]) -> str:
+    """Return which labs there are, and that verdicts are of their mean."""
+    several = [row.labs for row in rows if row.labs]
+    if not several:
+        return ""
+    names = dict.fromkeys(number.lab for labs in several for number in labs.numbers)
+    count = len(several)
+    verb = "is" if count == 1 else "are"
+    return (
+        f"{count} number{plural(count)} {verb} of several labs ({', '.join(names)}): "
+        "judged is the mean of the labs' means."
+    )
 
 
 def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
@@ -143,7 +181,8 @@ def _claims_in_words(diff: Diff) -> list[str]:
             f"of {family}, and for earlier looks."
         )
     if counted:
-        count = f"{len(counted)} claim{plural(len(counted))} that follow{verb_ending(len(counted))}"
+        verb = "follows" if len(counted) == 1 else "follow"
+        count = f"{len(counted)} claim{plural(len(counted))} that {verb}"
         sentences.append(f"Of {count} from counting, {_counts_in_words(counted)}.")
     return sentences
 
@@ -183,18 +222,9 @@ def _false_words(diff: Diff) -> str:
     )
 
 
-def _name(row: JudgedNumber) -> str:
-    return f"{row.experiment} {row.row} {row.metric}"
-
-
 def _digits(row: JudgedNumber) -> int:
     """Return how many decimals of ours are shown: of a count, two more than the paper prints."""
     return row.paper.digits + 2 if row.paper.kind == "exact" else 2
-
-
-def verb_ending(count: int) -> str:
-    """Return the ending of a verb of which there are so many subjects."""
-    return "s" if count == 1 else ""
 
 
 def plural(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The grid of readings as a table: each reading's errors, and how likely it is given the published number."""
+"""The grid of readings as a table: the errors of each reading, and how likely it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FACTORS = ("views", "mean", "filter", "pool", "epsilon", "average", "flip")
 
 
 def with_shares(document: Mapping[str, Any], whole: int) -> pd.DataFrame:
-    """Return a row a reading, the likeliest first within its views; `share` is empty where nothing is published."""
+    """Return a row for each reading, the likeliest first; `share` is its probability."""
     rows = pd.DataFrame(document["readings"])
     rows["share"] = _shares(document, rows, whole)
     order = rows.assign(views=pd.Categorical(rows["views"], [*WAYS]))
@@ -25,7 +25,7 @@ def with_shares(document: Mapping[str, Any], whole: int) -> pd.DataFrame:
 
 
 def _shares(document: Mapping[str, Any], rows: pd.DataFrame, whole: int) -> list[float]:
-    """Return how likely each reading is among those of its views; NaN where nothing is published."""
+    """Return the probability of each reading among those of its views; NaN if none is known."""
     likely = [math.nan] * len(rows)
     for views in dict.fromkeys(rows["views"]):
         published = published_of(document, views)
@@ -84,8 +84,8 @@ def _notes(document: Mapping[str, Any], whole: int) -> list[str]:
         numbers = "/".join(f"{one.value:.{one.digits}f}" for one in published.values())
         notes.append(f"Published for {views} views: {numbers}.")
     notes.append(
-        "Likely: how much of the probability a reading has among those of its views, all being equally likely before; "
-        f"{NOISE} points are allowed for decoders and rounding"
+        "Likely: how much of the probability a reading has among those of its views, "
+        f"all being equally likely before; {NOISE} points are allowed for decoders and rounding"
         + (", and what a sample of this size leaves open." if images < whole else ".")
     )
     notes += document["warnings"]

@@ -1,4 +1,5 @@
-"""The column of released weights: what weights that others trained give where a table has our own number.
+"""The column of released weights: what weights that others trained give where a table has our own
+number.
 
 It is a column of its own and nothing else: no mean, no verdict and no best seed looks at it.
 """

@@ -1,10 +1,12 @@
-"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read twice.
+"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read
+twice.
 
-Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a run, its curve in
-list columns, and a stamp of times and sizes. A folder whose stamp has not changed is not opened again; those that are
-not shown, as the run is published and still here, or as they are no runs, have their rows in a file beside it. Both
-are a pure function of the folders, replaced whole; two collectors at once write the same bytes. A row that a crash
-between the two left in both or in neither is noticed by the next one, and both are written anew.
+Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a
+run, its curve in list columns, and a stamp of times and sizes. A folder whose stamp has not changed
+is not opened again; those that are not shown, as the run is published and still here, or as they
+are no runs, have their rows in a file beside it. Both are a pure function of the folders, replaced
+whole; two collectors at once write the same bytes. A row that a crash between the two left in both
+or in neither is noticed by the next one, and both are written anew.
 """
 
 from __future__ import annotations
@@ -19,19 +21,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.analysis.runs.run_record import (
-    DATA,
-    PROVENANCE,
-    data_column,
-    folder_stamp,
-    read_run,
-)
+from repro.analysis.runs.run_places import Found, lab_of, stamped_folders, unread_folders
+from repro.analysis.runs.run_record import DATA, PROVENANCE, data_column, read_run
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
+from repro.storage.labs import OURS
 from repro.storage.metrics_file import CURVE
-from repro.storage.paths import Folder, Places, run_folders, unprintable_names
+from repro.storage.paths import Places
 
-LAYOUT = "5"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "6"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -48,7 +46,7 @@ _ARROW = {
     list: _list_of(pa.string()),
 }
 _TEXTS = (
-    *("place", "folder", "stamp", "state", "problem", "id", "net", "kind"),
+    *("lab", "place", "folder", "stamp", "state", "problem", "id", "net", "kind"),
     *("family", "shortcut", "recipe", "dataset", "scale", "definition"),
 )
 _COUNTS = ("depth", "iterations", "seed", "failed_at")
@@ -71,10 +69,10 @@ def _fixed_columns() -> Iterator[tuple[str, pa.DataType]]:
 
 
 _FIXED = tuple(_fixed_columns())
-_ABOUT = ("id", "state", "place", "folder", "problem")
+_ABOUT = ("lab", "id", "state", "place", "folder", "problem")
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
-Found = tuple[Folder, tuple[str, str, str]]  # a folder, and its place, name and stamp
+Key = tuple[str, str]  # a lab and a run
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class CachedRuns:
-    """`table` has a row for each run, one copy of each; `problems` names what was left out, cut or doubled."""
+    """`table` has one row for each run; `problems` names what was left out, cut or doubled."""
 
     table: pa.Table
     problems: tuple[Problem, ...]
@@ -95,13 +93,24 @@ class CachedRuns:
     opened: int  # folders read this time; the others had not changed
     others: pa.Table  # a row for each folder that is not shown, kept as well
     changed: bool  # whether what is kept is out of date
-    twins: dict[str, str]  # runs whose curve equals another seed's, and that seed's run
+    twins: dict[Key, Key]  # runs whose curve equals another run's, of our lab or an earlier one
+
+    @property
+    def labs(self) -> tuple[str, ...]:
+        """The other labs that have a run here, by name."""
+        names = set(self.table["lab"].to_pylist()) - {OURS}
+        return tuple(sorted(names))
+
+    def of_lab(self, lab: str) -> pa.Table:
+        """Return the rows of one lab."""
+        names = self.table["lab"].to_pylist()
+        return _rows(self.table, [row for row, name in enumerate(names) if name == lab])
 
 
 def read_runs(places: Places, keep: bool = True) -> CachedRuns:
-    """Read the working and the published folders that changed; without `keep` all of them, whatever was kept."""
+    """Read the folders that changed; without `keep`, all of them."""
     known = _kept(places) if keep else None
-    found = list(_stamped(places))
+    found = list(stamped_folders(places))
     at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
     same = [at_row[key] for _, key in found if key in at_row]
     fresh = [(folder, key) for folder, key in found if key not in at_row]
@@ -112,7 +121,7 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    problems += doubled + _unprintable(places)
+    problems += doubled + tuple(Problem(*folder) for folder in unread_folders(places))
     return CachedRuns(tables[0], problems, len(found), len(fresh), tables[1], changed, doubles)
 
 
@@ -131,27 +140,10 @@ def _write(table: pa.Table, path: Path) -> None:
 
 
 def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
-    """The known rows that still hold, and the fresh ones read; in batches, so that memory stays bounded."""
+    """Return the known rows that still hold, and the fresh ones, read some at a time."""
     tables = [_schema().empty_table() if known is None else _rows(known, same)]
     tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
     return _in_order(pa.concat_tables(tables, promote_options="default"))
-
-
-def _unprintable(places: Places) -> tuple[Problem, ...]:
-    """Name the folders that are not read, because no table or terminal could show their names."""
-    problem = "not read: its name has characters that cannot be shown; rename it"
-    parents = (("published", places.published), ("runs", places.runs))
-    return tuple(
-        Problem(f"{parent}/{name}", problem)
-        for parent, path in parents
-        for name in unprintable_names(path)
-    )
-
-
-def _stamped(places: Places) -> Iterator[Found]:
-    for place, parent in (("published", places.published), ("runs", places.runs)):
-        for folder in run_folders(parent):
-            yield folder, (place, folder.path.name, folder_stamp(folder))
 
 
 def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
@@ -159,9 +151,9 @@ def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
 
 
 def _parsed(batch: Iterable[Found]) -> pa.Table:
-    """The folders' records as a table; metrics are found in the records, all else is declared above."""
+    """Return the folders' records as a table. Only the metrics' columns are not declared above."""
     records = [
-        {"place": place, "folder": name, "stamp": mark} | read_run(folder)
+        {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark} | read_run(folder)
         for folder, (place, name, mark) in batch
     ]
     names = set().union(*records)
@@ -179,7 +171,7 @@ def _schema() -> pa.Schema:
 
 
 def _in_order(table: pa.Table) -> pa.Table:
-    """Rows by run and columns by name, so that the same folders give the same bytes however they were read."""
+    """Sort rows by run and columns by name: the same folders then give the same bytes."""
     fixed = [name for name, _ in _FIXED]
     metrics = sorted(
         name
@@ -193,7 +185,7 @@ def _in_order(table: pa.Table) -> pa.Table:
 
 
 def _kept(places: Places) -> pa.Table | None:
-    """What an earlier collection read, if it can be trusted: the runs that it showed, and the other folders."""
+    """Return what an earlier collection read, if it can be trusted: of shown and other folders."""
     shown, others = _trusted(places.frame), _trusted(places.copies)
     if shown is None or others is None or not others.num_rows:
         return shown
@@ -217,15 +209,15 @@ def _trusted(path: Path) -> pa.Table | None:
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
-    """One row a run: a finished copy before another, a working one before a published one; a difference is said."""
-    ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
+    """Choose one copy of each lab's run: a finished one, else a working one; name differences."""
+    labs, ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
     problems = [
         Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
     ]
-    copies: dict[str, list[int]] = {}
-    for at, run in enumerate(ids):
-        if run:
-            copies.setdefault(run, []).append(at)
+    copies: dict[Key, list[int]] = {}
+    for at, key in enumerate(zip(labs, ids, strict=True)):
+        if key[1]:
+            copies.setdefault(key, []).append(at)
     chosen = []
     for rows in copies.values():
         best, *others = sorted(rows, key=lambda at: (state[at] != "done", place[at] != "runs", at))
@@ -241,21 +233,27 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
     return chosen, tuple(problems)
 
 
-def _twins(table: pa.Table) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """The runs that equal another seed's, and a warning that names both."""
+def _twins(table: pa.Table) -> tuple[dict[Key, Key], tuple[Problem, ...]]:
+    """Return the runs that equal another one, and warn of those that equal one of their own lab.
+
+    Our lab comes first, so that a run which two labs have counts for us: it is one sample. Equal
+    curves in two labs are no fault, since equal machines train alike to the bit.
+    """
+    labs, ids, places, folders = (
+        table[name].to_pylist() for name in ("lab", "id", "place", "folder")
+    )
+    order = sorted(range(len(labs)), key=lambda row: (labs[row] != OURS, labs[row]))
     doubles, problems = {}, []
-    for twin in twins(table):
-        run, other = (table["id"][at].as_py() for at in (twin.row, twin.other))
-        folder, original = (
-            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}"
-            for at in (twin.row, twin.other)
-        )
-        doubles[run] = other
+    for twin in twins(table, order):
+        doubles[labs[twin.row], ids[twin.row]] = labs[twin.other], ids[twin.other]
+        if labs[twin.row] != labs[twin.other]:
+            continue
+        folder, original = (f"{places[at]}/{folders[at]}" for at in (twin.row, twin.other))
         count = f"the first point of its curve equals that of {original}"
         if twin.points > 1:
             count = f"the first {twin.points} points of its curve equal those of {original}"
-        said = f"{count} to the digit: they are no independent seeds, and no mean or verdict counts both"
-        problems.append(Problem(folder, said))
+        why = "they are no independent seeds, and no mean or verdict counts both"
+        problems.append(Problem(folder, f"{count} to the digit: {why}"))
     return doubles, tuple(problems)
 
 

@@ -1,8 +1,8 @@
 """Publishing: the small record of a finished run, copied to a folder that is tracked.
 
-A published run is its definition, its curve and its final record: what every table, figure, verdict and report is made
-from. Small nets trained as the paper did bring their weights along. Checkpoints and per-image predictions stay behind.
-The record appears whole, or not at all.
+A published run is its definition, its curve and its final record: what every table, figure, verdict
+and report is made from. Small nets trained as the paper did bring their weights along. Checkpoints
+and per-image predictions stay behind. The record appears whole, or not at all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.analysis.runs import run_record
+from repro.analysis.runs.record_checks import record_problems
 from repro.definition.run import Run
 from repro.errors import UserError, quote
 from repro.storage.atomic import (
@@ -25,6 +26,7 @@ from repro.storage.atomic import (
     to_json,
     write_atomic,
 )
+from repro.storage.labs import Lab, write_lab
 from repro.storage.paths import Folder
 
 WEIGHTS_SCHEMA = 1  # of weights.json
@@ -45,7 +47,7 @@ class Weights:
 
 
 def releases_weights(run: Run, scale: str = WEIGHTS_AT) -> bool:
-    """Return whether this run is published with its weights: a small net, trained as the paper did."""
+    """Return whether a run is published with its weights: a small net at the paper's scale."""
     small = run.net.family == "cifar" and run.net.depth <= DEEPEST_WITH_WEIGHTS
     return small and run.scale == scale
 
@@ -56,11 +58,17 @@ def publish(
     again: bool = False,
     uncommitted: bool = False,
     weights: Weights | None = None,
+    lab: Lab | None = None,
 ) -> str:
-    """Publish the run; answer `published`, `as before` or `not done`. Raises where the record may not be published."""
+    """Publish the run, if it may be; return `published`, `as before` or `not done`.
+
+    `lab`: whose record it is, where it is not ours. It is then checked as a pull request will be.
+    """
     if not working.final.exists():
         return "as before" if public.final.exists() else "not done"
     _check(working, uncommitted)
+    if lab:
+        _check_for_others(working)
     content = _record(working)
     same = public.path.exists() and content == _record(public)
     if public.path.exists() and not same and not again:
@@ -73,6 +81,8 @@ def publish(
     with_weights = _weights_files(working, weights)
     if same and not with_weights:
         return "as before"
+    if lab:
+        write_lab(public.path.parent, lab)
     _place(content | with_weights | _digests(content), public)
     return "published"
 
@@ -100,7 +110,7 @@ def _digests(content: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]:
-    """Return the file of weights and the one that describes it; nothing where there are none to give away."""
+    """Return the file of weights and the one that describes it; nothing without weights."""
     content = weights.extract() if weights else None
     if weights is None or content is None:
         return {}
@@ -117,7 +127,7 @@ def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]
 
 
 def _check(working: Folder, uncommitted: bool) -> None:
-    """A record is published only if it can be read in full, and if the code that made it can be found again."""
+    """Refuse a record that cannot be read in full, or whose code no commit has."""
     record, name = run_record.read_run(working), working.path.name
     if record["problem"]:
         raise UserError(
@@ -126,7 +136,17 @@ def _check(working: Folder, uncommitted: bool) -> None:
     if record.get("dirty") is not False and not uncommitted:
         raise UserError(
             f"{quote(name, 100)} was trained by code that no commit has",
-            "train it from a clean checkout, or say `--uncommitted` and mind that nobody can check it out",
+            "train it from a clean checkout; with `--uncommitted` nobody can get its code",
+        )
+
+
+def _check_for_others(working: Folder) -> None:
+    """Refuse what the check of a pull request would refuse."""
+    problems = record_problems(working)
+    if problems:
+        raise UserError(
+            f"{quote(working.path.name, 100)}: {'; '.join(problems)}",
+            "a record for other people must say all of this; docs/contributing-a-record.md has why",
         )
 
 

@@ -22,14 +22,13 @@ from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import (
     DataFacts,
-    FileProblem,
     Final,
     Provenance,
     read_definition,
     read_failure,
     read_final,
-    read_regular,
 )
+from repro.storage.typed_file import FileProblem, read_regular
 
 PROVENANCE = (
     ("started", str),
@@ -41,6 +40,10 @@ PROVENANCE = (
     ("python", str),
     ("torch", str),
     ("precision", str),
+    ("layout", str),
+    ("captured", bool),
+    ("mps", bool),
+    ("driver", str),
     ("commit", str),
     ("dirty", bool),
     ("code", str),
@@ -182,7 +185,7 @@ def _curve(folder: Folder) -> Record:
 
 
 def _bad_lines(whole: list[bool]) -> list[str]:
-    """Return what to say of lines that are not whole: damage in the middle, a torn tail at the end."""
+    """Return what to say of lines that are not whole: in the middle, or at the end."""
     bad = [number for number, is_whole in enumerate(whole, start=1) if not is_whole]
     tail = 0
     while bad and bad[-1] == len(whole) - tail:

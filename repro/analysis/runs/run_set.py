@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from repro.definition.origin import is_complete
-from repro.definition.run import Run
 from repro.protocol.deviations import COMPLETE
 
 RANKED = "response_rank_"  # of a metric that is derived: the tenth largest response and so on
@@ -55,12 +54,12 @@ class RunSet:
     @cached_property
     def points(self) -> pd.DataFrame:
         """Their curves, a row for each point."""
-        return _rows_of(self.all_points, self.ids)
+        return rows_of(self.all_points, self.ids)
 
     @cached_property
     def responses(self) -> pd.DataFrame:
         """Their layer responses, a row for each layer."""
-        return _rows_of(self.all_responses, self.ids)
+        return rows_of(self.all_responses, self.ids)
 
     @cached_property
     def of_finished(self) -> RunSet:
@@ -141,13 +140,6 @@ class RunSet:
         return self.records[self.records["state"] == state]
 
 
-def select(
-    runs: Iterable[Run], records: pd.DataFrame, points: pd.DataFrame, responses: pd.DataFrame
-) -> RunSet:
-    """Return the set of these runs, of which some or all may have no folder yet."""
-    return RunSet(_rows_of(records, [run.id for run in runs]), points, responses)
-
-
 def differing_columns(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return the columns in which rows that ought to be alike differ, with what they have there."""
     differing = {}
@@ -160,7 +152,7 @@ def differing_columns(rows: pd.DataFrame, columns: Iterable[str]) -> dict[str, t
     return differing
 
 
-def _rows_of(frame: pd.DataFrame, ids: Iterable[str]) -> pd.DataFrame:
+def rows_of(frame: pd.DataFrame, ids: Iterable[str]) -> pd.DataFrame:
     """Return the rows of a frame that belong to these runs, by seed."""
     return frame[frame["id"].isin(list(ids))].sort_values("seed", kind="stable")
 

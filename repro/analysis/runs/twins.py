@@ -1,4 +1,4 @@
-"""Seeds whose curves are equal to the digit: one was copied from the other, or trained on its checkpoint.
+"""Seeds whose curves are equal to the digit: one is a copy of the other, or went on from it.
 
 Two seeds see other batches from other weights, so not even the first point of their curves can be
 equal in all its digits. The first point decides, because a run that was copied half-way and then
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -28,10 +28,15 @@ class Twin:
     points: int  # so many of them are equal, from the first on
 
 
-def twins(table: pa.Table) -> Iterator[Twin]:
-    """Find the rows whose curve equals another seed's of the same net, recipe and scale."""
+def twins(table: pa.Table, order: Iterable[int]) -> Iterator[Twin]:
+    """Yield the rows whose curve equals an earlier one's, of the same net, recipe and scale.
+
+    `order`: the rows, those first that count where two are equal.
+    """
     known: dict[float, list[int]] = {}
-    for row, loss in enumerate(_first_losses(table)):
+    losses = _first_losses(table)
+    for row in order:
+        loss = losses[row]
         if loss is None or not math.isfinite(loss):
             continue
         others = known.setdefault(loss, [])
@@ -43,7 +48,7 @@ def twins(table: pa.Table) -> Iterator[Twin]:
 
 
 def _first_losses(table: pa.Table) -> list[float | None]:
-    """Each run's training loss at the first point: a mean over many images, which has all its digits."""
+    """Return each run's training loss at the first point: as a mean, it has all its digits."""
     column = table["curve.train_loss"].combine_chunks()
     starts, lengths = column.offsets.to_pylist(), column.value_lengths().to_pylist()
     losses: list[float | None] = []

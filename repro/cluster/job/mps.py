@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,16 @@ CONTROL = "nvidia-cuda-mps-control"
 PATIENCE_S = 20
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
 CARDS = "CUDA_VISIBLE_DEVICES"
+
+# What a first client does: take the card, without the seconds that importing torch takes.
+PROBE = """
+import ctypes
+cuda, card, context = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), ctypes.c_void_p()
+code = cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(card), 0)
+code = code or cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), card)
+raise SystemExit(f"CUDA's error {code}" if code else 0)
+"""
+PROBE_PATIENCE_S = 60  # the first client also has to wait for the daemon's server
 
 
 @dataclass(frozen=True)
@@ -43,8 +54,7 @@ def shared_gpu(runs: int, batch: Path, say: Callable[[str], None]) -> Iterator[S
     if runs < 2 or not has_gpu():
         yield None
         return
-    with contextlib.ExitStack() as ended_with_the_job:
-        sharing = _start(ended_with_the_job)
+    with mps_daemon() as (sharing, environment), _in_environment(environment):
         say(f"{runs} runs share a GPU {sharing}")
         record = {"schema": 1, "runs": runs, "mps": sharing.mps, "why": sharing.why}
         with contextlib.suppress(Exception):  # no run ends for want of this note
@@ -65,60 +75,91 @@ def _cards() -> list[str]:
     return [card for card in cards if card]
 
 
-def _start(ended_with_the_job: contextlib.ExitStack) -> Sharing:
-    """Start a daemon of this job's own, and have it end with the job."""
+@contextlib.contextmanager
+def mps_daemon() -> Iterator[tuple[Sharing, dict[str, str]]]:
+    """Keep an MPS daemon of our own while the context is open, where one can start.
+
+    Yield how processes share the GPU, and what must be in the environment of those that do.
+    """
     if os.environ.get(PIPES):
-        return Sharing(True, f"the profile has set `{PIPES}`")
+        yield Sharing(True, f"the profile has set `{PIPES}`"), {}
+        return
     if shutil.which(CONTROL) is None:
-        return Sharing(False, f"no `{CONTROL}` on this node")
+        yield Sharing(False, f"no `{CONTROL}` on this node"), {}
+        return
     # The path of a socket has at most 107 characters, so the folder is not below the results.
     folder = Path(tempfile.mkdtemp(prefix="repro-mps-"))
-    ended_with_the_job.callback(shutil.rmtree, folder, ignore_errors=True)
     own = {PIPES: str(folder / "pipe"), LOGS: str(folder / "log")}
-    for path in own.values():
-        Path(path).mkdir(mode=0o700)
-    problem = _control(["-d"], own)
-    if problem:
-        return Sharing(False, f"the MPS daemon did not start: {problem}")
-    before = dict(os.environ)
-    os.environ.update(own)
-    os.environ[CARDS] = _as_the_daemon_counts(_cards())
-    ended_with_the_job.callback(_end, own, before)
-    return Sharing(True, "a daemon of this job's own")
+    try:
+        for path in own.values():
+            Path(path).mkdir(mode=0o700)
+        problem = _control(["-d"], own)
+        if problem:
+            yield Sharing(False, f"the MPS daemon did not start: {problem}"), {}
+            return
+        try:
+            clients = own | _as_the_daemon_counts(_cards())
+            # In some containers a daemon starts, and whoever asks it for the card is refused.
+            problem = _called([sys.executable, "-c", PROBE], clients, PROBE_PATIENCE_S)
+            if problem:
+                yield (
+                    Sharing(False, f"the MPS daemon started, but its client failed: {problem}"),
+                    {},
+                )
+            else:
+                yield Sharing(True, "a daemon of this job's own"), clients
+        finally:
+            _control([], own, "quit\n")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _as_the_daemon_counts(cards: list[str]) -> str:
+def _as_the_daemon_counts(cards: list[str]) -> dict[str, str]:
     """Return the cards as the daemon's clients must name them.
 
     A daemon that was started with `CUDA_VISIBLE_DEVICES=2` has one card, and calls it 0: a client
     that still asks for 2 finds none. Cards that go by their UUID keep it.
     """
+    if not cards:
+        return {}
     if all(card.isdigit() for card in cards):
         cards = [str(number) for number in range(len(cards))]
-    return ",".join(cards)
+    return {CARDS: ",".join(cards)}
 
 
-def _end(own: dict[str, str], before: dict[str, str]) -> None:
-    _control([], own, "quit\n")
-    os.environ[CARDS] = before[CARDS]
-    for name in own:
-        os.environ.pop(name, None)
+@contextlib.contextmanager
+def _in_environment(values: dict[str, str]) -> Iterator[None]:
+    """Have these variables in this process's environment, and in that of its children."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _control(arguments: list[str], own: dict[str, str], words: str = "") -> str:
     """Call MPS's control program; return what is wrong, or nothing."""
+    return _called([CONTROL, *arguments], own, PATIENCE_S, words)
+
+
+def _called(command: list[str], own: dict[str, str], patience: float, words: str = "") -> str:
+    """Run a command with these variables; return what is wrong, or nothing."""
     try:
         done = subprocess.run(
-            [CONTROL, *arguments],
+            command,
             input=words,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S,
+            timeout=patience,
             env=os.environ | own,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"no answer for {PATIENCE_S} s"
+        return f"no answer for {patience} s"
     except OSError as error:
         return str(error)
     if done.returncode == 0:

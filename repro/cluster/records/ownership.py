@@ -11,11 +11,10 @@ import contextlib
 import getpass
 import os
 import socket
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
+from msgspec import structs
 
 from repro.cluster import slurm
 from repro.cluster.records.batch import Batch
@@ -23,27 +22,15 @@ from repro.cluster.slurm import Live
 from repro.storage.atomic import create_exclusive, to_json, write_atomic
 from repro.storage.paths import Folder
 from repro.storage.pid import started_at
-from repro.storage.run_files import Failure, Progress, read_attempt, read_submitted
+from repro.storage.run_files import Failure, Progress, Submitted, read_attempt, read_submitted
 
 # Of a claim: its job is in the queue; it is being sent now; its job is over; it never came to be;
 # or the scheduler cannot be asked.
 Standing = Literal["live", "sending", "ended", "void", "unknown"]
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Submitted, frozen=True):
     """One submitter's claim on a run."""
-
-    batch: str
-    cluster: str
-    slurm_conf: str | None
-    number: int = 1
-    user: str = ""
-    host: str = ""
-    pid: int = 0
-    born: str | None = None
-    before: str | None = None  # the batch in which the run was sent before this one
-    schema: int = 1
 
     @classmethod
     def ours(cls, batch: str, cluster: str, slurm_conf: str | None) -> Claim:
@@ -64,10 +51,10 @@ def newest_claim(folder: Folder) -> Claim | None:
 def take_claim(folder: Folder, claim: Claim, old: Claim | None) -> Claim | None:
     """Claim a run whose newest claim was `old`; return None where somebody else was faster."""
     if old is None:
-        taken = create_exclusive(folder.submitted, to_json(asdict(claim)))
+        taken = create_exclusive(folder.submitted, to_json(structs.asdict(claim)))
         return claim if taken else None
-    claim = replace(claim, number=old.number + 1)
-    content = to_json(asdict(claim))
+    claim = structs.replace(claim, number=old.number + 1)
+    content = to_json(structs.asdict(claim))
     if not create_exclusive(_marker(folder, claim.number), content):
         return None
     write_atomic(folder.submitted, content)
@@ -144,7 +131,7 @@ def _marker(folder: Folder, number: int) -> Path:
 
 def _read(path: Path) -> Claim | None:
     record = read_submitted(path)
-    return None if record is None else Claim(**msgspec.structs.asdict(record))
+    return None if record is None else Claim(**structs.asdict(record))
 
 
 def _user() -> str:

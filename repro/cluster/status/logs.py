@@ -47,11 +47,7 @@ def tail(path: Path, lines: int) -> list[str]:
         return []
     full = [line for line in text.splitlines() if line.strip()]
     # A log may hold whatever a library printed: nothing of it may drive the terminal.
-    return [_printable(line) for line in full[-lines:]]
-
-
-def _printable(line: str) -> str:
-    return "".join(filter(str.isprintable, line))
+    return ["".join(filter(str.isprintable, line)) for line in full[-lines:]]
 
 
 def follow(path: Path, every: float = 1.0) -> Iterator[str]:

@@ -242,11 +242,7 @@ RULES = (
         Runs.TRAINS,
     ),
     Rule(
-        "job gone",
-        RunState.LOST,
-        {"progress": (Progress.AT_WORK,)},
-        Submits.RETRIES,
-        Runs.TRAINS,
+        "job gone", RunState.LOST, {"progress": (Progress.AT_WORK,)}, Submits.RETRIES, Runs.TRAINS
     ),
     Rule(
         "taken from the queue",

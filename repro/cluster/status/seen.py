@@ -68,7 +68,8 @@ class Seen:
             return State(self.files.id, self.rule.word, self.files.damage)
         if self.files.final is not None:
             return _done(self.files.id, self.files.final)
-        reason = _REASONS.get(self.rule.name, _no_reason)(self)
+        explain = _REASONS.get(self.rule.name)
+        reason = explain(self) if explain else ""
         retriable = self.rule.submit == Submits.RETRIES
         return State(self.files.id, self.rule.word, reason, retriable=retriable, **_facts(self))
 
@@ -128,10 +129,6 @@ def _facts(seen: Seen) -> dict[str, Any]:
     if queue_of(job) == Queue.RUNS:
         facts["host"] = job.node
     return facts | {"elapsed": job.elapsed}
-
-
-def _no_reason(seen: Seen) -> str:
-    return ""
 
 
 def _problem(seen: Seen) -> str:

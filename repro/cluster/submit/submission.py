@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim, withdraw_claim
@@ -171,7 +173,7 @@ class _Submission:
                 self.aside[run.id] = aside
             old = None
         claim = Claim.ours(batch.name, self.profile.name, self.profile.slurm_conf)
-        claim = replace(claim, before=_last_sent(old, self.places))
+        claim = structs.replace(claim, before=_last_sent(old, self.places))
         taken = take_claim(folder, claim, old)
         if taken is not None:
             self.claimed[run.id] = taken

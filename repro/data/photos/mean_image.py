@@ -75,7 +75,7 @@ def _read(path: Path, pack: Pack, size: int) -> NDArray[np.float32] | None:
 
 
 def _keep(path: Path, pack: Pack, image: NDArray[np.float32]) -> None:
-    """Write the image beside the pack, where that is allowed: a shared data set may be read-only."""
+    """Write the image beside the pack, if that is allowed: shared data may be read-only."""
     file = io.BytesIO()
     np.savez(file, image=image, about=np.array(_about(pack, image)))
     with contextlib.suppress(EnvironmentProblem):

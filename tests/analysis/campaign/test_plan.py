@@ -1,4 +1,5 @@
-"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated runs."""
+"""The plan of a campaign: within its budget, and its forecast is what the judge says of simulated
+runs."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from experiments.cifar10 import PLAIN
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import (
@@ -32,7 +32,8 @@ ABOVE = Ordering("test_error", (DEEP, SHALLOW))
 
 @pytest.fixture
 def group(finished):
-    """Finished runs of one group: a mean with the same little noise for everybody, plus `extra` of one's own."""
+    """Finished runs of one group: a mean with the same little noise for everybody, plus `extra` of
+    one's own."""
 
     def write(
         runs: Runs,

@@ -1,4 +1,5 @@
-"""Table 5 has a row of ours: the error of the mean of six nets' scores, once all six have finished."""
+"""Table 5 has a row of ours: the error of the mean of six nets' scores, once all six have
+finished."""
 
 from __future__ import annotations
 

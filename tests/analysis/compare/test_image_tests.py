@@ -1,4 +1,5 @@
-"""One seed of each net: what can be said of these trained nets on these images, and of no others."""
+"""One seed of each net: what can be said of these trained nets on these images, and of no
+others."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from repro.storage.predictions import Predictions
 
 
 def predictions(right, data="same", classes=10):
-    """Predictions whose first class is right where `right` says so, and whose other four never are."""
+    """Predictions whose first class is right where `right` says so, and whose other four never
+    are."""
     right = np.asarray(right)
     labels = np.zeros(len(right), np.int64)
     first = np.where(right, 0, 9)
@@ -33,5 +34,5 @@ def test_equal_nets_do_not_differ():
 
 
 def test_other_images_are_refused():
-    with pytest.raises(UserError, match="these two are of other images"):
+    with pytest.raises(UserError, match="these two records are of different images"):
         mcnemar(predictions([True]), predictions([True], data="other"))

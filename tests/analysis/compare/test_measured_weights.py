@@ -1,4 +1,5 @@
-"""Released weights that were measured here stand beside the paper's rows in every output, and in no mean."""
+"""Released weights that were measured here stand beside the paper's rows in every output, and in no
+mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How likely a reading is: certain where its error rounds to what was printed, hopeless where it is far from it."""
+"""How likely a reading is: certain where its error rounds to what was printed, hopeless where it is
+far from it."""
 
 from __future__ import annotations
 

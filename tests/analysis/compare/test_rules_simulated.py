@@ -1,4 +1,5 @@
-"""The rules for numbers, simulated as whole tables: the rates that docs/reading-a-verdict.md prints."""
+"""The rules for numbers, simulated as whole tables: the rates that docs/reading-a-verdict.md
+prints."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ DIFFERENT = ("better", "worse")
 
 
 def one_seed_false(rng: np.random.Generator, spread: float, rule: Rule) -> np.ndarray:
-    """Draw the paper's number and one of ours from the same distribution; which are called different."""
+    """Draw the paper's number and one of ours from the same distribution; which are called
+    different."""
     ours, theirs = rng.normal(9, spread, (2, TRIALS))
     words = [judge(OurValues((ours[at],)), Paper(theirs[at]), rule).word for at in range(TRIALS)]
     return np.isin(words, DIFFERENT)

@@ -1,4 +1,5 @@
-"""The rules themselves, simulated: they err as often as they say, and the power they print is the power they have."""
+"""The rules themselves, simulated: they err as often as they say, and the power they print is the
+power they have."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ def test_the_interval_of_the_mean_holds_a_single_run_only_two_times_in_three(n, 
 def words(
     paper: Paper, n: int, std: float, at: float, margin: float = 0.5, trials: int = 1000
 ) -> dict[str, float]:
-    """How often each word comes out, over simulated rows of n seeds; a number of the paper's is drawn as ours are."""
+    """How often each word comes out, over simulated rows of n seeds; a number of the paper's is
+    drawn as ours are."""
     rng = np.random.default_rng(110)
     counts: dict[str, int] = {}
     for _ in range(trials):

@@ -1,4 +1,5 @@
-"""Event files, read back by a reader that shares no code with the writer and checks every checksum."""
+"""Event files, read back by a reader that shares no code with the writer and checks every
+checksum."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from repro.cluster.job import mps
 from repro.cluster.job.mps import CARDS, CONTROL, LOGS, PIPES, shared_gpu
 from repro.storage.atomic import read_json
 
@@ -16,6 +17,7 @@ def _gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     for name in (PIPES, LOGS):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(mps, "PROBE", "")  # a first client that gets what it asks for
 
 
 def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -44,6 +46,24 @@ def test_the_daemon_has_private_folders_and_ends_with_the_job(
     assert not pipe.parent.exists()
     assert said == ["3 runs share a GPU by MPS: a daemon of this job's own"]
     assert read_json(tmp_path / "sharing.json")["mps"] is True
+
+
+def test_a_daemon_that_refuses_its_first_client_is_ended_and_the_runs_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    control(tmp_path, monkeypatch, f'echo "$@" $(cat) >> {tmp_path}/calls')
+    monkeypatch.setattr(mps, "PROBE", "raise SystemExit('error 805')")
+    with shared_gpu(2, tmp_path, said.append) as sharing:
+        assert sharing is not None
+        assert not sharing.mps
+        assert PIPES not in os.environ
+        assert os.environ[CARDS] == "0"
+    assert said == [
+        "2 runs share a GPU by taking turns: "
+        "the MPS daemon started, but its client failed: error 805"
+    ]
+    assert (tmp_path / "calls").read_text().split() == ["-d", "quit"]
 
 
 @pytest.mark.parametrize(

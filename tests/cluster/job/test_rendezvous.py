@@ -1,4 +1,5 @@
-"""Several processes of one job: they find each other, split a batch exactly, and only the first one writes."""
+"""Several processes of one job: they find each other, split a batch exactly, and only the first one
+writes."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.job.rendezvous import join_group
 from repro.definition.net import resnet
 from repro.definition.recipe import Plateau
@@ -24,7 +26,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def one_step() -> Run:
-    """One iteration; batch norm over groups of 16, so that two processes of 16 images normalise as one of 32 does."""
+    """One iteration; batch norm over groups of 16, so that two processes of 16 images normalise as
+    one of 32 does."""
     run = SCALES["smoke"](Run(resnet(8), CIFAR10))
     recipe = replace(
         run.recipe, name="one-step", iterations=1, drops=(), evaluate_every=1, batch_norm_group=16

@@ -1,14 +1,15 @@
-"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way only once."""
+"""Claims: however many ask for a run at the same moment, one gets it, and an old claim gives way
+only once."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from repro.cluster.records.batch import Batch
 from repro.cluster.records.ownership import (
@@ -65,7 +66,7 @@ def test_an_old_claim_gives_way_once(folder: Folder) -> None:
 def test_a_claim_cut_short_between_its_two_writes_is_in_force(folder: Folder) -> None:
     old = take_claim(folder, ours("one"), None)
     take_claim(folder, ours("two"), old)
-    write_atomic(folder.submitted, to_json(vars(old)))
+    write_atomic(folder.submitted, to_json(asdict(old)))
     found = newest_claim(folder)
     assert found is not None
     assert found.batch == "two"

@@ -1,4 +1,5 @@
-"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed to read them."""
+"""States: our files are the truth, one squeue call adds what waits and runs, and no SLURM is needed
+to read them."""
 
 from __future__ import annotations
 
@@ -7,12 +8,13 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster import slurm as slurm_queue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
@@ -221,7 +223,7 @@ def test_where_users_see_their_own_jobs_only_anothers_is_not_taken_for_ended(
     batch = submitted(here, started=True)
     write_atomic(
         here.run(RUN).submitted,
-        to_json(asdict(replace(Claim.ours(batch.name, "mine", None), user="ann"))),
+        to_json(structs.asdict(structs.replace(Claim.ours(batch.name, "mine", None), user="ann"))),
     )
     slurm_queue.jobs_are_private.cache_clear()
     assert state(here).word == "lost"
@@ -266,7 +268,7 @@ def test_two_clusters_are_asked_once_each(here: Places, slurm: FakeSlurm) -> Non
         batch = Batch(jobs_folder(here) / f"batch-{number}")
         batch.declare([[run]], {})
         batch.sent(str(number))
-        take_claim(here.run(run), replace(Claim.ours(batch.name, "mine", conf)), None)
+        take_claim(here.run(run), Claim.ours(batch.name, "mine", conf), None)
     all_states([here.run(run.id) for run in RUNS], here)
     assert slurm.calls() == ["squeue", "squeue"]
 
@@ -344,7 +346,7 @@ def test_a_sender_that_sends_and_is_killed_after_the_queue_was_asked_has_sent(he
         batch = Batch(jobs_folder(here) / "one")
         batch.path.mkdir(parents=True)
         claim = Claim.ours("one", "mine", None)
-        claim = replace(claim, pid=sender.pid, born=started_at(sender.pid))
+        claim = structs.replace(claim, pid=sender.pid, born=started_at(sender.pid))
         take_claim(here.run(RUN), claim, None)
         for declared in (False, True):
             if declared:

@@ -17,7 +17,8 @@ from tests.reliability.harness.trial import Figures
 
 
 def hostile(folder: Path) -> Figures:
-    """Each hostile name at each entrance: it is to be refused in one short answer, and nothing made or run."""
+    """Each hostile name at each entrance: it is to be refused in one short answer, and nothing made
+    or run."""
     with _nowhere(folder) as empty:
         answers = [_answer(given(entrance, name)) for entrance in ENTRANCES for name in NAMES]
     refused = sum(code in (2, 4) and not out and _plain(err) for code, out, err in answers)
@@ -28,7 +29,8 @@ def hostile(folder: Path) -> Figures:
 
 
 def words(folder: Path, count: int = 1000, seed: int = 0) -> Figures:
-    """Lists of words from a grammar: each is to end in a published exit code, and never in a traceback."""
+    """Lists of words from a grammar: each is to end in a published exit code, and never in a
+    traceback."""
     chance, wrong = random.Random(seed), 0
     with _nowhere(folder) as empty:
         for _ in range(count):
@@ -59,7 +61,8 @@ def _plain(err: str) -> bool:
 
 @contextmanager
 def _nowhere(folder: Path) -> Iterator[Path]:
-    """A laptop without SLURM, in an empty folder where all that is made by mistake would be seen."""
+    """A laptop without SLURM, in an empty folder where all that is made by mistake would be
+    seen."""
     empty, programs = folder / "empty", laptop(folder / "programs")
     empty.mkdir()
     named = {f"REPRO_{name}": str(empty / name.lower()) for name in ("RESULTS", "FIGURES", "DATA")}

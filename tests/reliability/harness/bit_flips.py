@@ -12,7 +12,8 @@ from tests.reliability.harness.trial import Figures, folder_of, untouched
 
 
 def flips(folder: Path, count: int = 500, seed: int = 0) -> Figures:
-    """Flip bits of a checkpoint, cut it, zero pages of it: it must be seen, and the previous one used."""
+    """Flip bits of a checkpoint, cut it, zero pages of it: it must be seen, and the previous one
+    used."""
     chance, found = random.Random(seed), folder_of(untouched(folder))
     whole, before = found.checkpoint.read_bytes(), checkpoint.find_checkpoint(found)
     assert before is not None

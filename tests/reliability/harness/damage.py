@@ -1,7 +1,8 @@
-"""The damage, done for real, and what became of it in figures: `python -m tests.reliability.harness.damage kills 200`.
+"""The damage, done for real, and what became of it in figures: `python -m
+tests.reliability.harness.damage kills 200`.
 
-Each kind damages many small runs in one way, lets each go on, and compares how it ends with a run that nobody touched:
-weights, batch-norm statistics, momentum and metrics, byte by byte.
+Each kind damages many small runs in one way, lets each go on, and compares how it ends with a run
+that nobody touched: weights, batch-norm statistics, momentum and metrics, byte by byte.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tests.cluster import campaign as cluster_campaign
 from tests.reliability.harness.bad_words import hostile, words
 from tests.reliability.harness.bit_flips import flips, rows
 from tests.reliability.harness.disks import errors, full_at_the_end, full_disk, power
+from tests.reliability.harness.faults import faults
 from tests.reliability.harness.kills import calls, kills, nowhere, slow_but_sure
 from tests.reliability.harness.side_effects import clock_jumps, cost, deep, secrets
 from tests.reliability.harness.signals import signals
@@ -38,7 +40,7 @@ KINDS = {
         *(fences, races),
         *(cost, deep, secrets, clock_jumps),
         *(hostile, words),
-        *(campaign,),
+        *(campaign, faults),
     )
 }
 

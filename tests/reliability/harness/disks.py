@@ -39,7 +39,8 @@ DONE = 10**9  # more than any iteration
 
 
 def errors(folder: Path, stride: int = 1, errnos: int = len(ERRNOS)) -> Figures:
-    """Make each file operation fail, or that one and all writing after it; then give the disk back and go on."""
+    """Make each file operation fail, or that one and all writing after it; then give the disk back
+    and go on."""
     unbroken, total = untouched(folder), number_of_calls(folder)
     refused = ignored = unclear = left = differing = lost = 0
     for number in some(total, stride):
@@ -73,7 +74,8 @@ def errors(folder: Path, stride: int = 1, errnos: int = len(ERRNOS)) -> Figures:
 
 
 def power(folder: Path, stride: int = 1) -> Figures:
-    """Cut the power after every file operation; go on from every state that the disk may then be in."""
+    """Cut the power after every file operation; go on from every state that the disk may then be
+    in."""
     unbroken = untouched(folder)
     begun = places(folder, "begun")
     attempt(
@@ -161,7 +163,8 @@ def filled(filler: Path) -> Iterator[None]:
 
 
 def disks(folder: Path, here: Places) -> dict[str, tuple[dict[str, str], int]]:
-    """Every state in which an attempt here may leave the disk, each once; contents are kept in `blobs`."""
+    """Every state in which an attempt here may leave the disk, each once; contents are kept in
+    `blobs`."""
     (folder / "blobs").mkdir(exist_ok=True)
     out = folder / f"states-{here.results.name}.json"
 
@@ -193,7 +196,8 @@ def disks(folder: Path, here: Places) -> dict[str, tuple[dict[str, str], int]]:
 
 
 def promising(disk: Disk) -> None:
-    """Note when a save, or the end marker, has returned: from then on, what it wrote is promised."""
+    """Note when a save, or the end marker, has returned: from then on, what it wrote is
+    promised."""
     save, finish = checkpoint.save, Attempt.finish
 
     def saved(folder: Folder, state: dict[str, Any], *rest: Any) -> None:

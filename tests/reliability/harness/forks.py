@@ -1,4 +1,5 @@
-"""A process whose children train: torch is imported once, and each attempt is a fork that may be killed."""
+"""A process whose children train: torch is imported once, and each attempt is a fork that may be
+killed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a stranger might type: names that want to be paths, commands or markup, wherever a name is asked for; and lists
-of words from a grammar, most of them wrong."""
+"""What a stranger might type: names that want to be paths, commands or markup, wherever a name is
+asked for; and lists of words from a grammar, most of them wrong."""
 
 from __future__ import annotations
 

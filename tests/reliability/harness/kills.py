@@ -1,4 +1,5 @@
-"""Attempts that are killed: at random, ahead of each file operation, too early, and again and again."""
+"""Attempts that are killed: at random, ahead of each file operation, too early, and again and
+again."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ from tests.reliability.harness.trial import (
 
 
 def kills(folder: Path, count: int = 200, seed: int = 0) -> Figures:
-    """Kill attempts at random moments until `count` have died; then compare each run that they were attempts at."""
+    """Kill attempts at random moments until `count` have died; then compare each run that they were
+    attempts at."""
     chance, unbroken = random.Random(seed), untouched(folder)
     length = seconds(folder)
     phases: Counter[str] = Counter()
@@ -63,7 +65,8 @@ def kills(folder: Path, count: int = 200, seed: int = 0) -> Figures:
 
 
 def calls(folder: Path, stride: int = 1) -> Figures:
-    """Kill a run ahead of each of its file operations in turn (with a stride, those of a save, and every so many)."""
+    """Kill a run ahead of each of its file operations in turn (with a stride, those of a save, and
+    every so many)."""
     unbroken, differing, killed, left = untouched(folder), 0, 0, 0
     total = number_of_calls(folder)
     for number in some(total, stride):
@@ -84,7 +87,8 @@ def calls(folder: Path, stride: int = 1) -> Figures:
 
 
 def nowhere(folder: Path) -> Figures:
-    """Kill attempts that never reach a checkpoint, until the run says that this leads nowhere; then ask again."""
+    """Kill attempts that never reach a checkpoint, until the run says that this leads nowhere; then
+    ask again."""
     here, attempts = places(folder, "nowhere"), 0
 
     def at_its_first_save(number: int, name: str, arguments: tuple[Any, ...]) -> None:

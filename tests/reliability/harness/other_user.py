@@ -37,6 +37,7 @@ def open_the_way(path: Path) -> None:
 
 
 def main(user: int, group: int, groups: list[int], command: list[str]) -> None:
+    os.umask(0o022)  # whoever started us may have made all that is new private
     open_the_way(Path(sys.base_prefix))
     os.setgroups(groups)
     os.setgid(group)

@@ -1,8 +1,9 @@
 """What a disk may hold after the power failed: every state that the calls made so far allow.
 
-The rules are those of POSIX, read strictly: what was written to a file is there after a power cut if the file was
-synced since; a new name, another name, a removed name is there if the folder was synced since. Whatever was not synced
-is lost or not, each change by itself. So this is stricter than most disks.
+The rules are those of POSIX, read strictly: what was written to a file is there after a power cut
+if the file was synced since; a new name, another name, a removed name is there if the folder was
+synced since. Whatever was not synced is lost or not, each change by itself. So this is stricter
+than most disks.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ class Disk:
 
 
 def _content(file: File, data: str) -> bytes:
-    """Of a file that was not synced, some of the new bytes may be there, or zeros in their place."""
+    """Of a file that was not synced, some of the new bytes may be there, or zeros in their
+    place."""
     new = len(file.now) - len(file.synced)
     if data == "half":
         return file.synced + file.now[len(file.synced) :][: new // 2]
@@ -148,7 +150,8 @@ def _content(file: File, data: str) -> bytes:
 
 
 def _plain(name: str) -> str:
-    """A temporary's name without its random part: `.final.json.x7a_.tmp` is `final.json's temporary`."""
+    """A temporary's name without its random part: `.final.json.x7a_.tmp` is `final.json's
+    temporary`."""
     if not name.endswith(".tmp"):
         return name
     stem = name[1:-4]

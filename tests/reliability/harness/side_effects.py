@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.data import open_source
 from repro.definition.net import resnet
 from repro.definition.run import Run
@@ -38,7 +39,8 @@ SHARE = pace.SAVE_SHARE  # as the product has it; `prepared` lifts it
 
 
 def cost(folder: Path, iterations: int = 1500) -> Figures:
-    """The share of a training that goes into saving, recording and saying where it is, when saving all it may."""
+    """The share of a training that goes into saving, recording and saying where it is, when saving
+    all it may."""
     recipe = SCALES["smoke"](Run(resnet(20), CIFAR10)).recipe
     run = Run(
         resnet(20),
@@ -70,7 +72,8 @@ def cost(folder: Path, iterations: int = 1500) -> Figures:
 
 
 def deep(folder: Path, saves: int = 3) -> Figures:
-    """Save the deepest net as training does, a few times: how large it is, how long it takes, and what is kept."""
+    """Save the deepest net as training does, a few times: how large it is, how long it takes, and
+    what is kept."""
     here, run = places(folder, "deep"), Run(resnet(1202), small_run().recipe, scale="smoke")
     found = here.run(run.id)
     state = State(run, open_source(run.recipe, here.data), torch.device("cpu"))

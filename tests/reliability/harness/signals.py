@@ -1,4 +1,5 @@
-"""Attempts that are asked to stop, with the signals that SLURM sends: nothing that was trained is trained again."""
+"""Attempts that are asked to stop, with the signals that SLURM sends: nothing that was trained is
+trained again."""
 
 from __future__ import annotations
 
@@ -23,9 +24,11 @@ ASKING = (signal.SIGUSR2, signal.SIGTERM)
 
 
 def signals(folder: Path, count: int = 60, seed: int = 0) -> Figures:
-    """Ask attempts to stop at random moments until `count` have; then see how many iterations each run has trained.
+    """Ask attempts to stop at random moments until `count` have; then see how many iterations each
+    run has trained.
 
-    No attempt saves unless it is asked or done, so an iteration that is lost would have to be trained again.
+    No attempt saves unless it is asked or done, so an iteration that is lost would have to be
+    trained again.
     """
     chance, unbroken, length = random.Random(seed), untouched(folder), seconds(folder)
     asked = runs = again = differing = 0

@@ -1,4 +1,5 @@
-"""The run that is damaged: a net and a data set so small that training it takes a fifth of a second."""
+"""The run that is damaged: a net and a data set so small that training it takes a fifth of a
+second."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.data.small import npy_store
 from repro.data.small.image_arrays import Arrays
 from repro.definition.net import resnet
@@ -37,7 +39,8 @@ def small_run() -> Run:
 def prepared(folder: Path) -> Path:
     """A folder with the small data set in it, and a run that nobody damages.
 
-    From here on this process saves at every iteration, and has imported whatever training imports on its way.
+    From here on this process saves at every iteration, and has imported whatever training imports
+    on its way.
     """
     torch.set_num_threads(1)
     os.environ["REPRO_SAVE_EVERY"], pace.SAVE_SHARE = "0", float("inf")
@@ -60,7 +63,8 @@ def trained(here: Places) -> None:
 
 
 def differing_bytes(here: Places, other: Places) -> int:
-    """In weights, batch-norm statistics, momentum, and metrics; a missing file differs in every byte."""
+    """In weights, batch-norm statistics, momentum, and metrics; a missing file differs in every
+    byte."""
     one, two = (traced(each) for each in (here, other))
     return sum(_differing(one.get(name, b""), two.get(name, b"")) for name in one | two)
 

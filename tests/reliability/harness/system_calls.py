@@ -1,6 +1,8 @@
-"""Every call that a process makes to change or read its run's folder: seen, counted, and made to fail or to kill.
+"""Every call that a process makes to change or read its run's folder: seen, counted, and made to
+fail or to kill.
 
-The product writes with `os` functions only, so wrapping these sees everything; `power.py` checks that it does.
+The product writes with `os` functions only, so wrapping these sees everything; `power.py` checks
+that it does.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ After = Callable[[str, tuple[Any, ...], Any], None]
 def watched(
     root: Path, before: Before, after: After = lambda *_: None, reads: bool = True
 ) -> Iterator[None]:
-    """Call `before(number, name, arguments)` ahead of each call that concerns what is under `root`."""
+    """Call `before(number, name, arguments)` ahead of each call that concerns what is under
+    `root`."""
     originals = {name: getattr(os, name) for name in CHANGING + (READING if reads else ())}
     originals_io = io.open
     handles: set[int] = set()
@@ -100,7 +103,8 @@ def stopped_at(number: int) -> Before:
 
 
 def failing_at(number: int, code: int, lasting: bool = False) -> Before:
-    """Make the n-th call fail; a lasting fault makes every later one fail that needs room on the disk."""
+    """Make the n-th call fail; a lasting fault makes every later one fail that needs room on the
+    disk."""
 
     def before(count: int, name: str, arguments: tuple[Any, ...]) -> None:
         if count == number or (

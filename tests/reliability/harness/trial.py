@@ -1,4 +1,5 @@
-"""What every kind of damage needs: a run that nobody damages, how long one takes, and what became of one."""
+"""What every kind of damage needs: a run that nobody damages, how long one takes, and what became
+of one."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def some(total: int, stride: int) -> list[int]:
 
 
 def contents(found: Folder) -> dict[str, bytes]:
-    """Everything that means something; the log is a diary, and a late claim is one more attempt on record."""
+    """Everything that means something; the log is a diary, and a late claim is one more attempt on
+    record."""
     paths = [
         path for path in found.path.iterdir() if not path.name.startswith((".", "log", "attempt"))
     ]

@@ -26,7 +26,8 @@ from tests.reliability.harness.trial import (
 
 
 def fences(folder: Path, stride: int = 1) -> Figures:
-    """Stop an old attempt at each of its file operations, let a newer one run to the end, and wake the old one up."""
+    """Stop an old attempt at each of its file operations, let a newer one run to the end, and wake
+    the old one up."""
     unbroken, total = untouched(folder), number_of_calls(folder)
     rounds = superseded = mixed = differing = 0
     for number in some(total, stride):

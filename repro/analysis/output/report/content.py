@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -161,6 +162,7 @@ def _section(name: str, experiment: Table | Figure | Drawing, material: Material
     waiting = [claim.claim.id for claim in checked if claim.word == ClaimVerdict.MISSING]
     decided = [claim for claim in checked if claim.word != ClaimVerdict.MISSING]
     unchecked = [claim for claim in claims if not claim.checked]
+    item = partial(_claim, linked=material.linked)
     return Section(
         name=name,
         heading=tables.heading(name),
@@ -170,9 +172,9 @@ def _section(name: str, experiment: Table | Figure | Drawing, material: Material
         numbers=_counts(row.verdict.word for row in numbers),
         claim_counts=_counts(claim.word for claim in checked),
         note=experiment.note,
-        claims=_claim_items(decided, material.linked),
+        claims=tuple(map(item, decided)),
         waiting=tuple(waiting),
-        unchecked=_claim_items(unchecked, material.linked),
+        unchecked=tuple(map(item, unchecked)),
         **_parts(name, experiment, material),
     )
 
@@ -197,7 +199,10 @@ def _parts(name: str, experiment: Table | Figure | Drawing, material: Material) 
         case Figure():
             return _figure(name, experiment, material)
         case Drawing():
-            return {"picture": _drawing(name, experiment)}
+            text = architecture.described(experiment)
+            drawing = architecture.draw(experiment)
+            svg = Markup(inline_svg(drawing, name, experiment.title, text))
+            return {"picture": Picture(svg)}
 
 
 def _table(name: str, table: Table, material: Material) -> dict[str, Any]:
@@ -231,15 +236,6 @@ def _picture(name: str, figure: Figure, material: Material) -> Picture:
     # Escaped by its writer; all else is escaped by the template.
     svg = Markup(inline_svg(drawing, name, figure.title, text))
     return Picture(svg, narrow, toggle)
-
-
-def _drawing(name: str, drawing: Drawing) -> Picture:
-    text = architecture.described(drawing)
-    return Picture(Markup(inline_svg(architecture.draw(drawing), name, drawing.title, text)))
-
-
-def _claim_items(claims: list[JudgedClaim], linked: dict[str, str]) -> tuple[dict[str, Any], ...]:
-    return tuple(_claim(claim, linked) for claim in claims)
 
 
 def _claim(judged: JudgedClaim, linked: dict[str, str]) -> dict[str, Any]:

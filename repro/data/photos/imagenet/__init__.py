@@ -27,7 +27,7 @@ from repro.data.archives import check_readable
 from repro.data.parquet_rows import SUFFIX as PARQUET
 from repro.data.photos.attested import Expected, expected_of
 from repro.data.photos.imagenet import archives, folders, official, parquet, shards
-from repro.data.photos.imagenet.images import with_splits
+from repro.data.photos.imagenet.images import pieces_in, with_splits
 from repro.data.photos.imagenet.unreadable import (
     ACCEPTED,
     contents_of,
@@ -71,10 +71,10 @@ def _in_file(path: Path) -> PhotosToPack:
 def _in_folder(path: Path) -> PhotosToPack:
     if official.is_there(path):
         return official.photos_to_pack(path)
-    tables = parquet.files_in(path)
+    tables = pieces_in(path, PARQUET)
     if tables:
         return parquet.photos_to_pack(tables)
-    tars = shards.files_in(path)
+    tars = pieces_in(path, shards.SUFFIX)
     if tars:
         return shards.photos_to_pack(tars)
     return PhotosToPack(folders.photos(path))

@@ -7,15 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro.data.parquet_rows import SUFFIX, read_rows, wordnet_classes
-from repro.data.photos.imagenet.images import LARGEST, Piece, class_name, pieces_in
+from repro.data.parquet_rows import read_rows, wordnet_classes
+from repro.data.photos.imagenet.images import LARGEST, Piece, class_name
 from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.errors import UserError, quote
-
-
-def files_in(folder: Path) -> list[Piece]:
-    """Return the files in a folder, with their splits."""
-    return pieces_in(folder, SUFFIX)
 
 
 def photos_to_pack(pieces: list[Piece]) -> PhotosToPack:

@@ -17,7 +17,6 @@ from repro.data.photos.imagenet.images import (
     Piece,
     Split,
     class_name,
-    pieces_in,
 )
 from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.errors import UserError, quote
@@ -25,11 +24,6 @@ from repro.errors import UserError, quote
 SUFFIX = ".tar"
 LABELS = ("cls", "json")
 PEEKED = 8  # files of a tar that are looked at; a sample has two to four
-
-
-def files_in(folder: Path) -> list[Piece]:
-    """Return the tars in a folder, with their splits."""
-    return pieces_in(folder, SUFFIX)
 
 
 def is_shard(path: Path) -> bool:
