@@ -57,6 +57,7 @@ def test_a_call_without_time_ends_at_once_and_says_what_it_did_not_do(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_verify_train_and_collect_leave_a_few_small_archives(tmp_path: Path) -> None:
     for part in ("verify", "train", "collect"):
         done = half_hour(tmp_path, part)

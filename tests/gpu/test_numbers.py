@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -69,6 +70,7 @@ def test_photos_decoded_by_the_card_are_those_of_pillow_but_for_rounding(tmp_pat
 @pytest.mark.parametrize("depth", [20, 56, 110, 1202])
 def test_a_run_takes_what_was_estimated_to_20_percent(depth: int) -> None:
     run = run_of(resnet(depth))
+    gc.collect()  # the graphs of other tests
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     source = source_of(run)
