@@ -1,4 +1,4 @@
-"""The training recipes of sections 3.4 and 4.2, their other readings, and the scales.
+"""The training recipes of sections 3.4 and 4.2, and the variants of them.
 
 Section 3.4 (ImageNet): "The image is resized with its shorter side randomly sampled in [256, 480]
 for scale augmentation [41]. A 224×224 crop is randomly sampled from an image or its horizontal
@@ -22,9 +22,10 @@ single view of the original 32×32 image."
 from dataclasses import replace
 from typing import Any
 
+from experiments.scales import stretched
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
-from repro.definition.scales import Reading, Scale, Variant
+from repro.definition.scales import Variant
 
 # The protocol as the paper prints it. Runs are compared with it field by field: the deviation
 # ledger. Where the words leave a value open, ours is a reading of them, and the ledger quotes them.
@@ -70,9 +71,8 @@ PRINTED_WORDS = {
 
 CIFAR10 = replace(CIFAR10_AS_PRINTED, name="cifar10", batch_norm_group=None)
 
-MEASURED_WARMUP = Warmup(
-    rate=0.01, below=80.0, window=100
-)  # "until the training error is below 80%"
+# "until the training error is below 80%"
+MEASURED_WARMUP = Warmup(rate=0.01, below=80.0, window=100)
 
 CIFAR10_WARMUP = replace(CIFAR10, name="cifar10-warmup", warmup=MEASURED_WARMUP)
 
@@ -93,121 +93,6 @@ WHY = {
     "variant `mean-image` does; the whole images of Table 4 have no such crop, and the mean of "
     "each channel fits both",
 }
-
-READINGS = (
-    Reading(
-        "initialisation",
-        "He normal, fan-in",
-        "equation 10 of [13], and the default of the authors' framework",
-    ),
-    Reading(
-        "initialisation of the last layer",
-        "He normal, fan-in, no bias at first",
-        "[13] as for a 1×1 convolution",
-    ),
-    Reading(
-        "batch norm's ε and momentum", "1e-5 and 0.1", "the framework's; the paper gives neither"
-    ),
-    Reading(
-        "option A", "zero channels appended at the end", "the paper says only that they are zero"
-    ),
-    Reading("stride of a bottleneck", "in its first 1×1", "as in the authors' published nets"),
-    Reading(
-        "input scale",
-        "pixels from 0 to 1",
-        "not stated; the first batch norm cancels it but for its ε",
-    ),
-    Reading(
-        "45k/5k",
-        "trains on a fixed 45,000 and tests on the test set",
-        "the test error stays the same quantity",
-    ),
-    Reading(
-        "pad value",
-        "zeros, after the mean is subtracted",
-        "as in the cited augmentation's public code",
-    ),
-    Reading("warm-up iterations", "count within the 64k", "one counter is the plain reading"),
-    Reading(
-        "“until the training error is below 80%”",
-        "of the last 100 iterations together",
-        "the paper does not say over how many images; one batch of 128 is too noisy",
-    ),
-    Reading("warm-up of plain-110", "none", "section 4.2 gives it for the 110-layer ResNet"),
-    Reading("warm-up of ResNet-1202", "as ResNet-110", "“trained as described above”"),
-    Reading(
-        "CIFAR training set",
-        "all 50,000 images",
-        "the 45k/5k split was used to choose the schedule",
-    ),
-    Reading("weight decay", "on every parameter", "exceptions are not mentioned"),
-    Reading(
-        "momentum (variant `caffe-sgd`)",
-        "v ← 0.9 v + g, and the rate multiplies the step",
-        "the authors' README gives Caffe's v ← 0.9 v + lr g, in which an old rate lives on for "
-        "some ten steps",
-    ),
-    Reading("“up to 60×10⁴ iterations” (ImageNet)", "550,000", "Figure 4 stops at 55×10⁴"),
-    Reading(
-        "“when the error plateaus” (ImageNet)",
-        "fixed drops at 150,000 and 300,000",
-        "where the curves of Figure 4 drop",
-    ),
-    Reading(
-        "mean image (variant `mean-image`)",
-        "the mean of the training photos' centre crops, from a shorter side of 256; a crop is "
-        "flipped before it is subtracted",
-        "the authors give its size, and no more",
-    ),
-    Reading(
-        "max pooling (variant `unpadded-pool`)",
-        "padded by one pixel",
-        "as most ports do; the authors' net pads nothing and rounds the map's size up",
-    ),
-    Reading(
-        "training error",
-        "running, with augmentation, over the window",
-        "as the noisy curves of Figure 6 suggest",
-    ),
-    Reading(
-        "below 90 % (footnote 5)",
-        "running training error of the last 100 iterations",
-        "as for the warm-up",
-    ),
-    Reading(
-        "“when the error plateaus” (variant `plateau`)",
-        "running training error; 5 points of the curve without 0.1 points of gain; two drops",
-        "drops chosen by the test error would be selected on the test set",
-    ),
-    Reading(
-        "layer responses",
-        "over the whole test set, all positions and channels",
-        "the paper does not say",
-    ),
-    Reading(
-        "resizing",
-        "bilinear, antialiased, only the region the crop needs",
-        "the paper does not name a filter",
-    ),
-    Reading(
-        "ten crops",
-        "224×224 from a shorter side of 256; softmax averaged",
-        "as the authors' README says; the paper cites [21] alone",
-    ),
-    Reading(
-        "fully convolutional test",
-        "softmax at each position; positions, flips, then scales averaged",
-        "unsaid",
-    ),
-    Reading(
-        "batch-norm averages",
-        "over 51,200 training images",
-        "the authors say a sufficiently large batch",
-    ),
-    Reading(
-        "reported error", "of the last iteration", "Table 6 equals the last points of Figure 6"
-    ),
-)
 
 
 def _recipe(**changes: Any) -> Any:
@@ -244,6 +129,11 @@ def _stride_in_3x3(run: Run) -> Run:
 def _mean_image(run: Run) -> Run:
     """CIFAR images have theirs subtracted without being asked."""
     return _input(mean="pixel")(run) if run.net.family == "imagenet" else run
+
+
+def _decoded_on_card(run: Run) -> Run:
+    """CIFAR images need no decoding."""
+    return _input(decoder="card")(run) if run.net.family == "imagenet" else run
 
 
 def _unpadded_pool(run: Run) -> Run:
@@ -322,6 +212,12 @@ VARIANTS = {
             _unpadded_pool,
         ),
         Variant(
+            "decode-on-gpu",
+            "the GPU decodes and resizes training photos, and rounds otherwise than Pillow",
+            _decoded_on_card,
+            no_change_because="only on a GPU: elsewhere it is refused",
+        ),
+        Variant(
             "mean-image",
             "photos less their mean image of the crop's size, as the authors' are; whole images "
             "less its colour",
@@ -338,125 +234,6 @@ VARIANTS = {
             "3.4",
             _recipe(plateau=Plateau(), drops=()),
         ),
-        Variant("3x", "three times the iterations: footnote 3", lambda run: _stretched(run, 3, 1)),
-    )
-}
-
-
-def _stretched(run: Run, times: int, over: int) -> Run:
-    """The same schedule, longer or shorter."""
-    recipe = run.recipe
-    return replace(
-        run,
-        recipe=replace(
-            recipe,
-            iterations=recipe.iterations * times // over,
-            drops=tuple(drop * times // over for drop in recipe.drops),
-            evaluate_every=max(1, recipe.evaluate_every * times // over),
-        ),
-    )
-
-
-def _dropping(run: Run, drops: tuple[int, ...], patience: int) -> Run:
-    """Return the run with these drops.
-
-    One that drops at plateaus waits for `patience` points of its curve, which has few.
-    """
-    recipe = run.recipe
-    if recipe.plateau:
-        return replace(
-            run, recipe=replace(recipe, plateau=replace(recipe.plateau, patience=patience))
-        )
-    return replace(run, recipe=replace(recipe, drops=drops))
-
-
-def _tenth(run: Run) -> Run:
-    """Return the run with a tenth of its schedule: real images, the paper's sizes, and fp32.
-
-    On CIFAR-10 that is 6,400 iterations with drops at 3,200 and 4,800; on ImageNet 55,000 with
-    drops at 15,000 and 30,000. A warm-up stays as declared, because it ends by the training error
-    and not by the schedule.
-    """
-    return _stretched(run, 1, 10)
-
-
-def _quick(run: Run) -> Run:
-    """Return the run with real images and a fortieth of the schedule, in bfloat16.
-
-    ImageNet nets see a quarter of the resolution besides.
-    """
-    if run.net.family == "cifar":
-        run = _stretched(run, 1, 40)
-        run = _dropping(run, run.recipe.drops, patience=2)
-        return replace(run, recipe=replace(run.recipe, evaluate_every=100, precision="bf16"))
-    small = _small_input(run, 64, (74, 137), (64, 74, 110))
-    run = _dropping(run, (300, 450), patience=2)
-    recipe = replace(run.recipe, input=small, batch=32, batch_norm_group=None, iterations=600)
-    return replace(run, recipe=replace(recipe, evaluate_every=50, precision="bf16"))
-
-
-def _small_input(run: Run, size: int, sides: tuple[int, int], test_sides: tuple[int, ...]) -> Input:
-    """Return an input of smaller photos that are otherwise seen as the run's."""
-    return replace(
-        run.recipe.input,
-        size=size,
-        shorter_side=sides,
-        test_side=sides[0],
-        test_sides=test_sides,
-    )
-
-
-def _smoke(run: Run) -> Run:
-    """Generated images, a schedule of seconds, on any machine."""
-    if run.net.family == "cifar":
-        run = _stretched(run, 3, 1600)
-        return _smoke_cifar(_dropping(run, run.recipe.drops, patience=1))
-    tiny = _small_input(run, 32, (36, 68), (32, 36, 54))
-    run = _dropping(run, (6, 9), patience=1)
-    recipe = replace(
-        run.recipe, dataset="generated-photos", input=tiny, batch=8, batch_norm_group=None
-    )
-    recipe = replace(recipe, iterations=12, evaluate_every=4)
-    return replace(run, recipe=recipe, net=replace(run.net, classes=10))
-
-
-def _smoke_cifar(run: Run) -> Run:
-    """Return the run with 120 iterations of 32 images of 8×8.
-
-    The rate is one at which so few iterations teach a deep residual net something.
-    """
-    recipe, warmup = run.recipe, run.recipe.warmup
-    if warmup:
-        warmup = replace(warmup, rate=warmup.rate / 10, iterations=warmup.iterations and 20)
-        if (
-            warmup.window
-        ):  # 20 small batches say less than 100 large ones: ask for more before the rate rises
-            warmup = replace(warmup, window=20, below=60.0)
-    group = 16 if recipe.batch_norm_group else None
-    seen = replace(recipe.input, size=8, pad=1)
-    recipe = replace(recipe, dataset="generated", input=seen, batch=32, batch_norm_group=group)
-    recipe = replace(
-        recipe, learning_rate=recipe.learning_rate / 20, evaluate_every=12, warmup=warmup
-    )
-    return replace(run, recipe=recipe)
-
-
-SCALES = {
-    scale.name: scale
-    for scale in (
-        Scale("paper", "the paper's own data, nets and schedule", None, lambda run: run),
-        Scale(
-            "tenth",
-            "real images, a tenth of the schedule, fp32: orderings can be judged, numbers not",
-            3,
-            _tenth,
-        ),
-        Scale(
-            "quick",
-            "real images, a shortened schedule, bfloat16: orderings can be judged, numbers not",
-            3,
-            _quick,
-        ),
-        Scale("smoke", "generated images and seconds: proves that everything works", 2, _smoke),
+        Variant("3x", "three times the iterations: footnote 3", lambda run: stretched(run, 3, 1)),
     )
 }

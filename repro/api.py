@@ -16,19 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from repro.definition.experiment import (
-    Drawing,
-    Experiment,
-    Figure,
-    Skipped,
-    Table,
-    at_scale,
-    runs_of,
-)
+from repro.analysis.runs.selected import at_best_scale, has_points, part, restrict
+from repro.definition.experiment import Drawing, Experiment, Figure, Table, at_scale, runs_of
 from repro.definition.run import Run
 from repro.definition.scales import Scale
 from repro.protocol import catalog
-from repro.protocol.pages import FIGURES, TABLES
+from repro.protocol.pages import FIGURES, TABLES, PageKind
 from repro.protocol.selection import Selection, SelectionOptions, select
 from repro.storage.paths import places
 
@@ -63,7 +56,7 @@ def run(
     watcher: Watcher | None = None,
     **options: Unpack[SelectionOptions],
 ) -> LocalResult:
-    """Train on this machine what the experiments still lack, and return how each run ended."""
+    """Train here the runs that the experiments still need, and return how each one ended."""
     from repro.local.run import LocalOptions, train_runs
 
     chosen = select(*experiments, **options).reproduced()
@@ -79,7 +72,7 @@ def submit(
     profile: Mapping[str, Any] | None = None,
     **options: Unpack[SelectionOptions],
 ) -> list[Sent]:
-    """Send to a cluster what the experiments still lack; re-running submits nothing twice.
+    """Send the runs that the experiments still need to a cluster; nothing is submitted twice.
 
     `profile` has values that take the place of those in the cluster's profile, as `{"time": 90}`.
     """
@@ -116,10 +109,7 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
     collected = collect(places())
     if not experiments and not options:
         return collected
-    chosen = select(*experiments, **options)
-    if not chosen.experiments:
-        chosen = replace(chosen, experiments=("all",))
-    return restrict(collected, chosen)
+    return restrict(collected, _all_unless_named(select(*experiments, **options)))
 
 
 def export(
@@ -135,14 +125,8 @@ def export(
     Without experiments: all of them. Without `scale`: the most serious one that has results.
     """
     from repro.analysis.export.files import export_runs
-    from repro.analysis.runs.frames import collect
 
-    chosen = _without_default_scale(experiments, options)
-    if not chosen.experiments:
-        chosen = replace(chosen, experiments=("all",))
-    chosen.reproduced()
-    collected = collected or collect(places())
-    chosen = scale_with_results(chosen, collected)
+    chosen, collected = _with_results(experiments, options, collected)
     words = " ".join((*chosen.experiments, *chosen.words()))
     title = f"Runs of Deep Residual Learning, reproduced: {words} at scale {chosen.scale}"
     wanted = {"csv": csv, "tensorboard": tensorboard, "ro_crate": ro_crate}
@@ -162,39 +146,32 @@ def compare(
     Without experiments: all of them. Without `scale`: the most serious one that has results.
     """
     from repro.analysis.compare.diff import compare
-    from repro.analysis.runs.frames import collect
 
-    chosen = _without_default_scale(experiments, options)
-    if not chosen.experiments:
-        chosen = replace(chosen, experiments=("all",))
-    chosen.reproduced()
-    collected = collected or collect(places())
-    chosen = scale_with_results(chosen, collected)
+    chosen, collected = _with_results(experiments, options, collected)
     scale = chosen.chosen_scale()
-    collected = replace(_part(collected, chosen), strict=strict)
-    return compare(
-        chosen.declared(),
-        chosen.experiments_at_scale(),
-        collected,
-        scale.name,
-        allow_mixed,
-        against,
-        scale.note,
-        scale.named,
-    )
+    collected = replace(part(collected, chosen), strict=strict)
+    declared, scaled = chosen.declared(), chosen.experiments_at_scale()
+    how = (scale.name, allow_mixed, against, scale.note, scale.named)
+    return compare(declared, scaled, collected, *how)
 
 
 @dataclass(frozen=True)
-class TableResult:
-    """A table with ours beside the paper's, and the files it was written to."""
+class PageResult:
+    """A page of the paper with ours in it, and the files it was written to."""
 
-    sheet: Sheet
     files: tuple[Path, ...]
     scale: Scale
-    refused: tuple[str, ...]  # rows that `strict` did not average
-    complete: bool  # whether it has a number of ours, or needs none
+    complete: bool  # whether it shows anything of ours, or needs nothing
     collected: Collected
     runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class TableResult(PageResult):
+    """A table with ours beside the paper's."""
+
+    sheet: Sheet
+    refused: tuple[str, ...]  # rows that `strict` did not average
 
     def render(self, form: str = "table") -> str:
         """Return the table as text, Markdown, LaTeX, CSV, JSON or HTML."""
@@ -213,43 +190,32 @@ def table(
     **options: Unpack[SelectionOptions],
 ) -> TableResult:
     """Return a table of the paper with ours beside it, and write it in every format."""
-    chosen = _without_default_scale((name,), options)
-    TABLES.check(chosen)
+    chosen, collected = _one_page(TABLES, name, options, collected)
 
     from repro.analysis.compare.numbers import judge_numbers
     from repro.analysis.output import tables
-    from repro.analysis.runs.frames import collect
 
-    here = places()
-    collected = collected or collect(here)
-    chosen = TABLES.only_one(scale_with_results(chosen, collected))
-    collected = replace(_part(collected, chosen), strict=strict)
+    collected = replace(collected, strict=strict)
     [(page_name, page)] = chosen.declared().items()
     assert isinstance(page, Table)
     scale = chosen.chosen_scale()
     sheet = tables.sheet(page_name, page, collected, scale, chosen.seeds)
-    files = tables.write(scale.named(page_name), sheet, here, scale.name)
+    files = tables.write(scale.named(page_name), sheet, places(), scale.name)
     scaled = at_scale(page, scale, chosen.seeds)
-    refused = []
+    refused: tuple[str, ...] = ()
     if strict:
         numbers = judge_numbers(page_name, scaled, collected)
-        refused = [number.row for number in numbers if number.refused]
+        refused = tuple(dict.fromkeys(number.row for number in numbers if number.refused))
     runs = runs_of(scaled)
     complete = not runs or tables.has_ours(sheet)
-    rows = tuple(dict.fromkeys(refused))
-    return TableResult(sheet, tuple(files), scale, rows, complete, collected, runs)
+    return TableResult(tuple(files), scale, complete, collected, runs, sheet, refused)
 
 
 @dataclass(frozen=True)
-class FigureResult:
-    """The files of a figure, what it shows in words, and whether it shows anything of ours."""
+class FigureResult(PageResult):
+    """A figure of the paper drawn from our runs, and what it shows in words."""
 
-    files: tuple[Path, ...]
     description: str
-    scale: Scale
-    complete: bool
-    collected: Collected
-    runs: tuple[Run, ...]
 
     def _repr_svg_(self) -> str | None:
         """Return the figure for a notebook."""
@@ -266,16 +232,10 @@ def figure(
     **options: Unpack[SelectionOptions],
 ) -> FigureResult:
     """Draw a figure of the paper from the runs there are, or from the nets, and write its files."""
-    chosen = _without_default_scale((name,), options)
-    FIGURES.check(chosen)
+    chosen, collected = _one_page(FIGURES, name, options, collected)
 
     from repro.analysis.figures import architecture, curve_figures
-    from repro.analysis.runs.frames import collect
 
-    here = places()
-    collected = collected or collect(here)
-    chosen = FIGURES.only_one(scale_with_results(chosen, collected))
-    collected = _part(collected, chosen)
     [(page_name, page)] = chosen.declared().items()
     scale = chosen.chosen_scale()
     assert isinstance(page, Figure | Drawing)
@@ -285,50 +245,18 @@ def figure(
         drawing = curve_figures.draw(page, collected, scale, chosen.seeds)
         description = curve_figures.described(page, collected, scale, chosen.seeds)
     file_name = scale.named(page_name)
-    files = curve_figures.write(file_name, drawing, here, scale.name, formats)
+    files = curve_figures.write(file_name, drawing, places(), scale.name, formats)
     runs = runs_of(at_scale(page, scale, chosen.seeds))
-    complete = not runs or _has_points(collected, runs)
-    return FigureResult(tuple(files), description, scale, complete, collected, runs)
+    complete = not runs or has_points(collected, runs)
+    return FigureResult(tuple(files), scale, complete, collected, runs, description)
 
 
 def report(scale: str | None = None, collected: Collected | None = None) -> Path:
     """Write the report, one HTML file with everything, and return where it is."""
     from repro.analysis.output import report
-    from repro.analysis.runs.frames import collect
 
-    here = places()
-    collected = collected or collect(here)
-    chosen = scale_with_results(Selection(catalog.REPRODUCED, scale), collected)
-    return report.write(report.report(collected, chosen.chosen_scale()), here)
-
-
-def scale_with_results(selection: Selection, collected: Collected) -> Selection:
-    """Return the selection at its scale, or else at the most serious one that has results."""
-    from repro.analysis.runs.frames import scale_with_results
-
-    if selection.scale is not None:
-        return selection
-    wanted = []
-    for name in selection.searched() or catalog.REPRODUCED:
-        experiment = catalog.load_experiment(name)
-        if not isinstance(experiment, Skipped) and runs_of(experiment):
-            wanted.append(experiment)
-    return selection.at(scale_with_results(wanted, collected, selection.all_scales()))
-
-
-def restrict(collected: Collected, selection: Selection) -> Collected:
-    """Return the frames with the selected runs only."""
-    ids = {run.id for run in selection.runs()}
-    frames = {}
-    for name in ("runs", "points", "responses"):
-        frame = getattr(collected, name)
-        frames[name] = frame[frame["id"].isin(ids)]
-    return replace(collected, **frames)
-
-
-def _part(collected: Collected, selection: Selection) -> Collected:
-    """Return the frames without runs that are left out; whole experiments look up their own."""
-    return restrict(collected, selection) if selection.partial else collected
+    chosen, collected = _with_results([Selection(catalog.REPRODUCED, scale)], {}, collected)
+    return report.write(report.report(collected, chosen.chosen_scale()), places())
 
 
 def _without_default_scale(
@@ -340,9 +268,33 @@ def _without_default_scale(
     return chosen if named else replace(chosen, scale=None)
 
 
-def _has_points(collected: Collected, runs: Sequence[Run]) -> bool:
-    """Return whether a curve of these runs has a point, or a layer a response."""
-    run_set = collected.of(runs)
-    if run_set.points[["train_error", "test_error"]].notna().any(axis=None):
-        return True
-    return bool(run_set.responses["response"].notna().any())
+def _all_unless_named(chosen: Selection) -> Selection:
+    return chosen if chosen.experiments else replace(chosen, experiments=("all",))
+
+
+def _with_results(
+    experiments: Sequence[str | Selection],
+    options: SelectionOptions,
+    collected: Collected | None,
+) -> tuple[Selection, Collected]:
+    """Return the selection at its scale, or else at one that has results; and all runs."""
+    from repro.analysis.runs.frames import collect
+
+    chosen = _all_unless_named(_without_default_scale(experiments, options))
+    chosen.reproduced()
+    collected = collected or collect(places())
+    return at_best_scale(chosen, collected), collected
+
+
+def _one_page(
+    kind: PageKind, name: str | Selection, options: SelectionOptions, collected: Collected | None
+) -> tuple[Selection, Collected]:
+    """Return the one table or figure that is selected, at a scale; and the runs it may show."""
+    chosen = _without_default_scale((name,), options)
+    kind.check(chosen)
+
+    from repro.analysis.runs.frames import collect
+
+    collected = collected or collect(places())
+    chosen = kind.only_one(at_best_scale(chosen, collected))
+    return chosen, part(collected, chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -79,6 +78,8 @@ def printable(text: str) -> str:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a hint that names the near word; `otherwise` where nothing is near."""
     candidates = list(known)
+    import difflib
+
     # A word that is known is no typing error, whatever else is wrong with it.
     if word in candidates:
         return otherwise
@@ -90,6 +91,8 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 def _differing_letters(word: str, near: str) -> int:
     """Return how many letters must be put in, taken away or replaced."""
+    import difflib
+
     matcher = difflib.SequenceMatcher(None, word, near, autojunk=False)
     count = 0
     for operation, start, end, near_start, near_end in matcher.get_opcodes():

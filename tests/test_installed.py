@@ -76,6 +76,13 @@ def test_the_papers_numbers_and_the_published_records_come_along(
     assert call(installed, "collect").returncode == 0
 
 
+def test_the_published_records_can_be_archived(installed: Path, elsewhere: Path) -> None:
+    done = call(installed, "export", "table6", "--scale", "quick", "--ro-crate", "crate")
+    assert done.returncode == 0, done.stderr
+    assert "MIT" in (elsewhere / "crate" / "LICENSE").read_text()
+    assert (elsewhere / "crate" / "CITATION.cff").exists()
+
+
 def test_the_version_names_the_commit_it_was_built_from(installed: Path, elsewhere: Path) -> None:
     commit = commit_of()
     assert commit is not None

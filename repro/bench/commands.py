@@ -18,6 +18,7 @@ from repro.protocol.catalog import load_experiment
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
 from repro.storage.paths import Places
+from repro.storage.run_files import DataFacts, Final, Provenance
 
 POINTS = 64  # of a curve: the paper's
 REPRO = "import sys; from repro.cli import main; main(sys.argv[1:])"
@@ -71,48 +72,27 @@ def _write(run: Run, error: float, places: Places) -> None:
     folder.metrics.write_bytes(
         b"".join(metrics_file.encode(_row(point, own)) for point in range(1, POINTS + 1))
     )
-    measured = {
-        "test_error": error,
-        "best_test_error": error - 0.1,
-        "train_error": 0.1,
-        "response_mean": 0.4,
-    }
-    data = {
-        "name": "cifar10",
-        "hash": "da7a",
-        "origin": "official pixels",
-        "train_images": 50_000,
-        "test_images": 10_000,
-    }
-    where = {
-        "started": "2026-01-01T00:00:00+00:00",
-        "ended": "2026-01-01T01:00:00+00:00",
-        "seconds": 3600.0,
-    }
-    where |= {
-        "host": "node",
-        "device": "cpu",
-        "threads": 1,
-        "python": "3.11.7",
-        "torch": "2.11.0",
-        "precision": "fp32",
-    }
-    where |= {
-        "commit": "abc1234",
-        "dirty": False,
-        "code": "c0de",
-        "attempts": 1,
-        "job": None,
-        "data": data,
-    }
-    final = {
-        "schema": 1,
-        "id": run.id,
-        "run": to_definition(run),
-        "metrics": measured,
-        "provenance": where,
-    }
-    folder.final.write_bytes(to_json(final))
+    errors = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1}
+    metrics: dict[str, float | None] = {**errors, "response_mean": 0.4}
+    folder.final.write_bytes(to_json(Final(run.id, to_definition(run), metrics, _PROVENANCE)))
+
+
+_PROVENANCE = Provenance(
+    started="2026-01-01T00:00:00+00:00",
+    ended="2026-01-01T01:00:00+00:00",
+    seconds=3600.0,
+    host="node",
+    device="cpu",
+    threads=1,
+    python="3.11.7",
+    torch="2.11.0",
+    precision="fp32",
+    code="c0de",
+    commit="abc1234",
+    dirty=False,
+    data=DataFacts("cifar10", "da7a", "official pixels", 50_000, 10_000),
+    attempts=1,
+)
 
 
 def _row(point: int, error: float) -> dict[str, float]:

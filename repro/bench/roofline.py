@@ -33,7 +33,7 @@ def convolution(
 
 
 def copy(device: str = "cpu", mebibytes: int = 256) -> Callable[[], float]:
-    """Return GB/s of a copy, read and written. 8 MiB stay in the cache, as a small net's maps do."""
+    """Return GB/s of a copy, read and written. 8 MiB stay in a cache, as a small net's maps do."""
     source = torch.ones(mebibytes * 2**18, device=device)
     target = torch.empty_like(source)
     return _rate(lambda: target.copy_(source), 2e-9 * source.nbytes, device)

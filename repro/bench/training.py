@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.recipes import CIFAR10
+from repro.cost.precisions import Layout, Precision
 from repro.data.small import generated
 from repro.data.small.source import as_source
 from repro.definition.net import resnet
@@ -28,14 +29,12 @@ from repro.nets import build
 from repro.nets.blocks import ZeroPadded
 from repro.storage.paths import Folder
 from repro.training.checkpoint import save
-from repro.training.device import MEMORY_FORMATS, Layout, make_current, prepare
+from repro.training.device import MEMORY_FORMATS, make_current, prepare
 from repro.training.loop import make_step
 from repro.training.pace import SAVE_EVERY, SAVE_SHARE
 from repro.training.state import State
 
 FOREVER = 10_000_000  # iterations: more than any benchmark takes
-
-Precision = Literal["fp32", "tf32", "bf16"]
 
 
 def recipe_of(precision: Precision = "fp32", batch: int = 128) -> Recipe:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -25,30 +24,31 @@ from repro.storage.atomic import set_private_umask
 from repro.storage.paths import places
 
 VERBS = {
-    "list": "Every table and figure of the paper, and how far it is.",
-    "show": "What an experiment is: nets, recipe, departures, the paper's numbers.",
-    "run": "Train here what an experiment still lacks.",
-    "plan": "Which runs decide the most within a budget of GPU-hours.",
-    "submit": "Send what an experiment still lacks to a SLURM cluster.",
-    "status": "Where every run is.",
-    "logs": "What a run said.",
-    "cancel": "Take runs out of the queue.",
+    "list": "List every table and figure of the paper, and what is done of it.",
+    "show": "Show an experiment: nets, recipe, departures, the paper's numbers.",
+    "run": "Train on this machine the runs that an experiment still needs.",
+    "plan": "Find the runs that decide the most within a budget of GPU-hours.",
+    "submit": "Send the runs that an experiment still needs to a SLURM cluster.",
+    "status": "Show the state of every run.",
+    "logs": "Print the log of a run.",
+    "cancel": "Cancel runs that wait or train on a cluster.",
     "collect": "Gather all runs into one table.",
-    "table": "A table of the paper, with ours beside it.",
-    "figure": "A figure of the paper, drawn from our runs.",
-    "diff": "Our numbers and the paper's claims, each with a verdict.",
-    "report": "One HTML page with everything.",
-    "reproduce": "run, collect, table or figure, and diff, in one go.",
-    "export": "What runs measured, for other tools: CSV, TensorBoard, RO-Crate.",
-    "publish": "Put the records of finished runs where they are tracked.",
-    "evaluate": "Measure any weights by centre crop, ten crops or many scales.",
-    "forensics": "Which reading of a test gives a published number.",
-    "bench": "Measure this machine against the usual way of doing it.",
+    "table": "Print a table of the paper, with our numbers beside it.",
+    "figure": "Draw a figure of the paper from our runs.",
+    "diff": "Compare our numbers with the paper's: a verdict on each number and claim.",
+    "report": "Write one HTML page with everything.",
+    "reproduce": "Do run, collect, table or figure, and diff in one go.",
+    "export": "Write what runs measured for other tools: CSV, TensorBoard, RO-Crate.",
+    "publish": "Copy the records of finished runs to the folder that git tracks.",
+    "check-record": "Check records that a lab offers, before a pull request.",
+    "evaluate": "Measure any weights with one crop, ten crops or many scales.",
+    "forensics": "Find which reading of a test gives a published number.",
+    "bench": "Compare the speed of repro and of the usual code on this machine.",
     "data": "List, prepare, import and check the data sets.",
-    "config": "Every setting in force, and where it comes from.",
-    "init": "Lay out a folder to work in: an example profile, the published records.",
+    "config": "Show every setting, and where it comes from.",
+    "init": "Prepare a folder to work in: an example profile, the published records.",
     "doctor": "Check for problems before you queue or train.",
-    "completion": "The script that completes commands and names in your shell.",
+    "completion": "Print a script that completes commands and names in your shell.",
 }
 
 # Which folders must be our own for a command that always writes what it has read there. One that
@@ -82,7 +82,8 @@ class Verbs(Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"repro.cli.{name}").command
+        module = name.replace("-", "_")
+        command: click.Command = import_module(f"repro.cli.{module}").command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -222,6 +223,8 @@ def _common_options_first(words: list[str]) -> list[str]:
 
 def _print_error(error: UserError, debug: bool = False) -> int:
     if debug:
+        import traceback
+
         traceback.print_exc()
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
     with suppress(OSError, ValueError):  # the terminal may be gone

@@ -35,8 +35,8 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 @click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
 @json_option
 def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
-    """Measure this machine against the usual way of doing it. Ways take turns; ratios are medians
-    over rounds.
+    """Compare the speed of repro and of the usual code on this machine. The two take turns, and a
+    ratio is the median over several rounds.
 
     For example:  repro bench cpu --quick
     """

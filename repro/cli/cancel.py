@@ -36,11 +36,11 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Take runs out of the queue, by experiment, by id with * and ?, or by job number. A running
-    one saves first.
+    """Cancel runs by experiment, by id with * and ?, or by job number. A run that is training saves
+    first.
 
-    Runs that share a job end together. What is cancelled stays so until `repro submit` sends it
-    again; it then carries on.
+    Runs that share a job are cancelled together. `repro submit` sends a cancelled run again; it
+    then continues from its checkpoint.
 
     For example:  repro cancel figure6 '!*110*'
     """

@@ -41,8 +41,8 @@ SETTINGS = (  # variable, what it is where it is not set
 @click.option("--show-origin", is_flag=True, help="Say where each value comes from.")
 @json_option
 def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
-    """Show every setting: the command line comes first, then REPRO_ variables, the profile, the
-    defaults.
+    """Show every setting. The command line counts first, then REPRO_ variables, then the profile,
+    then the defaults.
 
     For example:  repro config --show-origin --on mycluster
     """

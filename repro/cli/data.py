@@ -31,7 +31,7 @@ def command() -> None:
 @command.command("list")
 @json_option
 def list_sets(as_json: bool) -> None:
-    """Every data set, its state and where it is. For example:  repro data list"""
+    """List every data set, its state and where it is. For example:  repro data list"""
     from repro.data import registry
 
     _print(registry.all_datasets(places().data), as_json)
@@ -47,10 +47,10 @@ def list_sets(as_json: bool) -> None:
 )
 @json_option
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
-    """Have sets ready before a run needs them. For example:  repro data prepare cifar10
+    """Prepare sets before a run needs them. For example:  repro data prepare cifar10
 
-    Jobs never download anything: do this where there is a network. A download that broke off goes
-    on where it stopped.
+    Jobs never download anything, so do this where there is a network. If a download breaks off,
+    call it again: it continues where it stopped.
     """
     from repro.data import registry
 
@@ -97,9 +97,9 @@ def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
     For example:  repro data resize imagenet 480
 
     The copy is the set NAME-SIDE. Its images have a shorter side of SIDE pixels at most: larger
-    ones are resized and written as JPEG of quality 95, others stay as they are. Training decodes it
-    faster, and its numbers are not the paper's: `--set dataset=imagenet-480` makes other runs, with
-    ids of their own.
+    ones are resized and written as JPEG of quality 95, others stay as they are. Training
+    decodes it faster, but its numbers are not the paper's. `--set dataset=imagenet-480` therefore
+    makes other runs, with ids of their own.
     """
     from repro.data import registry
 
@@ -107,12 +107,12 @@ def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
     _print([registry.resize_set(name, side, places().data, replace)], as_json)
 
 
-@command.command(short_help="Read sets whole and compare hashes.")
+@command.command(short_help="Read whole sets and compare their hashes.")
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 @json_option
 @click.pass_context
 def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Read sets whole and compare hashes; without a name, every set there is.
+    """Read whole sets and compare their hashes; without a name, all sets.
 
     For example:  repro data check
     """

@@ -78,10 +78,11 @@ def command(
     verbose: bool,
     how: Comparison,
 ) -> int:
-    """Say how our numbers differ from the paper's, with how much confidence.
+    """Say how our numbers differ from the paper's, and how sure that is.
 
-    Claims first, then a line for each number. Without EXPERIMENT: all of them, kept as
-    results/diff.md too. Exit code 1 on what --fail-on names, 3 as long as something is missing.
+    Claims come first, then a line for each number. Without EXPERIMENT: all of them, and the text
+    is written to results/diff.md too. Exit code 1: a verdict is one that --fail-on names. Exit
+    code 3: something is still missing.
 
     For example:  repro diff table6 figure6
     """

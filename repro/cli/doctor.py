@@ -1,4 +1,4 @@
-"""`repro doctor`: what would fail later, said now."""
+"""`repro doctor`: check now for what would make a run fail later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
 @json_option
 @click.pass_context
 def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
-    """What would fail later, said now. Exit code 4 if anything would.
+    """Check now for what would make a run fail later. Exit code 4: something would.
 
     For example:  repro doctor --on mycluster
     """

@@ -66,9 +66,9 @@ class Targets:
 @gather("targets", Targets, ("csv", "tensorboard", "ro_crate"))
 @json_option
 def command(selection: Selection, targets: Targets, as_json: bool) -> int:
-    """Write what the selected runs measured for other tools: finished runs, and those that began.
+    """Write what the selected runs measured, for other tools. Unfinished runs are included.
 
-    Without EXPERIMENT: all of them. Exit code 3 where there is nothing to write yet.
+    Without EXPERIMENT: all of them. Exit code 3: there is nothing to write yet.
 
     For example:  repro export figure6 --csv figure6.csv --tensorboard events
     """

@@ -36,8 +36,8 @@ from repro.protocol.selection import Selection
 def command(selection: Selection, form: str, as_json: bool) -> int:
     """Draw figures of the paper and print where they are.
 
-    Of a group, its figures. It draws with whatever there is, and says in the figure what is
-    missing. Exit code 3 as long as that is everything.
+    A group stands for its figures. Each shows the runs there are, and says what is missing. Exit
+    code 3: a figure shows nothing of ours yet.
 
     For example:  repro figure figure6 --format pdf,png
     """

@@ -12,7 +12,7 @@ from repro.errors import UserError, quote
 from repro.storage.atomic import write_errors_explained
 from repro.storage.paths import IS_CHECKOUT, ROOT, SHIPPED
 
-LAID_OUT = ("slurm/example.toml", "results/published")
+LAID_OUT = ("slurm/example.toml", "results/published", "results/labs")
 
 
 @click.command(cls=Command)
@@ -23,10 +23,10 @@ LAID_OUT = ("slurm/example.toml", "results/published")
     type=click.Path(file_okay=False, path_type=Path),
 )
 def command(folder: Path) -> None:
-    """Lay out FOLDER (default: this one): an example profile of a cluster, and the published
+    """Prepare FOLDER (default: this one): write an example profile of a cluster, and the published
     records.
 
-    Nothing that is there is replaced. An installed repro works in the folder it is called in.
+    Files that are there are not replaced. An installed repro uses the folder you call it in.
 
     For example:  repro init my-reproduction
     """

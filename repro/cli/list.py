@@ -25,7 +25,7 @@ _HEADING = ("experiment", "done", "published", "left", "state", "what it is")
 @select_option("any")
 @json_option
 def command(selection: Selection, as_json: bool) -> None:
-    """Every table and figure of the paper: its state, runs done and published, GPU-hours left.
+    """List every table and figure of the paper: its state, its runs, and the GPU-hours left.
 
     For example:  repro list --scale smoke
     """

@@ -20,16 +20,19 @@ from repro.storage.run_files import read_final
 
 @click.command(cls=Command)
 @click.argument("run", metavar="RUN", shell_complete=complete_runs)
-@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing as the log grows, until Ctrl-C.")
 @click.option(
     "--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages."
 )
 @click.option(
-    "--rank", type=WholeNumber(0), metavar="K", help="Another process of a run that several train."
+    "--rank",
+    type=WholeNumber(0),
+    metavar="K",
+    help="The log of process K, if several train the run.",
 )
 @click.option("-n", "--lines", type=WholeNumber(1), metavar="N", help="The last N lines only.")
 def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int | None) -> None:
-    """What a run said. RUN is its id, or a pattern or job number that means one run.
+    """Print the log of a run. RUN is its id, a pattern that fits only one run, or a job number.
 
     For example:  repro logs 'resnet-110*paper.s0*' -f
     """

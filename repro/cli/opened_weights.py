@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.weights_question import WeightsQuestion
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
 from repro.definition.scales import Scale
@@ -21,16 +22,12 @@ if TYPE_CHECKING:
     from repro.nets.weights import Weights
 
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
+AS_PAPER = "the paper's own layers"
 WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
 def opened(
-    weights: Path,
-    net: str | None,
-    data: str | None,
-    scale: Scale,
-    device: str | None,
-    preprocess: str | None,
+    weights: Path, question: WeightsQuestion, scale: Scale
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
     """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
@@ -39,12 +36,13 @@ def opened(
     from repro.nets.weights import read
 
     known = read(weights)
-    run = _run(known, net, data, scale)
+    run = _run(known, question.net, question.data, scale)
     if run.net != known.layout.variant(run.net):
         run = replace(run, net=known.layout.variant(run.net))
         click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
-    of = subject(run, known, weights, places().data, torch.device(device) if device else None)
-    wanted, warnings = _preprocessing(of, known, preprocess)
+    device = torch.device(question.device) if question.device else None
+    of = subject(run, known, weights, places().data, device)
+    wanted, warnings = _preprocessing(of, known, question.preprocess)
     for warning in warnings:
         click.echo(warning, err=True)
     return of, preprocessing_for(of, wanted), warnings
@@ -55,16 +53,25 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     net = _net(name, data) if name else weights.net()
     if net is None:
         raise UserError(
-            "these weights are of no net of the paper that can be told from their names",
+            "the names in these weights do not tell which net of the paper they are of",
             "name the net: `--net resnet-50`",
         )
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))
-        # A plain net has the same tensors as a residual one with option A: only its owner can tell.
-        plain = f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
-        click.echo(f"these weights are of {net.name}{plain}", err=True)
+        click.echo(f"these weights are of {net.name}{_and_variant(net)}{_or_plain(net)}", err=True)
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
+
+
+def _and_variant(net: Net) -> str:
+    """Return what in these nets is not as in the paper's, in words."""
+    variant = _variant(net)
+    return f", the variant with {variant}" if variant != AS_PAPER else ""
+
+
+def _or_plain(net: Net) -> str:
+    """A plain net has the same tensors as a residual one with option A: only its owner can tell."""
+    return f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
 
 
 def _net(name: str, data: str | None) -> Net:
@@ -82,7 +89,7 @@ def _variant(net: Net) -> str:
         parts.append("zero channels on both sides")
     if net.pool:
         parts.append("pooling without padding")
-    return ", ".join(parts) or "the paper's own layers"
+    return ", ".join(parts) or AS_PAPER
 
 
 def _preprocessing(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from repro import api
+from repro.analysis.runs.selected import at_best_scale
 from repro.cli.completers import (
     complete_names,
     complete_pages,
@@ -220,7 +220,7 @@ def device_option(function: F) -> F:
 
 def require_clean_option(function: F) -> F:
     """Add --require-clean, which refuses code that no commit has."""
-    about = "Refuse to begin with code that no commit has: for numbers to publish."
+    about = "Refuse to start with uncommitted code; for numbers to publish."
     option = click.option(
         "--require-clean", is_flag=True, expose_value=False, callback=_check_clean, help=about
     )
@@ -245,8 +245,8 @@ def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) 
 
 
 def strict_option(function: F) -> F:
-    about = "Average no runs of different code, torch or device, nor any that went on elsewhere;"
-    return click.option("--strict", is_flag=True, help=f"{about} exit 1 if there are.")(function)
+    about = "Average no runs that differ in code, torch or device, or that moved; exit 1 if any."
+    return click.option("--strict", is_flag=True, help=about)(function)
 
 
 def print_scale(selection: Selection) -> tuple[Selection, Collected]:
@@ -256,7 +256,7 @@ def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     from repro.analysis.runs.frames import collect
 
     collected = collect(places())
-    chosen = api.scale_with_results(selection, collected)
+    chosen = at_best_scale(selection, collected)
     names = selection.searched() or catalog.REPRODUCED
     with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:

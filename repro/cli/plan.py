@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,14 +37,14 @@ MOST_SEEDS = 50
     type=WholeNumber(1, MOST_SEEDS),
     default=SEEDS,
     metavar="N",
-    help="At most so many of each net.",
+    help="At most this many seeds of each net.",
 )
 @json_option
 def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool) -> None:
-    """Print which runs, in which order, are expected to decide the most within a budget.
+    """Find which runs, in which order, should decide the most within a budget of GPU-hours.
 
-    For scale `paper`, from the declared margins and the published spreads. What is done is not
-    trained again. Without EXPERIMENT: all of them.
+    The plan is for scale `paper`. It uses the declared margins and the published spreads. Finished
+    runs cost nothing. Without EXPERIMENT: all of them.
 
     For example:  repro plan table6 --gpu-hours 20
     """
@@ -71,13 +71,12 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
-    steps = [_step_facts(step) for step in plan.steps]
     return {
         "budget": plan.budget,
         "gpu_hours": round(plan.hours, 4),
-        "steps": steps,
-        "claims": {name: round(chance, 4) for name, chance in plan.claims.items()},
-        "rows": {name: round(chance, 4) for name, chance in plan.rows.items()},
+        "steps": [_step_facts(step) for step in plan.steps],
+        "claims": _rounded(plan.claims),
+        "rows": _rounded(plan.rows),
         "expected_claims": round(plan.expected_claims, 3),
         "expected_rows": round(plan.expected_rows, 3),
         "left_out": [_left_out_facts(one) for one in plan.left_out],
@@ -89,8 +88,12 @@ def _step_facts(step: Step) -> dict[str, Any]:
     return {
         "runs": [run.id for run in step.runs],
         "gpu_hours": round(step.hours, 4),
-        "chances": {name: round(chance, 4) for name, chance in step.chances.items()},
+        "chances": _rounded(step.chances),
     }
+
+
+def _rounded(chances: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(chance, 4) for name, chance in chances.items()}
 
 
 def _left_out_facts(left_out: LeftOut) -> dict[str, Any]:

@@ -6,21 +6,24 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import click
 
 from repro.cli.text_table import counted, cut
 from repro.definition.run import Run
-from repro.local.workers import RunEnd, read_progress
+from repro.errors import UserError
+from repro.local.run import Watcher
+from repro.local.workers import RunEnd
 from repro.storage.paths import places
+from repro.storage.run_files import Progress, read_progress
 
 LINE_INTERVAL_S = 30.0  # between two lines about one run, where lines are not redrawn
 
 
-class ProgressLines:
+class ProgressLines(Watcher):
     """Progress on standard error, of the runs at work: the watcher of `repro run`."""
 
     def __init__(self) -> None:
@@ -74,28 +77,33 @@ class ProgressLines:
         """Say how a run ended."""
         self._wipe()
         self._count += 1
-        outcome = event.get("problem") or _errors(read_progress(event["id"], self._places))
+        outcome = event.get("problem") or _errors(self._progress(event["id"]))
         line = f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {outcome}"
         click.echo(line, err=True)
 
     def _line(self, run_id: str, room: int = 10_000) -> str:
         """Return where a run is; a narrow terminal loses its pace first, then its errors."""
-        progress = read_progress(run_id, self._places)
+        progress = self._progress(run_id)
         if not progress:
             return f"  {run_id}  starting"
         iterations = self._runs[run_id].recipe.iterations
-        rate, seconds_left = progress.get("rate_per_second"), progress.get("eta_seconds")
-        pace = f"{rate:.1f}/s" if rate else ""
-        time_left = ""
-        if seconds_left is not None:
-            time_left = f"{timedelta(seconds=round(seconds_left))} left"
+        pace = time_left = ""
+        if progress.rate_per_second:
+            pace = f"{progress.rate_per_second:.1f}/s"
+        if progress.eta_seconds is not None:
+            time_left = f"{timedelta(seconds=round(progress.eta_seconds))} left"
         errors = _errors(progress)
-        start = f"  {run_id}  {progress['iteration']}/{iterations}"
+        start = f"  {run_id}  {progress.iteration}/{iterations}"
         for facts in ((errors, pace, time_left), (errors, time_left), (time_left,)):
             line = "  ".join(filter(None, (start, *facts)))
             if len(line) <= room:
                 return line
         return cut(start, room)
+
+    def _progress(self, run_id: str) -> Progress | None:
+        with suppress(UserError):  # a damaged file stops no display
+            return read_progress(self._places.run(run_id))
+        return None
 
     def _wipe(self) -> None:
         if self._drawn:
@@ -105,10 +113,10 @@ class ProgressLines:
             self._drawn = []
 
 
-def _errors(progress: Mapping[str, Any]) -> str:
+def _errors(progress: Progress | None) -> str:
     parts = []
     for name in ("train", "test"):
-        error = progress.get(f"{name}_error")
+        error = getattr(progress, f"{name}_error", None)
         if error is not None:
             parts.append(f"{name} {error:.2f} %")
     return "  ".join(parts)

@@ -30,9 +30,9 @@ from repro.storage.paths import places
 @jobs_option
 @require_clean_option
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
-    """Run what is lacking, show the tables and figures, and say what came out.
+    """Train the runs that are missing, show the tables and figures, and say what came out.
 
-    --only and --skip take a part, of the tables and figures too. The diff goes to
+    --only and --skip limit the runs, and what tables and figures show. The diff is written to
     results/<scale>/diff.txt.
 
     For example:  repro reproduce figure6 --scale smoke

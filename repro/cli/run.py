@@ -36,7 +36,7 @@ def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--again",
     is_flag=True,
-    help="Train from nothing what is done already; the old folder is kept aside.",
+    help="Train finished runs again from the start; the old folders are kept.",
 )
 @click.option(
     "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
@@ -51,8 +51,8 @@ def command(
     measure_again: bool,
     as_json: bool,
 ) -> int:
-    """Train here what the experiments still lack. What is done is skipped, what is half done
-    carries on.
+    """Train on this machine the runs that the experiments still need. Finished runs are skipped,
+    and unfinished ones continue from their checkpoints.
 
     EXPERIMENT is a table, a figure, a group (cifar10, imagenet, all), or runs by their ids with *
     and ?.

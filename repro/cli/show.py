@@ -14,6 +14,7 @@ from repro.cli.paper_numbers import number_lines, numbers_of, reproductions_of, 
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
+from repro.cost.precisions import computing
 from repro.definition.experiment import (
     Drawing,
     Experiment,
@@ -56,7 +57,7 @@ PITFALLS = {
 )
 @json_option
 def command(selection: Selection, run_id: str | None, as_json: bool) -> None:
-    """An experiment's nets, the paper's numbers, recipes, departures, runs, and what they cost.
+    """Show an experiment: nets, the paper's numbers, recipes, departures, runs, and their cost.
 
     For example:  repro show table6
     """
@@ -97,6 +98,7 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "runs": [_run(run) for run in runs],
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
         "gpu_bytes": max(gpu_memory, default=0),
+        "computing": computing(runs) if runs else [],
         "departures": _departures(experiment),
         "decidable": decidable,
         "warnings": warnings([experiment]),
@@ -211,6 +213,8 @@ def _print_runs(facts: dict[str, Any]) -> None:
     click.echo(f"\nRuns at scale {facts['scale']}: {len(runs)}, {done} done")
     hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
     click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
+    for line in facts["computing"]:
+        click.echo(f"  {line}")
     for run in runs:
         click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
 

@@ -64,11 +64,11 @@ def command(
     every: int,
     as_json: bool,
 ) -> None:
-    """Where every run is. A PATTERN is an experiment, a run's id with * and ?, or !PATTERN for all
-    but those.
+    """Show the state of every run. A PATTERN is an experiment, or a run's id with * and ?;
+    !PATTERN leaves those runs out.
 
-    `iteration` is where a run is, and `checkpoint` the iteration that is saved: there it carries
-    on. REPRO_RESULTS names another folder of results to look into.
+    `iteration` says how far a run is. `checkpoint` is the iteration from which it would continue.
+    Set REPRO_RESULTS to look into another results folder.
 
     For example:  repro status figure6 '!*110*'
     """

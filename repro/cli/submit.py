@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repro.cli import submit_then
 from repro.cli.click_errors import Command
 from repro.cli.environment_checks import check_owners
 from repro.cli.options import print_json, require_clean_option, select_option
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 @select_option()
 @profile_options
 @click.option("--retry", is_flag=True, help="Send again what failed or was lost.")
-@click.option("--again", is_flag=True, help="Redo what is done; the old record is put aside.")
+@click.option("--again", is_flag=True, help="Train finished runs again; the old records are kept.")
 @mode_options
 @require_clean_option
 def command(
     selection: Selection, asked: ProfileOptions, retry: bool, again: bool, mode: Mode
 ) -> None:
-    """Send what the experiments still lack to a cluster: one array each. Re-running submits nothing
-    twice.
+    """Send the runs that the experiments still need to a cluster, as job arrays.
+
+    If you call it again, it submits nothing twice.
 
     For example:  repro submit table6 --on mycluster --max-parallel 8
     """
@@ -57,38 +59,41 @@ def command(
     plan = plan_selection(selection, here, profile, options)
     print_untrained(experiments)
     if mode.dry_run:
-        _print_dry_run(plan, selection, here, profile, mode.as_json)
+        _print_dry_run(plan, selection, here, profile, mode)
     elif mode.test_only:
         _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), mode.as_json)
     else:
         check_owners(here.results, here.runs)
         sent = _send(plan, selection, here, profile, options, mode.yes)
-        _report(plan, sent, selection.experiments, mode.as_json)
+        then = _send_then(plan, sent, selection, here, profile, mode)
+        _report(plan, sent, selection.experiments, mode.as_json, then)
 
 
 def _print_dry_run(
-    plan: Plan, selection: Selection, here: Places, profile: Profile, as_json: bool
+    plan: Plan, selection: Selection, here: Places, profile: Profile, mode: Mode
 ) -> None:
     """Print each array's sbatch text, and what the plan takes and decides, as comments."""
     from repro.cluster.submit import submission
     from repro.cluster.submit.request import foresee
 
-    texts = submission.sbatch_texts(plan, here, profile)
+    texts = list(submission.sbatch_texts(plan, here, profile))
     foresight = foresee(plan, selection, here, profile) if plan.runs else None
-    if as_json:
-        facts: dict[str, Any] = {"texts": list(texts)}
-        if foresight:
-            facts["foresight"] = _foresight_facts(foresight)
-            facts["runs"] = [run.id for run in plan.runs]
+    facts: dict[str, Any] = {"texts": texts}
+    lines = list(texts)
+    if mode.then:
+        scale = selection.chosen_scale().name
+        facts["then"] = submit_then.foreseen_job(plan, scale, here, profile)
+        lines += submit_then.foreseen_lines(facts["then"])
+    if foresight:
+        facts["foresight"] = _foresight_facts(foresight)
+        facts["runs"] = [run.id for run in plan.runs]
+        lines += [f"# {line}" for line in _foresight_lines(foresight)]
+        lines += [f"#   {run.id}" for run in plan.runs]
+    if mode.as_json:
         print_json(facts)
     else:
-        for text in texts:
-            click.echo(text)
-        if foresight:
-            for line in _foresight_lines(foresight):
-                click.echo(f"# {line}")
-            for run in plan.runs:
-                click.echo(f"#   {run.id}")
+        for line in lines:
+            click.echo(line)
     _print_left(plan)
 
 
@@ -100,6 +105,7 @@ def _foresight_facts(foresight: Foresight) -> dict[str, Any]:
         "gpu_hours": float(f"{foresight.hours.gpu_hours:.4g}"),
         "estimate": asdict(foresight.hours),
         "memory": foresight.memory,
+        "computing": list(foresight.computing),
         "claims": list(foresight.claims),
         "limits": list(foresight.limits),
     }
@@ -111,7 +117,7 @@ def _foresight_lines(foresight: Foresight) -> list[str]:
     if foresight.jobs < foresight.runs:
         sharing = f" ({counted(foresight.jobs, 'job')})"
     runs = f"{counted(foresight.runs, 'run')} in {counted(foresight.arrays, 'array')}{sharing}"
-    lines = [f"{runs}, {foresight.hours}, {foresight.memory}"]
+    lines = [f"{runs}, {foresight.hours}, {foresight.memory}", *foresight.computing]
     if foresight.claims:
         lines.append(f"claims of the paper that they can decide: {', '.join(foresight.claims)}")
     return [*lines, *foresight.limits]
@@ -152,6 +158,24 @@ def _send(
     return _sent(plan, here, profile, options)
 
 
+def _send_then(
+    plan: Plan,
+    sent: Sequence[Sent],
+    selection: Selection,
+    here: Places,
+    profile: Profile,
+    mode: Mode,
+) -> dict[str, Any] | None:
+    """Send the job that waits for the runs, if one is wanted; say what was sent if it fails."""
+    if not mode.then:
+        return None
+    try:
+        return submit_then.send_job(plan, sent, selection.chosen_scale().name, here, profile)
+    except UserError:
+        _report(plan, sent, selection.experiments, mode.as_json, None)
+        raise
+
+
 def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
     """Ask above the profile's limits."""
     from repro.cluster.submit.request import above_limits
@@ -161,7 +185,7 @@ def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
     if not sys.stdin.isatty():
         size = f"{counted(foresight.runs, 'run')}, {foresight.hours.said}"
         raise UserError(
-            f"{size}, are above this cluster's limits for not asking",
+            f"{size}, are more than this cluster's profile sends without asking",
             "say `--yes`, or raise `ask_above_jobs` and `ask_above_gpu_hours` in its profile",
         )
     click.confirm("Send them?", abort=True, err=True)
@@ -213,7 +237,13 @@ def _print_left(plan: Plan) -> None:
         click.echo(f"hint: what was running {where} is sent again by `--retry` as well", err=True)
 
 
-def _report(plan: Plan, sent: Sequence[Sent], experiments: Sequence[str], as_json: bool) -> None:
+def _report(
+    plan: Plan,
+    sent: Sequence[Sent],
+    experiments: Sequence[str],
+    as_json: bool,
+    then: dict[str, Any] | None,
+) -> None:
     arrays = [array for array in sent if array.array]
     if as_json:
         facts = []
@@ -222,7 +252,10 @@ def _report(plan: Plan, sent: Sequence[Sent], experiments: Sequence[str], as_jso
         left = []
         for state in plan.left:
             left.append({"id": state.id, "state": state.word, "reason": state.reason})
-        print_json({"sent": facts, "left": left})
+        document: dict[str, Any] = {"sent": facts, "left": left}
+        if then:
+            document["then"] = then
+        print_json(document)
         return
     for array in arrays:
         click.echo(array.array)

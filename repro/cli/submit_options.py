@@ -10,7 +10,7 @@ import click
 
 from repro.cli.completers import complete_clusters
 from repro.cli.options import add_options, gather, json_option
-from repro.cli.param_types import WholeNumber
+from repro.cli.param_types import OneOf, WholeNumber
 from repro.errors import UserError
 from repro.storage.paths import Places
 
@@ -27,7 +27,7 @@ _ASKED = (  # option, key of the profile, what it is
     (
         "--pack",
         "pack",
-        "Runs alike but for the seed that share a job and its GPU: a number, or auto.",
+        "How many runs that differ only in the seed share a job and its GPU; or auto.",
     ),
     ("--exclude", "exclude", "Nodes to avoid."),
 )
@@ -101,17 +101,20 @@ class Mode:
     test_only: bool
     yes: bool
     as_json: bool
+    then: str | None  # what is done when the runs have ended
 
 
 def mode_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --dry-run, --test-only, --yes and --json; pass on one `mode`."""
+    """Add --then, --dry-run, --test-only, --yes and --json; pass on one `mode`."""
+    then = "`report`: when the runs have ended, a job of its own writes the report."
     dry = "Print the sbatch text; send and write nothing. Needs no SLURM."
-    ask = "Ask SLURM for its verdict; send nothing."
+    ask = "Ask SLURM if it would accept the jobs; send nothing."
     return add_options(
         function,
+        click.option("--then", type=OneOf(("report",)), help=then),
         click.option("--dry-run", is_flag=True, help=dry),
         click.option("--test-only", is_flag=True, help=ask),
         click.option("--yes", is_flag=True, help="Do not ask."),
         json_option,
-        gather("mode", Mode, ("dry_run", "test_only", "yes", "as_json")),
+        gather("mode", Mode, ("dry_run", "test_only", "yes", "as_json", "then")),
     )

@@ -38,7 +38,7 @@ from repro.protocol.selection import Selection
 def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
     """Print tables of the paper with ours beside them, and write each in every format.
 
-    Of a group, its tables. Exit code 3 as long as one has no number of ours.
+    A group stands for its tables. Exit code 3: a table has no number of ours yet.
 
     For example:  repro table table6 --format latex
     """

@@ -50,9 +50,8 @@ class Profile:
     gpu_flag: Literal["gpus-per-node", "gres"] = "gpus-per-node"
     nodes: int = 1
     processes: int = 1  # on a node; several train one run together
-    pack: int | Literal["auto"] = (
-        1  # runs that differ in their seed alone, and share a job and its GPU
-    )
+    # Runs that differ in their seed alone, and share a job and its GPU.
+    pack: int | Literal["auto"] = 1
     mps: bool = True  # whether jobs may start an MPS daemon, by which runs share a GPU best
     max_parallel: int = 50  # elements of an array that may run at once
     grace: int = 120  # seconds before the time limit at which a run is told to save and queue again

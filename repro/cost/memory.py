@@ -8,9 +8,12 @@ CPU takes beside that was measured; what CUDA takes on a GPU, and beside it, was
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from repro.cost.layers import Layer, cost, layers
 from repro.definition.net import Net
@@ -128,3 +131,12 @@ def _images(run: Run) -> tuple[float, float]:
     train, test = SMALL_IMAGES.get(recipe.dataset, CIFAR10_IMAGES)
     padded = size + 2 * (recipe.input.pad or 0)
     return (train + test) * 3 * size**2, 3 * (train * padded**2 + test * size**2)
+
+
+def memory_here() -> int:
+    """Return the bytes of memory that this process may use."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # The limit of a container or of a job; `max` where there is none.
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total

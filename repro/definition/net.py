@@ -32,13 +32,11 @@ class Net:
     kind: Literal["plain", "resnet"]
     depth: int
     shortcut: Shortcut | None = None  # None: plain, or no choice to make
-    stride_in: Literal["1x1", "3x3"] | None = (
-        None  # which layer of a bottleneck strides; the paper: the first 1×1
-    )
+    # Which layer of a bottleneck strides; the paper: the first 1×1.
+    stride_in: Literal["1x1", "3x3"] | None = None
     zeros: Literal["end", "both"] | None = None  # option A: where the zero channels go
-    init: Literal["fan_in", "fan_out"] = (
-        "fan_in"  # He initialisation: equation 10 of the cited work, or 14
-    )
+    # He initialisation: equation 10 of the cited work, or 14.
+    init: Literal["fan_in", "fan_out"] = "fan_in"
     classes: int = 10
     # The max pooling behind the first layer. The authors' prototxt pads nothing and rounds the
     # map's size up; None pads by one pixel, as most ports do. From 112 pixels both give 56, but of

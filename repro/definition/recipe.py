@@ -77,9 +77,8 @@ class Input:
     """What the net sees: the training view and the testing views of an image."""
 
     size: int  # the crop's side
-    mean: Literal["pixel", "channel"] = (
-        "pixel"  # what is subtracted; taken from the training set only
-    )
+    # What is subtracted; taken from the training set only.
+    mean: Literal["pixel", "channel"] = "pixel"
     std: Literal["channel"] | None = None  # the paper divides by nothing
     pad: int | None = None  # CIFAR: zeros on each side before a random crop
     # ImageNet: scale augmentation, uniform in this range.
@@ -89,6 +88,8 @@ class Input:
     test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
     # ImageNet: shorter sides of the fully convolutional test.
     test_sides: tuple[int, ...] | None = None
+    # ImageNet: the GPU decodes and resizes training photos. None: the processors do, by Pillow.
+    decoder: Literal["card"] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.shorter_side or (self.size, self.size)

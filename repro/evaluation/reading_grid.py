@@ -29,7 +29,7 @@ def grid(
     for factor in vary:
         if factor not in FACTORS:
             hint = did_you_mean(factor, FACTORS, "one of " + ", ".join(FACTORS))
-            raise UserError(f"nothing is called {quote(factor)} that a reading varies in", hint)
+            raise UserError(f"a test has no factor {quote(factor)} to vary", hint)
     readings: list[Reading] = []
     for kind in _views(views):
         readings += _combined(preprocessing, kind, own_pool, vary)

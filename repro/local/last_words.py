@@ -8,7 +8,8 @@ from typing import Any
 from repro.errors import UserError
 from repro.storage.atomic import append_log, to_json, write_atomic
 from repro.storage.paths import Folder
-from repro.storage.run_files import SCHEMA, read_progress
+from repro.storage.run_files import read_progress
+from repro.storage.typed_file import SCHEMA
 
 
 def record_failure(

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata, util
 from types import FrameType
-from typing import Protocol
 
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, EnvironmentProblem, UserError, quote
@@ -32,8 +31,8 @@ class LocalOptions:
     measure_again: bool = False  # measure finished runs again from their checkpoints
 
 
-class Watcher(Protocol):
-    """Whoever shows how training goes."""
+class Watcher:
+    """Whoever shows how training goes; this one shows nothing."""
 
     def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None:
         """Training begins; `to_do` are the runs that are not done yet."""
@@ -49,20 +48,6 @@ class Watcher(Protocol):
 
     def ended(self, event: RunEnd) -> None:
         """A run ended."""
-
-
-class Silent:
-    """A watcher that shows nothing."""
-
-    def begin(self, runs: Sequence[Run], to_do: Sequence[Run]) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-    def warn(self, warning: str, hint: str) -> None: ...
-
-    def look(self, at_work: list[str]) -> None: ...
-
-    def ended(self, event: RunEnd) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +87,7 @@ def train_runs(
     """
     from repro.cluster.status.at_work import refuse_if_at_work
 
-    watcher = watcher or Silent()
+    watcher = watcher or Watcher()
     device = checked_device(options.device)
     to_do = list(runs)
     if not (options.again or options.measure_again):
@@ -139,6 +124,27 @@ def _train(
         device=device,
         measure_again=options.again or options.measure_again,
     )
+    with _shared_gpu(min(at_once, len(to_do)), device, watcher):
+        return _ended(pool, to_do, watcher)
+
+
+@contextmanager
+def _shared_gpu(at_once: int, device: str | None, watcher: Watcher) -> Iterator[None]:
+    """Let several runs share a GPU by an MPS daemon of our own, where one can start."""
+    from repro.provenance.processor import trains_on_cpu
+
+    if at_once < 2 or trains_on_cpu(device):
+        yield
+        return
+    from repro.cluster.job.mps import in_environment, mps_daemon
+
+    with mps_daemon() as (sharing, environment), in_environment(environment):
+        watcher.say(f"{at_once} runs share the GPU {sharing}")
+        yield
+
+
+def _ended(pool: WorkerPool, to_do: Sequence[Run], watcher: Watcher) -> list[RunEnd]:
+    """Train the runs; return how each ended."""
     ended = []
     for event in pool.train(to_do, watcher.look):
         ended.append(event)
@@ -149,8 +155,13 @@ def _train(
 
 
 def _runs_at_once(device: str | None, cores: int, to_do: int) -> int:
-    """Return one on a GPU, which is asked for by name; else a run for each core."""
-    if device and device.startswith("cuda"):
+    """Return one on a GPU, which is taken where there is one; else a run for each core.
+
+    Without MPS runs on one GPU take turns, and each would take a context's memory from the others.
+    """
+    from repro.provenance.processor import trains_on_cpu
+
+    if not trains_on_cpu(device):
         return 1
     return min(cores, max(1, to_do))
 

@@ -19,20 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from repro.cost.memory import GIB, memory_here
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
 from repro.local.last_words import record_failure
 from repro.provenance.slurm_job import slurm_job_id
-from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT, Places
-from repro.storage.run_files import (
-    KILLED,
-    FileProblem,
-    is_done,
-    read_attempt,
-    read_failure,
-    write_definition,
-)
+from repro.storage.run_files import KILLED, is_done, read_attempt, read_failure, write_definition
+from repro.storage.typed_file import FileProblem
 
 # A step asks for the same few hundred maps again and again: keep them, in huge pages.
 KEEPING_MEMORY = {
@@ -199,12 +193,6 @@ def runs_to_train(runs: Sequence[Run], places: Places) -> list[Run]:
     return [run for run in runs if not is_done(run.id, places)]
 
 
-def read_progress(run_id: str, places: Places) -> dict[str, Any]:
-    """Return where a run says it is; nothing before it has begun."""
-    progress: dict[str, Any] = read_json(places.run(run_id).progress) or {}
-    return progress
-
-
 def _refused(run_id: str, problem: UserError) -> RunEnd:
     """Return the event of a run that was not begun, because its folder is not its own."""
     end: RunEnd = {"id": run_id, "state": "failed", "problem": problem.problem}
@@ -255,11 +243,7 @@ def _peak_memory(worker: subprocess.Popen[str]) -> str:
     except ChildProcessError:
         return ""
     worker.returncode = os.waitstatus_to_exitcode(status)
-    available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    # The limit of a container or a job; it is `max` where there is none.
-    with contextlib.suppress(OSError, ValueError):
-        available = min(available, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return f": it had {used.ru_maxrss * 1024 / 2**30:.1f} of {available / 2**30:.1f} GiB"
+    return f": it had {used.ru_maxrss * 1024 / GIB:.1f} of {memory_here() / GIB:.1f} GiB"
 
 
 def _first_on_path(folder: Path) -> str:

@@ -160,7 +160,7 @@ def _torch_file(path: Path) -> Mapping[str, Any]:
 def _unreadable(path: Path, said: str) -> UserError:
     if wanted := re.search(r"GLOBAL ([\w.]+)", said):
         return UserError(
-            f"{quote(path)} wants to run {quote(wanted[1])} when it is read, and is not read",
+            f"{quote(path)} would run {quote(wanted[1])} when it is read, so it is refused",
             "ask for, or save, a plain state dict: `torch.save(module.state_dict(), FILE)`",
         )
     return UserError(

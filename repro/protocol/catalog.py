@@ -58,8 +58,8 @@ def expand_groups(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def all_scales() -> dict[str, Scale]:
-    """Return the scales by name, from the recipes' own page."""
-    scales: dict[str, Scale] = import_module("experiments.recipes").SCALES
+    """Return the scales by name."""
+    scales: dict[str, Scale] = import_module("experiments.scales").SCALES
     return scales
 
 
@@ -75,7 +75,7 @@ def load_scale(name: str) -> Scale:
 
 
 def all_variants() -> dict[str, Variant]:
-    """Return the variants by name, from the recipes' own page."""
+    """Return the variants by name."""
     variants: dict[str, Variant] = import_module("experiments.recipes").VARIANTS
     return variants
 

@@ -19,6 +19,7 @@ from repro.definition.recipe import Recipe
 from repro.definition.run import JSON_KEYS, Run
 from repro.definition.scales import Scale, Variant
 from repro.errors import UserError
+from repro.protocol.catalog import all_scales, all_variants
 
 # What does not move a number, or is what tells the rows of a table apart.
 _NOT_PROTOCOL = ("recipe.name", "net.family", "net.kind", "net.depth", "net.shortcut")
@@ -57,7 +58,7 @@ def departures(run: Run, data: Mapping[str, Any] | None = None) -> tuple[Departu
 
     `data` is the run's own record of its images; other images than the paper's are a departure.
     """
-    scale = _recipes().SCALES.get(run.scale)
+    scale = all_scales().get(run.scale)
     paper, ours = _flat(as_printed(run.net, scale)), _flat(run)
     found = []
     # At another scale most fields depart at once. That is one line, and the fields are compared
@@ -187,21 +188,21 @@ def _flat(run: Run) -> dict[str, Any]:
 
 def _why(field: str, run: Run) -> str:
     """Return the line of the variant that set this field, if the recipe names one; else `WHY`."""
-    recipes = _recipes()
-    scale, value = recipes.SCALES.get(run.scale), _flat(run)[field]
+    scale, value = all_scales().get(run.scale), _flat(run)[field]
     for variant in _variants_of(run):
         # A variant may be chosen before the scale changes the run, or after.
         before = _at(scale, variant.change(as_printed(run.net)))
         after = variant.change(as_printed(run.net, scale))
         if value in (_flat(before)[field], _flat(after)[field]):
             return variant.about
-    why: str = recipes.WHY.get(field, "")
+    why: str = _recipes().WHY.get(field, "")
     return why
 
 
 def _variants_of(run: Run) -> list[Variant]:
-    variants: dict[str, Variant] = _recipes().VARIANTS
-    return [variant for name, variant in variants.items() if f"-{name}-" in f"{run.recipe.name}-"]
+    return [
+        variant for name, variant in all_variants().items() if f"-{name}-" in f"{run.recipe.name}-"
+    ]
 
 
 def _of_data(run: Run, data: Mapping[str, Any]) -> list[Departure]:

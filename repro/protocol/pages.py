@@ -47,7 +47,7 @@ class PageKind:
         if not kept:
             words = " ".join(selection.experiments)
             known = ", ".join(self._of_this_kind(catalog.REPRODUCED))
-            raise UserError(f"{quote(words)} is of no {self.word}", f"name one of {known}")
+            raise UserError(f"{quote(words)} selects no {self.word}", f"name one of {known}")
         return kept
 
     def _of_this_kind(self, names: Iterable[str]) -> tuple[str, ...]:

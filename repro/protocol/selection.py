@@ -43,9 +43,8 @@ class Selection:
     """
 
     experiments: tuple[str, ...] = ()
-    scale: str | None = (
-        "paper"  # None: the most serious scale that has results, which a reader looks up
-    )
+    # None: the most serious scale that has results, which a reader looks up.
+    scale: str | None = "paper"
     seeds: int | None = None  # None: as many as the scale declares
     variants: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()  # KEY=VALUE
@@ -202,9 +201,11 @@ class Selection:
             runs = runs_of(scaled)
             kept = {run for run in runs if selects(name, run)}
             some_have_runs = some_have_runs or bool(runs)
-            if kept or (not runs and name in self._named()):
+            if kept:
                 both = (narrow(declared, scaled, kept), narrow(scaled, scaled, kept))
                 narrowed[name] = both
+            elif not runs and name in self._named():
+                narrowed[name] = (declared, scaled)  # it is counted, and has no part to take
         if some_have_runs and not any(runs_of(scaled) for _, scaled in narrowed.values()):
             raise self._nothing(pairs)
         return narrowed

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -250,6 +249,8 @@ def read_json(path: Path) -> Any:
 @contextlib.contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[str]:
     """A synced file with this content beside `path`, for as long as nobody renames it."""
+    import tempfile  # 7 ms, which a command that only reads need not wait for
+
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:

@@ -21,9 +21,8 @@ from repro.errors import EnvironmentProblem, RunFailed, UserError, quote
 from repro.storage.atomic import write_atomic
 
 BEST = 5
-IN_ENSEMBLES = (
-    "multi_scale"  # the way of testing whose scores a run keeps: Table 5 is of Table 4's nets
-)
+# The way of testing whose scores a run keeps: Table 5 is of Table 4's nets.
+IN_ENSEMBLES = "multi_scale"
 ROWS = 2_000  # sorted at a time, for the memory's sake
 
 
@@ -139,5 +138,5 @@ def ensemble(files: Iterable[Path]) -> tuple[float, float]:
         mean += one.scores
         count += 1
     if mean is None or first is None:
-        raise UserError("an ensemble of nothing", "name the predictions of one run or more")
+        raise UserError("an ensemble without members", "name the predictions of one run or more")
     return top_errors((mean / count).astype(np.float32), first.labels)

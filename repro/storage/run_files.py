@@ -7,22 +7,18 @@ names the file and what is wrong in it. So one bad file never stops what is read
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
 from repro.definition.run import Run, from_definition, looks_like_run_id, to_definition
-from repro.errors import ENVIRONMENT, USAGE, RunFailed, UserError, quote
-from repro.storage.access import how_to_get
-from repro.storage.atomic import NOT_A_FILE, create_exclusive, read_file, to_json
+from repro.errors import RunFailed, UserError, quote
+from repro.storage.atomic import create_exclusive, to_json
 from repro.storage.paths import Folder, Places
+from repro.storage.typed_file import SCHEMA, FileProblem, decoded, read_regular, read_struct
 
-SCHEMA = 1  # the newest layout that this version understands
 MOST_METRICS = 1_000  # of a run: each becomes a column
 KILLED = "killed"  # the cause of a failure that the process itself could not record
 LARGEST_FINAL = 4_000_000  # bytes; that of ResNet-1202 has 30,000
@@ -36,16 +32,6 @@ Seconds = Annotated[float, Meta(ge=0, le=1e10)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 
 _PERCENTAGE = re.compile(r".*(error|_top\d)(_.*)?")
-_Content = TypeVar("_Content", bound=Struct)
-
-
-class FileProblem(UserError):
-    """A file of a run folder cannot be believed. `reason` names the file without its folder."""
-
-    def __init__(self, path: Path, reason: str, hint: str = "", code: int = USAGE) -> None:
-        super().__init__(f"{quote(path.parent, 300)}: {reason}", hint)
-        self.reason = reason
-        self.code = code
 
 
 class DataFacts(Struct, frozen=True):
@@ -188,7 +174,7 @@ def read_definition(folder: Folder) -> Run:
     content = read_regular(path)
     if content is None:
         raise FileProblem(path, "not a run: it has no run.json")
-    values = _decoded(path, content, dict[str, Any])
+    values = decoded(path, content, dict[str, Any])
     try:
         run = from_definition(values)
     except UserError as error:
@@ -216,7 +202,7 @@ def read_final(folder: Folder, run: Run | None = None) -> Final | None:
     if len(content) > LARGEST_FINAL:
         reason = f"final.json has {len(content):,} bytes, more than any run writes"
         raise FileProblem(path, reason, _HINT_FINAL)
-    final: Final = _decoded(path, content, Final)
+    final: Final = decoded(path, content, Final, _HINT_FINAL)
     if len(final.metrics) > MOST_METRICS:
         raise FileProblem(
             path,
@@ -246,80 +232,28 @@ def is_done(run_id: str, places: Places) -> bool:
 
 def read_failure(folder: Folder) -> Failure | None:
     """Return why the newest attempt gave up; None where none did."""
-    return _read(folder.failed, Failure)
+    return read_struct(folder.failed, Failure)
 
 
 def read_progress(folder: Folder) -> Progress | None:
     """Return where the run said it was; None before its first attempt."""
-    return _read(folder.progress, Progress)
+    return read_struct(folder.progress, Progress)
 
 
 def read_attempt(folder: Folder, number: int) -> AttemptRecord | None:
     """Return who claimed this attempt."""
-    return _read(folder.attempt(number), AttemptRecord)
+    return read_struct(folder.attempt(number), AttemptRecord)
 
 
 def read_submitted(path: Path) -> Submitted | None:
     """Return the claim in this file: `submitted.json`, or a later one beside it."""
-    return _read(path, Submitted)
+    return read_struct(path, Submitted)
 
 
-def read_regular(path: Path) -> bytes | None:
-    """Return a file's content; None where there is none. A pipe or a folder is named, not read."""
-    try:
-        return read_file(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno in (None, errno.EISDIR):
-            raise FileProblem(path, f"{path.name} is {NOT_A_FILE}", _HINT) from None
-        raise _cannot_read(path, error) from None
-
-
-_HINT = "restore the file from a copy, or remove it"
 _HINT_FINAL = (
     "restore it, or remove it and `repro run` measures the run again from its checkpoint; "
     "`--again` trains it from nothing"
 )
-
-
-def _read(path: Path, kind: type[_Content]) -> _Content | None:
-    content = read_regular(path)
-    return None if content is None else _decoded(path, content, kind)
-
-
-def _decoded(path: Path, content: bytes, kind: type[Any]) -> Any:
-    """Return the content as a value of this kind, whatever somebody wrote there."""
-    hint = _HINT_FINAL if kind is Final else _HINT
-    try:
-        value = msgspec.json.decode(content, type=kind)
-        schema = getattr(value, "schema", SCHEMA)
-    except msgspec.ValidationError as error:
-        # A newer version may have given a key another type: then the version is what to name.
-        schema = _schema_of(content)
-        if schema <= SCHEMA:
-            reason = str(error)
-            problem = f"{path.name} is damaged: {reason[:1].lower()}{reason[1:]}"
-            raise FileProblem(path, problem, hint) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise FileProblem(path, f"{path.name} is damaged: not JSON", hint) from None
-    except RecursionError:
-        raise FileProblem(path, f"{path.name} is damaged: nested too deeply", hint) from None
-    if schema > SCHEMA:
-        problem = f"{path.name} was written by a newer version (schema {schema}); update this one"
-        raise FileProblem(path, problem)
-    return value
-
-
-class _Versioned(Struct):
-    schema: int = SCHEMA
-
-
-def _schema_of(content: bytes) -> int:
-    try:
-        return msgspec.json.decode(content, type=_Versioned).schema
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return SCHEMA
 
 
 def _defines(values: dict[str, Any], run: Run) -> bool:
@@ -333,13 +267,3 @@ def _plausible(name: str, value: float) -> bool:
     """Return whether a metric can have this value: an error is a percentage, a loss is a number."""
     largest = 100.0 if _PERCENTAGE.fullmatch(name) else LARGEST_METRIC
     return 0 <= value <= largest
-
-
-def _cannot_read(path: Path, error: OSError) -> FileProblem:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return FileProblem(
-        path,
-        f"{path.name} cannot be read: {reason}",
-        how_to_get(os.R_OK, path) or "see that you may read it",
-        ENVIRONMENT,
-    )

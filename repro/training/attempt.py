@@ -132,8 +132,8 @@ class Attempt:
             raise RunFailed(
                 f"no progress in {fruitless} attempts: each ended without a word, "
                 f"and none got beyond iteration {best}",
-                "its log says where they ended; a shorter `REPRO_SAVE_EVERY` saves sooner; "
-                "asked again, it tries again",
+                "see its log; a smaller `REPRO_SAVE_EVERY` saves more often; "
+                "the same command tries again",
             )
 
     def close(self) -> None:

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import torch
 
+from repro.cost.precisions import Layout, layout_of
 from repro.definition.recipe import Recipe
 from repro.errors import EnvironmentProblem, quote
 from repro.provenance.code_digest import code_hash
 from repro.provenance.processor import processor_name
 from repro.provenance.slurm_job import slurm_job_id
 
-Layout = Literal["channels last", "NCHW"]
-
-# The faster memory layout by kind of device and precision. Processors were measured
-# (docs/speed.md). No GPU was yet: channels last is what tensor cores read, and strict fp32 does not
-# use those.
-# `tests/gpu/first_half_hour.sh verify` measures both; what it finds belongs here.
-_LAYOUTS: dict[tuple[str, str], Layout] = {
-    ("cpu", "fp32"): "channels last",
-    ("cpu", "tf32"): "channels last",
-    ("cpu", "bf16"): "channels last",
-    ("cuda", "fp32"): "NCHW",
-    ("cuda", "tf32"): "channels last",
-    ("cuda", "bf16"): "channels last",
-}
 MEMORY_FORMATS: dict[Layout, torch.memory_format] = {
     "channels last": torch.channels_last,
     "NCHW": torch.contiguous_format,
 }
 
 
-def layout_of(device: torch.device, precision: str) -> Layout:
-    """Return how a net's images and weights lie in memory on this device."""
-    return _LAYOUTS.get((device.type, precision), "channels last")
-
-
 def memory_format(device: torch.device, precision: str) -> torch.memory_format:
-    """Return the layout as torch names it."""
-    return MEMORY_FORMATS[layout_of(device, precision)]
+    """Return how a net's images and weights lie in memory on this device, as torch names it."""
+    return MEMORY_FORMATS[layout_of(device.type, precision)]
 
 
 def prepare(recipe: Recipe, device: torch.device | None = None) -> torch.device:

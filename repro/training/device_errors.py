@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
-from repro.cost.memory import gib, memory
+from repro.cost.memory import gib, memory, memory_here
 from repro.definition.run import Run
 from repro.distributed import share
 from repro.errors import RunFailed, quote
@@ -77,7 +75,7 @@ def _host_memory(run: Run, device: torch.device) -> DeviceFailure:
     needed = memory(run, device.type == "cuda", share().processes).host
     return DeviceFailure(
         f"out of memory: the run needs about {gib(needed)} by estimate, "
-        f"and this machine has {gib(_machine_memory())}",
+        f"and this machine has {gib(memory_here())}",
         "run fewer at once (`--jobs`), or ask for more memory (`repro submit … --memory`)",
         "memory",
     )
@@ -97,12 +95,3 @@ def _name(device: torch.device) -> str:
     with contextlib.suppress(RuntimeError, AssertionError):
         return quote(device_name(device))
     return quote(device)
-
-
-def _machine_memory() -> float:
-    """Return the bytes of memory that this process may use."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    # The limit of a container or of a job; `max` where there is none.
-    with contextlib.suppress(OSError, ValueError):
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total

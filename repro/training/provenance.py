@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from repro.cost.precisions import layout_of
 from repro.data.source import Source
 from repro.definition.run import Run
 from repro.provenance.checkout import CodeState, code_state
@@ -17,7 +18,7 @@ from repro.provenance.code_digest import code_hash
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.paths import ROOT
 from repro.training.attempt import Attempt
-from repro.training.device import device_name, layout_of, shares_by_mps
+from repro.training.device import device_name, shares_by_mps
 from repro.training.gpu_usage import driver_version
 from repro.training.pace import Pace
 from repro.training.state import State
@@ -35,8 +36,10 @@ def provenance_of_training(
     device = state.device
     facts = provenance(run, source, device, pace.seconds, attempt.number, attempt.began)
     facts["save_seconds"] = round(pace.slowest_save, 3)
-    facts["layout"] = layout_of(device, run.recipe.precision)
+    facts["layout"] = layout_of(device.type, run.recipe.precision)
     facts["captured"] = captured
+    # Of a processor there is nothing to say here, and the record says that.
+    facts |= {"mps": None, "driver": None}
     if state.usage is not None:
         facts["mps"] = shares_by_mps()
         facts["driver"] = driver_version()

@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 import repro.cli.diff as page
 from experiments import figure4
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES, VARIANTS
+from experiments.recipes import VARIANTS
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.definition.experiment import runs_of
 from repro.errors import UserError

@@ -15,7 +15,7 @@ import torch
 from click.testing import CliRunner
 
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.runs.publish import releases_weights
 from repro.cli import cli
 from repro.cli.publish import Published, publish_runs

@@ -37,7 +37,7 @@ def test_a_number_of_the_paper_stands_beside_what_reproductions_got(
 def test_a_table_that_is_skipped_shows_its_numbers_and_claims_and_says_why():
     text = show("table13")
     assert "Not reproduced here: localisation" in text
-    assert "no public reproduction of it is known" in text
+    assert "of which no public reproduction is known" in text
     assert "D-7" in text
     document = json.loads(show("table13", "--json"))
     assert document["paper"][1] == {
@@ -53,3 +53,9 @@ def test_a_table_that_is_skipped_shows_its_numbers_and_claims_and_says_why():
 @pytest.mark.parametrize("number", range(7, 15))
 def test_every_skipped_table_can_be_shown(number):
     assert "The paper's numbers" in show(f"table{number}")
+
+
+def test_it_says_the_precision_and_what_a_faster_one_would_take():
+    shown = show("figure1")
+    assert "computing in fp32 (NCHW in memory)" in shown
+    assert "`--variant tf32` would take about" in shown

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cli import main
 from repro.cli.status import _table
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration

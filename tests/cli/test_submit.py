@@ -111,7 +111,7 @@ def test_above_the_limit_it_asks_and_where_nobody_can_answer_it_refuses(
     monkeypatch.setenv("REPRO_ASK_ABOVE_JOBS", "3")
     assert code(*TABLE6) == 2
     assert (
-        "6 runs, under a GPU-minute, are above this cluster's limits for not asking"
+        "6 runs, under a GPU-minute, are more than this cluster's profile sends without asking"
         in capsys.readouterr().err
     )
     assert slurm.arrays() == []
@@ -155,11 +155,14 @@ def test_a_dry_run_says_the_runs_the_cost_and_the_claims_they_decide(
     lines = capsys.readouterr().out.splitlines()
     comments = [line for line in lines if line.startswith("# ")]
     assert any(line.startswith("# 6 runs in 1 array") and "GPU" in line for line in comments)
+    assert "# computing in fp32 (NCHW in memory)" in comments
+    assert any("`--variant bf16` would take" in line for line in comments)
     assert sum(line.startswith("#   resnet-") for line in lines) == 6
     assert code(*TABLE6, "--dry-run", "--json") == 0
     document = json.loads(capsys.readouterr().out)
     assert len(document["runs"]) == document["foresight"]["runs"] == 6
     assert document["foresight"]["gpu_hours"] > 0
+    assert document["foresight"]["computing"][0] == "computing in fp32 (NCHW in memory)"
     assert document["foresight"]["claims"] == []  # one seed of each net decides no claim on CIFAR
     figure6 = ("submit", "figure6", "--on", "example", "--scale", "smoke", "--seeds", "2")
     assert code(*figure6, "--dry-run") == 0

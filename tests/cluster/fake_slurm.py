@@ -43,7 +43,7 @@ if name == "sbatch":
             continue
         for index in range(last + 1):
             job = dict(array=str(number), index=index, batch=batch, state="PENDING")
-            file.write(json.dumps(job | dict(reason="Priority")) + "\\n")
+            file.write(json.dumps(job | dict(reason="Priority", options=words[:-1])) + "\\n")
         if fails.exists():  # it has it, and does not say so
             sys.exit(fails.read_text())
         sys.exit(print("Submitted batch job", number))

@@ -224,9 +224,7 @@ def test_a_mean_image_that_is_not_named_is_asked_for(photos, net):
 
 
 def test_a_factor_that_is_none_is_refused():
-    with pytest.raises(
-        UserError, match="nothing is called `filters` that a reading varies in"
-    ) as error:
+    with pytest.raises(UserError, match="a test has no factor `filters` to vary") as error:
         grid(PAPER, "center", "padded", ["filters"])
     assert error.value.hint == "did you mean `filter`?"
 

@@ -38,5 +38,5 @@ def test_predictions_of_other_images_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_an_ensemble_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match="an ensemble of nothing"):
+    with pytest.raises(UserError, match="an ensemble without members"):
         ensemble([])

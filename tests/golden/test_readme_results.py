@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.storage.paths import ROOT, Folder, Places
 
 README = (ROOT / "README.md").read_text()

@@ -20,15 +20,17 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cost.layers import cost
+from repro.cost.precisions import layout_of
 from repro.data.small import generated
 from repro.data.small.source import as_source
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.atomic import to_json, write_atomic
 from repro.training.captured_step import CapturedStep
-from repro.training.device import device_name, layout_of, prepare
+from repro.training.device import device_name, prepare
 from repro.training.loop import EagerStep
 from repro.training.state import State
 
@@ -51,7 +53,7 @@ def main() -> None:
     write_atomic(asked.out / "speeds.json", to_json(report))
     print(json.dumps(report, indent=1, ensure_ascii=False))
     for name in slower_layouts(ways, device):
-        print(f"{name} is faster than the layout in repro/training/device.py: change it there")
+        print(f"{name} is faster than the layout in repro/cost/precisions.py: change it there")
     for line in advice(report["minutes"]):
         print(line)
     write_atomic(asked.out / "kernels.txt", kernels(run, device).encode())
@@ -158,7 +160,7 @@ def slower_layouts(ways: dict[str, float], device: torch.device) -> list[str]:
     for precision in ("fp32", "tf32", "bf16"):
         times = {layout: ways[f"{precision}, {layout}, captured"] for layout in FORMATS}
         best = min(times, key=times.__getitem__)
-        if best != layout_of(device, precision):
+        if best != layout_of(device.type, precision):
             better.append(f"{precision}, {best}")
     return better
 

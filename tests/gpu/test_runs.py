@@ -14,6 +14,8 @@ import torch
 
 from repro.cli import main
 from repro.cluster.job import packed
+from repro.cluster.job.mps import mps_daemon
+from repro.cost.precisions import layout_of
 from repro.definition.run import Run
 from repro.errors import EnvironmentProblem, RunFailed
 from repro.stop_request import StopRequest
@@ -21,7 +23,6 @@ from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import read_failure, read_final, write_definition
 from repro.training import train
 from repro.training.checkpoint import load
-from repro.training.device import layout_of
 from repro.training.device_errors import DeviceFailure
 from repro.training.gpu_usage import GpuUsage
 from tests.gpu.steps import CARD
@@ -91,11 +92,28 @@ def test_a_run_packed_beside_three_others_ends_with_the_same_bytes(
     assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
 
 
+def test_runs_that_share_the_card_by_mps_end_with_the_same_bytes(
+    here: Places, unbroken: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [long_run(seed) for seed in range(4)]
+    with mps_daemon() as (sharing, environment):
+        if not sharing.mps:
+            pytest.skip(f"the card cannot be shared here: {sharing.why}")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        over, code = packed.train_all(runs, here, StopRequest(), print)
+    assert (over, code) == (True, 0)
+    assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
+    final = read_final(here.run(runs[0].id))
+    assert final is not None
+    assert final.provenance.mps is True
+
+
 def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:
     final = read_final(unbroken.run(long_run().id))
     assert final is not None
     assert final.provenance.captured is True
-    assert final.provenance.layout == layout_of(CARD, "fp32")
+    assert final.provenance.layout == layout_of("cuda", "fp32")
     assert final.provenance.driver
     assert final.provenance.gpu["peak_memory_gib"] > 0
 

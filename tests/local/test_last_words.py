@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.status.state import all_states
 from repro.definition.net import resnet
 from repro.definition.run import Run

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from experiments import figure6, table1, table2
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.cli import cli
 from repro.definition.experiment import at_scale
 from repro.protocol.decidable import decidable_claims, warnings

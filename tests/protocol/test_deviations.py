@@ -8,7 +8,9 @@ import pytest
 
 from experiments.cifar10 import PLAIN, RESNET, RESNET_110_COLD
 from experiments.imagenet import RESNET as IMAGENET_RESNET
-from experiments.recipes import PRINTED_WORDS, READINGS, SCALES, VARIANTS, WHY
+from experiments.readings import READINGS
+from experiments.recipes import PRINTED_WORDS, VARIANTS, WHY
+from experiments.scales import SCALES
 from repro.definition.net import resnet
 from repro.definition.origin import OFFICIAL
 from repro.definition.run import Run

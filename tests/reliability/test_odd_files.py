@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import RESNET
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.analysis.runs import frames
 from repro.cli import cli
 from repro.cluster.records.batch import jobs_folder

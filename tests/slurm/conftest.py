@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.profile import Profile, load_profile
 from repro.cluster.slurm import run_slurm_command
 from repro.cluster.status.state import State, all_states

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from repro.cluster.status.state import all_states
+from repro.cluster.submit.after import send_report
 from repro.cluster.submit.submission import SubmitOptions, make_plan, slurm_verdicts
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import ROOT
-from tests.slurm.conftest import LOCAL, Cluster, short_run
+from tests.slurm.conftest import LOCAL, Cluster, long_run, short_run, until
 
 pytestmark = pytest.mark.slurm
 
@@ -31,6 +32,24 @@ def test_an_array_is_trained_and_sending_again_sends_nothing(cluster: Cluster) -
     batch = cluster.places.results / "jobs" / sent.batch
     (log,) = batch.glob("*_0_0_log.out")
     assert f"code {read_json(batch / 'runs.json')['code']}" in log.read_text()
+
+
+def test_the_report_is_written_when_the_runs_have_ended_also_those_that_were_requeued(
+    cluster: Cluster,
+) -> None:
+    long, short = long_run(), short_run()
+    (sent,) = cluster.send(long, short)
+    waiting = send_report("smoke", [sent.array], (), cluster.places, cluster.profile)
+    assert waiting is not None
+    job = cluster.under_way(long)
+    cluster.slurm("scontrol", "requeue", job)  # an end that is none
+    cluster.start_now(job)
+    cluster.done(long, short)
+    report = cluster.places.report
+    until(report.exists, 240, "the report")
+    finals = [cluster.places.run(run.id).final for run in (long, short)]
+    assert all(final.stat().st_mtime <= report.stat().st_mtime for final in finals)
+    assert cluster.places.frame.exists()
 
 
 def test_of_many_submitters_at_once_each_run_gets_one_job(cluster: Cluster) -> None:

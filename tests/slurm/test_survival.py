@@ -62,6 +62,22 @@ def test_usr2_saves_requeues_and_ends_at_once(cluster: Cluster, unbroken: Unbrok
     assert unbroken.equals(cluster.places)
 
 
+def test_where_a_job_cannot_call_scontrol_as_in_a_container_the_script_requeues_it(
+    cluster: Cluster, unbroken: Unbroken
+) -> None:
+    run = long_run()
+    cluster.send(run, container=("env", "PATH=/nowhere"))
+    job = cluster.under_way(run)
+    cluster.slurm("scancel", "--signal=USR2", job)
+    until(
+        lambda: cluster.state(run).word == "queued", 30, "the job to be queued again", cluster, run
+    )
+    assert "the batch script puts it back into the queue" in logs(cluster, "out")
+    cluster.start_now(job)
+    cluster.done(run)
+    assert unbroken.equals(cluster.places)
+
+
 def test_sigterm_saves_and_waits_and_a_cancelled_run_never_comes_back_by_itself(
     cluster: Cluster, unbroken: Unbroken
 ) -> None:

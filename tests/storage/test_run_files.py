@@ -14,7 +14,6 @@ from experiments.cifar10 import RESNET
 from repro.errors import RunFailed, UserError
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import (
-    FileProblem,
     is_done,
     read_attempt,
     read_definition,
@@ -24,6 +23,7 @@ from repro.storage.run_files import (
     read_submitted,
     write_definition,
 )
+from repro.storage.typed_file import FileProblem
 
 RUN, OTHER = list(RESNET[20])[:2]
 

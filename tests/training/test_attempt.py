@@ -337,6 +337,16 @@ def test_a_run_that_was_on_two_machines_has_both_on_record(tiny, here):
     assert "threads, torch" in machines[1]
 
 
+def test_a_record_says_how_the_run_was_computed(tiny, here):
+    provenance = train(tiny, here)["provenance"]
+    assert provenance["device"].startswith("cpu: ")
+    assert provenance["precision"] == "fp32"
+    assert provenance["layout"] == "channels last"
+    assert provenance["captured"] is False
+    assert (provenance["mps"], provenance["driver"]) == (None, None)
+    assert "gpu" not in provenance
+
+
 def test_a_record_says_whether_the_tests_were_of_images_trained_on(tiny, here):
     assert train(tiny, here)["provenance"]["data"]["tested_on_training_images"] is False
 

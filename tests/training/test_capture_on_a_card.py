@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.data import open_source
 from repro.definition.net import resnet
 from repro.definition.run import Run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from experiments.recipes import READINGS
+from experiments.readings import READINGS
 from repro.definition.recipe import Warmup
 from repro.definition.run import Run
 from repro.storage import metrics_file

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor
 
-from experiments.recipes import CIFAR10, IMAGENET, SCALES
+from experiments.recipes import CIFAR10, IMAGENET
+from experiments.scales import SCALES
 from repro.data import open_source
 from repro.data.source import Source
 from repro.definition.net import resnet

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.storage.paths import Places

@@ -7,7 +7,9 @@ import pytest
 
 from experiments.cifar10 import RESNET
 from experiments.imagenet import RESNET as IMAGENET_RESNET
-from experiments.recipes import READINGS, SCALES, VARIANTS
+from experiments.readings import READINGS
+from experiments.recipes import VARIANTS
+from experiments.scales import SCALES
 from repro.definition.recipe import Plateau
 from repro.definition.run import Run, from_definition
 from repro.definition.scales import with_variants

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from experiments.recipes import IMAGENET, SCALES
+from experiments.recipes import IMAGENET
+from experiments.scales import SCALES
 from repro.definition.net import plain
 from repro.definition.run import Run
 from repro.storage.atomic import read_json

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.recipes import SCALES, VARIANTS
+from experiments.recipes import VARIANTS
+from experiments.scales import SCALES
 from repro.definition.experiment import runs_of
 from repro.protocol import catalog
 from repro.storage import metrics_file

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from experiments.recipes import CIFAR10, MEASURED_WARMUP, SCALES
+from experiments.recipes import CIFAR10, MEASURED_WARMUP
+from experiments.scales import SCALES
 from repro.definition.net import resnet
 from repro.definition.recipe import Recipe, Warmup
 from repro.definition.run import Run

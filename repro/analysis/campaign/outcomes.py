@@ -19,26 +19,14 @@ from numpy.typing import NDArray
 from repro.analysis.compare.looks import AT_PLAN
 from repro.analysis.compare.margins import Rule, numbered_rows
 from repro.analysis.compare.statistics import ALPHA
-from repro.definition.experiment import (
-    Bound,
-    Check,
-    Claim,
-    Close,
-    Counted,
-    Experiment,
-    Figure,
-    Ordering,
-    Paper,
-    Skipped,
-    Table,
-    Unchecked,
-)
+from repro.definition.checks import Bound, Check, Close, Counted, Ordering, Unchecked
+from repro.definition.experiment import Claim, Experiment, Figure, Paper, Skipped, Table
 from repro.definition.run import Run, Runs
+from repro.protocol.decidable import PER_IMAGE
 
 DRAWS = 400
 DISAGREEING = 0.15  # of ImageNet's images, on which only one of two such nets is wrong
 IMAGES = 50_000
-PER_IMAGE = ("top1", "top5")
 
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[Run, str]  # a net with its recipe (seed 0), and a metric

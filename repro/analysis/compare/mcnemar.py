@@ -15,7 +15,9 @@ from repro.storage.predictions import Predictions
 def mcnemar(one: Predictions, other: Predictions) -> dict[str, dict[str, Any]]:
     """Compare two sets of predictions on the same images, exactly and two-sided."""
     if one.data != other.data or not np.array_equal(one.labels, other.labels):
-        raise UserError("these two are of other images", "compare records of one data set")
+        raise UserError(
+            "these two records are of different images", "compare records of one data set"
+        )
     tests = {}
     for name, count in (("top1", 1), ("top5", 5)):
         first, second = (_right(predictions, count) for predictions in (one, other))

@@ -15,7 +15,8 @@ from repro.definition.run import Run
 from repro.storage import metrics_file
 from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
-from repro.storage.run_files import Final, read_final, read_regular
+from repro.storage.run_files import Final, read_final
+from repro.storage.typed_file import read_regular
 
 FINAL = "final/"  # goes before the name of a metric that was measured once, at the end
 CURVE_METRICS = tuple(name for name in CURVE if name != "iteration")

@@ -22,14 +22,13 @@ from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder
 from repro.storage.run_files import (
     DataFacts,
-    FileProblem,
     Final,
     Provenance,
     read_definition,
     read_failure,
     read_final,
-    read_regular,
 )
+from repro.storage.typed_file import FileProblem, read_regular
 
 PROVENANCE = (
     ("started", str),
@@ -41,6 +40,10 @@ PROVENANCE = (
     ("python", str),
     ("torch", str),
     ("precision", str),
+    ("layout", str),
+    ("captured", bool),
+    ("mps", bool),
+    ("driver", str),
     ("commit", str),
     ("dirty", bool),
     ("code", str),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from repro.cluster.records.batch import REQUEUE_MARK
 from repro.errors import UserError
 from repro.local.last_words import record_failure
 from repro.provenance.slurm_job import slurm_job_id
+from repro.storage.atomic import write_atomic
 from repro.storage.paths import places
 
 RESUMABLE = 75  # exit code: saved, and not requeued
@@ -49,8 +53,16 @@ def recorded_end(run_ids: Sequence[str], train: Callable[[], int]) -> int:
 
 
 def requeue() -> int:
-    """Put this element alone back into the queue; return the job's exit code."""
+    """Put this element alone back into the queue; return the job's exit code.
+
+    In a container there is no `scontrol`: then a file tells the batch script outside to do it.
+    """
     job = slurm_job_id() or ""
+    mark = os.environ.get(REQUEUE_MARK)
+    if mark and shutil.which("scontrol") is None:
+        write_atomic(Path(mark), b"")
+        say("saved; the batch script puts it back into the queue")
+        return RESUMABLE
     try:
         done = subprocess.run(
             ["scontrol", "requeue", job], capture_output=True, text=True, timeout=60, check=False

@@ -92,7 +92,8 @@ def _store(meeting: Path, process: Any) -> Store:
     while (address := read_json(meeting)) is None:
         if time.monotonic() > end:
             raise EnvironmentProblem(
-                "the first process of this job never came", "see its log: `repro logs RUN --err`"
+                "the first process of this job did not answer",
+                "see its log: `repro logs RUN --err`",
             )
         time.sleep(0.2)
     processes = process.world_size

@@ -21,6 +21,7 @@ from repro.storage.atomic import create_exclusive, read_json, to_json, write_ato
 from repro.storage.paths import Places
 
 SCHEMA = 1
+REQUEUE_MARK = "REPRO_REQUEUE_MARK"  # the variable with the file that asks for a requeue
 TAIL = 16_384  # bytes of a log in which SLURM's last words are looked for
 
 # slurmstepd writes this line into the job's standard error when SLURM itself ends the job.

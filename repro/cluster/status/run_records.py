@@ -13,7 +13,8 @@ from repro.errors import UserError
 from repro.storage import run_files
 from repro.storage.paths import Folder, Places
 from repro.storage.pid import is_stopped
-from repro.storage.run_files import Failure, FileProblem, Final
+from repro.storage.run_files import Failure, Final
+from repro.storage.typed_file import FileProblem
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from repro.cluster.profile import Profile
 from repro.cluster.slurm import max_array_size
 from repro.cluster.submit.packing import Element, pack_runs
 from repro.cluster.submit.submission import Plan, SubmitOptions, make_plan
+from repro.cost.precisions import computing
 from repro.definition.experiment import Experiment, Skipped, groups_of
 from repro.definition.run import Run
 from repro.protocol.decidable import decidable_claim
@@ -29,6 +30,7 @@ class Foresight:
     jobs: int  # fewer than runs where runs share a job
     hours: Estimate
     memory: str  # of the largest job, in words
+    computing: tuple[str, ...]  # in which precision and layout, and what faster ones would take
     claims: tuple[str, ...]  # the paper's claims of which all runs are done once these are
     limits: tuple[str, ...] = ()  # sentences: which claims these runs decide in part, or not at all
 
@@ -51,6 +53,7 @@ def foresee(plan: Plan, selection: Selection, places: Places, profile: Profile) 
         jobs=len(jobs),
         hours=estimate(jobs, places, profile),
         memory=memory_in_words(jobs, profile),
+        computing=tuple(computing(plan.runs, profile.on_gpu, profile.gpu_type)),
         claims=claims_decided(experiments, plan.runs, places),
         limits=tuple(limits_of_claims(experiments.values())),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.cluster.profile import Profile
+from repro.cluster.records.batch import REQUEUE_MARK
 from repro.errors import EnvironmentProblem, UserError, quote
 from repro.local.workers import KEEPING_MEMORY
 from repro.storage.atomic import group_may_read, write_atomic
@@ -38,11 +39,22 @@ def array_for(
     folder: Path, elements: int, places: Places, profile: Profile, code: Path
 ) -> ArrayText:
     """Return the array of a batch's folder, with everything the profile asks for."""
+    module = f"-m repro.cluster.job {shlex.quote(str(folder))}"
+    array = command_array(folder, elements, places, profile, code, module)
+    if not profile.container:
+        return array
+    return ArrayText(folder, _requeueing_outside(array.text, folder))
+
+
+def command_array(
+    folder: Path, elements: int, places: Places, profile: Profile, code: Path, module: str
+) -> ArrayText:
+    """Return an array of which each element runs a module, with what the profile asks for."""
     for path in (folder, code, places.results, places.data):
         _check_path(path)
     asked = parameters(profile, elements, places, code)
     asked |= {"job_name": folder.name}
-    command = f"{profile.interpreter} -u -m repro.cluster.job {shlex.quote(str(folder))}"
+    command = f"{profile.interpreter} -u {module}"
     return ArrayText(folder, text_of(folder, elements, asked, command))
 
 
@@ -67,6 +79,28 @@ def text_of(folder: Path, elements: int, asked: dict[str, Any], command: str) ->
             f"submitit {submitit.__version__} makes no sbatch text: {error}",
             f"`pip install submitit=={NEWEST_TRIED}`, the newest that was tried",
         ) from error
+
+
+def _requeueing_outside(text: str, folder: Path) -> str:
+    """Return the text with what a job in a container cannot do itself: call scontrol.
+
+    The job leaves a file where it wants to go back into the queue, and the script does it.
+    """
+    before, srun, command = text.partition("\nsrun ")
+    mark = f"export {REQUEUE_MARK}={shlex.quote(str(folder))}/$SLURM_ARRAY_TASK_ID.requeue"
+    unmark = f'rm -f "${REQUEUE_MARK}"'
+    return f"{before}\n{mark}\n{unmark}{srun}{command.rstrip()}\n{_AFTER}"
+
+
+# Its last line is needed: a script ends as its last command does.
+_AFTER = f"""code=$?
+if [ -e "${REQUEUE_MARK}" ]; then
+    rm -f "${REQUEUE_MARK}"
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exit 0
+    echo "hint: repro submit sends it again, and it carries on"
+fi
+exit $code
+"""
 
 
 def parameters(profile: Profile, elements: int, places: Places, code: Path) -> dict[str, Any]:
@@ -126,6 +160,6 @@ def _check_path(path: Path) -> None:
     """A path becomes part of the sbatch text, where SLURM expands `%` and `\\` even in quotes."""
     if not str(path).isprintable() or set(str(path)) & set("%\\'\"$`"):
         raise UserError(
-            f"{quote(path)} cannot be told to SLURM",
+            f"{quote(path)} cannot be written into an sbatch file",
             "use a folder without quotes, `%`, `$` and `\\`",
         )

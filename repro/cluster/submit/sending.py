@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 
 from repro.cluster import slurm
 from repro.cluster.profile import Profile
@@ -22,15 +23,16 @@ class Unanswered(EnvironmentProblem):
     """SLURM has not said whether it has the array."""
 
 
-def send_array(sbatch: ArrayText, batch: Batch, profile: Profile) -> str:
-    """Send the array and return its number.
+def send_array(sbatch: ArrayText, batch: Batch, profile: Profile, after: Sequence[str] = ()) -> str:
+    """Send the array and return its number; it waits until the arrays `after` have ended.
 
     Where SLURM does not answer, it may have the array nevertheless: then `Unanswered` is raised and
     all is left as it is. If SLURM has it, its elements find their runs; if not, the claim is void,
     and the runs are sent when somebody asks again.
     """
+    options = [f"--dependency=afterany:{':'.join(after)}"] if after else []
     try:
-        done = _sbatch([str(sbatch.write())], profile)
+        done = _sbatch([*options, str(sbatch.write())], profile)
         answer = slurm.one_line(done.stderr)
         number = re.search(r"job ([0-9]+)", done.stdout)
         if done.returncode == 0 and number:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from experiments.cifar10 import PLAIN
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import (

@@ -34,5 +34,5 @@ def test_equal_nets_do_not_differ():
 
 
 def test_other_images_are_refused():
-    with pytest.raises(UserError, match="these two are of other images"):
+    with pytest.raises(UserError, match="these two records are of different images"):
         mcnemar(predictions([True]), predictions([True], data="other"))

@@ -10,7 +10,7 @@ import pytest
 import experiments
 from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.compare.diff import Diff, compare
 from repro.analysis.runs.frames import collect
 from repro.definition.experiment import at_scale

@@ -12,7 +12,7 @@ import pytest
 import repro.analysis.output
 from experiments import figure1, figure6, table1, table2, table5, table6
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.compare.diff import Diff, compare, parse_verdicts
 from repro.analysis.output.diff_json import diff_document
 from repro.analysis.output.diff_sheets import render_diff

@@ -54,6 +54,8 @@ def one_run(tmp_path_factory) -> Places:
     folder, curve = there.run(run.id), range(1, 4)
     about = {"name": "cifar10", "hash": "da7a", "origin": "official archive"}
     where = {"device": HOSTILE, "commit": "abc1234", "seconds": 3600.0, "data": about}
+    where |= {"precision": "fp32", "layout": "NCHW", "captured": True, "mps": True}
+    where |= {"driver": "580.65"}
     metrics = {"test_error": 9.5, "train_error": 1.4}
     final = {
         "schema": 1,
@@ -104,6 +106,13 @@ def test_the_sixth_figure_and_the_verdicts_come_first(page):
     assert lead < verdicts < first_section
     assert re.search(r"Of \d+ claims that runs can decide", page.text[verdicts:first_section])
     assert "Table 1 Architectures for ImageNet: multiply-adds (10⁹) 5 reproduced" in page.text
+
+
+def test_a_run_says_how_it_was_computed(page):
+    how = "fp32, NCHW, one CUDA graph a step, shared by MPS, driver 580.65"
+    assert how in page.text
+    for fact in ("Driver 580.65", "Precision fp32", "Memory layout NCHW"):
+        assert fact in page.text
 
 
 def test_what_plain_readers_skip_is_folded_away_and_departures_stand_once(page, html):

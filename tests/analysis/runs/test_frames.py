@@ -16,7 +16,7 @@ import pytest
 
 from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
-from experiments.recipes import SCALES
+from experiments.scales import SCALES
 from repro.analysis.runs.cache import read_runs, save
 from repro.analysis.runs.frames import collect, scale_with_results
 from repro.analysis.runs.run_set import differing_columns

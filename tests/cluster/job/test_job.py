@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.job.endings import RESUMABLE, requeue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
@@ -85,6 +86,19 @@ def test_where_requeueing_fails_the_run_is_resumable_and_says_so(
         monkeypatch.setenv("PATH", str(tmp_path))
     assert requeue() == RESUMABLE
     assert "saved, resumable, but not requeued" in capsys.readouterr().out
+
+
+def test_in_a_container_a_file_asks_the_batch_script_to_requeue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPRO_REQUEUE_MARK", str(tmp_path / "3.requeue"))
+    scontrol(tmp_path / "bin", "exit 0", monkeypatch)
+    assert requeue() == 0
+    assert not (tmp_path / "3.requeue").exists()  # it can do so itself
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert requeue() == RESUMABLE
+    assert (tmp_path / "3.requeue").exists()
+    assert "the batch script puts it back into the queue" in capsys.readouterr().out
 
 
 def test_a_withdrawn_batch_has_nothing_to_do(tmp_path: Path) -> None:

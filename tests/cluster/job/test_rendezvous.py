@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.job.rendezvous import join_group
 from repro.definition.net import resnet
 from repro.definition.recipe import Plateau

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster import slurm as slurm_queue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim

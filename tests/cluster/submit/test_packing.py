@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, IMAGENET, SCALES
+from experiments.recipes import CIFAR10, IMAGENET
+from experiments.scales import SCALES
 from repro.cluster.job.packed import threads, train_all
 from repro.cluster.preflight.warnings import memory_in_words, memory_needed
 from repro.cluster.profile import Profile, load_profile

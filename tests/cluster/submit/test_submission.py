@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.cluster.profile import Profile
 from repro.cluster.slurm import run_slurm_command
 from repro.cluster.status.selection import select_folders
@@ -88,6 +89,38 @@ def test_the_sbatch_text_is_the_golden_one_and_needs_no_slurm(
         "repro-table6-[0-9a-f]{8}", "repro-table6-01234567", "\n\n".join(found)
     )  # the runs' own ids
     assert text + "\n" == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize(
+    ("in_the_job", "in_scontrol", "code", "calls"),
+    [
+        ('touch "$REPRO_REQUEUE_MARK"; exit 75', "exit 0", 0, "requeue 12_1\n"),
+        ('touch "$REPRO_REQUEUE_MARK"; exit 75', "exit 1", 75, "requeue 12_1\n"),
+        ("exit 0", "exit 0", 0, ""),
+        ("exit 4", "exit 0", 4, ""),
+    ],
+)
+def test_the_script_of_a_container_requeues_the_element_whose_job_asks_for_it(
+    in_the_job: str, in_scontrol: str, code: int, calls: str, here: Places, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    said = tmp_path / "said"
+    said.touch()
+    for name, script in (("srun", in_the_job), ("scontrol", f'echo "$@" >> {said}; {in_scontrol}')):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    (text,) = sbatch_texts(planned(here), here, Profile("mine", container=("apptainer", "exec")))
+    name = re.search(r"--job-name=(\S+)", text)
+    assert name
+    folder = here.results / "jobs" / name[1]
+    folder.mkdir(parents=True)
+    (folder / "1.requeue").touch()  # of an earlier start
+    environment = {"SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
+    environment["PATH"] = f"{programs}:/usr/bin:/bin"
+    done = subprocess.run(["bash", "-c", text], env=environment, check=False)
+    assert (done.returncode, said.read_text()) == (code, calls)
+    assert not list(folder.iterdir())
 
 
 def test_what_is_not_given_is_not_asked_for(here: Places) -> None:
@@ -258,7 +291,7 @@ def test_without_slurm_nothing_can_be_sent(here: Places) -> None:
 
 def test_a_results_folder_that_slurm_would_expand_is_refused(here: Places) -> None:
     odd = replace(here, results=here.results / "a%j")
-    with pytest.raises(UserError, match="cannot be told to SLURM"):
+    with pytest.raises(UserError, match="cannot be written into an sbatch file"):
         list(sbatch_texts(planned(odd), odd, Profile("mine")))
 
 

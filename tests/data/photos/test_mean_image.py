@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.recipes import IMAGENET, SCALES, VARIANTS
+from experiments.recipes import IMAGENET, VARIANTS
+from experiments.scales import SCALES
 from repro.data.photos import mean_image as module
 from repro.data.photos import transforms
 from repro.data.photos.imagenet import import_photos

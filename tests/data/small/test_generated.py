@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.recipes import CIFAR10, CIFAR10_WARMUP, SCALES, VARIANTS
+from experiments.recipes import CIFAR10, CIFAR10_WARMUP, VARIANTS
+from experiments.scales import SCALES
 from repro.data import open_source
 from repro.data.small import generated
 from repro.data.small.image_arrays import content_hash

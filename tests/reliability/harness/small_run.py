@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.recipes import CIFAR10, SCALES
+from experiments.recipes import CIFAR10
+from experiments.scales import SCALES
 from repro.data.small import npy_store
 from repro.data.small.image_arrays import Arrays
 from repro.definition.net import resnet
