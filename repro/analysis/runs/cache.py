@@ -204,18 +204,14 @@ def _kept(places: Places) -> pa.Table | None:
 
 def _trusted(path: Path) -> pa.Table | None:
     try:
-        with pq.ParquetFile(
-            path
-        ) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+        # `read_table` would import pandas, as would `pa.array` of a list.
+        with pq.ParquetFile(path) as file:
             table = file.read()
     except (OSError, pa.ArrowException):
         return None
-    known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
-    return (
-        table
-        if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED]
-        else None
-    )
+    if (table.schema.metadata or {}).get(b"repro") != LAYOUT.encode():
+        return None
+    return table if table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
