@@ -30,19 +30,20 @@ test-slow: install
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -n $(WORKERS) -m "slow and not slurm"
 
 test-slurm: install
-	$(BIN)/python -m pytest -m slurm
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -m slurm
 
 test-gpu: install
 	REPRO_TEST_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu
 
 test-long: install
-	$(BIN)/python -m tests.reliability.long
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m tests.reliability.long
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/repro check-record results/labs
 	$(BIN)/python -m pytest -q tests/test_style.py
 
 lock: install

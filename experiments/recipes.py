@@ -131,6 +131,11 @@ def _mean_image(run: Run) -> Run:
     return _input(mean="pixel")(run) if run.net.family == "imagenet" else run
 
 
+def _decoded_on_card(run: Run) -> Run:
+    """CIFAR images need no decoding."""
+    return _input(decoder="card")(run) if run.net.family == "imagenet" else run
+
+
 def _unpadded_pool(run: Run) -> Run:
     return (
         replace(run, net=replace(run.net, pool="unpadded")) if run.net.family == "imagenet" else run
@@ -205,6 +210,12 @@ VARIANTS = {
             "unpadded-pool",
             "the max pooling pads nothing and rounds up, as the authors' prototxt does",
             _unpadded_pool,
+        ),
+        Variant(
+            "decode-on-card",
+            "the GPU decodes and resizes training photos, and rounds otherwise than Pillow",
+            _decoded_on_card,
+            no_change_because="only on a GPU: elsewhere it is refused",
         ),
         Variant(
             "mean-image",

@@ -10,10 +10,10 @@ import pytest
 
 from repro.storage import paths
 from repro.storage.paths import Places
-from tests.run_folders import diverged, finished, places, write_run
+from tests.run_folders import believable, diverged, finished, places, write_run
 
 # Run folders, written in a line: `finished(run, test_error=8.7)`.
-__all__ = ["diverged", "finished", "places", "write_run"]
+__all__ = ["believable", "diverged", "finished", "places", "write_run"]
 
 # Before torch is imported, here and in every process that a test starts.
 os.environ["OMP_NUM_THREADS"] = "1"

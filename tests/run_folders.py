@@ -3,14 +3,18 @@ test_error=8.7)`."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
+from repro.analysis.runs.record_checks import OFFICIAL_HASHES
+from repro.cost.layers import cost
 from repro.definition.run import Run, to_definition
 from repro.storage import metrics_file
 from repro.storage.atomic import to_json
+from repro.storage.labs import Lab, write_lab
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import write_definition
 
@@ -60,9 +64,17 @@ def write_run(places) -> Callable[..., Folder]:
     by one)."""
 
     def write(
-        run: Run, curve: Iterable[Any] = (), published: bool = False, name: str | None = None
+        run: Run,
+        curve: Iterable[Any] = (),
+        published: bool = False,
+        name: str | None = None,
+        lab: str | None = None,
     ) -> Folder:
-        folder = Folder((places.published if published else places.runs) / (name or run.id))
+        parent = places.published if published else places.runs
+        if lab:
+            parent = places.labs / lab
+            write_lab(parent, Lab(lab, f"The lab {lab}", f"https://{lab}.example.org"))
+        folder = Folder(parent / (name or run.id))
         folder.path.mkdir(parents=True)
         folder.definition.write_bytes(to_json(to_definition(run)))
         rows = [row if isinstance(row, dict) else {"test_error": row} for row in curve]
@@ -88,9 +100,10 @@ def finished(write_run) -> Callable[..., Folder]:
         provenance: dict[str, Any] | None = None,
         published: bool = False,
         name: str | None = None,
+        lab: str | None = None,
         **metrics: float | None,
     ) -> Folder:
-        folder = write_run(run, curve, published, name)
+        folder = write_run(run, curve, published, name, lab)
         origin = (
             "official archive" if run.recipe.dataset in ("cifar10", "imagenet") else "generated"
         )
@@ -105,6 +118,68 @@ def finished(write_run) -> Callable[..., Folder]:
         }
         folder.final.write_bytes(to_json(final | ({"responses": responses} if responses else {})))
         return folder
+
+    return write
+
+
+def believable_curve(run: Run, test_error: float) -> list[dict[str, Any]]:
+    """Return a curve that this recipe could draw, which ends in this test error.
+
+    Equal arguments draw an equal curve. Only for nets on small images.
+    """
+    recipe, chance = run.recipe, random.Random(f"{run.id} {test_error}")
+    points, before = [], 0
+    for iteration in [
+        *range(recipe.evaluate_every, recipe.iterations, recipe.evaluate_every),
+        recipe.iterations,
+    ]:
+        images = (iteration - before) * recipe.batch
+        wrong = chance.randrange(images // 20)
+        drops = sum(iteration > drop for drop in recipe.drops)
+        points.append(
+            {
+                "iteration": iteration,
+                "rate": round(recipe.learning_rate / 10**drops, 10),
+                "train_error": 100 * wrong / images,
+                "train_loss": chance.random(),
+                "test_error": test_error + chance.randrange(500) / 100,
+                "test_loss": chance.random(),
+                "gradient_first": chance.random(),
+                "gradient_last": chance.random(),
+            }
+        )
+        before = iteration
+    points[-1]["test_error"] = test_error
+    return points
+
+
+@pytest.fixture
+def believable(finished) -> Callable[..., Folder]:
+    """A finished run whose record passes every check: `believable(run, 8.7)`; the rest as `finished`."""
+
+    def write(run: Run, test_error: float, **options: Any) -> Folder:
+        curve = believable_curve(run, test_error)
+        responses = [1.0 + layer / run.net.depth for layer in range(run.net.depth - 1)]
+        counted = cost(run.net)
+        copied = ("train_error", "train_loss", "gradient_first", "gradient_last")
+        metrics = {name: curve[-1][name] for name in copied} | {
+            "parameters": counted.parameters,
+            "multiply_adds": counted.multiply_adds,
+            "test_error": test_error,
+            "best_test_error": min(point["test_error"] for point in curve),
+            "train_error_clean": 0.5,
+            "response_mean": sum(responses) / len(responses),
+        }
+        options["data"] = {
+            "hash": OFFICIAL_HASHES["cifar10"],
+            "origin": "official pixels",
+        } | options.get("data", {})
+        options["provenance"] = {
+            "commit": "ab" * 20,
+            "code": "c0de" * 4,
+            "precision": run.recipe.precision,
+        } | options.get("provenance", {})
+        return finished(run, curve, responses, **(metrics | options))
 
     return write
 

@@ -337,7 +337,17 @@ def test_a_mistake_gets_one_answer_and_creates_nothing(repro, tmp_path):
     assert created(tmp_path) == []
 
 
-@pytest.mark.parametrize("entrance", ENTRANCES, ids=lambda words: "-".join(words[:2]))
+OF_LABS = [
+    ["publish", "table6", "--lab", "NAME", "--lab-name", "A group", "--contact", "a@b.example"],
+    ["publish", "table6", "--lab", "kyoto", "--lab-name", "A group", "--contact", "NAME"],
+    ["publish", "table6", "--lab", "NAME"],
+    ["check-record", "NAME"],
+]
+
+
+@pytest.mark.parametrize(
+    "entrance", [*ENTRANCES, *OF_LABS], ids=lambda words: "-".join((*words[:2], str(len(words))))
+)
 def test_a_hostile_name_is_refused_wherever_it_is_given(entrance, repro, tmp_path):
     for name in NAMES:
         code, out, err = repro(*given(entrance, name))

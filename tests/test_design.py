@@ -108,7 +108,8 @@ def test_words_that_should_feel_instant_load_nothing_heavy(words):
 
 
 def test_every_verb_of_the_help_has_its_module():
-    assert {path.stem for path in (ROOT / "repro" / "cli").glob("*.py")} >= set(VERBS)
+    modules = {path.stem for path in (ROOT / "repro" / "cli").glob("*.py")}
+    assert modules >= {verb.replace("-", "_") for verb in VERBS}
 
 
 def test_every_experiment_of_the_catalog_has_its_page():
@@ -136,3 +137,14 @@ def test_the_running_wing_works_where_the_reading_tools_are_not_installed(here):
     code += " '--set', 'drops=[2]'])"
     done = python(code)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_test_outside_tests_gpu_can_reach_a_gpu_for_it_is_hidden_before_torch_is_imported():
+    if os.environ.get("REPRO_TEST_GPU") != "1":
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    run_tests = [line.strip() for line in lines if "-m pytest -" in line or "reliability.long" in line]
+    hidden = [line for line in run_tests if line.startswith("CUDA_VISIBLE_DEVICES= ")]
+    (seen,) = set(run_tests) - set(hidden) - {"$(BIN)/python -m pytest -q tests/test_style.py"}
+    assert seen.startswith("REPRO_TEST_GPU=1 ")
+    assert len(hidden) == 4

@@ -40,6 +40,7 @@ VERBS = {
     "reproduce": "Do run, collect, table or figure, and diff in one go.",
     "export": "Write what runs measured for other tools: CSV, TensorBoard, RO-Crate.",
     "publish": "Copy the records of finished runs to the folder that git tracks.",
+    "check-record": "Check records that a lab offers, before a pull request.",
     "evaluate": "Measure any weights with one crop, ten crops or many scales.",
     "forensics": "Find which reading of a test gives a published number.",
     "bench": "Compare the speed of repro and of the usual code on this machine.",
@@ -81,7 +82,8 @@ class Verbs(Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"repro.cli.{name}").command
+        module = name.replace("-", "_")
+        command: click.Command = import_module(f"repro.cli.{module}").command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

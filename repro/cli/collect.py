@@ -15,13 +15,14 @@ from repro.cli.click_errors import Command
 from repro.cli.options import json_option, print_json
 from repro.cli.text_table import counted
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
+from repro.storage import labs as other_labs
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.analysis.runs.cache import CachedRuns
 
 OURS = re.compile(
-    r"runs|runs\.parquet|published|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
+    r"runs|runs\.parquet|published|labs|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
 )
 
 
@@ -46,7 +47,8 @@ def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
     _check_ours(here.results)
     gathered = read_runs(here)
     save(gathered, here)
-    states = Counter(gathered.table["state"].to_pylist())
+    states = Counter(gathered.of_lab(other_labs.OURS)["state"].to_pylist())
+    others = {lab: gathered.of_lab(lab).num_rows for lab in gathered.labs}
     for problem in gathered.problems:
         click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
     if as_json:
@@ -56,25 +58,31 @@ def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
                 "changed": gathered.changed,
                 "folders": gathered.folders,
                 "opened": gathered.opened,
-                "runs": gathered.table.num_rows,
+                "runs": states.total(),
                 "states": states,
                 "problems": [asdict(problem) for problem in gathered.problems],
+                **({"labs": others} if others else {}),
             }
         )
     else:
-        _print(gathered, states, here.frame)
+        _print(gathered, states, others, here.frame)
     runs = gathered.table.num_rows
     if gathered.problems and (strict or not runs):
         return FAILED
     return FINE if runs else INCOMPLETE
 
 
-def _print(gathered: CachedRuns, states: Mapping[str, int], file: Path) -> None:
+def _print(
+    gathered: CachedRuns, states: Counter[str], others: Mapping[str, int], file: Path
+) -> None:
     in_words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     unchanged = gathered.folders - gathered.opened
     folders = f"{counted(gathered.opened, 'folder')} read, {unchanged:,} unchanged"
-    runs = counted(gathered.table.num_rows, "run")
+    runs = counted(states.total(), "run")
     click.echo(f"{runs} ({in_words or 'none yet'}); {folders}")
+    if others:
+        counts = ", ".join(f"{lab} {count}" for lab, count in others.items())
+        click.echo(f"of other labs: {counts}")
     click.echo(f"{file}: {'written' if gathered.changed else 'up to date'}")
 
 

@@ -216,6 +216,8 @@ def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Re
 def _facts(
     of: Subject, made: Evaluation, errors: tuple[float, float], reading: Reading
 ) -> dict[str, Any]:
+    from repro.protocol.released_weights import in_print
+
     images = made.data.test_images
     return {
         "what": f"{made.net.name}, {made.views}, {made.data.name}, {images:,} images",
@@ -234,6 +236,13 @@ def _facts(
         "layout": made.weights.layout,
         "sha256": made.weights.sha256,
         "preprocessing": reading.facts()["preprocessing"],
+        "published": in_print(
+            made.weights.layout,
+            made.net.name,
+            made.weights.sha256,
+            made.preprocessing,
+            made.metrics,
+        ),
         "warnings": list(made.warnings),
     }
 
@@ -289,5 +298,7 @@ def _in_words(facts: dict[str, Any]) -> str:
         lines.append(f"{name}: {counts}, p = {test['p']:.3g}")
     if "top1" in facts:
         errors_in_words = f"top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
-        lines.append(f"{facts['what']}: {errors_in_words}")
+        printed = " / ".join(facts.get("published", {}).values())
+        beside = f" (published for these weights: {printed})" if printed else ""
+        lines.append(f"{facts['what']}: {errors_in_words}{beside}")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from repro.errors import UserError, quote
 from repro.storage.atomic import write_errors_explained
 from repro.storage.paths import IS_CHECKOUT, ROOT, SHIPPED
 
-LAID_OUT = ("slurm/example.toml", "results/published")
+LAID_OUT = ("slurm/example.toml", "results/published", "results/labs")
 
 
 @click.command(cls=Command)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from repro.nets.weights import Weights
 
 RECIPES = {"cifar": "CIFAR10", "imagenet": "IMAGENET"}
+AS_PAPER = "the paper's own layers"
 WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
@@ -61,10 +62,19 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))
-        # A plain net has the same tensors as a residual one with option A: only its owner can tell.
-        plain = f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
-        click.echo(f"these weights are of {net.name}{plain}", err=True)
+        click.echo(f"these weights are of {net.name}{_and_variant(net)}{_or_plain(net)}", err=True)
     return replace(run, recipe=replace(run.recipe, dataset=data or run.recipe.dataset))
+
+
+def _and_variant(net: Net) -> str:
+    """Return what in these nets is not as in the paper's, in words."""
+    variant = _variant(net)
+    return f", the variant with {variant}" if variant != AS_PAPER else ""
+
+
+def _or_plain(net: Net) -> str:
+    """A plain net has the same tensors as a residual one with option A: only its owner can tell."""
+    return f", or of plain-{net.depth} if `--net` says so" if net.shortcut == "A" else ""
 
 
 def _net(name: str, data: str | None) -> Net:
@@ -82,7 +92,7 @@ def _variant(net: Net) -> str:
         parts.append("zero channels on both sides")
     if net.pool:
         parts.append("pooling without padding")
-    return ", ".join(parts) or "the paper's own layers"
+    return ", ".join(parts) or AS_PAPER
 
 
 def _preprocessing(

@@ -12,14 +12,26 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.environment_checks import check_owners
-from repro.cli.options import json_option, print_json, select_option
+from repro.cli.options import gather, json_option, print_json, select_option
 from repro.cli.text_table import counted
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
 from repro.protocol.selection import Selection
+from repro.storage.labs import FILE, Lab, check_lab, check_lab_name, read_lab
 from repro.storage.paths import IS_CHECKOUT, ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
+TRACKED_LABS = ROOT / "results" / "labs"
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """Whose records they are, as the command line says it."""
+
+    lab: str | None = None
+    lab_name: str | None = None
+    contact: str | None = None
+    orcid: str | None = None
 
 
 @dataclass
@@ -52,12 +64,18 @@ class Published:
 @click.option(
     "--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has."
 )
+@click.option("--lab", metavar="NAME", help="File them beside ours, as the records of this lab.")
+@click.option("--lab-name", metavar="TEXT", help="The lab's full name, the first time.")
+@click.option("--contact", metavar="ADDRESS", help="Its page or e-mail address, the first time.")
+@click.option("--orcid", metavar="ID", help="The ORCID iD of the person who answers, if you like.")
+@gather("whose", LabOptions, ("lab", "lab_name", "contact", "orcid"))
 @json_option
 def command(
     selection: Selection,
     to: Path | None,
     again: bool,
     uncommitted: bool,
+    whose: LabOptions,
     as_json: bool,
 ) -> int:
     """Copy the records of finished runs to results/published/, which is tracked: a clone then has
@@ -71,13 +89,19 @@ def command(
     For example:  repro publish figure6 --scale quick
     Trained elsewhere, tracked here:
                   REPRO_RESULTS=~/campaign/results repro publish table6 --to results
+    Another lab's, to be contributed:
+                  repro publish table6 --to ~/repro/results --lab kyoto-vision
     """
     runs = selection.reproduced().runs()
     here = places()
-    into = (to.absolute() if to else here.results) / "published"
-    check_owners(into.parent, into)
+    results = to.absolute() if to else here.results
+    into, lab = results / "published", None
+    if whose != LabOptions():
+        lab = _lab(whose, results, uncommitted)
+        into = results / "labs" / lab.lab
+    check_owners(results, into)
     options = [*_repeated("--variant", selection.variants), *_repeated("--set", selection.settings)]
-    result = publish_runs(runs, here, into, again, uncommitted, options)
+    result = publish_runs(runs, here, into, again, uncommitted, options, lab=lab)
     if as_json:
         _print_json(result, into)
     else:
@@ -93,25 +117,51 @@ def publish_runs(
     uncommitted: bool = False,
     options: Sequence[str] = (),
     weights_at: str = "paper",
+    lab: Lab | None = None,
 ) -> Published:
     """Publish the finished ones of these runs, with the weights of those of scale `weights_at`.
 
     `options` chose another reading or setting: whoever measures the weights needs them, too.
+    `lab`: whose they are, where they are not ours; such records bring no weights.
     """
     from repro.analysis.runs.publish import Weights, publish, releases_weights
 
     result = Published()
     for run in runs:
         weights = None
-        if releases_weights(run, weights_at):
+        if lab is None and releases_weights(run, weights_at):
             extract = _Extract(run, here.run(run.id), result.without_weights)
             weights = Weights(extract, _evaluate_command(run, options))
         try:
             public = Folder(into / run.id)
-            result.states[run.id] = publish(here.run(run.id), public, again, uncommitted, weights)
+            result.states[run.id] = publish(
+                here.run(run.id), public, again, uncommitted, weights, lab
+            )
         except UserError as error:
             result.refused[run.id] = error
     return result
+
+
+def _lab(whose: LabOptions, results: Path, uncommitted: bool) -> Lab:
+    """Return who the lab is: as its file says, or as the command line does the first time."""
+    if whose.lab is None:
+        raise UserError(
+            "`--lab-name`, `--contact` and `--orcid` describe a lab", "name it: `--lab`"
+        )
+    name = check_lab_name(whose.lab)
+    if uncommitted:
+        problem = "`--uncommitted` is not for other people: nobody could check that code out"
+        raise UserError(
+            problem, "train from a clean checkout; `repro run --require-clean` sees to it"
+        )
+    folder = results / "labs" / name
+    described = whose.lab_name or whose.contact or whose.orcid
+    if (folder / FILE).exists() and not described:
+        return read_lab(folder)
+    if not (whose.lab_name and whose.contact):
+        hint = '`--lab-name "Vision group, Kyoto" --contact https://…` say it, once'
+        raise UserError(f"nobody knows yet who {name} is", hint)
+    return check_lab(Lab(name, whose.lab_name, whose.contact, whose.orcid))
 
 
 @dataclass(frozen=True)
@@ -202,6 +252,9 @@ def _next_step(into: Path) -> str:
         return (
             "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
         )
+    if into.resolve().parent == TRACKED_LABS:
+        shown = into.resolve().relative_to(ROOT)
+        return f"next: `repro check-record {shown}`, commit it, and open a pull request"
     where = f"next: they are in {into}"
     if not IS_CHECKOUT:
         return where

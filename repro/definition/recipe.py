@@ -88,6 +88,8 @@ class Input:
     test_side: int | None = None  # ImageNet: shorter side for centre and ten crops
     # ImageNet: shorter sides of the fully convolutional test.
     test_sides: tuple[int, ...] | None = None
+    # ImageNet: the GPU decodes and resizes training photos. None: the processors do, by Pillow.
+    decoder: Literal["card"] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.shorter_side or (self.size, self.size)

@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,11 @@ def measure(
     with_scores: Sequence[Reading] = (),
     progress: Progress = lambda done, total: None,
 ) -> Result:
-    """Test the subject in all readings. With `keep`, a killed test goes on where it was."""
+    """Test the subject in all readings.
+
+    With `keep`, what is done is kept block by block, and a killed test goes on where it was.
+    `progress` hears of what is measured now, and not of what an earlier test has kept.
+    """
     began = time.monotonic()
     total = of.source.test_images
     measure_block = _blocks(of, readings, mean)
@@ -151,7 +156,8 @@ def measure(
         places = range(start, min(start + BLOCK, total))
         arrays = keep.load_block(number) if keep else None
         if arrays is None:
-            arrays = _arrays(measure_block(places), readings, with_scores)
+            seen = partial(_report, progress, start, total)
+            arrays = _arrays(measure_block(places, seen), readings, with_scores)
             if keep is not None:
                 keep.save_block(number, arrays)
         labels.append(arrays["labels"])
@@ -159,7 +165,6 @@ def measure(
             best[reading].append(arrays[f"best_{index}"])
             if reading in scores:
                 scores[reading].append(arrays[f"scores_{index}"])
-        progress(places.stop, total)
     facts = provenance(of.run, of.source, of.device, time.monotonic() - began, 1)
     return Result(
         np.concatenate(labels).astype(np.int64),
@@ -249,7 +254,7 @@ def _outputs(source: Photos | Images | Any, run: Run) -> NDArray[np.int64]:
 
 def _blocks(
     of: Subject, readings: Sequence[Reading], mean: NDArray[np.float32] | None
-) -> Callable[[range], dict[Reading, Scores]]:
+) -> Callable[[range, Callable[[int], None]], dict[Reading, Scores]]:
     """Return what measures the images at some places; labels are those of the net's outputs."""
     measurer: PhotoMeasurer | SmallMeasurer
     if of.photos:
@@ -257,14 +262,18 @@ def _blocks(
     else:
         measurer = SmallMeasurer(of.module, of.source, readings)
 
-    def measure_block(places: range) -> dict[Reading, Scores]:
-        measured = measurer.block(places)
+    def measure_block(places: range, seen: Callable[[int], None]) -> dict[Reading, Scores]:
+        measured = measurer.block(places, seen)
         return {
             reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
             for reading, scores in measured.items()
         }
 
     return measure_block
+
+
+def _report(progress: Progress, before: int, total: int, count: int) -> None:
+    progress(before + count, total)
 
 
 def _arrays(

@@ -7,7 +7,7 @@ killed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,8 +48,13 @@ class PhotoMeasurer:
         for reading in self.readings:
             _check_mean(reading, self.mean_image)
 
-    def block(self, places: Sequence[int]) -> dict[Reading, Scores]:
-        """Return every reading's scores of the test images at these places."""
+    def block(
+        self, places: Sequence[int], seen: Callable[[int], None] = lambda count: None
+    ) -> dict[Reading, Scores]:
+        """Return every reading's scores of the test images at these places.
+
+        `seen` is told now and then how many of them are done.
+        """
         numbers: list[int] = []
         labels: list[int] = []
         parts: dict[Reading, list[Tensor]] = {reading: [] for reading in self.readings}
@@ -61,6 +66,7 @@ class PhotoMeasurer:
                 labels += chunk_labels
                 for reading, scores in self._chunk(list(cuts)):
                     parts[reading].append(scores.cpu())
+                seen(len(numbers))
         return {
             reading: Scores(np.array(numbers), np.array(labels), torch.cat(scores).numpy())
             for reading, scores in parts.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,9 +24,13 @@ class SmallMeasurer:
     images: Images
     readings: Sequence[Reading]
 
-    def block(self, places: range) -> dict[Reading, Scores]:
+    def block(
+        self, places: range, seen: Callable[[int], None] = lambda count: None
+    ) -> dict[Reading, Scores]:
         """Return every reading's scores of the test images at these places."""
-        return {reading: self._of(reading, places) for reading in self.readings}
+        scores = {reading: self._of(reading, places) for reading in self.readings}
+        seen(len(places))
+        return scores
 
     def _of(self, reading: Reading, places: range) -> Scores:
         pixels = self.images.test_pixels[places.start : places.stop]

@@ -201,9 +201,11 @@ class Selection:
             runs = runs_of(scaled)
             kept = {run for run in runs if selects(name, run)}
             some_have_runs = some_have_runs or bool(runs)
-            if kept or (not runs and name in self._named()):
+            if kept:
                 both = (narrow(declared, scaled, kept), narrow(scaled, scaled, kept))
                 narrowed[name] = both
+            elif not runs and name in self._named():
+                narrowed[name] = (declared, scaled)  # it is counted, and has no part to take
         if some_have_runs and not any(runs_of(scaled) for _, scaled in narrowed.values()):
             raise self._nothing(pairs)
         return narrowed

@@ -50,6 +50,12 @@ class Places:
         return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
 
     @property
+    def labs(self) -> Path:
+        """The records of other labs, a folder for each: found as the published ones are."""
+        folder = self.results / "labs"
+        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "labs"
+
+    @property
     def frame(self) -> Path:
         return self.results / "runs.parquet"
 

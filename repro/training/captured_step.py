@@ -7,6 +7,7 @@ capture fails, the eager step is taken, which has the same bits.
 from __future__ import annotations
 
 import contextlib
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -74,6 +75,8 @@ class CapturedStep:
         return self._answer
 
     def _prepare(self, images: Tensor, labels: Tensor) -> None:
+        # What an earlier run left behind is freed now, and not in the middle of the capture.
+        gc.collect()
         before = [tensor.clone() for tensor in self._state()]
         self._rehearse(images, labels)
         # Gradients are to lie in the graph's own memory.

@@ -13,13 +13,15 @@ import torch
 from click.testing import CliRunner, Result
 
 from repro.cli import cli
+from repro.cli.counter import Counter
 from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.evaluation import of_weights
+from repro.evaluation import of_weights, photo_measurer
 from repro.nets import build
 from repro.storage.evaluations import EvaluationFolder, read
 from repro.storage.paths import Places
 from tests.nets.caffe_files import authors_net, write_mean, write_net
+from tests.nets.safetensors_files import safetensors_bytes
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
 
@@ -90,26 +92,53 @@ def test_a_killed_evaluation_goes_on_where_it_was_with_the_same_numbers(
     unbroken, whole = read(folder).metrics, np.load(folder.predictions)["scores"]
     shutil.rmtree(folder.path)
 
-    measured: list[range] = []
     original = of_weights._arrays
-
-    def counting(scores, *more):  # type: ignore[no-untyped-def]
-        if len(measured) == 2:
-            raise KeyboardInterrupt
-        measured.append(scores)
-        return original(scores, *more)
-
-    monkeypatch.setattr(of_weights, "_arrays", counting)
+    monkeypatch.setattr(of_weights, "_arrays", stop_after(2, original))
     CliRunner().invoke(cli, [str(word) for word in words])
     assert len(list(folder.path.glob("block-*.npz"))) == 2
+    measured: list[None] = []
     monkeypatch.setattr(
         of_weights, "_arrays", lambda *given: measured.append(None) or original(*given)
     )
     run(*words)
-    assert len(measured) == 4  # of four blocks, two before the kill and two after
+    assert len(measured) == 2  # of four blocks, two were kept before the kill
     assert read(folder).metrics == unbroken
     assert np.array_equal(np.load(folder.predictions)["scores"], whole)
     assert not list(folder.path.glob("block-*.npz"))
+
+
+def test_progress_is_told_within_a_block_and_only_of_what_is_measured_now(
+    weights: Path, here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(Counter, "at", lambda _, done, total: told.append((done, total)))
+    monkeypatch.setattr(of_weights, "BLOCK", 20)
+    monkeypatch.setattr(photo_measurer, "IMAGES", 8)
+    words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
+    run(*words)
+    assert told == [(8, 40), (16, 40), (20, 40), (28, 40), (36, 40), (40, 40)]
+    (folder,) = records(here)
+    shutil.rmtree(folder.path)
+    original = of_weights._arrays
+    monkeypatch.setattr(of_weights, "_arrays", stop_after(1, original))
+    CliRunner().invoke(cli, [str(word) for word in words])
+    monkeypatch.setattr(of_weights, "_arrays", original)
+    told.clear()
+    run(*words)
+    assert told == [(28, 40), (36, 40), (40, 40)]
+
+
+def stop_after(blocks: int, original):  # type: ignore[no-untyped-def]
+    """What keeps so many blocks, and is then interrupted."""
+    kept: list[object] = []
+
+    def counting(*given):  # type: ignore[no-untyped-def]
+        if len(kept) == blocks:
+            raise KeyboardInterrupt
+        kept.append(None)
+        return original(*given)
+
+    return counting
 
 
 def test_a_damaged_block_is_measured_again(weights: Path, here: Places) -> None:
@@ -126,12 +155,13 @@ def test_the_authors_net_is_measured_with_its_own_preprocessing(
     tmp_path: Path, here: Places
 ) -> None:
     path = write_net(tmp_path / "authors.caffemodel", authors_net(50, classes=10))
-    mean = write_mean(tmp_path / "mean.binaryproto", np.full((3, 64, 64), 120, np.float32))
+    mean = write_mean(tmp_path / "mean.binaryproto", np.full((3, 32, 32), 120, np.float32))
     result = run(
-        "evaluate", "--weights", path, "--mean", mean, "--crops", "multi", "--save", *SMOKE
+        "evaluate", "--weights", path, "--mean", mean, "--crops", "center", "--save", *SMOKE
     )
+    assert result.stdout.endswith("(published for these weights: 24.7 / 7.8)\n")
     assert "preprocessing: authors" in result.stderr
-    assert "pooling without padding" not in result.stderr  # found in the file, not corrected
+    assert "of resnet-50-b, the variant with pooling without padding" in result.stderr
     (folder,) = records(here)
     record = read(folder)
     assert record.net.pool == "unpadded"
@@ -139,6 +169,22 @@ def test_the_authors_net_is_measured_with_its_own_preprocessing(
         "unpadded",
         "bgr",
     )
+
+
+def test_torchvisions_safetensors_tell_their_stride_and_propose_their_preprocessing(
+    tmp_path: Path, here: Places
+) -> None:
+    from torchvision.models import resnet50
+
+    path = tmp_path / "resnet50.safetensors"
+    path.write_bytes(safetensors_bytes(resnet50(num_classes=10).state_dict()))
+    result = run("evaluate", "--weights", path, "--crops", "center", "--save", *SMOKE)
+    assert "these weights are of resnet-50-b, the variant with stride in the 3x3" in result.stderr
+    assert "preprocessing: torchvision-v1, which these weights were trained for" in result.stderr
+    (folder,) = records(here)
+    record = read(folder)
+    assert (record.net.stride_in, record.weights.layout) == ("3x3", "torchvision")
+    assert record.reading["preprocessing"]["name"] == "torchvision-v1"
 
 
 def test_another_preprocessing_than_the_weights_own_is_said_and_kept(

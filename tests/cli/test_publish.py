@@ -6,15 +6,25 @@ from __future__ import annotations
 import json
 import shutil
 
+import pytest
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import PLAIN
 from experiments.scales import SCALES
 from repro.cli import cli
+from repro.errors import UserError
 from repro.storage.paths import Folder
 from repro.storage.run_files import is_done
 
 QUICK = [SCALES["quick"](run) for run in PLAIN[20]]
+KYOTO = (
+    "--lab",
+    "kyoto",
+    "--lab-name",
+    "Vision group, Kyoto",
+    "--contact",
+    "https://a.example.org",
+)
 CURVE = [{"train_error": 60.0, "test_error": 58.0}, {"train_error": 50.0, "test_error": 49.0}]
 
 
@@ -112,3 +122,60 @@ def test_as_json(places, finished):
     finished(QUICK[0], CURVE, test_error=49.0)
     said = json.loads(publish("--only", QUICK[0].id, "--json").stdout)
     assert (said["runs"], said["refused"]) == ({QUICK[0].id: "published"}, [])
+
+
+def test_a_labs_record_is_filed_beside_ours_with_who_the_lab_is(places, believable):
+    believable(QUICK[0], 60.0)
+    publish()
+    ours = Folder(places.published / QUICK[0].id).final.read_bytes()
+    shutil.rmtree(places.runs)
+    believable(QUICK[0], 61.0)
+    said = publish(*KYOTO, "--orcid", "0000-0002-1825-0097")
+    assert said.stdout == f"{QUICK[0].id}\n"
+    assert Folder(places.published / QUICK[0].id).final.read_bytes() == ours
+    theirs = places.labs / "kyoto"
+    assert json.loads((theirs / "lab.json").read_bytes()) == {
+        "lab": "kyoto",
+        "name": "Vision group, Kyoto",
+        "contact": "https://a.example.org",
+        "orcid": "0000-0002-1825-0097",
+        "schema": 1,
+    }
+    metrics = json.loads(Folder(theirs / QUICK[0].id).final.read_bytes())["metrics"]
+    assert metrics["test_error"] == 61.0
+
+
+def test_a_lab_is_described_once(places, believable):
+    believable(QUICK[0], 60.0)
+    with pytest.raises(UserError, match="nobody knows yet who kyoto is") as error:
+        publish("--lab", "kyoto")
+    assert "--lab-name" in error.value.hint
+    assert not places.labs.exists()
+    publish(*KYOTO)
+    assert publish("--lab", "kyoto").stderr.startswith("6 runs: 1 as before")
+    believable(QUICK[1], 60.5)
+    changed = publish("--lab", "kyoto", "--lab-name", "Another", "--contact", "a@b.example")
+    assert changed.return_value == 1
+    assert "says something else" in changed.stderr
+
+
+def test_nothing_is_written_of_a_lab_that_has_no_run(places):
+    assert publish(*KYOTO).return_value == 3
+    assert not places.labs.exists()
+
+
+def test_options_of_a_lab_that_is_not_named_are_wrong_input(places):
+    with pytest.raises(UserError, match="describe a lab"):
+        publish("--contact", "a@b.example")
+    with pytest.raises(UserError, match="is not for other people"):
+        publish(*KYOTO, "--uncommitted")
+    with pytest.raises(UserError, match="is not a name for a lab"):
+        publish("--lab", "../ours")
+
+
+def test_a_record_that_the_check_would_refuse_is_not_filed_for_a_lab(places, finished):
+    finished(QUICK[0], CURVE, test_error=49.0)
+    said = publish(*KYOTO)
+    assert (said.stdout, said.return_value) == ("", 1)
+    assert "its curve has 2 points, and the recipe makes 16" in said.stderr
+    assert not places.labs.exists()

@@ -210,6 +210,13 @@ def test_a_part_of_a_table_is_shown_and_takes_the_place_of_no_whole_one(finished
     assert (here.results / "table6.json").read_bytes() == before
 
 
+def test_beside_a_part_of_a_table_one_that_needs_no_run_is_whole():
+    document = json.loads(table("table1", "table6", "--only", "resnet-20", "--json").stdout)
+    rows = [[row["row"] for row in one["rows"]] for one in document["tables"]]
+    assert rows[0][0] == "18-layer"
+    assert set(rows[1]) == {"ResNet-20"}
+
+
 def test_a_table_of_which_no_run_is_selected_is_named():
     done = table("table6", "table2", "--only", "resnet-20", "--scale", "smoke")
     assert "left out, as no run of it is selected: table2" in done.stderr

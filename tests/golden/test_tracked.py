@@ -60,7 +60,8 @@ def made(folder: Path, kind: str) -> list[tuple[str, str]]:
 def clone(here: Places) -> Places:
     """A clone: published runs and no others, and the looks at them that are tracked."""
     here.results.mkdir()
-    (here.results / "published").symlink_to(RESULTS / "published")
+    for name in ("published", "labs"):
+        (here.results / name).symlink_to(RESULTS / name)
     for looks in LOOKS:
         shutil.copytree(looks, here.results / looks.relative_to(RESULTS))
     return here

@@ -90,11 +90,13 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
 
 @contextmanager
 def clone(published: Path = PUBLISHED) -> Iterator[Places]:
-    """A clone's folders: published runs and no others, and the looks at them that are tracked."""
+    """A clone's folders: published runs and no others, ours and other labs', and the tracked looks."""
     with tempfile.TemporaryDirectory() as empty:
         places = Places(Path(empty) / "results", Path(empty) / "figures", Path(empty) / "data")
         places.results.mkdir()
         places.published.symlink_to(published)
+        if (labs := published.with_name("labs")).is_dir():
+            places.labs.symlink_to(labs)
         copy_looks(TRACKED, places)
         yield places
 

@@ -11,6 +11,7 @@
 #   PYTHON  (.venv/bin/python, else python3)     WHEELS  a folder of wheels of what is missing there, as msgspec
 #   DATA    CIFAR-10 for `repro data import`: a file or folder, or the first of a file's pieces NAME.part-aa, …
 #   SCALE   (paper)    VARIANT  a precision for all runs: bf16    SEEDS  (1)    JOBS  (4) beside ResNet-110
+#   COMMIT  of this code, where it is no checkout: records name it
 #   LIMIT   seconds for the whole of a call (verify 480, train and collect 540)
 #   WORK    (first-half-hour)    OUT  (WORK/out)
 # Exit code: 0 everything went well, 1 a part of it failed, 3 its time was not enough, 4 something is missing here.
@@ -25,7 +26,7 @@ FAILED=0
 case "$PART" in
     verify) LIMIT=${LIMIT:-480} ;;
     train | collect) LIMIT=${LIMIT:-540} ;;
-    *) sed -n '2,19s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,20s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 END=$((SECONDS + LIMIT))
 mkdir -p "$WORK/$PART" "$OUT"
@@ -75,6 +76,8 @@ export PYTHONPATH=$PWD:$WORK/site${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
     echo "hint: name a folder of wheels of what is missing: WHEELS=wheels $0 $PART"
     exit 4
 }
+
+[ -z "${COMMIT:-}" ] || [ -e .git ] || echo "{\"commit\": \"$COMMIT\", \"dirty\": false}" > commit.json
 
 if "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
     CARD=1 SCALE=${SCALE:-paper} JOBS=${JOBS:-4} DEVICE=cuda

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import pytest
 import torch
 
+from experiments.recipes import IMAGENET, VARIANTS
+from experiments.scales import SCALES
 from repro.bench.training import gradients
 from repro.cost import memory as estimated
 from repro.cost.memory import memory
+from repro.data.photos.source import open_photos
 from repro.definition.net import resnet
+from repro.definition.run import Run
 from repro.evaluation.error import measure_error
 from repro.evaluation.responses import responses
 from repro.nets import build
@@ -43,6 +49,20 @@ def test_the_card_gives_the_same_batches() -> None:
     ):
         assert images.device.type == "cuda"
         torch.testing.assert_close(images.cpu(), others, rtol=0, atol=1e-6)
+        assert labels.tolist() == same.tolist()
+
+
+def test_photos_decoded_by_the_card_are_those_of_pillow_but_for_rounding(tmp_path: Path) -> None:
+    net = resnet(18, "B", "imagenet")
+    run = SCALES["smoke"](VARIANTS["decode-on-card"](Run(net, IMAGENET)))
+    on_card = open_photos(run.recipe, tmp_path).to(CARD)
+    by_pillow = replace(run.recipe, input=replace(run.recipe.input, decoder=None))
+    usual = open_photos(by_pillow, tmp_path)
+    for (images, labels), (others, same) in zip(
+        on_card.batches(0, 0, 3), usual.batches(0, 0, 3), strict=True
+    ):
+        assert images.device.type == "cuda"
+        assert float((images.cpu() - others).abs().mean()) * 255 < 2.0
         assert labels.tolist() == same.tolist()
 
 

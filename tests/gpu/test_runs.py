@@ -14,6 +14,7 @@ import torch
 
 from repro.cli import main
 from repro.cluster.job import packed
+from repro.cluster.job.mps import mps_daemon
 from repro.cost.precisions import layout_of
 from repro.definition.run import Run
 from repro.errors import EnvironmentProblem, RunFailed
@@ -89,6 +90,23 @@ def test_a_run_packed_beside_three_others_ends_with_the_same_bytes(
     over, code = packed.train_all(runs, here, StopRequest(), print)
     assert (over, code) == (True, 0)
     assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
+
+
+def test_runs_that_share_the_card_by_mps_end_with_the_same_bytes(
+    here: Places, unbroken: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [long_run(seed) for seed in range(4)]
+    with mps_daemon() as (sharing, environment):
+        if not sharing.mps:
+            pytest.skip(f"the card cannot be shared here: {sharing.why}")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        over, code = packed.train_all(runs, here, StopRequest(), print)
+    assert (over, code) == (True, 0)
+    assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
+    final = read_final(here.run(runs[0].id))
+    assert final is not None
+    assert final.provenance.mps is True
 
 
 def test_a_record_says_how_the_card_was_used(unbroken: Places) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -151,7 +151,10 @@ def _numbers(
         rows += judge_numbers(name, experiment, collected, allow_mixed)
         curves += curve_gaps(name, experiment, collected)
         quoted += quoted_numbers(name, experiment)
-        measured += measured_numbers(name, experiment, collected.evaluations)
+        for number in measured_numbers(name, experiment, collected.evaluations):
+            # What is published for weights alone is no table's: it is told once.
+            if number.paper is not None or not _is_told(number, measured):
+                measured.append(number)
     return replace(
         diff,
         rows=tuple(rows),
@@ -159,6 +162,11 @@ def _numbers(
         quoted=tuple(quoted),
         measured=tuple(measured),
     )
+
+
+def _is_told(number: MeasuredNumber, measured: Sequence[MeasuredNumber]) -> bool:
+    told = [(other.evaluation, other.metric) for other in measured]
+    return (number.evaluation, number.metric) in told
 
 
 def _save_looks(books: Mapping[str, LookBook], collected: Collected) -> tuple[Problem, ...]:
@@ -181,6 +189,7 @@ def _against_others(
 ) -> Diff:
     """Return the diff with somebody else's numbers for the paper's: no claims, no curves."""
     theirs = load_other_results(against, scaled)
+    collected = replace(collected, labs={})  # what is compared with them is ours
     rows: list[JudgedNumber] = []
     for name, experiment in scaled.items():
         replaced = in_place_of_paper(name, experiment, theirs.numbers)

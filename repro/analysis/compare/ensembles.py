@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repro.analysis.compare.numbers import Measured
+from repro.analysis.compare.measured_runs import Measured
 from repro.analysis.runs.frames import Collected
 from repro.definition.experiment import Row, runs_of
 from repro.definition.words import Verdict

@@ -37,12 +37,12 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True)
 class MeasuredNumber:
-    """One number of the paper, and what one set of released weights gives in its place."""
+    """One number in print, and what one set of released weights gives in its place."""
 
     experiment: str
     row: str
     metric: str
-    paper: Paper
+    paper: Paper | None  # None: not in the paper, only published for these weights
     evaluation: str  # the record's name
     weights: str  # whose, in words
     error: float
@@ -53,8 +53,20 @@ class MeasuredNumber:
     reasons: tuple[str, ...]  # what keeps it from comparison, and what the evaluation warned of
 
     @property
+    def printed(self) -> Paper | Number:
+        """The number that it is set beside first: the paper's, or else that of the weights."""
+        printed = self.paper or self.published
+        assert printed is not None, "a number is in print somewhere"
+        return printed
+
+    @property
+    def word(self) -> Agreement:
+        """How it stands to that number."""
+        return self.against_published if self.paper is None else self.against_paper
+
+    @property
     def cell(self) -> str:
-        return f"{self.error:.{self.paper.digits}f} ({self.weights})"
+        return f"{self.error:.{self.printed.digits}f} ({self.weights})"
 
 
 def measured_numbers(
@@ -74,11 +86,10 @@ def measured_numbers(
 
 def in_words(number: MeasuredNumber) -> str:
     """Return one number as a line: what was measured, and how it stands to both printed ones."""
-    digits = number.paper.digits
-    parts = [
-        f"{number.error:.{digits + 1}f} on {number.images}",
-        f"the paper's {number.paper.value:.{digits}f}: {number.against_paper}",
-    ]
+    digits = number.printed.digits
+    parts = [f"{number.error:.{digits + 1}f} on {number.images}"]
+    if number.paper is not None:
+        parts.append(f"the paper's {number.paper.value:.{digits}f}: {number.against_paper}")
     if number.published is not None:
         printed = f"{number.published.value:.{number.published.digits}f}"
         parts.append(f"published for these weights {printed}: {number.against_published}")
@@ -97,6 +108,7 @@ def _architecture(net: Net) -> tuple[object, ...]:
 
 
 def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterable[MeasuredNumber]:
+    """Yield the numbers of a row, and those that are published for the weights alone."""
     release = release_of(
         evaluation.weights.layout,
         evaluation.net.name,
@@ -104,12 +116,13 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
         evaluation.preprocessing,
     )
     barred = _barred(evaluation)
-    doubts = _doubts(release)
-    for metric, paper in zip(table.metrics, row.paper, strict=False):
-        error = evaluation.metrics.get(metric)
-        if error is None or paper is None:
+    in_table = dict(zip(table.metrics, row.paper, strict=False))
+    for metric, error in evaluation.metrics.items():
+        paper, published = in_table.get(metric), _published(release, metric)
+        # A table's own metric without a number in this row is printed nowhere.
+        if paper is None and (published is None or metric in in_table):
             continue
-        published = _published(release, metric)
+        to_paper = Agreement.UNPUBLISHED if paper is None else _to_paper(error, paper)
         yield MeasuredNumber(
             name,
             row.label,
@@ -119,10 +132,10 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
             release.name if release else f"weights of {evaluation.weights.layout}",
             error,
             f"{evaluation.data.name}, {evaluation.data.test_images:,} images",
-            Agreement.NOT_COMPARABLE if barred else _to_paper(error, paper),
+            Agreement.NOT_COMPARABLE if barred and paper else to_paper,
             published,
             _to_published(error, published, barred),
-            (*barred, *doubts, *evaluation.warnings),
+            (*barred, *_doubts(release), *evaluation.warnings),
         )
 
 

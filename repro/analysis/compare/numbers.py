@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from repro.analysis.compare.comparability import (
-    FLAGGED,
-    REFUSED,
-    Gate,
-    columns_not_averaged,
-    incomparable_because,
-)
+from repro.analysis.compare.comparability import Gate, incomparable_because
+from repro.analysis.compare.lab_numbers import Compared, LabNumbers, lab_numbers, with_labs
 from repro.analysis.compare.margins import Rule, numbered_rows
+from repro.analysis.compare.measured_runs import Measured
 from repro.analysis.compare.statistics import sample
-from repro.analysis.compare.verdict import Judgement, OurValues, judge, judge_count
+from repro.analysis.compare.verdict import Judgement, judge, judge_count
 from repro.analysis.runs.frames import Collected
-from repro.analysis.runs.run_set import RunSet
 from repro.cost.layers import cost
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table
 from repro.protocol.deviations import as_printed
@@ -51,63 +43,7 @@ class JudgedNumber:
     refused: bool = False  # the runs are not alike, so nothing was averaged
     flags: tuple[str, ...] = ()  # in what they differ although they were averaged
     rule: Rule | None = None  # None of a count
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The runs of one row, and what they say about one metric."""
-
-    metric: str
-    runs: RunSet
-    planned: int
-    allow_mixed: bool = False
-    strict: bool = False
-
-    @property
-    def ours(self) -> OurValues:
-        """The finished runs' values, and the runs that diverged instead."""
-        lost = tuple(
-            f"seed {run.seed} at iteration {_whole(run.failed_at)}"
-            for run in self.runs.diverged.itertuples()
-        )
-        return OurValues(tuple(self.runs.measured(self.metric)), self.planned, lost)
-
-    @property
-    def refused(self) -> tuple[str, ...]:
-        """Why the runs are not averaged: what they differ in, or that two of them are one."""
-        reasons: list[str] = []
-        if not self.allow_mixed:
-            reasons += self._mixed(columns_not_averaged(self.strict))
-        if self.strict:
-            reasons += self.runs.moved_machine()
-        reasons += self.runs.twinned()
-        return tuple(f"{reason}; not averaged" for reason in reasons)
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """In what the runs differ although they are averaged."""
-        columns = (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
-        flags = (*self._mixed(columns), *self.runs.moved_machine())
-        refused = self.refused
-        return tuple(flag for flag in flags if f"{flag}; not averaged" not in refused)
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """The runs that gave neither a number nor a divergence, so that nobody has to guess."""
-        failed = len(self.runs.failed)
-        silent = len(self.runs.finished) - len(self.runs.measured(self.metric))
-        reasons = []
-        if failed:
-            reasons.append(f"{failed} run{'s' * (failed > 1)} failed")
-        if silent:
-            reasons.append(f"{silent} finished without {self.metric}")
-        return tuple(reasons)
-
-    def _mixed(self, columns: Iterable[str]) -> list[str]:
-        reasons = []
-        for name, values in self.runs.differing(columns).items():
-            reasons.append(f"mixed {name}: {', '.join(map(_shortened, values))}")
-        return reasons
+    labs: LabNumbers | None = None  # of every lab; None where ours is the only one
 
 
 def judge_numbers(
@@ -137,8 +73,8 @@ def judge_numbers(
                 runs = collected.of(row.runs or ())
                 planned = len(row.runs or ())
                 measured = Measured(metric, runs, planned, allow_mixed, collected.strict)
-                reasons = gate(row, metric, runs) if row.runs else ()
-                judged.append(_measured(name, row, paper, measured, rule, reasons))
+                compared = Compared(row, paper, rule, gate)
+                judged.append(_measured(name, compared, measured, collected))
     return list(dict.fromkeys(judged))  # two panels of a figure may show the same row
 
 
@@ -155,19 +91,19 @@ def quoted_numbers(name: str, experiment: Experiment) -> list[tuple[str, str, st
 
 
 def _measured(
-    name: str,
-    row: Row,
-    paper: Paper,
-    measured: Measured,
-    rule: Rule,
-    reasons: tuple[str, ...],
+    name: str, compared: Compared, measured: Measured, collected: Collected
 ) -> JudgedNumber:
+    row, paper, rule = compared.row, compared.paper, compared.rule
+    reasons = compared.gate(row, measured.metric, measured.runs) if row.runs else ()
     refused = measured.refused
     judgement = judge(measured.ours, paper, rule, (*reasons, *refused))
+    labs = None if refused else lab_numbers(compared, measured, collected)
+    if labs:
+        judgement = with_labs(judgement, measured, labs, compared)
     told = judgement.reasons + measured.flags + measured.silent
     judgement = replace(judgement, reasons=told)
     values = () if refused else measured.ours.finite
-    if not values:
+    if not values and not (labs and labs.several):
         judgement = replace(judgement, low=None, high=None)
     summary = sample(values)
     return JudgedNumber(
@@ -184,6 +120,7 @@ def _measured(
         refused=bool(refused),
         flags=measured.flags,
         rule=rule,
+        labs=labs if labs and labs.several else None,
     )
 
 
@@ -196,12 +133,3 @@ def _counted(name: str, row: Row, metric: str, paper: Paper) -> JudgedNumber:
     slack = 10.0**-paper.digits if count == "multiply_adds" else 0.0
     judgement = judge_count(value, paper, slack)
     return JudgedNumber(name, row.label, metric, paper, judgement, value, None, 1, 1, ())
-
-
-def _shortened(value: str) -> str:
-    """Return a hash by its beginning."""
-    return value if len(value) <= 24 else value[:10]
-
-
-def _whole(iteration: Any) -> str:
-    return "?" if math.isnan(iteration) else f"{int(iteration):,}"

@@ -6,7 +6,7 @@ twenty; a bootstrap of five covers 84 % where it promises 95. So: t intervals, p
 intervals, Welch, and two one-sided tests. "Not significant" is never "equal".
 
 An `Estimate` is a difference with its standard error and degrees of freedom; every test is a
-question to it.
+question to it. `between_labs` has another one, for results of several labs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,34 @@ class Sample:
     std: float  # with n-1; NaN for a single number
 
 
+class Tests:
+    """A difference that is not known exactly, and the questions that are asked of it."""
+
+    difference: float
+
+    def p_above(self, bound: float) -> float:
+        """Return the one-sided p for "the true difference is more than `bound`"."""
+        raise NotImplementedError
+
+    def p_below(self, bound: float) -> float:
+        """Return the one-sided p for "the true difference is less than `bound`"."""
+        raise NotImplementedError
+
+    def p_different(self, doubt: float = 0.0) -> float:
+        """Return the two-sided p for "the true difference is more than `doubt`, either way"."""
+        return min(1.0, 2 * min(self.p_above(doubt), self.p_below(-doubt)))
+
+    def p_within(self, margin: float) -> float:
+        """Return the p of the two one-sided tests for "the difference is less than `margin`"."""
+        return max(self.p_above(-margin), self.p_below(margin))
+
+    def p_beyond(self, margin: float) -> float:
+        """Return the p for "the true difference is larger than `margin`, one way or the other"."""
+        return self.p_different(margin)
+
+
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Tests):
     """A difference, its standard error, and the degrees of freedom of that error."""
 
     difference: float
@@ -49,18 +75,6 @@ class Estimate:
     def p_below(self, bound: float) -> float:
         """Return the one-sided p for "the true difference is less than `bound`"."""
         return replace(self, difference=-self.difference).p_above(-bound)
-
-    def p_different(self, doubt: float = 0.0) -> float:
-        """Return the two-sided p for "the true difference is more than `doubt`, either way"."""
-        return min(1.0, 2 * min(self.p_above(doubt), self.p_below(-doubt)))
-
-    def p_within(self, margin: float) -> float:
-        """Return the p of the two one-sided tests for "the difference is less than `margin`"."""
-        return max(self.p_above(-margin), self.p_below(margin))
-
-    def p_beyond(self, margin: float) -> float:
-        """Return the p for "the true difference is larger than `margin`, one way or the other"."""
-        return self.p_different(margin)
 
     def with_least_error(self, error: float) -> Estimate:
         """Return the estimate with an error of at least this: numbers come in steps."""

@@ -10,7 +10,8 @@
 
 The rule follows what the paper's number is: a mean of n runs is met by Welch's test, a single run
 by the prediction interval of ours, one seed of ours by a tolerance derived from the published
-spread. A run that diverged is worse than any number, and is never dropped.
+spread. A run that diverged is worse than any number, and is never dropped. Where several labs have
+the row, `lab_verdict` asks the mean of their means.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from repro.analysis.compare.statistics import (
     ALPHA,
     Estimate,
     Sample,
+    Tests,
     mean_estimate,
     prediction_estimate,
     sample,
@@ -136,18 +138,20 @@ def _lost(ours: OurValues) -> tuple[str, ...]:
 def _by_kind(values: tuple[float, ...], paper: Paper, rule: Rule) -> Judgement:
     ours = sample(values)
     if paper.kind == "best":
-        return _by_tolerance(min(values), paper, rule, f"best of {ours.n} against best of {ours.n}")
+        return judge_one_number(
+            min(values), paper, rule, f"best of {ours.n} against best of {ours.n}"
+        )
     if ours.n == 1:
-        return _by_tolerance(ours.mean, paper, rule, "one seed")
+        return judge_one_number(ours.mean, paper, rule, "one seed")
     if ours.std == 0:
         said = f"{ours.n} seeds gave the same number, which counts once"
-        return _by_tolerance(ours.mean, paper, rule, said)
+        return judge_one_number(ours.mean, paper, rule, said)
     if paper.kind == "mean" and paper.std is not None and paper.n:
         return _against_mean(ours, values, paper, rule)
     return _against_single(ours, paper, rule)
 
 
-def _by_tolerance(value: float, paper: Paper, rule: Rule, said: str) -> Judgement:
+def judge_one_number(value: float, paper: Paper, rule: Rule, said: str) -> Judgement:
     """Judge one number against one, by how far seeds are known to differ; never `reproduced`."""
     gap, doubt = value - paper.value, paper.reading_error or 0.0
     room = rule.tolerance(paper) + doubt
@@ -166,7 +170,7 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, rule: R
     """Judge our seeds against a published mean of n runs, by Welch's test."""
     theirs = Sample(paper.n or 0, paper.value, paper.std or 0.0)
     estimate = welch_difference(ours, theirs)
-    judged = _tested(estimate, rule, 0.0)
+    judged = judgement_of(estimate, rule, 0.0)
     reasons = judged.reasons
     if judged.word == Verdict.CONSISTENT:
         needed = seeds_to_decide(ours.std, rule.margin, theirs)
@@ -174,7 +178,7 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, rule: R
     if paper.best is not None:
         unfair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
         reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{unfair})",)
-    low, high = _cut(*mean_estimate(ours).interval(), rule)
+    low, high = cut_to_errors(*mean_estimate(ours).interval(), rule)
     return replace(judged, reasons=reasons, low=low, high=high)
 
 
@@ -186,17 +190,19 @@ def _against_single(ours: Sample, paper: Paper, rule: Rule) -> Judgement:
     """
     doubt = paper.reading_error or 0.0
     estimate = prediction_estimate(ours, paper.value, rule.spread)
-    judged = _tested(estimate, rule, doubt)
+    judged = judgement_of(estimate, rule, doubt)
     reasons = judged.reasons
     if judged.word == Verdict.CONSISTENT:
         needed = seeds_to_decide(ours.std, rule.margin - doubt, spread=rule.spread)
         reasons += _what_would_decide(ours, rule, needed, estimate)
     low, high = estimate.interval()
-    low, high = _cut(low + paper.value, high + paper.value, rule)
+    low, high = cut_to_errors(low + paper.value, high + paper.value, rule)
     return replace(judged, reasons=reasons, low=low, high=high)
 
 
-def _tested(estimate: Estimate, rule: Rule, doubt: float) -> Judgement:
+def judgement_of(
+    estimate: Tests, rule: Rule, doubt: float, spread: str = "the spread of seeds"
+) -> Judgement:
     """Ask for equality first: a difference too small to matter is often shown by tight seeds."""
     gap = gap_text(estimate.difference)
     p = estimate.p_different(doubt)
@@ -205,9 +211,9 @@ def _tested(estimate: Estimate, rule: Rule, doubt: float) -> Judgement:
         within = f"equal within ±{rule.margin:g} by two one-sided tests (p = {p_text(p_equal)})"
         return Judgement(Verdict.REPRODUCED, (f"{gap}; {within}",), p=p)
     if p < rule.false_alarms:
-        reason = f"{gap}, more than the spread of seeds explains"
+        reason = f"{gap}, more than {spread} explains"
         return Judgement(_different(estimate.difference, rule), (reason,), p=p)
-    return Judgement(Verdict.CONSISTENT, (f"{gap}, which the spread of seeds can explain",), p=p)
+    return Judgement(Verdict.CONSISTENT, (f"{gap}, which {spread} can explain",), p=p)
 
 
 def _different(gap: float, rule: Rule) -> Verdict:
@@ -232,10 +238,10 @@ def _interval_of_mean(ours: OurValues, rule: Rule) -> tuple[float | None, float 
     """Return the interval of our mean, where nothing is judged."""
     if len(ours.finite) < 2:
         return None, None
-    return _cut(*mean_estimate(sample(ours.finite)).interval(), rule)
+    return cut_to_errors(*mean_estimate(sample(ours.finite)).interval(), rule)
 
 
-def _cut(low: float, high: float, rule: Rule) -> tuple[float, float]:
+def cut_to_errors(low: float, high: float, rule: Rule) -> tuple[float, float]:
     """Cut an interval at what an error can be."""
     if not rule.is_error:
         return low, high

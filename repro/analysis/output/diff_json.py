@@ -8,6 +8,7 @@ from typing import Any
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
 from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.lab_numbers import LabNumber, LabNumbers
 from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.numbers import JudgedNumber
 from repro.analysis.compare.seed_groups import Finding
@@ -43,7 +44,7 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
         "evaluation": number.evaluation,
         "error": finite_or_none(number.error),
         "images": number.images,
-        "paper": number.paper.value,
+        "paper": number.paper.value if number.paper else None,
         "against_paper": str(number.against_paper),
         "published": number.published.value if number.published else None,
         "against_published": str(number.against_published),
@@ -72,6 +73,39 @@ def _row(row: JudgedNumber) -> dict[str, Any]:
         "line": number_line(row),
         "margin": row.rule.margin if row.rule else None,
         "p": finite_or_none(row.verdict.p),
+        **_labs(row.labs),
+    }
+
+
+def _labs(labs: LabNumbers | None) -> dict[str, Any]:
+    """Return what several labs have; nothing where there is one."""
+    if labs is None:
+        return {}
+    spread = labs.spread
+    return {
+        "labs": {
+            "count": spread.labs,
+            "n": spread.n,
+            "mean": finite_or_none(spread.mean),
+            "repeatability_std": finite_or_none(spread.repeatability),
+            "between_labs_std": finite_or_none(spread.between),
+            "between_labs_low": finite_or_none(spread.between_low),
+            "between_labs_high": finite_or_none(spread.between_high),
+            "reproducibility_std": finite_or_none(spread.reproducibility),
+            "each": list(map(_lab, labs.numbers)),
+            "left_out": list(labs.left_out),
+        }
+    }
+
+
+def _lab(number: LabNumber) -> dict[str, Any]:
+    return {
+        "lab": number.lab,
+        "mean": finite_or_none(number.sample.mean),
+        "std": finite_or_none(number.sample.std),
+        "n": number.sample.n,
+        "verdict_alone": number.alone,
+        "runs": list(number.runs),
     }
 
 

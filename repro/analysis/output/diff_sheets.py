@@ -77,7 +77,7 @@ def _measured(diff: Diff) -> Sheet:
     cells = []
     for number in diff.measured:
         about = [number.experiment, number.row, number.metric, number.weights]
-        cells.append([*about, str(number.against_paper), in_words(number)])
+        cells.append([*about, str(number.word), in_words(number)])
     frame = pd.DataFrame(cells, columns=columns)
     return Sheet("Released weights, measured here", frame, frame)
 

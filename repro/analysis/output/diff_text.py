@@ -82,7 +82,8 @@ def collapsed(rows: Iterable[JudgedNumber]) -> list[list[JudgedNumber]]:
     groups: dict[tuple[str, ...], list[JudgedNumber]] = {}
     for row in rows:
         key: tuple[str, ...] = (row.experiment, row.row, row.metric)
-        if row.verdict.word in COLLAPSED:
+        # What several labs have is worth its line, whatever the verdict.
+        if row.verdict.word in COLLAPSED and row.labs is None:
             key = (row.experiment, row.verdict.word)
         groups.setdefault(key, []).append(row)
     return list(groups.values())
@@ -129,9 +130,12 @@ def _collapsed_line(rows: list[JudgedNumber], paint: Paint) -> str:
 
 def _measured(row: JudgedNumber, other: str) -> str:
     """Return `paper 6.61 ± 0.16 (n = 5) · ours 6.58 ± 0.14 (n = 5) · 95 %: 6.40 to 6.76`."""
-    parts = [f"{other} {paper_text(row.paper)}", f"ours {our_cell(row)}"]
+    who = "labs" if row.labs else "ours"
+    parts = [f"{other} {paper_text(row.paper)}", f"{who} {our_cell(row)}"]
     if row.verdict.low is not None and row.verdict.high is not None:
         what = "mean" if row.paper.kind == "mean" else "one more run"
+        if row.labs and row.paper.kind != "mean":
+            what = "one more lab's run"
         parts.append(f"95 % of {what}: {row.verdict.low:.2f} to {row.verdict.high:.2f}")
     return " · ".join(parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from repro.analysis.compare.between_labs import LabSpread
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.diff import Diff
 from repro.analysis.compare.measured_weights import MeasuredNumber
@@ -37,6 +38,7 @@ def summary(diff: Diff) -> str:
     if not diff.against:
         sentences += _claims_in_words(diff)
     sentences.append(_numbers_in_words(diff.rows, diff.against or "the paper"))
+    sentences.append(_labs_in_words(diff.rows))
     sentences.append(_false_words(diff))
     if diff.measured:
         sentences.append(_measured_in_words(diff.measured))
@@ -56,12 +58,18 @@ def verdict_text(row: JudgedNumber) -> str:
 
 
 def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> str:
-    """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`."""
-    ours = "–" if row.mean is None else f"{row.mean:.{_digits(row)}f}"
+    """Return `table6 ResNet-20 test_error: 8.61 vs 8.75 consistent (n=5)`.
+
+    Of several labs, the mean is of theirs: that is what the verdict is about.
+    """
+    mean = row.labs.spread.mean if row.labs else row.mean
+    ours = "–" if mean is None else f"{mean:.{_digits(row)}f}"
     paper = f"{row.paper.value:.{row.paper.digits}f}"
     about = [flag.partition(":")[0].partition(",")[0] for flag in row.flags]
     # A count is of no seeds, and `incomplete` says how many there are.
-    if row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
+    if row.labs:
+        about = [*_spreads(row.labs.spread), *about]
+    elif row.n and row.paper.kind != "exact" and row.verdict.word != Verdict.INCOMPLETE:
         about.insert(0, f"n={row.n}")
     name = f"{row.experiment} {row.row} {row.metric}"
     line = f"{name}: {ours} vs {paper} {paint(verdict_text(row), row.verdict.word)}"
@@ -69,7 +77,14 @@ def number_line(row: JudgedNumber, paint: Paint = lambda text, word: text) -> st
 
 
 def our_cell(row: JudgedNumber) -> str:
-    """Return our number with its spread and the number of seeds; a count has neither."""
+    """Return our number with its spread and the number of seeds; a count has neither.
+
+    Of several labs: the mean of their means, and s_R, the spread of one run of one lab.
+    """
+    if row.labs:
+        spread = row.labs.spread
+        text = mean_text(spread.mean, spread.reproducibility, _digits(row))
+        return f"{text} ({spread.labs} labs, n = {spread.n})"
     if row.mean is None:
         return "–"
     text = mean_text(row.mean, row.std, _digits(row))
@@ -82,6 +97,28 @@ def evidence_text(finding: Finding) -> str:
         return finding.said
     effect = f"{finding.effect:.3g} ({finding.low:.3g} to {finding.high:.3g})"
     return f"{finding.said}: {effect}, p = {p_text(finding.p)} alone"
+
+
+def _spreads(spread: LabSpread) -> list[str]:
+    """Return `5 labs`, `n=23`, and the three standard deviations as far as they are known."""
+    parts = [f"{spread.labs} labs", f"n={spread.n}"]
+    if spread.repeatability is not None and spread.between is not None:
+        parts += [f"s_r={spread.repeatability:.2f}", f"s_L={spread.between:.2f}"]
+    return [*parts, f"s_R={spread.reproducibility:.2f}"]
+
+
+def _labs_in_words(rows: Sequence[JudgedNumber]) -> str:
+    """Return which labs there are, and that verdicts are of their mean."""
+    several = [row.labs for row in rows if row.labs]
+    if not several:
+        return ""
+    names = dict.fromkeys(number.lab for labs in several for number in labs.numbers)
+    count = len(several)
+    verb = "is" if count == 1 else "are"
+    return (
+        f"{count} number{plural(count)} {verb} of several labs ({', '.join(names)}): "
+        "judged is the mean of the labs' means."
+    )
 
 
 def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
@@ -104,23 +141,24 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
 
 def measured_line(number: MeasuredNumber, paint: Paint = lambda text, word: text) -> str:
     """Return `table3 ResNet-50 ten_crop_top1, the authors' ResNet-50: 22.85 vs 22.85 equal`."""
-    digits = number.paper.digits
+    printed = number.printed
     name = f"{number.experiment} {number.row} {number.metric}, {number.weights}"
-    compared = f"{number.error:.{digits}f} vs {number.paper.value:.{digits}f}"
-    return f"{name}: {compared} {paint(number.against_paper, number.against_paper)}"
+    compared = f"{number.error:.{printed.digits}f} vs {printed.value:.{printed.digits}f}"
+    return f"{name}: {compared} {paint(number.word, number.word)}"
 
 
 def _measured_in_words(numbers: Sequence[MeasuredNumber]) -> str:
     """Return how many numbers of released weights stand how to the paper's and to their own."""
+    in_paper = [number for number in numbers if number.paper is not None]
     published = [number for number in numbers if number.published is not None]
-    text = _counted(number.against_paper for number in numbers)
-    line = (
-        f"Released weights give {len(numbers)} number{plural(len(numbers))} (to the paper's: {text}"
-    )
+    parts = []
+    if in_paper:
+        parts.append(f"to the paper's: {_counted(number.against_paper for number in in_paper)}")
     if published:
         text = _counted(number.against_published for number in published)
-        line += f"; to those published for them: {text}"
-    return f"{line})."
+        parts.append(f"to those published for them: {text}")
+    count = f"{len(numbers)} number{plural(len(numbers))}"
+    return f"Released weights give {count} ({'; '.join(parts)})."
 
 
 def _counted(words: Iterable[str]) -> str:

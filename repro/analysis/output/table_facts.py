@@ -12,6 +12,7 @@ from repro.analysis.compare.number_text import printed_text
 from repro.analysis.compare.numbers import COUNTS, JudgedNumber, judge_numbers
 from repro.analysis.compare.statistics import sample
 from repro.analysis.output.formats import MISSING
+from repro.analysis.output.lab_columns import with_lab_facts
 from repro.analysis.runs.frames import Collected
 from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
@@ -66,7 +67,7 @@ def table(
             fact = _paper_fact(name, row, metric, paper)
             fact = _with_ours(fact, row, judged.get((row.label, metric)), collected)
             facts.append(vars(fact))
-    return pd.DataFrame(facts).assign(scale=scale.name)
+    return with_lab_facts(pd.DataFrame(facts).assign(scale=scale.name), judged)
 
 
 def _paper_fact(name: str, row: Row, metric: str, paper: Paper | None) -> Fact:

@@ -16,6 +16,7 @@ from repro.analysis.compare.comparability import is_test_metric
 from repro.analysis.compare.measured_weights import measured_numbers
 from repro.analysis.compare.numbers import COUNTS
 from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
+from repro.analysis.output.lab_columns import ALL, COLUMNS, lab_notes, with_lab_columns
 from repro.analysis.output.released_column import NAME as RELEASED
 from repro.analysis.output.released_column import released_notes, with_released
 from repro.analysis.output.table_facts import table
@@ -59,17 +60,21 @@ def sheet(
     blocks = {metric: _block(facts, metric, marks) for metric in experiment.metrics}
     notes = [*_notes_on_images(experiment, runs), *_notes(experiment, facts, scale)]
     released = measured_numbers(name, scaled, collected.evaluations)
-    notes += released_notes(released)
+    notes += [*lab_notes(facts), *released_notes(released)]
     for metric, block in blocks.items():
         blocks[metric] = with_released(block, metric, released, before=VERDICT)
+    wide = {
+        metric: with_lab_columns(block, facts, metric, before=VERDICT)
+        for metric, block in blocks.items()
+    }
     return Sheet(
         f"{heading(name)}. {experiment.title}",
-        _side_by_side(blocks),
+        _side_by_side(wide),
         facts.drop(columns="flags").assign(departures=facts["departures"].map(_as_texts)),
         (*notes, *departure_notes),
-        right=_flush_right(blocks),
+        right=_flush_right(wide),
         about={"experiment": name, "scale": scale.name},
-        blocks={named(metric): _with_content(block) for metric, block in blocks.items()},
+        blocks=_parts(blocks, wide),
         departures=len(departure_notes),
     )
 
@@ -128,6 +133,19 @@ def _block(facts: pd.DataFrame, metric: str, marks: dict[str, str]) -> pd.DataFr
         # A count is of a net, not of seeds.
         return cells.rename(columns={OURS: COUNTED})
     return cells
+
+
+def _parts(
+    blocks: dict[str, pd.DataFrame], wide: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return what is set one under the other: a part a metric, and one for its labs."""
+    parts = {}
+    for metric, block in blocks.items():
+        parts[named(metric)] = _with_content(block)
+        if ALL in wide[metric]:
+            of_labs = wide[metric][[ROW, *COLUMNS, VERDICT]]
+            parts[f"{named(metric)}, all labs"] = of_labs[of_labs[ALL] != MISSING]
+    return parts
 
 
 def _with_content(block: pd.DataFrame) -> pd.DataFrame:

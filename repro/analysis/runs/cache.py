@@ -21,19 +21,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repro.analysis.runs.run_record import (
-    DATA,
-    PROVENANCE,
-    data_column,
-    folder_stamp,
-    read_run,
-)
+from repro.analysis.runs.run_places import Found, lab_of, stamped_folders, unread_folders
+from repro.analysis.runs.run_record import DATA, PROVENANCE, data_column, read_run
 from repro.analysis.runs.twins import twins
 from repro.storage.atomic import write_atomic
+from repro.storage.labs import OURS
 from repro.storage.metrics_file import CURVE
-from repro.storage.paths import Folder, Places, run_folders, unprintable_names
+from repro.storage.paths import Places
 
-LAYOUT = "5"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "6"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -50,7 +46,7 @@ _ARROW = {
     list: _list_of(pa.string()),
 }
 _TEXTS = (
-    *("place", "folder", "stamp", "state", "problem", "id", "net", "kind"),
+    *("lab", "place", "folder", "stamp", "state", "problem", "id", "net", "kind"),
     *("family", "shortcut", "recipe", "dataset", "scale", "definition"),
 )
 _COUNTS = ("depth", "iterations", "seed", "failed_at")
@@ -73,10 +69,10 @@ def _fixed_columns() -> Iterator[tuple[str, pa.DataType]]:
 
 
 _FIXED = tuple(_fixed_columns())
-_ABOUT = ("id", "state", "place", "folder", "problem")
+_ABOUT = ("lab", "id", "state", "place", "folder", "problem")
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
-Found = tuple[Folder, tuple[str, str, str]]  # a folder, and its place, name and stamp
+Key = tuple[str, str]  # a lab and a run
 
 
 @dataclass(frozen=True)
@@ -97,13 +93,24 @@ class CachedRuns:
     opened: int  # folders read this time; the others had not changed
     others: pa.Table  # a row for each folder that is not shown, kept as well
     changed: bool  # whether what is kept is out of date
-    twins: dict[str, str]  # runs whose curve equals another seed's, and that seed's run
+    twins: dict[Key, Key]  # runs whose curve equals another run's, of our lab or an earlier one
+
+    @property
+    def labs(self) -> tuple[str, ...]:
+        """The other labs that have a run here, by name."""
+        names = set(self.table["lab"].to_pylist()) - {OURS}
+        return tuple(sorted(names))
+
+    def of_lab(self, lab: str) -> pa.Table:
+        """Return the rows of one lab."""
+        names = self.table["lab"].to_pylist()
+        return _rows(self.table, [row for row, name in enumerate(names) if name == lab])
 
 
 def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     """Read the folders that changed; without `keep`, all of them."""
     known = _kept(places) if keep else None
-    found = list(_stamped(places))
+    found = list(stamped_folders(places))
     at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
     same = [at_row[key] for _, key in found if key in at_row]
     fresh = [(folder, key) for folder, key in found if key not in at_row]
@@ -114,7 +121,7 @@ def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    problems += doubled + _unprintable(places)
+    problems += doubled + tuple(Problem(*folder) for folder in unread_folders(places))
     return CachedRuns(tables[0], problems, len(found), len(fresh), tables[1], changed, doubles)
 
 
@@ -139,23 +146,6 @@ def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.T
     return _in_order(pa.concat_tables(tables, promote_options="default"))
 
 
-def _unprintable(places: Places) -> tuple[Problem, ...]:
-    """Name the folders that are not read, because no table or terminal could show their names."""
-    problem = "not read: its name has characters that cannot be shown; rename it"
-    parents = (("published", places.published), ("runs", places.runs))
-    return tuple(
-        Problem(f"{parent}/{name}", problem)
-        for parent, path in parents
-        for name in unprintable_names(path)
-    )
-
-
-def _stamped(places: Places) -> Iterator[Found]:
-    for place, parent in (("published", places.published), ("runs", places.runs)):
-        for folder in run_folders(parent):
-            yield folder, (place, folder.path.name, folder_stamp(folder))
-
-
 def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
     return zip(*(table[name].to_pylist() for name in ("place", "folder", "stamp")), strict=True)
 
@@ -163,7 +153,7 @@ def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
 def _parsed(batch: Iterable[Found]) -> pa.Table:
     """Return the folders' records as a table. Only the metrics' columns are not declared above."""
     records = [
-        {"place": place, "folder": name, "stamp": mark} | read_run(folder)
+        {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark} | read_run(folder)
         for folder, (place, name, mark) in batch
     ]
     names = set().union(*records)
@@ -215,15 +205,15 @@ def _trusted(path: Path) -> pa.Table | None:
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
-    """Choose one copy of each run: a finished one first, then a working one; name differences."""
-    ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
+    """Choose one copy of each lab's run: a finished one, else a working one; name differences."""
+    labs, ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
     problems = [
         Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
     ]
-    copies: dict[str, list[int]] = {}
-    for at, run in enumerate(ids):
-        if run:
-            copies.setdefault(run, []).append(at)
+    copies: dict[Key, list[int]] = {}
+    for at, key in enumerate(zip(labs, ids, strict=True)):
+        if key[1]:
+            copies.setdefault(key, []).append(at)
     chosen = []
     for rows in copies.values():
         best, *others = sorted(rows, key=lambda at: (state[at] != "done", place[at] != "runs", at))
@@ -239,16 +229,22 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
     return chosen, tuple(problems)
 
 
-def _twins(table: pa.Table) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """The runs that equal another seed's, and a warning that names both."""
+def _twins(table: pa.Table) -> tuple[dict[Key, Key], tuple[Problem, ...]]:
+    """Return the runs that equal another one, and warn of those that equal one of their own lab.
+
+    Our lab comes first, so that a run which two labs have counts for us: it is one sample. Equal
+    curves in two labs are no fault, since equal machines train alike to the bit.
+    """
+    labs, ids, places, folders = (
+        table[name].to_pylist() for name in ("lab", "id", "place", "folder")
+    )
+    order = sorted(range(len(labs)), key=lambda row: (labs[row] != OURS, labs[row]))
     doubles, problems = {}, []
-    for twin in twins(table):
-        run, other = (table["id"][at].as_py() for at in (twin.row, twin.other))
-        folder, original = (
-            f"{table['place'][at].as_py()}/{table['folder'][at].as_py()}"
-            for at in (twin.row, twin.other)
-        )
-        doubles[run] = other
+    for twin in twins(table, order):
+        doubles[labs[twin.row], ids[twin.row]] = labs[twin.other], ids[twin.other]
+        if labs[twin.row] != labs[twin.other]:
+            continue
+        folder, original = (f"{places[at]}/{folders[at]}" for at in (twin.row, twin.other))
         count = f"the first point of its curve equals that of {original}"
         if twin.points > 1:
             count = f"the first {twin.points} points of its curve equal those of {original}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from repro.definition.run import Run
 from repro.errors import UserError
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder
+from repro.storage.typed_file import read_regular
 
 COPIED = ("train_error", "train_loss", "gradient_first", "gradient_last")  # from the last point
 IMAGES_OFF = 5  # by which a last test error, measured anew on another machine, may differ
@@ -80,11 +82,17 @@ def _other_than_published(folder: Folder) -> Iterator[str]:
 
 
 def digest_of(folder: Folder, name: str) -> str:
-    """Return the SHA-256 of a file; nothing where it is not there."""
-    try:
-        return hashlib.sha256((folder.path / name).read_bytes()).hexdigest()
-    except OSError:
+    """Return the SHA-256 of a file of this folder; nothing where it is not there.
+
+    Names come from files that others wrote: no path elsewhere is followed, and no pipe is read.
+    """
+    if Path(name).name != name:
         return ""
+    try:
+        content = read_regular(folder.path / name)
+    except UserError:
+        return ""
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _differ(final: float | None, last: float | None) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from repro.analysis.runs.cache import INTERNAL, Problem, read_runs, save
+from repro.analysis.runs.cache import INTERNAL, CachedRuns, Problem, read_runs, save
 from repro.analysis.runs.run_set import RunSet, rows_of
 from repro.definition.experiment import Experiment, Skipped, at_scale, runs_of
 from repro.definition.run import Run
@@ -20,6 +20,7 @@ from repro.errors import EnvironmentProblem
 from repro.protocol import catalog
 from repro.storage.access import why_not_kept
 from repro.storage.evaluations import Evaluation, evaluations
+from repro.storage.labs import OURS
 from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places
 
@@ -41,13 +42,15 @@ class Collected:
     `id` joins them.
 
     runs:      id net kind depth family shortcut recipe dataset scale seed iterations definition ·
-               place folder state (done, diverged, failed, unfinished) reached failed_at failure
+               lab place folder state (done, diverged, failed, unfinished) reached failed_at failure
                not_finite · twin, the run of another seed whose curve is the same to the digit ·
+               copy_of, another lab that has the same run to the digit ·
                every metric by its name · provenance: started … job, machines, data_name data_hash
                data_origin train_images test_images tested_on_training_images
     points:    id net kind depth family recipe scale seed · iteration rate train_error train_loss
                test_error test_loss gradient_first gradient_last
     responses: id net kind depth family recipe scale seed · layer (from 1) response
+    labs:      the same of each other lab, by its name; the frames above are ours alone
     """
 
     runs: pd.DataFrame
@@ -58,6 +61,7 @@ class Collected:
     opened: int = 0  # folders read this time; the others had not changed
     strict: bool = False  # runs of different code, or that went on elsewhere, are not averaged
     evaluations: tuple[Evaluation, ...] = ()  # of weights that were not trained here; no runs
+    labs: Mapping[str, Collected] = field(default_factory=dict)
 
     @property
     def finals(self) -> pd.DataFrame:
@@ -72,8 +76,9 @@ class Collected:
     def folder_of(self, run_id: str) -> Folder:
         """Where the run was read from."""
         run = self.runs.loc[self.runs["id"] == run_id].iloc[0]
-        parent = {"runs": self.places.runs, "published": self.places.published}[run["place"]]
-        return Folder(parent / run["folder"])
+        parents = {"runs": self.places.runs, "published": self.places.published}
+        lab = self.places.labs / run["lab"]
+        return Folder(parents.get(run["place"], lab) / run["folder"])
 
 
 def collect(places: Places, keep: bool = True) -> Collected:
@@ -84,20 +89,34 @@ def collect(places: Places, keep: bool = True) -> Collected:
     if keep and worth_keeping and not why_not_kept(places.results):
         with contextlib.suppress(EnvironmentProblem):  # a folder of ours may be read-only
             save(gathered, places)
-    table = gathered.table
-    runs = _runs(table)
-    runs["twin"] = runs["id"].map(gathered.twins).astype("object")
     measured, unreadable = evaluations(places.results)
     problems = tuple(Problem(folder, problem) for folder, problem in unreadable)
-    return Collected(
-        runs,
-        _points(table, runs),
-        _responses(table, runs),
-        places,
-        gathered.problems + problems,
-        gathered.opened,
+    ours = _of_lab(OURS, gathered, places)
+    return replace(
+        ours,
+        problems=gathered.problems + problems,
+        opened=gathered.opened,
         evaluations=tuple(measured),
+        labs={lab: _of_lab(lab, gathered, places) for lab in gathered.labs},
     )
+
+
+def _of_lab(lab: str, gathered: CachedRuns, places: Places) -> Collected:
+    """Return the frames of one lab."""
+    table = gathered.of_lab(lab)
+    runs = _runs(table)
+    twins: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for (of, run_id), (other_lab, other_run) in gathered.twins.items():
+        if of != lab:
+            continue
+        if other_lab == lab:
+            twins[run_id] = other_run
+        else:
+            copies[run_id] = other_lab
+    runs["twin"] = runs["id"].map(twins).astype("object")
+    runs["copy_of"] = runs["id"].map(copies).astype("object")
+    return Collected(runs, _points(table, runs), _responses(table, runs), places)
 
 
 def scale_with_results(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.analysis.runs import run_record
+from repro.analysis.runs.record_checks import record_problems
 from repro.definition.run import Run
 from repro.errors import UserError, quote
 from repro.storage.atomic import (
@@ -25,6 +26,7 @@ from repro.storage.atomic import (
     to_json,
     write_atomic,
 )
+from repro.storage.labs import Lab, write_lab
 from repro.storage.paths import Folder
 
 WEIGHTS_SCHEMA = 1  # of weights.json
@@ -56,11 +58,17 @@ def publish(
     again: bool = False,
     uncommitted: bool = False,
     weights: Weights | None = None,
+    lab: Lab | None = None,
 ) -> str:
-    """Publish the run, if it may be; return `published`, `as before` or `not done`."""
+    """Publish the run, if it may be; return `published`, `as before` or `not done`.
+
+    `lab`: whose record it is, where it is not ours. It is then checked as a pull request will be.
+    """
     if not working.final.exists():
         return "as before" if public.final.exists() else "not done"
     _check(working, uncommitted)
+    if lab:
+        _check_for_others(working)
     content = _record(working)
     same = public.path.exists() and content == _record(public)
     if public.path.exists() and not same and not again:
@@ -73,6 +81,8 @@ def publish(
     with_weights = _weights_files(working, weights)
     if same and not with_weights:
         return "as before"
+    if lab:
+        write_lab(public.path.parent, lab)
     _place(content | with_weights | _digests(content), public)
     return "published"
 
@@ -127,6 +137,16 @@ def _check(working: Folder, uncommitted: bool) -> None:
         raise UserError(
             f"{quote(name, 100)} was trained by code that no commit has",
             "train it from a clean checkout; with `--uncommitted` nobody can get its code",
+        )
+
+
+def _check_for_others(working: Folder) -> None:
+    """Refuse what the check of a pull request would refuse."""
+    problems = record_problems(working)
+    if problems:
+        raise UserError(
+            f"{quote(working.path.name, 100)}: {'; '.join(problems)}",
+            "a record for other people must say all of this; docs/contributing-a-record.md has why",
         )
 
 

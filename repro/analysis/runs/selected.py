@@ -30,13 +30,14 @@ def at_best_scale(selection: Selection, collected: Collected) -> Selection:
 
 
 def restrict(collected: Collected, selection: Selection) -> Collected:
-    """Return the frames with the selected runs only."""
+    """Return the frames with the selected runs only, of every lab."""
     ids = {run.id for run in selection.runs()}
     frames = {}
     for name in ("runs", "points", "responses"):
         frame = getattr(collected, name)
         frames[name] = frame[frame["id"].isin(ids)]
-    return replace(collected, **frames)
+    labs = {name: restrict(lab, selection) for name, lab in collected.labs.items()}
+    return replace(collected, **frames, labs=labs)
 
 
 def part(collected: Collected, selection: Selection) -> Collected:

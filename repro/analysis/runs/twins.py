@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -28,10 +28,15 @@ class Twin:
     points: int  # so many of them are equal, from the first on
 
 
-def twins(table: pa.Table) -> Iterator[Twin]:
-    """Find the rows whose curve equals another seed's of the same net, recipe and scale."""
+def twins(table: pa.Table, order: Iterable[int]) -> Iterator[Twin]:
+    """Yield the rows whose curve equals an earlier one's, of the same net, recipe and scale.
+
+    `order`: the rows, those first that count where two are equal.
+    """
     known: dict[float, list[int]] = {}
-    for row, loss in enumerate(_first_losses(table)):
+    losses = _first_losses(table)
+    for row in order:
+        loss = losses[row]
         if loss is None or not math.isfinite(loss):
             continue
         others = known.setdefault(loss, [])

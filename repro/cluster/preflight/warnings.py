@@ -37,6 +37,7 @@ def warnings_for(elements: Sequence[Element], places: Places, profile: Profile) 
     yield from _host_memory(elements, profile)
     yield from _gpu_memory(elements, profile)
     yield from _precision(runs, profile)
+    yield from _decoder(runs, profile)
     yield from _cores(runs, profile)
     yield from _saving(runs, places, profile)
 
@@ -100,9 +101,22 @@ def _precision(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
         yield f"{many}, and this processor has no instructions for it: {IN_FP32}"
 
 
+def _decoder(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
+    """Warn of runs whose photos a GPU decodes, where there is none."""
+    some = [run for run in runs if run.recipe.input.decoder == "card"]
+    if some and not profile.on_gpu:
+        yield (
+            f"{len(some)} of {len(runs)} runs decode their photos on a GPU, and this profile asks "
+            "for none: they would fail; leave `--variant decode-on-card` out"
+        )
+
+
 def _cores(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
     """Warn where the cores decode fewer photos than a GPU trains on; small images need no core."""
-    photos = [run for run in runs if run.net.family == "imagenet"]
+    photos = []
+    for run in runs:
+        if run.net.family == "imagenet" and run.recipe.input.decoder != "card":
+            photos.append(run)
     if not photos or not profile.on_gpu:
         return
     fastest = max(photos, key=images_per_second)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from repro.data.photos import generated, transforms
+from repro.data.photos import card_decoder, generated, transforms
 from repro.data.photos.batch_ring import BatchRing, Buffer, DeviceBatch
 from repro.data.photos.mean_image import mean_image
 from repro.data.photos.ordered_pool import map_in_order, usable_cores
@@ -125,6 +125,11 @@ class Photos:
     def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
         mine = share.of(self.recipe.batch)
         plans = self.training_plans(seed, range(start, stop), mine)
+        if self.input.decoder == "card":
+            card_decoder.need_a_card(self.device)
+            return self._on_device(
+                card_decoder.decoded_on(self.device, plans, self.input, self.pack)
+            )
         return self._batches(plans, mine.stop - mine.start, self.training_view)
 
     def test(self, batch: int = 100, share: Share = ALONE) -> Iterator[Batch]:
@@ -225,7 +230,10 @@ class Photos:
         most_images: int,
         view: Callable[[PlannedImage], Pixels],
     ) -> Iterator[Batch]:
-        for batch in self.decoded(plans, most_images, view):
+        return self._on_device(self.decoded(plans, most_images, view))
+
+    def _on_device(self, batches: Iterator[DeviceBatch]) -> Iterator[Batch]:
+        for batch in batches:
             yield self._normalised(batch.pixels, batch.means), batch.labels
 
     def decoded(

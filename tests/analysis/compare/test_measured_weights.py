@@ -64,6 +64,30 @@ def test_the_authors_nets_are_judged_to_the_printed_digit_of_both_numbers(places
     assert (top5.against_paper, top5.against_published) == (Agreement.HIGHER, Agreement.DIFFERS)
 
 
+def test_what_is_published_for_weights_and_in_no_table_is_judged_all_the_same(places):
+    """The authors' README has centre crops, the paper's tables have none."""
+    keep(places, metrics={"center_top1": 24.74, "center_top5": 7.9})
+    top1, top5 = numbers(places)
+    assert (top1.row, top1.metric, top1.paper) == ("ResNet-50", "center_top1", None)
+    assert (top1.against_published, top5.against_published) == ("equal", "differs")
+
+
+def test_what_is_published_for_weights_alone_is_told_once_in_a_diff_of_two_tables(places):
+    keep(places, metrics={"center_top1": 24.74, "center_top5": 7.8})
+    declared = {"table3": table3.experiment, "table4": table4.experiment}
+    compared = compare(declared, declared, collect(places), "paper")
+    assert [number.metric for number in compared.measured] == ["center_top1", "center_top5"]
+    text = " ".join(render_text(compared).split())
+    assert "table3 ResNet-50 center_top1, the authors' ResNet-50: 24.7 vs 24.7 equal" in text
+    assert "give 2 numbers (to those published for them: 2 equal)" in text
+    sheet = tables.sheet("table3", table3.experiment, collect(places), PAPER)
+    assert "published for these weights 24.7: equal" in " ".join(render(sheet, "table").split())
+    document = {"schema": 1} | diff_json.diff_document(compared)
+    path = diff_json.__file__.replace("diff_json.py", "diff.schema.json")
+    with Path(path).open() as file:
+        jsonschema.validate(json.loads(json.dumps(document)), json.load(file))
+
+
 def test_other_peoples_nets_are_told_from_the_authors(places):
     net = resnet(50, "B", "imagenet", stride_in="3x3")
     version1 = {

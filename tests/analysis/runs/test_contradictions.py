@@ -103,3 +103,11 @@ def test_weights_that_are_not_those_published_are_named(places, finished):
     folder.weights.write_bytes(b"weights")
     folder.weights_record.write_bytes(to_json({"sha256": "0" * 64}))
     assert "weights.pt is not what was published" in problems(places)[0]
+
+
+def test_digests_of_files_elsewhere_are_not_followed(places, finished):
+    """A record is written by others: it may name a device that never ends."""
+    folder = finished(RUN, test_error=8.7, published=True)
+    folder.published_digests.write_bytes(to_json({"sha256": {"/dev/zero": "0"}}))
+    [problem] = collect(places).problems
+    assert "/dev/zero is not what was published" in problem.problem

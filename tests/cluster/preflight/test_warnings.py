@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.recipes import CIFAR10, IMAGENET
+from experiments.recipes import CIFAR10, IMAGENET, VARIANTS
 from repro.cluster.preflight.disk import write_speed
 from repro.cluster.preflight.estimate import estimate
 from repro.cluster.preflight.warnings import (
@@ -145,6 +145,13 @@ def test_cores_that_cannot_feed_the_net_are_warned_of_before_the_gpu_waits(here:
     assert said(here, replace(HERE, cpus=cores, grace=3600), small_photo_net) == ""
     assert "--cpus" not in said(here, replace(HERE, cpus=1, grace=3600), SMALL)
     assert "--cpus" not in said(here, replace(HERE, cpus=1, gpus=0, grace=3600), small_photo_net)
+
+
+def test_a_card_that_decodes_needs_fewer_cores_and_has_to_be_there(here: Places) -> None:
+    on_card = VARIANTS["decode-on-card"](Run(resnet(18, "B", "imagenet"), IMAGENET))
+    assert said(here, replace(HERE, cpus=1, grace=3600), on_card) == ""
+    words = said(here, replace(HERE, gpus=0, grace=3600), on_card, SMALL)
+    assert words.startswith("1 of 2 runs decode their photos on a GPU")
 
 
 def test_runs_that_share_a_card_cost_less_by_mps_and_nothing_less_by_turns(here: Places) -> None:

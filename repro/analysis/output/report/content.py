@@ -137,7 +137,7 @@ def page(collected: Collected, scale: Scale) -> Page:
 
 def _measured(number: MeasuredNumber) -> dict[str, str]:
     return {
-        "word": str(number.against_paper),
+        "word": str(number.word),
         "text": f"{tables.heading(number.experiment)}, {number.row}, {tables.named(number.metric)}",
         "weights": number.weights,
         "said": in_words(number),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from repro.analysis.runs.frames import Collected
 from repro.definition.run import Run, Runs
+from repro.storage.labs import OURS, read_lab
 
 RUN_COLUMNS = (
     {"name": "seed", "right": True},
@@ -58,13 +59,17 @@ def anchors(groups: Iterable[Runs], collected: Collected) -> dict[str, str]:
 
 
 def groups_of_runs(groups: Iterable[Runs], collected: Collected) -> Iterator[Group]:
-    """Yield every group of which anything is there, in the order of the paper."""
+    """Yield every group of which anything is there, in the paper's order; ours, then others'."""
     for group in _widest(groups):
-        rows = collected.of(group).records.to_dict("records")
-        if rows:
-            seeds = f"{len(rows)} of {len(group)} seeds"
-            label = f"{group.run.net.name}, {group.run.recipe.name}, {seeds}"
-            yield Group(anchor(group), label, tuple(map(_row, rows)))
+        for lab, frames in {OURS: collected, **collected.labs}.items():
+            rows = frames.of(group).records.to_dict("records")
+            if rows:
+                # Two labs have the same run: its place on the page must be told apart.
+                suffix, of = ("", "") if lab == OURS else (f"-{lab}", f"{lab}: ")
+                seeds = f"{len(rows)} of {len(group)} seeds"
+                label = f"{of}{group.run.net.name}, {group.run.recipe.name}, {seeds}"
+                lines = tuple(_row(row, suffix) for row in rows)
+                yield Group(f"{anchor(group)}{suffix}", label, lines)
 
 
 def run_facts(runs: list[Run], collected: Collected) -> Iterator[tuple[str, str]]:
@@ -79,8 +84,19 @@ def run_facts(runs: list[Run], collected: Collected) -> Iterator[tuple[str, str]
         values = sorted(map(str, known.finished[column].dropna().unique()))
         if values:
             yield name, ", ".join(values)
+    yield from _labs(runs, collected)
     if states["done"]:
         yield "Hours of training", f"{known.finished['seconds'].sum() / 3600:.1f}"
+
+
+def _labs(runs: list[Run], collected: Collected) -> Iterator[tuple[str, str]]:
+    """Yield who the other labs are, how they are reached, and how many runs they have here."""
+    for lab, frames in collected.labs.items():
+        count = len(frames.of(runs).finished)
+        if count:
+            about = read_lab(collected.places.labs / lab)
+            person = f", ORCID {about.orcid}" if about.orcid else ""
+            yield f"Lab {lab}", f"{about.name}, {about.contact}{person}; runs finished: {count}"
 
 
 def _widest(groups: Iterable[Runs]) -> Iterable[Runs]:
@@ -93,7 +109,7 @@ def _widest(groups: Iterable[Runs]) -> Iterable[Runs]:
     return widest.values()
 
 
-def _row(row: dict[Any, Any]) -> dict[str, Any]:
+def _row(row: dict[Any, Any], suffix: str) -> dict[str, Any]:
     errors = [row[name] for name in ERRORS if pd.notna(row.get(name))]
     changes = " + changes" if row.get("dirty") is True else ""
     hours = None if pd.isna(row["seconds"]) else row["seconds"] / 3600
@@ -110,7 +126,10 @@ def _row(row: dict[Any, Any]) -> dict[str, Any]:
         ("number", "–" if hours is None else f"{hours:.2f}"),
         ("code", row["id"].rpartition(".")[2]),  # the group says the rest
     )
-    return {"id": row["id"], "cells": [{"kind": kind, "text": text} for kind, text in cells]}
+    return {
+        "id": f"{row['id']}{suffix}",
+        "cells": [{"kind": kind, "text": text} for kind, text in cells],
+    }
 
 
 def _how_computed(row: dict[Any, Any]) -> str:

@@ -1,0 +1,78 @@
+"""The runs of one row: their values of one metric, and what keeps them from being averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from repro.analysis.compare.comparability import FLAGGED, REFUSED, columns_not_averaged
+from repro.analysis.compare.verdict import OurValues
+from repro.analysis.runs.run_set import RunSet
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The runs of one row, and what they say about one metric."""
+
+    metric: str
+    runs: RunSet
+    planned: int
+    allow_mixed: bool = False
+    strict: bool = False
+
+    @property
+    def ours(self) -> OurValues:
+        """The finished runs' values, and the runs that diverged instead."""
+        lost = tuple(
+            f"seed {run.seed} at iteration {_whole(run.failed_at)}"
+            for run in self.runs.diverged.itertuples()
+        )
+        return OurValues(tuple(self.runs.measured(self.metric)), self.planned, lost)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Why the runs are not averaged: what they differ in, or that two of them are one."""
+        reasons: list[str] = []
+        if not self.allow_mixed:
+            reasons += self._mixed(columns_not_averaged(self.strict))
+        if self.strict:
+            reasons += self.runs.moved_machine()
+        reasons += self.runs.twinned()
+        return tuple(f"{reason}; not averaged" for reason in reasons)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """In what the runs differ although they are averaged."""
+        columns = (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
+        flags = (*self._mixed(columns), *self.runs.moved_machine())
+        refused = self.refused
+        return tuple(flag for flag in flags if f"{flag}; not averaged" not in refused)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The runs that gave neither a number nor a divergence, so that nobody has to guess."""
+        failed = len(self.runs.failed)
+        silent = len(self.runs.finished) - len(self.runs.measured(self.metric))
+        reasons = []
+        if failed:
+            reasons.append(f"{failed} run{'s' * (failed > 1)} failed")
+        if silent:
+            reasons.append(f"{silent} finished without {self.metric}")
+        return tuple(reasons)
+
+    def _mixed(self, columns: Iterable[str]) -> list[str]:
+        reasons = []
+        for name, values in self.runs.differing(columns).items():
+            reasons.append(f"mixed {name}: {', '.join(map(_shortened, values))}")
+        return reasons
+
+
+def _shortened(value: str) -> str:
+    """Return a hash by its beginning."""
+    return value if len(value) <= 24 else value[:10]
+
+
+def _whole(iteration: Any) -> str:
+    return "?" if math.isnan(iteration) else f"{int(iteration):,}"

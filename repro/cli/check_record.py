@@ -1,0 +1,61 @@
+"""`repro check-record`: check records that a lab offers, by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repro.cli.click_errors import Command
+from repro.cli.options import json_option, print_json
+from repro.cli.text_table import counted
+from repro.errors import FAILED, FINE, printable
+from repro.storage.paths import places
+
+
+@click.command("check-record", cls=Command)
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@json_option
+def command(paths: tuple[str, ...], as_json: bool) -> int:
+    """Check records by themselves: one line for each problem, exit code 1 if there is one.
+
+    PATH is a record, a lab's folder, or a folder of labs (default: results/labs). Looked at are the
+    files and their digests, the run's id against its definition, the curve against the final
+    numbers, the values, the images, the code, and the lab's own file.
+
+    For example:  repro check-record results/labs/kyoto-vision
+    """
+    from repro.analysis.runs.lab_checks import Checked, check_path
+
+    checked = Checked()
+    for path in map(Path, paths) if paths else _default():
+        one = check_path(path)
+        checked.records += one.records
+        checked.problems += one.problems
+        checked.notes += one.notes
+    if as_json:
+        print_json(
+            {
+                "records": checked.records,
+                "problems": _as_documents(checked.problems),
+                "notes": _as_documents(checked.notes),
+            }
+        )
+    else:
+        for folder, problem in checked.problems:
+            click.echo(f"{printable(folder)}: {problem}")
+        for folder, note in checked.notes:
+            click.echo(f"note: {printable(folder)}: {note}", err=True)
+        problems = counted(len(checked.problems), "problem")
+        click.echo(f"{counted(checked.records, 'record')}, {problems}", err=True)
+    return FAILED if checked.problems else FINE
+
+
+def _default() -> tuple[Path, ...]:
+    """Return the folder of all labs, where there is one."""
+    folder = places().labs
+    return (folder,) if folder.is_dir() else ()
+
+
+def _as_documents(lines: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"folder": printable(folder), "problem": text} for folder, text in lines]
