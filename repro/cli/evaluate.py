@@ -12,7 +12,7 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.environment_checks import check_owners
-from repro.cli.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.opened_weights import WEIGHTS_HINT, Asked, opened
 from repro.cli.options import (
     add_options,
     change_options,
@@ -40,16 +40,12 @@ RECORD = "record"  # what `--save` alone means
 
 
 @dataclass(frozen=True)
-class Question:
+class Question(Asked):
     """What weights are to be measured, and how."""
 
-    net: str | None
     weights: Path | None
     crops: str | None
-    preprocess: str | None
     mean: Path | None
-    data: str | None
-    device: str | None
     save: str | None
 
 
@@ -143,41 +139,30 @@ def command(
 def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     """Measure the weights."""
     assert question.weights is not None
-    to_record = question.save == RECORD
-    if to_record:
-        check_owners(places().results)
     target = None
-    if question.save and not to_record:
+    if question.save == RECORD:
+        check_owners(places().results)
+    elif question.save:
         target = check_output_file(Path(question.save), "predictions")
     check_input_file(question.weights, "weights", WEIGHTS_HINT)
-    of, preprocessing, warnings = opened(
-        question.weights,
-        question.net,
-        question.data,
-        scale,
-        question.device,
-        question.preprocess,
-    )
-    return _of_weights(
-        of, preprocessing, warnings, question.crops, question.mean, target, to_record
-    )
+    of, preprocessing, warnings = opened(question.weights, question, scale)
+    return _of_weights(of, preprocessing, warnings, question, target)
 
 
 def _of_weights(
     of: Subject,
     preprocessing: Preprocessing,
     warnings: tuple[str, ...],
-    crops: str | None,
-    mean: Path | None,
+    question: Question,
     target: Path | None,
-    record: bool,
 ) -> dict[str, Any]:
     from repro.evaluation import of_weights
     from repro.storage.atomic import write_atomic
     from repro.storage.evaluations import compressed
 
-    reading = _reading(of, preprocessing, crops)
-    image = of_weights.mean_image(mean)
+    record = question.save == RECORD
+    reading = _reading(of, preprocessing, question.crops)
+    image = of_weights.mean_image(question.mean)
     folder = of_weights.folder_for(places().results, of, [reading], image, reading.views)
     with Counter("images") as counter:
         result = of_weights.measure(

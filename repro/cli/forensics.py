@@ -13,7 +13,7 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.evaluate import WAYS
-from repro.cli.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.opened_weights import WEIGHTS_HINT, Asked, opened
 from repro.cli.options import (
     add_options,
     change_options,
@@ -41,18 +41,14 @@ FACTORS = "mean, filter, pool, epsilon, average, flip"
 
 
 @dataclass(frozen=True)
-class Question:
+class Question(Asked):
     """Which weights are to be tested, and in which readings."""
 
     weights: str
-    net: str | None
     mean: Path | None
     crops: str
-    preprocess: str | None
     vary: str | None
     published: str | None
-    data: str | None
-    device: str | None
 
 
 def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,14 +92,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     """
     checked_device(question.device)
     path, mean = _files(question.weights, question.mean)
-    of, preprocessing, warnings = opened(
-        path,
-        question.net,
-        question.data,
-        selection.chosen_scale(),
-        question.device,
-        question.preprocess,
-    )
+    of, preprocessing, warnings = opened(path, question, selection.chosen_scale())
     if not of.photos:
         raise UserError(
             f"{quote(of.source.name)} holds small images, which can be tested in one way only",

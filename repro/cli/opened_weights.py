@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +25,18 @@ AS_PAPER = "the paper's own layers"
 WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What may be said of weights that are measured."""
+
+    net: str | None
+    preprocess: str | None
+    data: str | None
+    device: str | None
+
+
 def opened(
-    weights: Path,
-    net: str | None,
-    data: str | None,
-    scale: Scale,
-    device: str | None,
-    preprocess: str | None,
+    weights: Path, asked: Asked, scale: Scale
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
     """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
@@ -40,12 +45,13 @@ def opened(
     from repro.nets.weights import read
 
     known = read(weights)
-    run = _run(known, net, data, scale)
+    run = _run(known, asked.net, asked.data, scale)
     if run.net != known.layout.variant(run.net):
         run = replace(run, net=known.layout.variant(run.net))
         click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
-    of = subject(run, known, weights, places().data, torch.device(device) if device else None)
-    wanted, warnings = _preprocessing(of, known, preprocess)
+    device = torch.device(asked.device) if asked.device else None
+    of = subject(run, known, weights, places().data, device)
+    wanted, warnings = _preprocessing(of, known, asked.preprocess)
     for warning in warnings:
         click.echo(warning, err=True)
     return of, preprocessing_for(of, wanted), warnings
