@@ -143,7 +143,9 @@ def test_no_test_outside_tests_gpu_can_reach_a_gpu_for_it_is_hidden_before_torch
     if os.environ.get("REPRO_TEST_GPU") != "1":
         assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     lines = (ROOT / "Makefile").read_text().splitlines()
-    run_tests = [line.strip() for line in lines if "-m pytest -" in line or "reliability.long" in line]
+    run_tests = [
+        line.strip() for line in lines if "-m pytest -" in line or "reliability.long" in line
+    ]
     hidden = [line for line in run_tests if line.startswith("CUDA_VISIBLE_DEVICES= ")]
     (seen,) = set(run_tests) - set(hidden) - {"$(BIN)/python -m pytest -q tests/test_style.py"}
     assert seen.startswith("REPRO_TEST_GPU=1 ")
