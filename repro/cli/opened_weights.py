@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.weights_question import WeightsQuestion
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
 from repro.definition.scales import Scale
@@ -25,18 +26,8 @@ AS_PAPER = "the paper's own layers"
 WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemodel"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What may be said of weights that are measured."""
-
-    net: str | None
-    preprocess: str | None
-    data: str | None
-    device: str | None
-
-
 def opened(
-    weights: Path, asked: Asked, scale: Scale
+    weights: Path, question: WeightsQuestion, scale: Scale
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
     """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
@@ -45,13 +36,13 @@ def opened(
     from repro.nets.weights import read
 
     known = read(weights)
-    run = _run(known, asked.net, asked.data, scale)
+    run = _run(known, question.net, question.data, scale)
     if run.net != known.layout.variant(run.net):
         run = replace(run, net=known.layout.variant(run.net))
         click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
-    device = torch.device(asked.device) if asked.device else None
+    device = torch.device(question.device) if question.device else None
     of = subject(run, known, weights, places().data, device)
-    wanted, warnings = _preprocessing(of, known, asked.preprocess)
+    wanted, warnings = _preprocessing(of, known, question.preprocess)
     for warning in warnings:
         click.echo(warning, err=True)
     return of, preprocessing_for(of, wanted), warnings

@@ -36,6 +36,7 @@ from repro.storage.evaluations import (
 )
 from repro.storage.predictions import Scores, best_classes, errors_of
 from repro.training.device import memory_format, prepare
+from repro.training.device_errors import device_errors_explained
 from repro.training.provenance import commit, provenance
 
 if TYPE_CHECKING:
@@ -263,7 +264,8 @@ def _blocks(
         measurer = SmallMeasurer(of.module, of.source, readings)
 
     def measure_block(places: range, seen: Callable[[int], None]) -> dict[Reading, Scores]:
-        measured = measurer.block(places, seen)
+        with device_errors_explained(of.run, of.device):
+            measured = measurer.block(places, seen)
         return {
             reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
             for reading, scores in measured.items()
