@@ -181,11 +181,9 @@ def evaluation(
     """Return the record of one reading."""
     top1, top5 = result.errors(reading)
     way = METRIC[reading.views]
-    metrics = (
-        {f"{way}_top1": top1, f"{way}_top5": top5}
-        if of.photos
-        else {SMALL_METRIC: top1, "test_top5": top5}
-    )
+    metrics = {f"{way}_top1": top1, f"{way}_top5": top5}
+    if not of.photos:
+        metrics = {SMALL_METRIC: top1, "test_top5": top5}
     return Evaluation(
         id=name,
         net=of.run.net,
