@@ -55,7 +55,7 @@ def test_the_card_gives_the_same_batches() -> None:
 
 def test_photos_decoded_by_the_card_are_those_of_pillow_but_for_rounding(tmp_path: Path) -> None:
     net = resnet(18, "B", "imagenet")
-    run = SCALES["smoke"](VARIANTS["decode-on-card"](Run(net, IMAGENET)))
+    run = SCALES["smoke"](VARIANTS["decode-on-gpu"](Run(net, IMAGENET)))
     on_card = open_photos(run.recipe, tmp_path).to(CARD)
     by_pillow = replace(run.recipe, input=replace(run.recipe.input, decoder=None))
     usual = open_photos(by_pillow, tmp_path)

@@ -108,7 +108,7 @@ def _decoder(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
     if some and not profile.on_gpu:
         yield (
             f"{len(some)} of {len(runs)} runs decode their photos on a GPU, and this profile asks "
-            "for none: they would fail; leave `--variant decode-on-card` out"
+            "for none: they would fail; leave `--variant decode-on-gpu` out"
         )
 
 

@@ -148,7 +148,7 @@ def test_cores_that_cannot_feed_the_net_are_warned_of_before_the_gpu_waits(here:
 
 
 def test_a_card_that_decodes_needs_fewer_cores_and_has_to_be_there(here: Places) -> None:
-    on_card = VARIANTS["decode-on-card"](Run(resnet(18, "B", "imagenet"), IMAGENET))
+    on_card = VARIANTS["decode-on-gpu"](Run(resnet(18, "B", "imagenet"), IMAGENET))
     assert said(here, replace(HERE, cpus=1, grace=3600), on_card) == ""
     words = said(here, replace(HERE, gpus=0, grace=3600), on_card, SMALL)
     assert words.startswith("1 of 2 runs decode their photos on a GPU")
