@@ -230,6 +230,8 @@ def preprocessing_for(of: Subject, asked: Preprocessing) -> Preprocessing:
     own = asked.name == "paper"
     if own and of.photos and wanted.std == "channel":
         asked = replace(asked, std=of.source.std)
+    if own and of.photos and wanted.mean == "pixel":
+        asked = replace(asked, mean="data image")
     if not of.photos or (of.run.scale == "paper" and not own):
         return asked
     return replace(
