@@ -181,11 +181,9 @@ def evaluation(
     """Return the record of one reading."""
     top1, top5 = result.errors(reading)
     way = METRIC[reading.views]
-    metrics = (
-        {f"{way}_top1": top1, f"{way}_top5": top5}
-        if of.photos
-        else {SMALL_METRIC: top1, "test_top5": top5}
-    )
+    metrics = {f"{way}_top1": top1, f"{way}_top5": top5}
+    if not of.photos:
+        metrics = {SMALL_METRIC: top1, "test_top5": top5}
     return Evaluation(
         id=name,
         net=of.run.net,
@@ -232,6 +230,8 @@ def preprocessing_for(of: Subject, asked: Preprocessing) -> Preprocessing:
     own = asked.name == "paper"
     if own and of.photos and wanted.std == "channel":
         asked = replace(asked, std=of.source.std)
+    if own and of.photos and wanted.mean == "pixel":
+        asked = replace(asked, mean="data image")
     if not of.photos or (of.run.scale == "paper" and not own):
         return asked
     return replace(

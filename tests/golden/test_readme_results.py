@@ -50,15 +50,17 @@ def test_the_readme_is_what_the_published_runs_make(results: Callable[..., str])
     assert results(README) == README, "run `python tests/golden/write.py`"
 
 
-def test_every_net_is_named_with_none_yet_where_nothing_is_published(
+def test_while_nothing_is_published_the_curves_are_named_the_papers_and_no_number_is_ours(
     results: Callable[..., str],
     places: Places,
 ) -> None:
     places.published.mkdir(parents=True)
     readme = results(README, places.published)
-    assert "No run of scale `paper` is published yet" in readme
-    assert {cells[0] for cells in rows(readme).values()} == {"none yet"}
-    assert set(rows(readme)) >= {"plain-20", "plain-56", "ResNet-20", "ResNet-56", "ResNet-110"}
+    assert "(figures/figure6.png)" in readme
+    assert "These are **the paper's** curves" in readme
+    assert "no run of scale `paper` is published yet**, of the 60" in readme
+    assert "Of scale `quick`" not in readme
+    assert rows(readme) == {}
 
 
 def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
@@ -83,13 +85,16 @@ def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
     assert "The paper's claims, at scale `paper`:" in readme
 
 
-def test_runs_of_scale_quick_are_not_shown(
+def test_runs_of_scale_quick_are_counted_and_their_numbers_not_shown(
     results: Callable[..., str],
     places: Places,
     finished: Finished,
 ) -> None:
     finished(SCALES["quick"](PLAIN[20].run), **errors(33.0, 34.0))
-    assert rows(results(README, places.published))["plain-20"][0] == "none yet"
+    readme = results(README, places.published)
+    assert rows(readme) == {}
+    assert "33.0" not in readme
+    assert "Of scale `quick`, whose numbers cannot be compared, 1 of 36 runs are" in readme
 
 
 def test_images_that_are_not_the_official_ones_are_named(

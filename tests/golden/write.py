@@ -19,9 +19,10 @@ from experiments.readings import READINGS
 from repro.analysis.compare.diff import compare
 from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
-from repro.analysis.output.diff_words import our_cell, verdict_text
+from repro.analysis.output.diff_words import our_cell, summary, verdict_text
 from repro.analysis.runs.frames import Collected, collect
 from repro.cli import cli
+from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
 from repro.definition.scales import Scale
 from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
@@ -35,6 +36,8 @@ PUBLISHED = TRACKED.published
 NETS = "figure6"  # whose rows the README's first table has, and which its figure is
 PRINTED = "table6"  # has the test errors that the paper prints; Figure 6's are read off
 TOO_SHORT = ("quick", "smoke")  # scales whose numbers do not stand beside the paper's in the README
+FIGURE_TITLE = "Figure 6: plain nets, ResNets, ResNets of 110 and 1202 layers"
+SHORT = "quick"  # the scale that is named where there is nothing of scale `paper`
 HEADINGS = (
     "net",
     "test error: ours",
@@ -75,17 +78,45 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     best = _best(collected)
     numbers = [row for row in best.values() if row]
     if not numbers:
-        lines = [
-            "No run of scale `paper` is published yet: no number of ours stands beside the paper's.",
-            "",
-        ]
-        return _between(readme, "results", "\n".join([*lines, *_table(best, collected)]))
+        return _between(readme, "results", "\n".join(_nothing_yet(collected, published)))
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
     shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
-    lines += ["", *_figure(shown), *_table(best, collected), "", *_verdicts(shown, collected)]
+    lines += [
+        "",
+        *_figure(shown, f"{FIGURE_TITLE}, at scale {shown}"),
+        *_table(best, collected),
+        "",
+        *_verdicts(shown, collected),
+    ]
     return _between(readme, "results", "\n".join(lines))
+
+
+def _nothing_yet(collected: Collected, published: Path) -> list[str]:
+    """The paper's own curves, named as such; how far our runs are; and what `repro diff` says."""
+    public = {path.name for path in published.iterdir()}
+    needed = runs_of(at_scale(load_experiment(NETS), load_scale("paper")))
+    hours = format_hours(sum(map(gpu_hours, needed)))
+    lines = [
+        *_figure("paper", "The paper's own curves of its Figure 6, redrawn"),
+        "These are **the paper's** curves, read off its Figure 6; none of them is ours. In the left panel deeper nets",
+        "are worse; in the middle, with shortcuts, they are better. (Solid: test error; dashed: training error.)",
+        "",
+        f"**Ours: no run of scale `paper` is published yet**, of the {len(needed)} that this figure takes ({hours}).",
+    ]
+    short = runs_of(at_scale(load_experiment(NETS), load_scale(SHORT)))
+    done = sum(run.id in public for run in short)
+    if done:
+        picture = TRACKED.figures_at(SHORT).relative_to(ROOT) / f"{NETS}.png"
+        lines.append(
+            f"Of scale `{SHORT}`, whose numbers cannot be compared, {done} of {len(short)} runs are: [their figure]({picture})."
+        )
+    experiments = {name: load_experiment(name) for name in REPRODUCED}
+    scaled = {name: at_scale(page, load_scale("paper")) for name, page in experiments.items()}
+    diff = compare(experiments, scaled, collected, "paper")
+    words = summary(diff).replace("At scale paper. ", "")
+    return [*lines, "", f"What `repro diff` says today: {words}"]
 
 
 @contextmanager
@@ -123,6 +154,9 @@ def artefacts() -> None:
             made = [
                 name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)
             ]
+            # Without a run of ours it is the paper's curves alone: the README's first picture.
+            if chosen.name == "paper" and NETS not in made:
+                made.append(NETS)
             for words in [[command_of(load_experiment(name)), name] for name in made] + [
                 ["diff"]
             ] * (chosen.name == "paper" or bool(public & set().union(*runs.values()))):
@@ -221,10 +255,9 @@ def _data(row: JudgedNumber, collected: Collected) -> str:
     return "; ".join(sorted(set(images)))
 
 
-def _figure(scale_name: str) -> list[str]:
+def _figure(scale_name: str, title: str) -> list[str]:
     folder = TRACKED.figures_at(scale_name).relative_to(ROOT)
-    title = "Figure 6: plain nets, ResNets, ResNets of 110 and 1202 layers"
-    return [f"![{title}, at scale {scale_name}]({folder}/{NETS}.png)", ""]
+    return [f"![{title}]({folder}/{NETS}.png)", ""]
 
 
 def _verdicts(scale_name: str, collected: Collected) -> list[str]:

@@ -1,7 +1,7 @@
 """Small images on disk: `<data>/<name>/` has four arrays and a manifest, verified on opening.
 
-A set is written into a folder of its own and then renamed, so it is there whole or not at all, and
-of two preparers one wins and the other finds the set.
+A set is written into a folder of its own, which is then renamed. So it is there whole or not at
+all. If two commands prepare it at once, the second finds the set of the first.
 """
 
 from __future__ import annotations
