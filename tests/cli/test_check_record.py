@@ -132,7 +132,7 @@ def test_make_check_checks_the_records_of_other_labs():
         (("provenance", "precision"), "fp16", "its recipe says"),
         (("provenance", "device"), "cpu\x1b[31m", "its device is"),
         (("provenance", "torch"), "", "its torch is"),
-        (("provenance", "seconds"), -1.0, "it took -1.0 seconds"),
+        (("provenance", "seconds"), 0.0, "it took 0.0 seconds"),
         (("provenance", "ended"), "yesterday", "which is no time"),
         (("provenance", "ended"), "2026-01-01T00:00:00", "no time zone"),
         (("provenance", "ended"), "2025-01-01T00:00:00+00:00", "a clock was set back"),

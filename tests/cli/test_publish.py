@@ -67,6 +67,12 @@ def test_a_clone_without_working_runs_draws_the_same_table_and_trains_nothing(pl
     assert is_done(QUICK[0].id, places)
 
 
+def test_a_run_during_which_a_clock_was_set_back_may_be_published(places, finished):
+    backwards = {"started": "2026-03-02T10:00:00+00:00", "ended": "2026-03-02T09:15:00+00:00"}
+    finished(QUICK[0], CURVE, test_error=49.0, provenance=backwards)
+    assert publish().stdout == f"{QUICK[0].id}\n"
+
+
 def test_publishing_twice_is_publishing_once(places, finished):
     finished(QUICK[0], CURVE, test_error=49.0)
     publish()

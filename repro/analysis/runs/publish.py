@@ -129,10 +129,9 @@ def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]
 def _check(working: Folder, uncommitted: bool) -> None:
     """Refuse a record that cannot be read in full, or whose code no commit has."""
     record, name = run_record.read_run(working), working.path.name
-    if record["problem"]:
-        raise UserError(
-            f"{quote(name, 100)}: {record['problem']}", "only whole records are published"
-        )
+    reason = run_record.why_not_published(record)
+    if reason:
+        raise UserError(f"{quote(name, 100)}: {reason}", "only whole records are published")
     if record.get("dirty") is not False and not uncommitted:
         raise UserError(
             f"{quote(name, 100)} was trained by code that no commit has",

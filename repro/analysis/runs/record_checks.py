@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from repro.analysis.runs.run_record import Record, read_run
+from repro.analysis.runs.run_record import Record, read_run, why_not_published
 from repro.cost.layers import cost
 from repro.definition.origin import is_official
 from repro.definition.run import Run
@@ -43,8 +43,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def record_problems(folder: Folder) -> list[str]:
     """Return what is wrong with a record, a line for each; nothing where it can be believed."""
     record = read_run(folder)
-    if record["state"] != "done" or record["problem"]:
-        return [record["problem"] or f"the run is {record['state']}, and only finished ones count"]
+    reason = why_not_published(record)
+    if record["state"] != "done" or reason:
+        return [reason or f"the run is {record['state']}, and only finished ones count"]
     run = read_definition(folder)
     final = read_final(folder, run)
     assert final is not None
@@ -150,7 +151,7 @@ def _provenance(run: Run, about: Provenance) -> Iterator[str]:
     for machine in about.machines:
         if not _is_plain(machine):
             yield f"one of its machines is {quote(machine)}"
-    if not about.seconds or not math.isfinite(about.seconds) or about.seconds < 0:
+    if not about.seconds or not math.isfinite(about.seconds):  # fewer than none is a damaged file
         yield f"it took {about.seconds} seconds"
     yield from _times(about)
 

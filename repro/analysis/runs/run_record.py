@@ -99,9 +99,14 @@ def read_run(folder: Folder) -> Record:
         # Which of the two numbers is the true one, nobody can tell: nothing is judged by either.
         return {"state": "unreadable", "problem": f"it contradicts itself: {'; '.join(found)}"}
     # Times of day decide nothing, so the run counts; its reader is told not to believe them.
-    notes = [record["problem"], _clock_set_back(record.get("started"), record.get("ended"))]
+    notes = [record["problem"], _clock_set_back(record)]
     record["problem"] = "; ".join(filter(None, notes)) or None
     return record
+
+
+def why_not_published(record: Record) -> str | None:
+    """Return the record's problem; None where it is only a clock, which no number depends on."""
+    return None if record["problem"] == _clock_set_back(record) else record["problem"]
 
 
 def _defined(run: Run) -> Record:
@@ -143,8 +148,9 @@ def _provenance(provenance: Provenance) -> Record:
     return record
 
 
-def _clock_set_back(started: str | None, ended: str | None) -> str:
+def _clock_set_back(record: Record) -> str:
     """Return what to say of a run that ended before it began; empty where it did not."""
+    started, ended = record.get("started"), record.get("ended")
     try:
         began = datetime.fromisoformat(started or "")
         end = datetime.fromisoformat(ended or "")
