@@ -135,7 +135,6 @@ def test_make_check_checks_the_records_of_other_labs():
         (("provenance", "seconds"), 0.0, "it took 0.0 seconds"),
         (("provenance", "ended"), "yesterday", "which is no time"),
         (("provenance", "ended"), "2026-01-01T00:00:00", "no time zone"),
-        (("provenance", "ended"), "2025-01-01T00:00:00+00:00", "a clock was set back"),
         (("provenance", "data", "name"), "cifar100", "its recipe says cifar10"),
         (("provenance", "data", "hash"), "0" * 64, "the official pixels are"),
         (("provenance", "data", "hash"), "0", "not 64 digits"),
