@@ -212,7 +212,7 @@ VARIANTS = {
             _unpadded_pool,
         ),
         Variant(
-            "decode-on-card",
+            "decode-on-gpu",
             "the GPU decodes and resizes training photos, and rounds otherwise than Pillow",
             _decoded_on_card,
             no_change_because="only on a GPU: elsewhere it is refused",

@@ -20,7 +20,7 @@ def _authors(depth: int, center: tuple[float, float], ten: tuple[float, float]) 
     )
     name = f"the authors' ResNet-{depth}"
     net = f"resnet-{depth}-b"
-    return Released(name, "authors", net, "authors", numbers, AUTHORS_README, papers_own=True)
+    return Released(name, "authors", net, "authors", numbers, AUTHORS_README)
 
 
 def _torchvision(net: str, version: int, sha256: str, top1: float, top5: float) -> Released:

@@ -17,9 +17,9 @@ DETECTION = f"detection: it needs Faster R-CNN, {END}"
 VOC_SERVER = f"detection: it needs Faster R-CNN and the VOC 2012 server, {END}"
 DET_SERVER = f"detection: it needs Faster R-CNN and the ILSVRC server, {END}"
 # Looked for in public repositories and pages on 25 November 2026; only copies of the paper's table.
-UNKNOWN = "no public reproduction of it is known"
-RPN = f"localisation: it needs a per-class RPN and R-CNN, {END}; {UNKNOWN}"
-LOC_SERVER = f"localisation: it needs R-CNN and the ILSVRC server, {END}; {UNKNOWN}"
+LOCALISATION = "localisation, of which no public reproduction is known"
+RPN = f"{LOCALISATION}: it needs a per-class RPN and R-CNN, {END}"
+LOC_SERVER = f"{LOCALISATION}: it needs R-CNN and the ILSVRC server, {END}"
 
 NO_DETECTOR = (Unchecked("no detector is trained here"),)
 NO_LOCALISER = (Unchecked("no localiser is trained here"),)

@@ -57,17 +57,22 @@ def test_a_call_without_time_ends_at_once_and_says_what_it_did_not_do(tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_verify_train_and_collect_leave_a_few_small_archives(tmp_path: Path) -> None:
-    for part in ("verify", "train", "collect"):
-        done = half_hour(tmp_path, part)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "a rehearsal on the processors, at scale smoke" in done.stdout
+    done = half_hour(tmp_path, "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "a rehearsal on the processors, at scale smoke" in done.stdout
+    # On a slow machine its time is not enough: what was trained until then is collected.
+    done = half_hour(tmp_path, "train", LIMIT="120")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    cut_off = done.returncode == 3
+    assert half_hour(tmp_path, "collect").returncode == 0
     archives = {path.name for path in (tmp_path / "out").iterdir()}
-    assert archives == {"verify.tar.gz", "train.tar.gz", "records.tar.gz"}
-    assert {"tests.txt", "plan.txt", "speeds.json", "kernels.txt"} <= packed(
-        tmp_path, "verify.tar.gz"
-    )
-    assert {"final.json", "metrics.jsonl", "run.json"} <= packed(tmp_path, "records.tar.gz")
+    usual = {"verify.tar.gz", "train.tar.gz", "records.tar.gz"}
+    assert archives == usual | ({"checkpoints.tar.gz"} if cut_off else set())
+    speeds = {"tests.txt", "plan.txt", "speeds.json", "kernels.txt"}
+    assert speeds <= packed(tmp_path, "verify.tar.gz")
+    assert {"metrics.jsonl", "run.json"} <= packed(tmp_path, "records.tar.gz")
 
 
 def test_a_cut_off_run_is_collected_with_its_checkpoint_in_pieces_that_travel(

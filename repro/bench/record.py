@@ -19,7 +19,10 @@ SCHEMA = 1
 
 def record(part: str, quick: bool, tables: Sequence[Table], load_before: float) -> dict[str, Any]:
     """The record of one part."""
-    about = {"schema": SCHEMA, "part": part, "quick": quick, "machine": _machine(load_before)}
+    machine = _machine(load_before)
+    if part == "gpu":
+        machine |= _card()
+    about = {"schema": SCHEMA, "part": part, "quick": quick, "machine": machine}
     return about | {"tables": [table.as_json() for table in tables]}
 
 
@@ -33,6 +36,8 @@ def markdown(tables: Sequence[Table], machine: dict[str, Any]) -> str:
     about = (
         f"{machine['processor']}, {machine['processors']} processors, torch {machine['torch']}; "
     )
+    if "gpu" in machine:
+        about = f"{machine['gpu']}, driver {machine['driver']}; {about}"
     about += f"load {machine['load_before']:g} before, {machine['load_after']:g} after"
     return "\n\n".join([*map(_markdown, tables), about]) + "\n"
 
@@ -60,6 +65,15 @@ def _cells(line: ContestLine) -> list[str]:
         return [line.way, f"{line.median:.4g}", "–", "–", str(line.rounds)]
     quartiles = f"{line.low:.2f}–{line.high:.2f}"
     return [line.way, f"{line.median:.4g}", f"{line.ratio:.2f}", quartiles, str(line.rounds)]
+
+
+def _card() -> dict[str, Any]:
+    """Return the GPU that was measured, and its driver."""
+    import torch
+
+    from repro.training.gpu_usage import driver_version
+
+    return {"gpu": torch.cuda.get_device_name(), "driver": driver_version()}
 
 
 def _machine(load_before: float) -> dict[str, Any]:

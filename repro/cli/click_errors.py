@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from repro.cli.text_table import cut
 from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 from repro.storage.access import how_to_get
 
@@ -163,8 +164,7 @@ def _cut(message: str, width: int = 160) -> str:
     """Return the message in one printable line without its full stop, cut at its end."""
     # What cannot be printed could drive the terminal.
     unprintable = {letter for letter in message if not letter.isprintable()}
-    text = message.translate({ord(letter): " " for letter in unprintable}).rstrip(".")
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return cut(message.translate({ord(letter): " " for letter in unprintable}).rstrip("."), width)
 
 
 def _example(context: click.Context | None) -> str:

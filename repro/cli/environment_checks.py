@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -28,8 +29,20 @@ def check_folders() -> None:
 
 def _check_folder(name: str, folder: Path) -> None:
     start = f"`REPRO_{name}` is {quote(folder, 300)}"
+    hint = "name a folder; it need not exist yet"
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        if folder.is_symlink():
+            problem = f"{start}, a link to {quote(folder.readlink(), 300)}, which is not there"
+            raise UserError(problem, hint) from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise UserError(f"{start}: {os.strerror(error.errno)}", hint) from None
+        # A folder that is closed to us is named by whoever reads it.
+        return
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{start}, which is not a folder", "name a folder; it need not exist yet")
+        raise UserError(f"{start}, which is not a folder", hint)
     if folder.resolve() == Path(folder.anchor):
         problem = f"{start}, the root of the file system"
         raise EnvironmentProblem(problem, "name a folder of its own")

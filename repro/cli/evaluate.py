@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,8 @@ from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
 from repro.cli.environment_checks import check_owners
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import (
-    add_options,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
-from repro.cli.param_types import OneOf
+from repro.cli.options import change_options, json_option, print_json
+from repro.cli.weights_question import WeightsQuestion, question_options
 from repro.definition.scales import Scale
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
@@ -35,54 +27,30 @@ if TYPE_CHECKING:
     from repro.evaluation.readings import Reading
     from repro.storage.evaluations import Evaluation
 
-WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 RECORD = "record"  # what `--save` alone means
+ABOUT = {
+    "weights": "Weights; docs/measuring-weights.md has their formats.",
+    "net": "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of).",
+    "crops": "Views to average (default: ten; one for small images).",
+    "preprocess": "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
+    "data": "The data set, if not the recipe's own.",
+}
+SAVE = "Keep a record in results/evaluations; with FILE, only save predictions."
 
 
 @dataclass(frozen=True)
-class Question:
-    """What weights are to be measured, and how."""
+class Question(WeightsQuestion):
+    """What weights are to be measured, and what is to be kept."""
 
-    net: str | None
-    weights: Path | None
-    crops: str | None
-    preprocess: str | None
-    mean: Path | None
-    data: str | None
-    device: str | None
     save: str | None
 
 
-def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what says which weights are measured and how; pass on one `question`."""
-    a_file = click.Path(path_type=Path)
-    net = "resnet-34-b, plain-18, resnet-20 … (default: the net the weights are of)."
-    views = "Views to average (default: ten; one for small images)."
-    preprocess = "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …"
-    save = "Keep a record in results/evaluations; with FILE, only save predictions."
-    return add_options(
-        function,
-        click.option("--net", metavar="NET", help=net),
-        click.option(
-            "--weights",
-            type=a_file,
-            metavar="FILE",
-            help="Weights; docs/measuring-weights.md has their formats.",
-        ),
-        click.option("--crops", type=OneOf(list(WAYS)), help=views),
-        click.option("--preprocess", metavar="NAME", help=preprocess),
-        click.option(
-            "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
-        ),
-        click.option("--data", metavar="NAME", help="The data set, if not the recipe's own."),
-        device_option,
-        click.option("--save", is_flag=False, flag_value=RECORD, metavar="[FILE]", help=save),
-        gather("question", Question, [field.name for field in fields(Question)]),
-    )
-
-
 @click.command(cls=Command)
-@question_options
+@question_options(
+    Question,
+    ABOUT,
+    click.option("--save", is_flag=False, flag_value=RECORD, metavar="[FILE]", help=SAVE),
+)
 @click.option(
     "--ensemble",
     multiple=True,
@@ -149,15 +117,8 @@ def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     target = None
     if question.save and not to_record:
         target = check_output_file(Path(question.save), "predictions")
-    check_input_file(question.weights, "weights", WEIGHTS_HINT)
-    of, preprocessing, warnings = opened(
-        question.weights,
-        question.net,
-        question.data,
-        scale,
-        question.device,
-        question.preprocess,
-    )
+    path = check_input_file(Path(question.weights), "weights", WEIGHTS_HINT)
+    of, preprocessing, warnings = opened(path, question, scale)
     return _of_weights(
         of, preprocessing, warnings, question.crops, question.mean, target, to_record
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,9 @@ import click
 
 from repro.cli.click_errors import Command
 from repro.cli.counter import Counter
-from repro.cli.evaluate import WAYS
 from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import (
-    add_options,
-    change_options,
-    device_option,
-    gather,
-    json_option,
-    print_json,
-)
-from repro.cli.param_types import OneOf
+from repro.cli.options import change_options, json_option, print_json
+from repro.cli.weights_question import WAYS, WeightsQuestion, question_options
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection
@@ -30,57 +21,44 @@ from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.definition.net import Net
     from repro.definition.preprocessing import Preprocessing
     from repro.evaluation.of_weights import Result, Subject
     from repro.evaluation.readings import Reading
+    from repro.storage.evaluations import EvaluationFolder
 
 WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
 AUTHORS = re.compile(r"authors-(50|101|152)")
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
+ABOUT = {
+    "weights": "A file of weights; authors-50 … are looked for in data/weights.",
+    "net": "The net, if the weights do not tell.",
+    "crops": "Views (default: center; ten gives both).",
+    "preprocess": "What the readings start from (default: the weights' own).",
+    "data": "The data set, if not imagenet.",
+}
+PUBLISHED = "The published errors (default: those on record)."
+
 
 @dataclass(frozen=True)
-class Question:
+class Question(WeightsQuestion):
     """Which weights are to be tested, and in which readings."""
 
-    weights: str
-    net: str | None
-    mean: Path | None
     crops: str
-    preprocess: str | None
+    weights: str
     vary: str | None
     published: str | None
-    data: str | None
-    device: str | None
-
-
-def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what says which weights are tested and how; pass on one `question`."""
-    a_file = click.Path(path_type=Path)
-    weights = "A file of weights; authors-50 … are looked for in data/weights."
-    views = "Views (default: center; ten gives both)."
-    preprocess = "What the readings start from (default: the weights' own)."
-    published = "The published errors (default: those on record)."
-    return add_options(
-        function,
-        click.option("--weights", required=True, metavar="FILE", help=weights),
-        click.option("--net", metavar="NET", help="The net, if the weights do not tell."),
-        click.option(
-            "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
-        ),
-        click.option("--crops", type=OneOf(list(WAYS)), default="center", help=views),
-        click.option("--preprocess", metavar="NAME", help=preprocess),
-        click.option("--vary", metavar="FACTORS", help=f"Which of these to vary: {FACTORS}."),
-        click.option("--published", metavar="TOP1[/TOP5]", help=published),
-        click.option("--data", metavar="NAME", help="The data set, if not imagenet."),
-        device_option,
-        gather("question", Question, [field.name for field in fields(Question)]),
-    )
 
 
 @click.command(cls=Command)
-@question_options
+@question_options(
+    Question,
+    ABOUT,
+    click.option("--vary", metavar="FACTORS", help=f"Which of these to vary: {FACTORS}."),
+    click.option("--published", metavar="TOP1[/TOP5]", help=PUBLISHED),
+    weights_required=True,
+    crops="center",
+)
 @change_options
 @json_option
 def command(question: Question, selection: Selection, as_json: bool) -> None:
@@ -95,43 +73,45 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
                   repro forensics --weights resnet50.pth --vary filter,flip --published 23.87/7.138
     """
     checked_device(question.device)
-    path, mean = _files(question.weights, question.mean)
-    of, preprocessing, warnings = opened(
-        path,
-        question.net,
-        question.data,
-        selection.chosen_scale(),
-        question.device,
-        question.preprocess,
-    )
-    if not of.photos:
-        raise UserError(
-            f"{quote(of.source.name)} holds small images, which can be tested in one way only",
-            "`repro evaluate` measures it",
-        )
-    from repro.evaluation.of_weights import folder_for, mean_image, measure
-
-    readings = _readings(question, preprocessing, of.run.net)
-    image = mean_image(mean)
-    folder = folder_for(places().results, of, readings, image, "forensics")
-    click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
-    with Counter("images") as counter:
-        result = measure(of, readings, image, folder, progress=counter.at)
+    # What is wrong in the question is said before hours are spent on it.
     printed = _printed(question.published, question.crops)
+    path, mean = _files(question.weights, question.mean)
+    of, preprocessing, warnings = opened(path, question, selection.chosen_scale())
+    readings = _readings(of, preprocessing, question)
+    result, folder = _measured(of, readings, mean)
     document = _document(of, readings, result, preprocessing.name, warnings, printed)
     _write_and_print(document, folder.path, as_json)
     folder.drop_blocks()
 
 
-def _readings(question: Question, preprocessing: Preprocessing, net: Net) -> list[Reading]:
+def _readings(of: Subject, preprocessing: Preprocessing, question: Question) -> list[Reading]:
+    """Return the grid that was asked for, from what the weights were trained for."""
     from repro.evaluation.reading_grid import FACTORS as KNOWN
     from repro.evaluation.reading_grid import grid
 
+    if not of.photos:
+        raise UserError(
+            f"{quote(of.source.name)} holds small images, which can be tested in one way only",
+            "`repro evaluate` measures it",
+        )
+    pool = "unpadded" if of.run.net.pool else "padded"
     chosen: tuple[str, ...] = KNOWN
     if question.vary is not None:
         chosen = tuple(factor.strip() for factor in question.vary.split(","))
-    pool = "unpadded" if net.pool else "padded"
     return grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
+
+
+def _measured(
+    of: Subject, readings: list[Reading], mean: Path | None
+) -> tuple[Result, EvaluationFolder]:
+    """Test the weights in all readings, and return where that is kept as well."""
+    from repro.evaluation.of_weights import folder_for, mean_image, measure
+
+    image = mean_image(mean)
+    folder = folder_for(places().results, of, readings, image, "forensics")
+    click.echo(f"{len(readings)} readings of {of.data.test_images:,} images", err=True)
+    with Counter("images") as counter:
+        return measure(of, readings, image, folder, progress=counter.at), folder
 
 
 def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:

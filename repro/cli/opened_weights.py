@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.weights_question import WeightsQuestion
 from repro.definition.net import Net, net_named
 from repro.definition.run import Run
 from repro.definition.scales import Scale
@@ -26,12 +27,7 @@ WEIGHTS_HINT = "name weights of `torch.save`, a .safetensors file, or a .caffemo
 
 
 def opened(
-    weights: Path,
-    net: str | None,
-    data: str | None,
-    scale: Scale,
-    device: str | None,
-    preprocess: str | None,
+    weights: Path, question: WeightsQuestion, scale: Scale
 ) -> tuple[Subject, Preprocessing, tuple[str, ...]]:
     """Return the net with these weights, its preprocessing, and warnings about the choice."""
     import torch
@@ -40,12 +36,13 @@ def opened(
     from repro.nets.weights import read
 
     known = read(weights)
-    run = _run(known, net, data, scale)
+    run = _run(known, question.net, question.data, scale)
     if run.net != known.layout.variant(run.net):
         run = replace(run, net=known.layout.variant(run.net))
         click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
-    of = subject(run, known, weights, places().data, torch.device(device) if device else None)
-    wanted, warnings = _preprocessing(of, known, preprocess)
+    device = torch.device(question.device) if question.device else None
+    of = subject(run, known, weights, places().data, device)
+    wanted, warnings = _preprocessing(of, known, question.preprocess)
     for warning in warnings:
         click.echo(warning, err=True)
     return of, preprocessing_for(of, wanted), warnings

@@ -177,11 +177,9 @@ def _cells(state: State) -> dict[str, str]:
     def number(value: float | None, unit: str = "") -> str:
         return "" if value is None else f"{value:.2f}{unit}"
 
-    of = (
-        f"{state.iteration}/{state.iterations}"
-        if state.iteration is not None and state.iterations
-        else ""
-    )
+    of = ""
+    if state.iteration is not None and state.iterations:
+        of = f"{state.iteration}/{state.iterations}"
     running = state.word == "running" and state.eta_seconds is not None
     return {
         "run": state.id,

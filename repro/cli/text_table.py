@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Collection, Sequence
 
@@ -16,6 +15,8 @@ def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> No
         for row in rows:
             click.echo("\t".join(row))
         return
+    import shutil
+
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     room = shutil.get_terminal_size().columns
     for row in rows:
@@ -29,6 +30,8 @@ def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> No
 def text_width() -> int:
     """Return how long a line of prose may be: as the terminal, up to 100; else COLUMNS, or 80."""
     if sys.stdout.isatty():
+        import shutil
+
         return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
     asked = os.environ.get("COLUMNS", "")
     return max(40, int(asked)) if asked.isdigit() else 80

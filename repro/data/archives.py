@@ -1,8 +1,7 @@
 """The files in a folder or an archive, one after the other, read in memory.
 
-Nothing is ever unpacked to disk. An archive may come from anybody, so a name that leaves the
-archive, a link or a device is refused with the whole archive, and no file is read beyond the size
-that was allowed.
+Nothing is ever unpacked to disk. An archive may come from anybody, so one that has a link, a device
+or a name outside it is refused. No file is read beyond the size that was allowed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from repro.definition.net import Block, Net
+# A page finds everything that it declares here.
+from repro.definition.checks import Bound as Bound
+from repro.definition.checks import Check as Check
+from repro.definition.checks import Close as Close
+from repro.definition.checks import Counted as Counted
+from repro.definition.checks import InMostLayers as InMostLayers
+from repro.definition.checks import Ordering as Ordering
+from repro.definition.checks import Unchecked as Unchecked
+from repro.definition.net import Net
 from repro.definition.run import Run, Runs
 from repro.definition.scales import Scale
 
@@ -67,69 +75,6 @@ class Row:
     ] = ()  # our number is the error of the mean of all these runs' predictions
     note: str = ""
     metrics: tuple[str, ...] = ()  # what a figure's numbers are of, where they are not errors
-
-
-@dataclass(frozen=True)
-class Ordering:
-    """Each group's metric is higher than the next one's, at the end or `throughout` the curves."""
-
-    metric: str
-    higher_to_lower: tuple[Runs, ...]
-    throughout: tuple[int, int] | None = None  # first and last iteration, at scale `paper`
-    fraction: float = 0.95  # of the curve's points that must be in order
-
-
-@dataclass(frozen=True)
-class InMostLayers:
-    """One group responds more than the other in most layers; both nets have as many.
-
-    By rank: the loudest layer of one against the loudest of the other, and so on.
-    """
-
-    higher: Runs
-    lower: Runs
-    by: Literal["layer", "rank"] = "layer"
-
-
-@dataclass(frozen=True)
-class Bound:
-    """The group's metric is above, below, or both."""
-
-    metric: str
-    runs: Runs
-    above: float | None = None
-    below: float | None = None
-
-
-@dataclass(frozen=True)
-class Close:
-    """Two groups' metrics differ by less than `within`."""
-
-    metric: str
-    one: Runs
-    other: Runs
-    within: float
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A ratio of counts, needing no training: of one net over another, or over a plain number."""
-
-    count: Literal["multiply_adds", "parameters", "layers", "projections"]
-    net: Net | Block
-    over: Net | Block | float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Unchecked:
-    """A claim that no experiment here decides."""
-
-    reason: str
-
-
-Check: TypeAlias = Ordering | InMostLayers | Bound | Close | Counted | Unchecked
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@
     imported            any other images; after a comma, what keeps them from being complete
     generated           drawn by rule
 
-The running wing writes these words, and the reading wing decides by them what may stand beside the
-paper's numbers. So they are here, on the ground floor.
+Training writes these words, and the analysis decides by them what may stand beside the paper's
+numbers. So they are here, where both can import them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """`--set KEY=VALUE`: the same run with some fields of its definition set by hand.
 
-A key is a dotted path into the definition (`recipe.warmup.rate`) or its end (`warmup.rate`,
-`rate`); of several fields with that end the one nearest the top is meant, so `rate` is the recipe's
-and not the warm-up's. A value is JSON, or else a string. Types come from the spec, and its own
-checks have the last word.
+A key is a dotted path into the definition (`recipe.warmup.rate`) or the end of one (`warmup.rate`,
+`rate`). If several paths have that end, the shortest is meant: `rate` is that of the recipe, not
+that of the warm-up. A value is JSON, or else a string. The types are those of the definition, which
+also checks the values.
 """
 
 from __future__ import annotations

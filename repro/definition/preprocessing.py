@@ -35,8 +35,8 @@ class Preprocessing:
     crop: int = 224
     filter: Filter = "bilinear"
     # What is subtracted: colours; `image`: the mean image of a file, pixel by pixel; `data`: the
-    # data set's own mean.
-    mean: RGB | Literal["image", "data"] = "data"
+    # data set's own mean; `data image`: its own mean image.
+    mean: RGB | Literal["image", "data", "data image"] = "data"
     std: RGB | None = None  # what is divided by
     colours: Literal["rgb", "bgr"] = "rgb"
     highest: Literal[1, 255] = 1  # the pixels' range is 0 to this

@@ -27,7 +27,6 @@ class Released:
     source: str
     # How the file's SHA-256 begins, where its maker says it; else the layout and the net decide.
     sha256: str = ""
-    papers_own: bool = False  # the very nets whose numbers the paper prints
 
 
 def match(

@@ -90,11 +90,9 @@ def digest(run: Run) -> str:
 @cache
 def _text(part: Any) -> str:
     """Return a part of a definition as canonical JSON; runs share a few nets and recipes."""
-    value = (
-        _without_none(asdict(part))
-        if is_dataclass(part) and not isinstance(part, type)
-        else _plain(part)
-    )
+    value = _plain(part)
+    if is_dataclass(part) and not isinstance(part, type):
+        value = _without_none(asdict(part))
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

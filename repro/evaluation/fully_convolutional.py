@@ -3,10 +3,10 @@
 Section 3.4: "we adopt the fully-convolutional form as in [41, 13], and average the scores at
 multiple scales (images are resized such that the shorter side is in {224, 256, 384, 480, 640})".
 
-What that leaves open, and what is done here: the net sees the whole image, at its own aspect
-ratio. The mean over the 7×7 positions of the last map becomes a sliding 7×7 mean, so each window
-is scored as a crop in training was. A score is a softmax score, as in ten-crop testing. It is
-averaged over the positions, then over the image and its flip as [41] does, then over the scales.
+This leaves some choices open. Here the net sees the whole image, at its own aspect ratio. The mean
+over the 7×7 positions of the last map becomes a sliding 7×7 mean, so each window is scored like a
+crop in training. Scores are softmax scores, as in ten-crop testing. They are averaged over the
+positions, then over the image and its flip as in [41], then over the scales.
 """
 
 from __future__ import annotations

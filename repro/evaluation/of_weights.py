@@ -36,6 +36,7 @@ from repro.storage.evaluations import (
 )
 from repro.storage.predictions import Scores, best_classes, errors_of
 from repro.training.device import memory_format, prepare
+from repro.training.device_errors import device_errors_explained
 from repro.training.provenance import commit, provenance
 
 if TYPE_CHECKING:
@@ -180,11 +181,9 @@ def evaluation(
     """Return the record of one reading."""
     top1, top5 = result.errors(reading)
     way = METRIC[reading.views]
-    metrics = (
-        {f"{way}_top1": top1, f"{way}_top5": top5}
-        if of.photos
-        else {SMALL_METRIC: top1, "test_top5": top5}
-    )
+    metrics = {f"{way}_top1": top1, f"{way}_top5": top5}
+    if not of.photos:
+        metrics = {SMALL_METRIC: top1, "test_top5": top5}
     return Evaluation(
         id=name,
         net=of.run.net,
@@ -231,6 +230,8 @@ def preprocessing_for(of: Subject, asked: Preprocessing) -> Preprocessing:
     own = asked.name == "paper"
     if own and of.photos and wanted.std == "channel":
         asked = replace(asked, std=of.source.std)
+    if own and of.photos and wanted.mean == "pixel":
+        asked = replace(asked, mean="data image")
     if not of.photos or (of.run.scale == "paper" and not own):
         return asked
     return replace(
@@ -265,7 +266,8 @@ def _blocks(
         measurer = SmallMeasurer(of.module, of.source, readings)
 
     def measure_block(places: range, seen: Callable[[int], None]) -> dict[Reading, Scores]:
-        measured = measurer.block(places, seen)
+        with device_errors_explained(of.run, of.device):
+            measured = measurer.block(places, seen)
         return {
             reading: Scores(scores.places, of.labels[scores.labels], scores.scores)
             for reading, scores in measured.items()

@@ -154,15 +154,18 @@ class PhotoMeasurer:
 
     def _mean(self, wanted: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
         """Return what is subtracted, in the net's range and order: a colour, or an image."""
-        if wanted.mean == "data":
+        if wanted.mean == "image":
+            return self._mean_of_file(wanted, size)
+        if isinstance(wanted.mean, str):
             return _in_order(self.photos.mean_of(*size), wanted)
-        if wanted.mean != "image":
-            return _in_order(wanted.mean, wanted)
+        return _in_order(wanted.mean, wanted)
+
+    def _mean_of_file(self, wanted: Preprocessing, size: tuple[int, int]) -> NDArray[np.float32]:
         assert self.mean_image is not None  # looked at when the measurer was made
         image = self.mean_image.transpose(1, 2, 0) * np.float32(wanted.highest / 255)
         image = image if wanted.colours == "bgr" else image[..., ::-1]
         # A mean image has the size of a crop. From whole images its mean colour is taken.
-        mean = image if image.shape[:2] == tuple(size) else image.mean((0, 1))
+        mean = image if image.shape[:2] == size else image.mean((0, 1))
         return np.ascontiguousarray(mean, dtype=np.float32)
 
 

@@ -124,6 +124,27 @@ def _train(
         device=device,
         measure_again=options.again or options.measure_again,
     )
+    with _shared_gpu(min(at_once, len(to_do)), device, watcher):
+        return _ended(pool, to_do, watcher)
+
+
+@contextmanager
+def _shared_gpu(at_once: int, device: str | None, watcher: Watcher) -> Iterator[None]:
+    """Let several runs share a GPU by an MPS daemon of our own, where one can start."""
+    from repro.provenance.processor import trains_on_cpu
+
+    if at_once < 2 or trains_on_cpu(device):
+        yield
+        return
+    from repro.cluster.job.mps import in_environment, mps_daemon
+
+    with mps_daemon() as (sharing, environment), in_environment(environment):
+        watcher.say(f"{at_once} runs share the GPU {sharing}")
+        yield
+
+
+def _ended(pool: WorkerPool, to_do: Sequence[Run], watcher: Watcher) -> list[RunEnd]:
+    """Train the runs; return how each ended."""
     ended = []
     for event in pool.train(to_do, watcher.look):
         ended.append(event)
@@ -134,8 +155,13 @@ def _train(
 
 
 def _runs_at_once(device: str | None, cores: int, to_do: int) -> int:
-    """Return one on a GPU, which is asked for by name; else a run for each core."""
-    if device and device.startswith("cuda"):
+    """Return one on a GPU, which is taken where there is one; else a run for each core.
+
+    Without MPS runs on one GPU take turns, and each would take a context's memory from the others.
+    """
+    from repro.provenance.processor import trains_on_cpu
+
+    if not trains_on_cpu(device):
         return 1
     return min(cores, max(1, to_do))
 

@@ -1,7 +1,7 @@
 """The nets of the paper, built from their definitions.
 
-Weights are drawn from a generator of their own, so a net is a function of (definition, seed):
-whatever else draws random numbers, before or after, changes nothing and is not changed.
+Weights are drawn from a generator of their own, so a net depends only on its definition and its
+seed. Other draws of random numbers do not change it, and it does not change them.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@
 | `fc1000`                                     | `classifier`                            |
 
 Their batch norm is two layers. `BatchNorm` holds a mean, a variance and the factor by which both
-are to be divided; `Scale` holds γ and β. ResNet-50's first convolution has a bias, which no other
-has: the batch norm behind it takes the bias off its mean, which is the same.
+are to be divided; `Scale` holds γ and β. Only the
+first convolution of ResNet-50 has a bias. It is subtracted from the mean of the batch norm behind
+it, which gives the same net.
 """
 
 from __future__ import annotations

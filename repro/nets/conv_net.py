@@ -20,10 +20,10 @@ from repro.nets.blocks import Basic, Bottleneck, Norm, Projection, Stem, ZeroPad
 class Stage(nn.Sequential):
     """Blocks one after another: block1, block2, …
 
-    With `recompute`, training keeps only the input of each segment of blocks and computes the rest
-    again on the way back: memory grows with the square root of the depth, for one more forward
-    pass. The numbers stay the same: a block is a function of its input, and batch norm learns on
-    the way forward only.
+    With `recompute`, training keeps only the input of each segment of blocks, and computes the rest
+    again in the backward pass. Memory then grows with the square root of the depth, and costs one
+    more forward pass. The numbers stay the same: a block is a function of its input, and batch norm
+    updates its averages in the first forward pass only.
     """
 
     def __init__(self, blocks: Sequence[nn.Module], recompute: bool) -> None:

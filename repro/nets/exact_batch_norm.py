@@ -1,14 +1,14 @@
 """Batch norm of a training batch on a CPU, channels last, with exact statistics and no slower.
 
-A map that lies in memory as N·H·W rows of C channels is added up by torch row after row, in single
-precision: each channel is one sum of up to 131,072 terms, and rounds like one. The same memory is
-also a few long rows, in which every channel stands many times. Added up like that each sum is
-short; a channel's short sums then make one, in double precision.
+With channels last, a map lies in memory as N·H·W rows of C channels. Torch adds these rows one by
+one in single precision. The sum of a channel then has up to 131,072 terms, and rounds accordingly.
+Here the same memory is read as a few long rows, in which every channel occurs many times. Sums over
+these rows are short. The short sums of a channel are then added in double precision.
 
-What is behind a layer depends on its statistics: on the way forward rounding turns ReLUs, and each
-that turns moves the gradients by about 1e-4. With short sums as few turn as with N×C×H×W maps
-(`tests/training/test_gradients.py`). The sums on the way back are torch's own; they turn nothing,
-and lose 7e-6. All depends on the number of threads and on nothing else.
+Rounding in the forward pass matters, because it makes ReLUs decide otherwise, and each of them
+moves the gradients by about 1e-4. With short sums this happens as rarely as with N×C×H×W maps
+(`tests/training/test_gradients.py`). The backward pass keeps torch's own sums: they change no
+decision and lose 7e-6. The result depends on the number of threads and on nothing else.
 """
 
 from __future__ import annotations

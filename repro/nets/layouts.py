@@ -46,6 +46,10 @@ class Layout:
     preprocess: str = "paper"  # what their images went through
     preprocess_small: str = "paper"
 
+    def of_cifar(self, zeros: str) -> Layout:
+        """Return it for CIFAR nets: where their zeros are, what their images went through."""
+        return replace(self, zeros=zeros, preprocess_small=self.name)
+
     def variant(self, net: Net) -> Net:
         """Return the net as these weights were trained: zeros, strides and pooling may differ."""
         changes: dict[str, Any] = {}
@@ -127,7 +131,12 @@ def _from_torch7(name: str, first_stage: int) -> str:
     return name
 
 
-OURS = Layout("ours", frozenset({"stem.conv.weight", "classifier.weight"}), _unchanged)
+def _weights(*layers: str) -> frozenset[str]:
+    """Return what the weights of these layers are called."""
+    return frozenset(f"{layer}.weight" for layer in layers)
+
+
+OURS = Layout("ours", _weights("stem.conv", "classifier"), _unchanged)
 AUTHORS = Layout(
     "authors",
     frozenset({"conv1.caffe"}),  # no file has it: a caffemodel is recognised by its bytes
@@ -136,42 +145,26 @@ AUTHORS = Layout(
     pool="unpadded",
     preprocess="authors",
 )
-AKAMASTER = Layout(
-    "akamaster",
-    frozenset({"conv1.weight", "linear.weight"}),
-    _from_torchvision,
-    zeros="both",
-    preprocess_small="akamaster",
-)
+AKAMASTER = Layout("akamaster", _weights("conv1", "linear"), _from_torchvision).of_cifar("both")
+MARTYN = Layout("a-martyn", _weights("convIn", "fcOut"), _from_martyn).of_cifar("end")
 TORCHVISION = Layout(
     "torchvision",
-    frozenset({"conv1.weight", "fc.weight"}),
+    _weights("conv1", "fc"),
     _from_torchvision,
     stride_in="3x3",
     preprocess="torchvision-v1",
     preprocess_small="akamaster",
 )
-MARTYN = Layout(
-    "a-martyn",
-    frozenset({"convIn.weight", "fcOut.weight"}),
-    _from_martyn,
-    zeros="end",
-    preprocess_small="a-martyn",
-)
-TORCH7 = Layout(
-    "fb.resnet.torch",
-    frozenset({"0.weight", "4.0.0.0.0.weight", "7.0.0.0.0.weight"}),
-    partial(_from_torch7, first_stage=4),
-    stride_in="3x3",
-    preprocess="torchvision-v1",
+TORCH7 = replace(
+    TORCHVISION,
+    name="fb.resnet.torch",
+    recognised_by=_weights("0", "4.0.0.0.0", "7.0.0.0.0"),
+    rename=partial(_from_torch7, first_stage=4),
+    preprocess_small="paper",
 )
 TORCH7_CIFAR = Layout(
-    "fb.resnet.torch",
-    frozenset({"0.weight", "3.0.0.0.0.weight"}),
-    partial(_from_torch7, first_stage=3),
-    zeros="end",
-    preprocess_small="fb.resnet.torch",
-)
+    TORCH7.name, _weights("0", "3.0.0.0.0"), partial(_from_torch7, first_stage=3)
+).of_cifar("end")
 BY_NAMES = (OURS, AKAMASTER, TORCHVISION, MARTYN, TORCH7, TORCH7_CIFAR)
 
 

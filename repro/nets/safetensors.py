@@ -1,8 +1,8 @@
 """Read a `.safetensors` file: the header's length, the header as JSON, the tensors' bytes.
 
-Nothing in such a file can run. What is checked here: every length against the file, every tensor's
-bytes against its shape and type, and that the tensors fill the file without a gap or an overlap, as
-the format demands.
+Nothing in such a file can run. Three things are checked: every length against the file, the bytes
+of every tensor against its shape and type, and that the tensors fill the file without a gap or an
+overlap, as the format demands.
 """
 
 from __future__ import annotations

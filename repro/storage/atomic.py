@@ -85,7 +85,9 @@ def write_all(handle: int, content: bytes) -> None:
 def append_log(path: Path, text: str) -> None:
     """Append to a run's log, with the time of day for people to read."""
     line = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {text}\n"
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, file_mode())
+    # A pipe that nobody reads is then an error, and not waited for.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+    handle = os.open(path, flags, file_mode())
     try:
         write_all(handle, line.encode())
     finally:
@@ -178,7 +180,9 @@ def is_disk_full(error: UserError) -> bool:
     return isinstance(cause, OSError) and cause.errno in _FULL
 
 
+NOT_A_FILE = "no regular file"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -192,6 +196,8 @@ def _advice(path: Path, error: OSError) -> str:
     if error.errno in _REFUSED:
         owner = how_to_get(os.W_OK, path.parent) or how_to_get(os.R_OK, path)
         return f"{owner or 'see that you may write there'}, or {elsewhere}"
+    if error.errno in _IN_THE_WAY:
+        return f"something else stands there: move it away, or {elsewhere}"
     return "the same command carries on when the disk is back"
 
 
@@ -211,10 +217,24 @@ def finite_or_none(value: float | None) -> float | None:
     return float(value)
 
 
+def read_file(path: Path) -> bytes:
+    """Return a file's content. A pipe is an error without a number, and not waited for."""
+    # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to read a folder is refused anyway
+            raise OSError(NOT_A_FILE)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
+
+
 def read_json(path: Path) -> Any:
     """The file's value, or None where there is no such file."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_file(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -172,12 +172,10 @@ def found(results: Path, name: str) -> EvaluationFolder:
     ]
     if len(matches) == 1:
         return matches[0]
-    several = ", ".join(quote(folder.path.name) for folder in matches[:3])
-    problem = (
-        f"no evaluation is called {quote(name)}"
-        if not matches
-        else f"{quote(name)} begins several: {several}"
-    )
+    problem = f"no evaluation is called {quote(name)}"
+    if matches:
+        several = ", ".join(quote(folder.path.name) for folder in matches[:3])
+        problem = f"{quote(name)} begins several: {several}"
     raise UserError(problem, "`repro evaluate --list` names them")
 
 

@@ -26,8 +26,11 @@ def base_folder() -> Path:
 
 def slurm_folder() -> Path:
     """Return the folder of cluster profiles; of an installed package, the example's at least."""
-    folder = base_folder() / "slurm"
-    return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "slurm"
+    return _there_or_shipped(base_folder() / "slurm", SHIPPED / "slurm")
+
+
+def _there_or_shipped(folder: Path, shipped: Path) -> Path:
+    return folder if IS_CHECKOUT or folder.is_dir() else shipped
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,12 @@ class Places:
     @property
     def published(self) -> Path:
         """The records that are read: those of the results folder, else those that came along."""
-        folder = self.results / "published"
-        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "published"
+        return _there_or_shipped(self.results / "published", SHIPPED / "results" / "published")
 
     @property
     def labs(self) -> Path:
         """The records of other labs, a folder for each: found as the published ones are."""
-        folder = self.results / "labs"
-        return folder if IS_CHECKOUT or folder.is_dir() else SHIPPED / "results" / "labs"
+        return _there_or_shipped(self.results / "labs", SHIPPED / "results" / "labs")
 
     @property
     def frame(self) -> Path:

@@ -1,9 +1,9 @@
 """A net's predictions: scores, the errors they make, and a file that keeps them.
 
-The file has the five best classes of every image for each way of testing, so that both errors can
-be had exactly, and all scores in half precision of the one that ensembles are made from: half
-precision ties the best two classes of about one image in ten thousand, too few for an ensemble's
-printed digits to feel. Needs numpy only: both wings read it.
+For each way of testing, the file has the five best classes of every image, so that both errors are
+exact. For the way that ensembles use, it also has all scores, in half precision. Half precision
+makes the best two classes equal for about one image in ten thousand, too few to change the printed
+digits of an ensemble. Needs numpy only: both wings read it.
 """
 
 from __future__ import annotations

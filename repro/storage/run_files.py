@@ -27,6 +27,10 @@ LARGEST_METRIC = 3.5e38  # what single precision can hold; nothing that is measu
 # A count that 64 bits hold, and that a float holds exactly.
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
+# What can be shown as a time: more is no time of a run.
+Seconds = Annotated[float, Meta(ge=0, le=1e10)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+
 _PERCENTAGE = re.compile(r".*(error|_top\d)(_.*)?")
 
 
@@ -46,7 +50,7 @@ class Provenance(Struct, frozen=True):
 
     started: str | None = None
     ended: str | None = None
-    seconds: float | None = None
+    seconds: Seconds | None = None
     host: str | None = None
     device: str | None = None
     threads: Count | None = None
@@ -59,7 +63,7 @@ class Provenance(Struct, frozen=True):
     data: DataFacts = DataFacts()
     attempts: Count | None = None
     job: str | None = None
-    save_seconds: float | None = None
+    save_seconds: Seconds | None = None
     layout: str | None = None  # of images and weights in memory
     captured: bool | None = None  # whether the step was a CUDA graph
     mps: bool | None = None  # whether it shared its GPU through CUDA's MPS; None: no GPU
@@ -113,13 +117,13 @@ class Progress(Struct, frozen=True):
     born: str | None = None  # when the process began, in ticks since the machine's start
     job: str | None = None
     time: float | None = None  # for people: nothing decides by it
-    train_error: float | None = None
-    test_error: float | None = None
+    train_error: Percent | None = None
+    test_error: Percent | None = None
     warmup_switch: Count | None = None
     rate_per_second: float | None = None
-    eta_seconds: float | None = None
+    eta_seconds: Seconds | None = None
     gpu_percent: float | None = None
-    gpu_low_seconds: float | None = None  # for how long it has been mostly idle
+    gpu_low_seconds: Seconds | None = None  # for how long it has been mostly idle
     reason: str | None = None  # why it was stopped
     schema: int = SCHEMA
 

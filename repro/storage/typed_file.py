@@ -6,8 +6,8 @@ and what is wrong in it.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from repro.errors import ENVIRONMENT, USAGE, UserError, quote
 from repro.storage.access import how_to_get
+from repro.storage.atomic import NOT_A_FILE, read_file
 
 SCHEMA = 1  # the newest layout that this version understands
 HINT = "restore the file from a copy, or remove it"
@@ -35,21 +36,13 @@ class FileProblem(UserError):
 def read_regular(path: Path) -> bytes | None:
     """Return a file's content; None where there is none. A pipe or a folder is named, not read."""
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for somebody to write.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return read_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno in (None, errno.EISDIR):
+            raise FileProblem(path, f"{path.name} is {NOT_A_FILE}", HINT) from None
         raise _cannot_read(path, error) from None
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise FileProblem(path, f"{path.name} is no regular file", HINT)
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read()
-    except OSError as error:
-        raise _cannot_read(path, error) from None
-    finally:
-        os.close(handle)
 
 
 def read_struct(path: Path, kind: type[_Content]) -> _Content | None:

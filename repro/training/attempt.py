@@ -29,6 +29,7 @@ from repro.storage.atomic import (
     cannot_write,
     create_exclusive,
     is_disk_full,
+    read_file,
     read_json,
     to_json,
     write_all,
@@ -162,7 +163,7 @@ class Attempt:
         with write_errors_explained(self.folder.metrics):
             kept = b""
             if size:
-                kept = self.folder.metrics.read_bytes()[:size]
+                kept = read_file(self.folder.metrics)[:size]
             write_atomic(self.folder.metrics, kept, self.check)
             self._metrics = os.open(self.folder.metrics, os.O_WRONLY | os.O_APPEND)
         self._size = size

@@ -7,6 +7,7 @@ before one is believed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import torch
 
 from repro.errors import Incomplete, quote
 from repro.storage import metrics_file
-from repro.storage.atomic import cannot_read, write_atomic
+from repro.storage.atomic import NOT_A_FILE, cannot_read, read_file, write_atomic
 from repro.storage.paths import Folder
 
 _DIGEST = 32  # bytes
@@ -68,6 +69,9 @@ def find_checkpoint(folder: Folder) -> FoundCheckpoint | None:
         except _Damaged as reason:
             damaged.append(f"{quote(path, 300)} ({reason})")
         except OSError as error:
+            if error.errno in (None, errno.EISDIR):
+                damaged.append(f"{quote(path, 300)} ({NOT_A_FILE})")
+                continue
             raise cannot_read(path, error) from error
     if damaged:
         raise Incomplete(
@@ -111,7 +115,7 @@ def _content(payload: bytes) -> dict[str, Any]:
 
 def _believed(path: Path, folder: Folder) -> dict[str, Any]:
     """Return the checkpoint's state, or raise `_Damaged` with the reason not to believe it."""
-    content = path.read_bytes()
+    content = read_file(path)
     payload, digest = content[:-_DIGEST], content[-_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
         raise _Damaged("its digest is of other bytes")
@@ -119,7 +123,7 @@ def _believed(path: Path, folder: Folder) -> dict[str, Any]:
     size = state["metrics_size"]
     metrics = b""
     if size:
-        metrics = folder.metrics.read_bytes()[:size]
+        metrics = read_file(folder.metrics)[:size]
     _, whole = metrics_file.read_valid_prefix(metrics)
     if whole != size:
         raise _Damaged(f"its `metrics.jsonl` is damaged at byte {whole} of {size}")

@@ -25,10 +25,10 @@ class FirstBelowState(TypedDict):
 class FirstBelow:
     """The first iteration after which the error of the last `WINDOW` ones is below `PERCENT`.
 
-    Each iteration's count of wrong answers stays on the device until a point of the curve or a
-    checkpoint is due, when the host waits for the device anyway: no step waits for this. Once the
-    answer is known, nothing more is counted. It is state, saved with the checkpoint, so that a
-    resumed run answers as an unbroken one does.
+    The counts of wrong answers stay on the device until a point of the curve or a checkpoint is
+    due. Then the host waits for the device anyway, so no step waits for this. Once the answer is
+    known, nothing more is counted. The checkpoint has the answer, so that a resumed run gives the
+    same one as an unbroken run.
     """
 
     def __init__(self, batch: int, device: torch.device) -> None:

@@ -2,10 +2,13 @@
 
 import json
 
+import torch
+
 from repro.bench.harness import Table, compare
 from repro.bench.record import markdown, record
 from repro.provenance.checkout import code_state
 from repro.storage.atomic import to_json
+from repro.training import gpu_usage
 
 TABLE = Table(
     "Training",
@@ -37,3 +40,12 @@ def test_markdown_has_a_row_a_way_and_the_machine_last():
     assert "| ours | 157.5 | 1.50 | 1.50–1.50 | 2 |" in text
     assert "A note." in text
     assert "load 0.5 before" in text.splitlines()[-1]
+
+
+def test_a_record_of_a_gpu_names_the_card_and_its_driver(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H100")
+    monkeypatch.setattr(gpu_usage, "driver_version", lambda: "580.65")
+    machine = record("gpu", True, [TABLE], 0.5)["machine"]
+    assert (machine["gpu"], machine["driver"]) == ("H100", "580.65")
+    assert markdown([TABLE], machine).splitlines()[-1].startswith("H100, driver 580.65; ")
+    assert "gpu" not in record("cpu", True, [TABLE], 0.5)["machine"]

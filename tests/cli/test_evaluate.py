@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from repro.cli import cli
 from repro.definition.net import resnet
-from repro.errors import UserError
+from repro.errors import RunFailed, UserError
+from repro.evaluation.photo_measurer import PhotoMeasurer
 from repro.nets import build
 
 SMOKE = ("--scale", "smoke", "--device", "cpu")
@@ -221,3 +222,14 @@ def test_weights_of_another_number_of_classes_are_refused(weights: Path) -> None
             "--data",
             "generated-photos",
         )
+
+
+def test_out_of_memory_is_one_message_and_no_traceback(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PhotoMeasurer, "block", refuse)
+    with pytest.raises(RunFailed, match=r"^out of memory: the run needs about"):
+        evaluate("--net", "resnet-18-b", "--weights", weights, "--crops", "center", *SMOKE)

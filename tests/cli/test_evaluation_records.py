@@ -187,6 +187,16 @@ def test_torchvisions_safetensors_tell_their_stride_and_propose_their_preprocess
     assert record.reading["preprocessing"]["name"] == "torchvision-v1"
 
 
+def test_weights_trained_less_a_mean_image_have_a_record_of_their_own(
+    weights: Path, here: Places
+) -> None:
+    words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
+    run(*words)
+    run(*words, "--variant", "mean-image")
+    means = {read(folder).reading["preprocessing"]["mean"] for folder in records(here)}
+    assert means == {"data", "data image"}
+
+
 def test_another_preprocessing_than_the_weights_own_is_said_and_kept(
     tmp_path: Path, here: Places
 ) -> None:

@@ -150,7 +150,7 @@ def test_diff_has_one_line_for_the_row_and_says_whose_runs_they_are(six_labs):
 
 def test_the_table_has_the_spreads_in_every_format(six_labs):
     text = repro("table", "table6").stdout
-    [line] = [line for line in text.splitlines() if "(6, 20)" in line]
+    [line] = [line for line in text.splitlines() if "(6 labs, n = 20)" in line]
     within, between = variances()
     assert f"{within**0.5:.2f}" in line
     assert f"{between**0.5:.2f}" in line
@@ -164,14 +164,14 @@ def test_the_table_has_the_spreads_in_every_format(six_labs):
     [cells] = [one for one in lines if (one["row"], one["metric"]) == ("ResNet-20", "test_error")]
     assert (cells["labs"], cells["labs_n"]) in (("6", "20"), ("6.0", "20.0"))
     for form in ("md", "latex", "html"):
-        assert "(6, 20)" in repro("table", "table6", "--format", form).stdout
+        assert "(6 labs, n = 20)" in repro("table", "table6", "--format", form).stdout
 
 
 def test_the_report_shows_them_and_how_each_lab_is_reached(six_labs):
     assert repro("report", "--scale", "paper").return_value in (None, 0)
     page = six_labs.report.read_text()
-    assert "(6, 20)" in page
-    assert "(6 labs, 20)" in page  # where the curves of Figure 6 end
+    assert "(6 labs, n = 20)" in page
+    assert re.search(r"± 0.28 \(6 labs, n = 20\)", page)  # where the curves of Figure 6 end
     assert "The group in kyoto, https://kyoto.example.org" in page
     assert "kyoto: resnet-20" in page
     ids = re.findall(r' id="([^"]+)"', page)

@@ -37,7 +37,7 @@ def test_a_number_of_the_paper_stands_beside_what_reproductions_got(
 def test_a_table_that_is_skipped_shows_its_numbers_and_claims_and_says_why():
     text = show("table13")
     assert "Not reproduced here: localisation" in text
-    assert "no public reproduction of it is known" in text
+    assert "of which no public reproduction is known" in text
     assert "D-7" in text
     document = json.loads(show("table13", "--json"))
     assert document["paper"][1] == {

@@ -7,11 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from repro.cluster.job import mps
+from repro.definition.run import Run
+from repro.local import run as local
+from repro.local.workers import RunEnd
 from repro.protocol.selection import select
+from repro.provenance import processor
 from repro.storage.atomic import read_json
 from repro.storage.paths import Places
 
@@ -59,6 +67,69 @@ def test_a_signal_does_what_ctrl_c_does(number: signal.Signals, here: Places) ->
     assert not any(is_running(pid) for pid in workers)
     assert folder.checkpoint.exists()
     assert read_json(folder.progress)["state"] == "stopped"
+
+
+class Pool:
+    """A pool of workers that only says how many it was asked for."""
+
+    jobs: ClassVar[list[int]] = []
+
+    def __init__(self, places: Places, jobs: int, **options: object) -> None:
+        self.jobs.append(jobs)
+
+    def train(self, runs: Sequence[Run], on_tick: object) -> list[RunEnd]:
+        return [{"id": run.id, "state": "done"} for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "device", "at_once"),
+    [(True, None, 1), (True, "cuda:0", 1), (True, "cpu", 2), (False, None, 2)],
+)
+def test_runs_take_turns_on_a_gpu_whether_it_was_asked_for_by_name_or_found(
+    gpu: bool, device: str | None, at_once: int, here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "sees_a_gpu", lambda: gpu)
+    monkeypatch.setattr(local, "WorkerPool", Pool)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
+    runs = select("table6", scale="smoke", only=["resnet-20"], seeds=2).runs()
+    assert len(runs) == 2
+    local.train_runs(runs, here, local.LocalOptions(device=device))
+    assert Pool.jobs.pop() == at_once
+
+
+class Told(local.Watcher):
+    """A watcher that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize(("jobs", "lines"), [(1, []), (2, ["2 runs share the GPU by MPS: played"])])
+def test_several_runs_share_a_gpu_by_mps_and_the_environment_is_left_as_it_was(
+    jobs: int, lines: list[str], here: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    class Shared(Pool):
+        def train(self, runs: Sequence[Run], on_tick: object) -> list[RunEnd]:
+            seen.append(os.environ.get(mps.PIPES))
+            return super().train(runs, on_tick)
+
+    @contextmanager
+    def daemon() -> Iterator[tuple[mps.Sharing, dict[str, str]]]:
+        yield mps.Sharing(True, "played"), {mps.PIPES: "/pipe"}
+
+    monkeypatch.setattr(mps, "mps_daemon", daemon)
+    monkeypatch.setattr(local, "WorkerPool", Shared)
+    runs = select("table6", scale="smoke", only=["resnet-20"], seeds=2).runs()
+    told = Told()
+    local.train_runs(runs, here, local.LocalOptions(jobs, device="cuda"), told)
+    assert told.lines == lines
+    assert seen == ["/pipe" if lines else None]
+    assert mps.PIPES not in os.environ
 
 
 def shell(text: str) -> subprocess.CompletedProcess[str]:

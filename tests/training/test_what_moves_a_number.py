@@ -143,7 +143,7 @@ def suited(variant: Variant) -> Run:
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 def test_every_variant_moves_a_number_or_says_why_it_cannot(variant, curve):
     excused = bool(variant.no_change_because)
-    if variant.name == "decode-on-card":
+    if variant.name == "decode-on-gpu":
         with pytest.raises(EnvironmentProblem, match="and this run is on `cpu`"):
             changes(variant, suited(variant), curve)
         return

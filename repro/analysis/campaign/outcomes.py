@@ -19,20 +19,8 @@ from numpy.typing import NDArray
 from repro.analysis.compare.looks import AT_PLAN
 from repro.analysis.compare.margins import Rule, numbered_rows
 from repro.analysis.compare.statistics import ALPHA
-from repro.definition.experiment import (
-    Bound,
-    Check,
-    Claim,
-    Close,
-    Counted,
-    Experiment,
-    Figure,
-    Ordering,
-    Paper,
-    Skipped,
-    Table,
-    Unchecked,
-)
+from repro.definition.checks import Bound, Check, Close, Counted, Ordering, Unchecked
+from repro.definition.experiment import Claim, Experiment, Figure, Paper, Skipped, Table
 from repro.definition.run import Run, Runs
 from repro.protocol.decidable import PER_IMAGE
 

@@ -1,8 +1,8 @@
 """Which runs, in which order, are expected to decide the most claims and rows within a budget.
 
-Greedy: of all steps that bring what one claim or row needs to so many seeds, the one that decides
-most per GPU-hour comes first; then again, with what is already planned. The forecast at the end is
-made from the whole plan at once, corrected over its claims as the diff corrects them.
+The search is greedy. A step brings the runs that one claim or row needs to a number of seeds. The
+step that decides most per GPU-hour is taken first, and then the search goes on with the rest. The
+forecast at the end is made from the whole plan at once, corrected over its claims as in the diff.
 """
 
 from __future__ import annotations

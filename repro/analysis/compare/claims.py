@@ -27,18 +27,8 @@ from repro.analysis.compare.looks import LookBook
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.compare.statistics import ALPHA, holm_adjusted
 from repro.analysis.runs.frames import Collected
-from repro.definition.experiment import (
-    Bound,
-    Check,
-    Claim,
-    Close,
-    Counted,
-    Experiment,
-    InMostLayers,
-    Ordering,
-    Skipped,
-    Unchecked,
-)
+from repro.definition.checks import Bound, Check, Close, Counted, InMostLayers, Ordering, Unchecked
+from repro.definition.experiment import Claim, Experiment, Skipped
 from repro.definition.words import ClaimVerdict
 
 CERTAIN = ("holds", "fails", "not checked")  # words of a part that no test decides

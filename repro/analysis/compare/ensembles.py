@@ -1,7 +1,7 @@
 """Several nets as one: the error of the mean of their scores, or which of them it lacks.
 
-The scores of a net are a large file, so they are read when a table is made, and only once all are
-there: an ensemble of four nets is another number than one of six.
+The scores of a net are a large file, so they are read only when a table is made, and only if all of
+them are there: an ensemble of four nets does not give the number of an ensemble of six.
 """
 
 from __future__ import annotations

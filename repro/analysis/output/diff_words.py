@@ -114,7 +114,7 @@ def _labs_in_words(rows: Sequence[JudgedNumber]) -> str:
         return ""
     names = dict.fromkeys(number.lab for labs in several for number in labs.numbers)
     count = len(several)
-    verb = "is" if count == 1 else "are"
+    verb = plural(count, "is", "are")
     return (
         f"{count} number{plural(count)} {verb} of several labs ({', '.join(names)}): "
         "judged is the mean of the labs' means."
@@ -130,7 +130,7 @@ def _numbers_in_words(rows: Sequence[JudgedNumber], other: str) -> str:
         by_verdict.setdefault(row.verdict.word, []).append(row)
     parts = []
     for verdict, some in sorted(by_verdict.items(), key=lambda item: -len(item[1])):
-        part = f"{len(some)} {'is' if len(some) == 1 else 'are'} {verdict}"
+        part = f"{len(some)} {plural(len(some), 'is', 'are')} {verdict}"
         if verdict in COMPARISONS:
             part += f" {COMPARISONS[verdict]} {other}"
         if len(some) <= FEW < len(rows):
@@ -181,7 +181,7 @@ def _claims_in_words(diff: Diff) -> list[str]:
             f"of {family}, and for earlier looks."
         )
     if counted:
-        verb = "follows" if len(counted) == 1 else "follow"
+        verb = plural(len(counted), "follows", "follow")
         count = f"{len(counted)} claim{plural(len(counted))} that {verb}"
         sentences.append(f"Of {count} from counting, {_counts_in_words(counted)}.")
     return sentences
@@ -195,7 +195,7 @@ def _counts_in_words(claims: Sequence[JudgedClaim]) -> str:
         count = counts[verdict]
         if not count:
             continue
-        part = f"{count} {of_one if count == 1 else of_several}"
+        part = f"{count} {plural(count, of_one, of_several)}"
         if verdict in (ClaimVerdict.FAILS, ClaimVerdict.FAILS_HERE):
             failed = [claim.claim.id for claim in claims if claim.word == verdict]
             part += f" ({', '.join(failed)})"
@@ -215,7 +215,7 @@ def _false_words(diff: Diff) -> str:
     names = sorted(f"{row.row} {row.metric}" for row in diff.unconfirmed)
     if not names:
         return sentence
-    verb = "does" if len(names) == 1 else "do"
+    verb = plural(len(names), "does", "do")
     return (
         f"{sentence} {', '.join(names)} {verb} not outlast the correction over all {tested}, "
         "and the exit code does not count it."
@@ -227,6 +227,6 @@ def _digits(row: JudgedNumber) -> int:
     return row.paper.digits + 2 if row.paper.kind == "exact" else 2
 
 
-def plural(count: int) -> str:
-    """Return the ending of a noun of which there are so many."""
-    return "" if count == 1 else "s"
+def plural(count: int, one: str = "", several: str = "s") -> str:
+    """Return the ending of a noun, or a verb, for so many."""
+    return one if count == 1 else several

@@ -18,7 +18,7 @@ ALL = "all labs"
 WITHIN, BETWEEN, TOGETHER = "s_r", "s_L", "s_R"
 COLUMNS = (ALL, WITHIN, BETWEEN, TOGETHER)
 ABOUT = (
-    "All labs: the mean of the labs' means (labs, runs); standard deviations of ISO 5725-2: s_r "
+    "All labs: the mean of the labs' means, and n runs; standard deviations of ISO 5725-2: s_r "
     "between the seeds of one lab, s_L between labs, s_R of one run of one lab. The verdict is of "
     "that mean, against one more lab."
 )
@@ -93,7 +93,7 @@ def lab_notes(facts: pd.DataFrame) -> list[str]:
 def _mean(fact: Mapping[Any, Any], digits: int) -> str:
     if pd.isna(fact["labs"]):
         return MISSING
-    return f"{fact['labs_mean']:.{digits}f} ({fact['labs']:.0f}, {fact['labs_n']:.0f})"
+    return f"{fact['labs_mean']:.{digits}f} ({fact['labs']:.0f} labs, n = {fact['labs_n']:.0f})"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,8 +1,8 @@
 """A drawing as SVG inside a page: no inline styles, and colours that follow the theme.
 
 matplotlib writes `style="fill: none; stroke: #0173b2"`. A strict policy refuses inline styles, so
-the same is said here by attributes, and each known colour by a class that the page's style defines
-for a light and a dark page. Ids are made unique to the page, and training lines get a class by
+attributes take their place. Each known colour becomes a class, which the style of the page defines
+for a light and a dark theme. Ids are made unique to the page, and training lines get a class by
 which they are hidden.
 """
 

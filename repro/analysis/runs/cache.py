@@ -1,12 +1,11 @@
-"""What is in the run folders, gathered into one Arrow table and kept, so that nothing is read
-twice.
+"""All run folders as one Arrow table, which is kept so that no folder is read twice.
 
-Reading 10,000 folders takes seconds, so what was read stays in `results/runs.parquet`: one row a
-run, its curve in list columns, and a stamp of times and sizes. A folder whose stamp has not changed
-is not opened again; those that are not shown, as the run is published and still here, or as they
-are no runs, have their rows in a file beside it. Both are a pure function of the folders, replaced
-whole; two collectors at once write the same bytes. A row that a crash between the two left in both
-or in neither is noticed by the next one, and both are written anew.
+Reading 10,000 folders takes seconds. So `results/runs.parquet` keeps what was read: one row a run,
+its curve in list columns, and a stamp of times and sizes. A folder with an unchanged stamp is not
+opened again. A second file has the rows that are not shown: a second copy of a published run, or a
+folder that is no run. Both files depend on the folders alone and are replaced whole, so two
+collectors at once write the same bytes. If a crash between the two leaves a row in both or in
+neither, the next collector notices and writes both again.
 """
 
 from __future__ import annotations
@@ -193,19 +192,17 @@ def _kept(places: Places) -> pa.Table | None:
 
 
 def _trusted(path: Path) -> pa.Table | None:
+    if not path.is_file():  # a pipe would wait for somebody to write
+        return None
     try:
-        with pq.ParquetFile(
-            path
-        ) as file:  # `read_table` would import pandas, as would `pa.array` of a list
+        # `read_table` would import pandas, as would `pa.array` of a list.
+        with pq.ParquetFile(path) as file:
             table = file.read()
     except (OSError, pa.ArrowException):
         return None
-    known = (table.schema.metadata or {}).get(b"repro") == LAYOUT.encode()
-    return (
-        table
-        if known and table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED]
-        else None
-    )
+    if (table.schema.metadata or {}).get(b"repro") != LAYOUT.encode():
+        return None
+    return table if table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:

@@ -1,7 +1,7 @@
 """One run folder, read: a flat record of what it defines, measured and went through.
 
-Nothing here believes a file blindly. A definition must be one this version knows, a final record
-must be of the run whose folder it is in, and a line of metrics must carry its own digest. Names of
+No file is believed without a check. This version must know the definition. A final record must be
+of the run in whose folder it lies, and each line of metrics must carry its own digest. Names of
 folders mean nothing: a run is what its definition says.
 """
 

@@ -22,6 +22,7 @@ CONTROL = "nvidia-cuda-mps-control"
 PATIENCE_S = 20
 PIPES, LOGS = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
 CARDS = "CUDA_VISIBLE_DEVICES"
+NONE = ("", "-1", "NoDevFiles")  # the last is what SLURM writes for a job that asked for none
 
 # What a first client does: take the card, without the seconds that importing torch takes.
 PROBE = """
@@ -54,7 +55,7 @@ def shared_gpu(runs: int, batch: Path, say: Callable[[str], None]) -> Iterator[S
     if runs < 2 or not has_gpu():
         yield None
         return
-    with mps_daemon() as (sharing, environment), _in_environment(environment):
+    with mps_daemon() as (sharing, environment), in_environment(environment):
         say(f"{runs} runs share a GPU {sharing}")
         record = {"schema": 1, "runs": runs, "mps": sharing.mps, "why": sharing.why}
         with contextlib.suppress(Exception):  # no run ends for want of this note
@@ -66,13 +67,13 @@ def has_gpu() -> bool:
     """Return whether this job was given a GPU, and is to train on it."""
     if os.environ.get("REPRO_DEVICE", "cuda").startswith("cpu"):
         return False
-    return any(card != "-1" for card in _cards())
+    return bool(_cards())
 
 
 def _cards() -> list[str]:
     """Return the cards that this job may use, by number or by name."""
     cards = [card.strip() for card in os.environ.get(CARDS, "").split(",")]
-    return [card for card in cards if card]
+    return [card for card in cards if card not in NONE]
 
 
 @contextlib.contextmanager
@@ -128,7 +129,7 @@ def _as_the_daemon_counts(cards: list[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _in_environment(values: dict[str, str]) -> Iterator[None]:
+def in_environment(values: dict[str, str]) -> Iterator[None]:
     """Have these variables in this process's environment, and in that of its children."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

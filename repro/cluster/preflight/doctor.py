@@ -188,13 +188,12 @@ def _results(places: Places, profile: Profile | None) -> Checks:
     disk = os.statvfs(folder)
     free, inodes = disk.f_bavail * disk.f_frsize, disk.f_favail
     little = free < SPACE or (bool(disk.f_files) and inodes < INODES)
-    fix = (
-        f"a full table needs about 20 GiB and 20,000 files: free some, or {ELSEWHERE}"
-        if little
-        else ""
-    )
     words = f"{free / 2**30:.0f} GiB and {inodes:,} files free"
-    yield Check("space", "warning" if little else "ok", words, fix)
+    if little:
+        fix = f"a full table needs about 20 GiB and 20,000 files: free some, or {ELSEWHERE}"
+        yield Check("space", "warning", words, fix)
+    else:
+        yield Check("space", "ok", words)
     if profile:
         yield from _saving(folder, profile)
 
@@ -237,15 +236,12 @@ def _data(places: Places) -> Checks:
     from repro.data import registry
 
     for name in ("cifar10", "imagenet"):
-        found = registry.dataset_info(
-            name, places.data, whole=name == "cifar10"
-        )  # ImageNet takes minutes: `repro data check`
+        # All of ImageNet would take minutes.
+        found = registry.dataset_info(name, places.data, whole=name == "cifar10")
         if found.state == "ready":
-            whole = (
-                "whole"
-                if name == "cifar10"
-                else "its manifest is whole; `repro data check` reads it all"
-            )
+            whole = "whole"
+            if name == "imagenet":
+                whole = "its manifest is whole; `repro data check` reads it all"
             yield Check(name, "ok", f"{found.where}: {found.origin}, {whole}")
         elif found.state == "missing":
             yield Check(name, "warning", f"not in {places.data}", found.hint or "")
@@ -279,14 +275,9 @@ def _clock(places: Places) -> Checks:
             skew = abs(os.fstat(file.fileno()).st_mtime - time.time())
     except OSError:
         return
-    fix = (
-        ""
-        if skew < SKEW
-        else "only dates in records will be off; your site's support can synchronise it (chrony)"
-    )
-    yield Check(
-        "clock",
-        "warning" if fix else "ok",
-        f"within {max(skew, 0.1):.1f} s of the file system's",
-        fix,
-    )
+    words = f"within {max(skew, 0.1):.1f} s of the file system's"
+    if skew < SKEW:
+        yield Check("clock", "ok", words)
+    else:
+        fix = "only dates in records will be off; your site's support can synchronise it (chrony)"
+        yield Check("clock", "warning", words, fix)

@@ -26,19 +26,14 @@ def torch_and_gpus(profile: Profile | None) -> Checks:
         yield Check("torch", "failure", "not installed: nothing can be trained", fix)
         return
     cuda = torch.version.cuda
-    yield Check(
-        "torch", "ok", f"{torch.__version__}, " + (f"CUDA {cuda}" if cuda else "for the CPU")
-    )
+    built_for = f"CUDA {cuda}" if cuda else "for the CPU"
+    yield Check("torch", "ok", f"{torch.__version__}, {built_for}")
     cards = _cards_here() or _cards_of(profile)
     if cuda is None:
         if cards:
             words = f"{', '.join(sorted(cards))}, and this torch is for the CPU"
-            yield Check(
-                "gpu",
-                "failure",
-                words,
-                f"install a build of torch for CUDA: {_WHERE}; or set `gpus = 0`",
-            )
+            fix = f"install a build of torch for CUDA: {_WHERE}; or set `gpus = 0`"
+            yield Check("gpu", "failure", words, fix)
         return
     yield from _driver(int(cuda.split(".")[0]), profile)
     compiled = [
@@ -46,25 +41,22 @@ def torch_and_gpus(profile: Profile | None) -> Checks:
     ]
     for name, capability in sorted(cards.items()):
         fits = any(each // 10 == capability // 10 and each <= capability for each in compiled)
-        fix = (
-            ""
-            if fits
-            else f"install a build of torch for an older CUDA, which keeps older cards: {_WHERE}"
-        )
         words = f"{name} is sm_{capability}; this torch has {', '.join(map(str, compiled))}"
-        yield Check("gpu", "ok" if fits else "failure", words, fix)
+        if fits:
+            yield Check("gpu", "ok", words)
+        else:
+            fix = f"install a build of torch for an older CUDA, which keeps older cards: {_WHERE}"
+            yield Check("gpu", "failure", words, fix)
 
 
 def _driver(
     cuda: int, profile: Profile | None, version: Path = Path("/proc/driver/nvidia/version")
 ) -> Checks:
     if not version.exists():
-        ask = (
-            f"srun {_a_gpu_of(profile)} repro doctor --on {profile.name}"
-            if profile and profile.gpus
-            else ""
-        )
-        words = "no GPU on this machine" + (f"; to ask on a node: `{ask}`" if ask else "")
+        words = "no GPU on this machine"
+        if profile and profile.gpus:
+            ask = f"srun {_a_gpu_of(profile)} repro doctor --on {profile.name}"
+            words += f"; to ask on a node: `{ask}`"
         yield Check("driver", "ok", words)
         return
     found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+)\.", version.read_text())

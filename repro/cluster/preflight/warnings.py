@@ -15,7 +15,7 @@ from repro.cost.gpu_hours import images_per_second
 from repro.cost.gpu_models import gpu_model
 from repro.cost.history import recorded_seconds
 from repro.cost.layers import cost
-from repro.cost.memory import GIB, Memory, gib, memory
+from repro.cost.memory import DEEP, GIB, Memory, gib, memory
 from repro.definition.net import Net
 from repro.definition.run import Run
 from repro.provenance.processor import IN_FP32, computes_bf16, in_bf16
@@ -38,6 +38,7 @@ def warnings_for(elements: Sequence[Element], places: Places, profile: Profile) 
     yield from _gpu_memory(elements, profile)
     yield from _precision(runs, profile)
     yield from _decoder(runs, profile)
+    yield from _several_gpus(runs, profile)
     yield from _cores(runs, profile)
     yield from _saving(runs, places, profile)
 
@@ -107,8 +108,21 @@ def _decoder(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
     if some and not profile.on_gpu:
         yield (
             f"{len(some)} of {len(runs)} runs decode their photos on a GPU, and this profile asks "
-            "for none: they would fail; leave `--variant decode-on-card` out"
+            "for none: they would fail; leave `--variant decode-on-gpu` out"
         )
+
+
+def _several_gpus(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
+    """Warn of small nets that several GPUs would train together: they wait for each other."""
+    cards = profile.gpus * profile.nodes
+    small = [run for run in runs if run.net.family == "cifar" and run.net.depth <= DEEP]
+    if not small or not profile.on_gpu or cards == 1:
+        return
+    yield (
+        f"{small[0].net.name} on {cards} GPUs is slower than on one: a step is a millisecond or "
+        "two, and only on one GPU it is captured as one graph; `--gpus 1 --nodes 1 --processes 1`, "
+        "and `--pack auto` for several seeds on it"
+    )
 
 
 def _cores(runs: Sequence[Run], profile: Profile) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from repro.cluster.status.rules import Runs
 from repro.cluster.status.state import Seen, look_at
-from repro.errors import RunFailed, UserError, quote
+from repro.errors import RunFailed, UserError, printable, quote
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import read_progress
 
@@ -91,7 +91,7 @@ def _at_work(run: Seen) -> RunFailed:
 
 def _host(run: Seen) -> str:
     progress = run.files.progress
-    return progress.host if progress and progress.host else "another machine"
+    return printable(progress.host) if progress and progress.host else "another machine"
 
 
 def _pid(run: Seen) -> int | None:

@@ -32,6 +32,8 @@ def checkpoint_iteration(folder: Folder) -> int | None:
 def _iteration_in(path: Path) -> int | None:
     """Return the iteration that a checkpoint names; None where it is absent or damaged."""
     try:
+        if not path.is_file():  # a pipe would wait for somebody to write
+            return None
         with zipfile.ZipFile(path) as archive:
             [member] = [info for info in archive.infolist() if info.filename.endswith("/data.pkl")]
             if member.file_size > LARGEST_PICKLE:

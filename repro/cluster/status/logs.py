@@ -5,6 +5,7 @@ A log is followed by looking again: network disks tell nobody that a file has gr
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import newest_claim
 from repro.cluster.status.state import State
+from repro.errors import UserError
 from repro.storage.paths import Places
 
 
@@ -23,7 +25,7 @@ def logs_of(run_id: str, places: Places, errors: bool = False) -> list[Path]:
     if errors:
         return _slurm_logs(run_id, places, "err")
     logs = [places.run(run_id).log, *_slurm_logs(run_id, places, "out")]
-    return [path for path in logs if path.exists()]
+    return [path for path in logs if path.is_file()]
 
 
 def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
@@ -40,6 +42,9 @@ def last_lines(run_id: str, places: Places, lines: int = 20) -> list[str]:
 def tail(path: Path, lines: int) -> list[str]:
     """Return the last lines that are not empty; none where no file can be read."""
     try:
+        # A pipe would wait for somebody to write.
+        if not path.is_file():
+            return []
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 16_384))
             text = file.read().decode(errors="replace")
@@ -126,9 +131,12 @@ _CAUSES = (
 
 def _slurm_logs(run_id: str, places: Places, kind: str) -> list[Path]:
     """Return what SLURM kept of the job in which the run was last sent."""
-    claim = newest_claim(places.run(run_id))
-    if claim is None:
-        return []
-    batch = Batch(jobs_folder(places) / claim.batch)
-    index = batch.index(run_id)
-    return [] if index is None else batch.logs(index, kind)
+    # Where the records of the job are damaged, which `status` says, the run's own log is left.
+    with contextlib.suppress(UserError):
+        claim = newest_claim(places.run(run_id))
+        if claim is None:
+            return []
+        batch = Batch(jobs_folder(places) / claim.batch)
+        index = batch.index(run_id)
+        return [] if index is None else batch.logs(index, kind)
+    return []

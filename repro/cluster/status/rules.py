@@ -124,11 +124,6 @@ class Rule:
         return all(getattr(facts, fact) in values for fact, values in self.when.items())
 
 
-IN_QUEUE = (Queue.WAITS, Queue.RUNS, Queue.SUSPENDED)
-FAILED_HERE = (Failure.FAILED, Failure.DIVERGED)
-FAILED = (Failure.FAILED, Failure.FAILED_EARLIER)
-DIVERGED = (Failure.DIVERGED, Failure.DIVERGED_EARLIER)
-NO_FAILURE_HERE = (Failure.NONE, Failure.FAILED_EARLIER, Failure.DIVERGED_EARLIER)
 ANSWERED = tuple(queue for queue in Queue if queue != Queue.NO_ANSWER)
 # A new attempt removes `failed.json`: with one there, a living process has gone on to another run.
 AT_WORK: Condition = {"progress": (Progress.AT_WORK,), "failure": (Failure.NONE,)}

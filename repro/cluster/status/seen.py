@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from repro.cluster import slurm
@@ -15,6 +15,8 @@ from repro.storage.run_files import Final
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _SUSPENDED = {"SUSPENDED", "STOPPED"}
 UNKNOWN = "scheduler unknown"
+LONGEST = 1_000  # letters of what a file says
+_TEXTS = ("reason", "host", "job", "elapsed", "limit", "cluster")
 GPU_LOW_S = 600.0  # a GPU that is mostly idle for so long is worth a warning
 
 
@@ -63,7 +65,16 @@ class Seen:
 
     @property
     def state(self) -> State:
-        """What can be said about it."""
+        """What can be said about it: each text on one line, whatever somebody wrote in a file."""
+        state = self._state()
+        texts: dict[str, Any] = {}
+        for name in _TEXTS:
+            text = getattr(state, name)
+            if text is not None and not (text.isprintable() and len(text) <= LONGEST):
+                texts[name] = _one_line(text)
+        return replace(state, **texts) if texts else state
+
+    def _state(self) -> State:
         if self.rule.name == "damaged":
             return State(self.files.id, self.rule.word, self.files.damage)
         if self.files.final is not None:
@@ -72,6 +83,13 @@ class Seen:
         reason = explain(self) if explain else ""
         retriable = self.rule.submit == Submits.RETRIES
         return State(self.files.id, self.rule.word, reason, retriable=retriable, **_facts(self))
+
+
+def _one_line(text: str) -> str:
+    """Return the text as one line that cannot drive a terminal, cut where it is absurdly long."""
+    words = text[: 2 * LONGEST].split()
+    line = "".join(filter(str.isprintable, " ".join(words)))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def queue_of(job: slurm.Job) -> Queue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -56,13 +57,15 @@ def beside(folders: Sequence[Folder], places: Places) -> list[Folder]:
     batches: dict[str, Batch] = {}
     sharing: dict[str, Folder] = {}
     for folder in folders:
-        claim = newest_claim(folder)
-        if claim is None:
-            continue
-        batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
-        for run_id in batch.beside(folder.path.name):
-            if run_id not in given:
-                sharing[run_id] = places.run(run_id)
+        # A record that is damaged keeps no other run from being found.
+        with contextlib.suppress(UserError):
+            claim = newest_claim(folder)
+            if claim is None:
+                continue
+            batch = batches.setdefault(claim.batch, Batch(jobs_folder(places) / claim.batch))
+            for run_id in batch.beside(folder.path.name):
+                if run_id not in given:
+                    sharing[run_id] = places.run(run_id)
     return list(sharing.values())
 
 
@@ -172,11 +175,13 @@ def _runs_of_job(job: str, places: Places) -> set[str]:
     """Return the runs of an array, or of one of its elements, by SLURM's number."""
     array, _, index = job.partition("_")
     for path in sorted(jobs_folder(places).glob("*/sent.json"), reverse=True):
-        batch = Batch(path.parent)
-        if batch.array != array:
-            continue
-        if not index:
-            return set(batch.runs)
-        elements = batch.elements
-        return set(elements[int(index)]) if int(index) < len(elements) else set()
+        # A damaged batch hides no other; the state of its runs names it.
+        with contextlib.suppress(UserError):
+            batch = Batch(path.parent)
+            if batch.array != array:
+                continue
+            if not index:
+                return set(batch.runs)
+            elements = batch.elements
+            return set(elements[int(index)]) if int(index) < len(elements) else set()
     return set()

@@ -1,4 +1,4 @@
-"""Training photos decoded and resized by the GPU: the variant `decode-on-card`.
+"""Training photos decoded and resized by the GPU: the variant `decode-on-gpu`.
 
 Threads only read the files, so a few cores feed a fast card. What is drawn for an image is what the
 processors' way draws, and a crop lies where it lay. But the card's decoder and its resizing round
@@ -42,7 +42,7 @@ def need_a_card(device: torch.device) -> None:
     """Refuse the variant where no GPU trains."""
     if device.type != "cuda":
         raise EnvironmentProblem(
-            f"variant `decode-on-card` decodes photos on a GPU, and this run is on {quote(device)}",
+            f"variant `decode-on-gpu` decodes photos on a GPU, and this run is on {quote(device)}",
             "leave the variant out, or train on a GPU: processors decode by themselves",
         )
 

@@ -1,8 +1,8 @@
 """The mean image of the training photos, which the authors subtracted from each crop.
 
-It is the mean of the centre crops. It is summed in whole numbers, so that neither the order of the
-images nor the number of processes changes a digit, and kept beside the pack: a million photos are
-decoded for it once.
+It is the mean of the centre crops. The sums are whole numbers, so neither the order of the images
+nor the number of processes changes a digit. The mean image is kept beside the pack, because a
+million photos must be decoded for it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A packed set made smaller once, so that training decodes fewer pixels each time.
 
-What changes, for a set resized to a shorter side of 480: an image whose shorter side is longer is
-resized to it by Pillow's bilinear filter and written as a JPEG of quality 95 without subsampled
-colours. All other images stay byte for byte. So in training the large images are resized twice,
-and a test at a shorter side beyond 480 enlarges them. It is another data set, with a digest and a
-name of its own; so its runs have other ids, and its numbers do not stand beside the paper's.
+Take a set that is resized to 480. An image whose shorter side is longer than that is resized by
+Pillow's bilinear filter, and written as a JPEG of quality 95 without subsampled colours. All other
+images keep their bytes. In training the large images are thus resized twice, and a test beyond 480
+enlarges them. The result is another data set, with a digest and a name of its own. So its runs have
+other ids, and its numbers do not stand beside the paper's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The generated set: ten classes of small textures, drawn by rule.
 
-A class is a coloured texture on a torus; an image is its class's texture, moved by a random step,
-under noise. It is easy on purpose: in the seconds that scale `smoke` trains, a shallow net or a
-deep residual one nearly learns it, and a deep plain net visibly does not. All arithmetic is on
+A class is a coloured texture on a torus. An image is the texture of its class, moved by a random
+step, with noise. It is easy on purpose: scale `smoke` trains for seconds, in which a shallow net or
+a deep residual net nearly learns it, and a deep plain net clearly does not. All arithmetic is on
 integers: the bytes are the same on every platform.
 """
 

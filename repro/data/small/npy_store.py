@@ -1,7 +1,7 @@
 """Small images on disk: `<data>/<name>/` has four arrays and a manifest, verified on opening.
 
-A set is written into a folder of its own and then renamed, so it is there whole or not at all, and
-of two preparers one wins and the other finds the set.
+A set is written into a folder of its own, which is then renamed. So it is there whole or not at
+all. If two commands prepare it at once, the second finds the set of the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from repro.data.small.image_arrays import Arrays, content_hash
 from repro.data.source import Origin
 from repro.definition.bounds import check_name
 from repro.errors import EnvironmentProblem, UserError, quote
-from repro.storage.atomic import file_mode, to_json, write_atomic
+from repro.storage.atomic import file_mode, read_file, to_json, write_atomic
 from repro.storage.atomic_folder import move_away, new_folder, rename_if_free
 
 ARRAYS = ("train", "train_labels", "test", "test_labels")
@@ -112,7 +112,7 @@ def read_manifest(name: str, folder: Path) -> Manifest | None:
 
     path = folder / check_name(name, "a data set") / "manifest.json"
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(read_file(path), type=Manifest)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:

@@ -2,11 +2,11 @@
 
 Section 4.2: "4 pixels are padded on each side, and a 32×32 crop is randomly sampled from the padded
 image or its horizontal flip", "with the per-pixel mean subtracted". The padding is zero *after* the
-subtraction. So pixels are kept padded with 0 as bytes, the mean image is padded with 0 too, and
-both are read at the same places: 0 - 0 is exactly 0.
+subtraction. So the pixels and the mean image are both padded with 0, and both are read at the same
+places: 0 - 0 is exactly 0.
 
-The paper does not say on what scale pixels are. Here they are 0 … 1; but for its ε, the first batch
-norm cancels it.
+The paper does not say on what scale pixels are. Here they go from 0 to 1. The first batch norm
+cancels the scale, except for its ε.
 """
 
 from __future__ import annotations

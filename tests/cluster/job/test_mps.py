@@ -106,7 +106,8 @@ def test_where_none_can_start_the_runs_take_turns_and_the_reason_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("runs", "device", "cards"), [(1, "cuda", "0"), (3, "cpu", "0"), (3, "cuda", "-1")]
+    ("runs", "device", "cards"),
+    [(1, "cuda", "0"), (3, "cpu", "0"), (3, "cuda", "-1"), (3, "cuda", "NoDevFiles")],
 )
 def test_without_a_card_to_share_nothing_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: int, device: str, cards: str

@@ -148,10 +148,18 @@ def test_cores_that_cannot_feed_the_net_are_warned_of_before_the_gpu_waits(here:
 
 
 def test_a_card_that_decodes_needs_fewer_cores_and_has_to_be_there(here: Places) -> None:
-    on_card = VARIANTS["decode-on-card"](Run(resnet(18, "B", "imagenet"), IMAGENET))
+    on_card = VARIANTS["decode-on-gpu"](Run(resnet(18, "B", "imagenet"), IMAGENET))
     assert said(here, replace(HERE, cpus=1, grace=3600), on_card) == ""
     words = said(here, replace(HERE, gpus=0, grace=3600), on_card, SMALL)
     assert words.startswith("1 of 2 runs decode their photos on a GPU")
+
+
+def test_small_nets_on_several_gpus_are_said_to_be_slower_than_on_one(here: Places) -> None:
+    words = said(here, replace(HERE, gpus=2, processes=2, grace=3600), SMALL)
+    assert words.startswith("resnet-20 on 2 GPUs is slower than on one")
+    assert "--gpus 1 --nodes 1 --processes 1" in words
+    assert "slower than on one" not in said(here, replace(HERE, gpus=2, grace=3600), LARGE)
+    assert "slower than on one" not in said(here, replace(HERE, grace=3600), SMALL)
 
 
 def test_runs_that_share_a_card_cost_less_by_mps_and_nothing_less_by_turns(here: Places) -> None:

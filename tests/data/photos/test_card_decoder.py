@@ -21,7 +21,7 @@ from repro.definition.run import Run
 from repro.errors import EnvironmentProblem, RunFailed
 
 CPU = torch.device("cpu")
-ON_CARD = SCALES["smoke"](VARIANTS["decode-on-card"](Run(resnet(18, "B", "imagenet"), IMAGENET)))
+ON_CARD = SCALES["smoke"](VARIANTS["decode-on-gpu"](Run(resnet(18, "B", "imagenet"), IMAGENET)))
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,8 @@ def test_without_a_gpu_the_variant_is_refused(
         photos.batches(0, 0, 1)
     words = ["run", "figure4", "--scale", "smoke", "--seeds", "1", "--only", "resnet-18"]
     with pytest.raises(SystemExit) as end:
-        main([*words, "--variant", "decode-on-card"])
+        main([*words, "--variant", "decode-on-gpu"])
     assert end.value.code == 4
     printed = capsys.readouterr().err
-    assert "Error: variant `decode-on-card` decodes photos on a GPU, and this run is" in printed
+    assert "Error: variant `decode-on-gpu` decodes photos on a GPU, and this run is" in printed
     assert "hint: leave the variant out, or train on a GPU" in printed

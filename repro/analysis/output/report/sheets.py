@@ -117,7 +117,8 @@ def _level(number: JudgedNumber, linked: dict[str, str]) -> tuple[Cell, ...]:
 def _our_level(number: JudgedNumber, linked: dict[str, str]) -> Cell:
     if number.labs:
         spread = number.labs.spread
-        text = f"{spread.mean:.2f} ± {spread.reproducibility:.2f} ({spread.labs} labs, {spread.n})"
+        text = f"{spread.mean:.2f} ± {spread.reproducibility:.2f}"
+        text += f" ({spread.labs} labs, n = {spread.n})"
         return Cell(text, f"{spread.mean:.6f}", True, _link(number.runs, linked))
     if number.mean is None:
         return Cell(MISSING, right=True)

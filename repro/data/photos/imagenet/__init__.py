@@ -9,12 +9,12 @@
     webdataset          train-*.tar and val-*.tar with NNN.jpg beside NNN.cls or NNN.json
     samples             <class>/*.JPEG: folders or an archive without a split
 
-What a set *is* does not depend on the container: the pack's digest is over (split, class, SHA-256
-of the file), and its order is by class and content. A class is a number there, its position among
-the sorted class names. Parquet and webdataset give that number itself: all published copies of
-ImageNet number the classes in the order of their sorted WordNet ids.
+The same images give the same set, whatever the container: the digest of the pack is over (split,
+class, SHA-256 of the file), and its order is by class and content. A class is a number, its
+position among the sorted class names. Parquet and webdataset have that number themselves: all
+published copies of ImageNet number the classes in the order of their sorted WordNet ids.
 
-Nothing is unpacked to disk: a million small files go straight into one packed file.
+Nothing is unpacked to disk. The files go straight into one packed file.
 """
 
 from __future__ import annotations
