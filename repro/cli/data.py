@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -148,7 +149,12 @@ def _print(found: list[DatasetInfo], as_json: bool) -> None:
         print_json({"sets": [asdict(one) for one in found]})
         return
     rows = [COLUMNS, *map(_row, found)]
-    print_rows(rows)
+    if sys.stdout.isatty():
+        # A path in the last column would be cut off: the folder is said once.
+        print_rows([row[:-1] for row in rows])
+        click.echo(f"folder: {places().data}")
+    else:
+        print_rows(rows)
     for one in found:
         if one.split_made_here:
             click.echo(f"\n{one.name} came without a split: {one.split_made_here}", err=True)

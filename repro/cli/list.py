@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
+from textwrap import fill
 from typing import Any
 
 import click
 
 from repro.cli.click_errors import Command
 from repro.cli.options import json_option, print_json, select_option
-from repro.cli.text_table import print_rows
+from repro.cli.text_table import print_rows, text_width
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.errors import UserError
@@ -37,7 +39,15 @@ def command(selection: Selection, as_json: bool) -> None:
     if as_json:
         print_json({"scale": selection.scale, "experiments": lines})
         return
-    print_rows([_HEADING, *map(_row, lines)], right=(1, 2, 3))
+    skipped = []
+    if sys.stdout.isatty() and not selection.experiments:
+        skipped = [facts["experiment"] for facts in lines if facts["state"] == "skipped"]
+    shown = [facts for facts in lines if facts["experiment"] not in skipped]
+    print_rows([_HEADING, *map(_row, shown)], right=(1, 2, 3))
+    if skipped:
+        # Rows that never change are one sentence, so that the rest stays on the screen.
+        why = f"`repro show {skipped[0]}` says why"
+        click.echo(fill(f"not reproduced here: {', '.join(skipped)}; {why}", text_width()))
     other_scales = sorted(_scales_with_runs(here) - {selection.scale})
     if other_scales and not any(facts["done"] for facts in lines):
         nothing = f"scale: {selection.scale}, of which nothing is done"

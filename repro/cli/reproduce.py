@@ -32,8 +32,8 @@ from repro.storage.paths import places
 def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     """Train the runs that are missing, show the tables and figures, and say what came out.
 
-    --only and --skip limit the runs, and what tables and figures show. The diff is written to
-    results/<scale>/diff.txt.
+    --only and --skip limit the runs that are trained, and the diff, which is written to
+    results/<scale>/diff.txt. Tables and figures show everything there is of the experiments.
 
     For example:  repro reproduce figure6 --scale smoke
     """
@@ -52,9 +52,9 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     for name, experiment in experiments.items():
         click.echo()
         if isinstance(experiment, Table):
-            print_tables(selection.on_page(name))
+            print_tables(_page(selection, name))
         else:
-            print_figures(selection.on_page(name))
+            print_figures(_page(selection, name))
     _print_closing_words(selection, experiments)
     return code
 
@@ -75,7 +75,7 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
     if picture:
         click.echo(f"Picture: {_from_here(picture)}")
     click.echo(f"Diff: {_from_here(path)}")
-    repro = "repro" if shutil.which("repro") else os.path.relpath(sys.argv[0])
+    repro = _as_typed()
     click.echo(f"Next: {repro} report --scale {scale.name} --open")
     if scale.name != "paper":
         click.echo(f"      {repro} show table6      (what the paper's own scale would take)")
@@ -86,8 +86,27 @@ def _picture(selection: Selection, experiments: Mapping[str, Experiment]) -> Pat
     figures = [name for name, page in experiments.items() if not isinstance(page, Table)]
     if not figures:
         return None
-    scale = selection.on_page(figures[-1]).chosen_scale()
+    scale = _page(selection, figures[-1]).chosen_scale()
     return places().figures_at(scale.name) / f"{scale.named(figures[-1])}.png"
+
+
+def _page(selection: Selection, name: str) -> Selection:
+    """Return the whole table or figure, if it was named; else what is selected of it.
+
+    So the demo's figure is the one that `repro figure` draws, in the same file.
+    """
+    if name in selection.plain_names:
+        return selection.whole(name)
+    return selection.on_page(name)
+
+
+def _as_typed() -> str:
+    """Return the words that call repro here."""
+    if shutil.which("repro"):
+        return "repro"
+    if Path(sys.argv[0]).name == "__main__.py":
+        return "python -m repro.cli"
+    return os.path.relpath(sys.argv[0])
 
 
 def _from_here(path: Path) -> str:

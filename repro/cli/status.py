@@ -111,7 +111,8 @@ def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequenc
         for state in found:
             _explain(state)
     elif sys.stdout.isatty():
-        _table(found)
+        if found:  # a heading over nothing says nothing
+            _table(found)
     else:
         names = _shown(_READ, found)
         click.echo("\t".join(names))

@@ -53,7 +53,7 @@ def test_it_prints_the_arrays_number_and_what_to_type_next(
     said = capsys.readouterr()
     assert said.out == "100\n"
     assert (
-        "6 runs in 1 array, under a GPU-minute (6 computed from the layers), up to 0.8 GiB of a GPU's m"
+        "6 runs in 1 array, under a GPU-minute (all computed from the layers), up to 0.8 GiB of a GPU's m"
         in said.err
     )
     assert said.err.endswith("next: repro status table6\n")

@@ -9,6 +9,7 @@ import sys
 import termios
 from pathlib import Path
 
+import click
 import pytest
 
 from experiments.cifar10 import RESNET
@@ -59,6 +60,32 @@ def test_on_a_terminal_a_list_fits_and_says_where_it_was_cut():
     assert all(len(line) <= 60 for line in lines)
     assert lines[0].startswith("experiment  ")
     assert lines[1].endswith("…")
+
+
+def test_on_a_terminal_what_is_never_reproduced_is_one_sentence():
+    text = on_a_terminal(80, "list")
+    assert "skipped" not in text
+    assert "not reproduced here: table7, table8" in text
+    assert "`repro show table7` says why" in " ".join(text.split())
+    assert "skipped" in on_a_terminal(80, "list", "table7")
+
+
+def test_on_a_terminal_data_sets_fit_and_their_folder_is_said_once(here):
+    lines = on_a_terminal(80, "data", "list").splitlines()
+    assert not [line for line in lines[:-1] if "…" in line]
+    assert lines[-1] == f"folder: {here.data}"
+
+
+def test_a_status_of_no_runs_has_no_heading(here):
+    lines = on_a_terminal(80, "status").splitlines()
+    assert lines[0].startswith("no runs yet")
+
+
+def test_colours_take_no_room_in_the_diff():
+    words = ("diff", "table1", "figure5", "table6", "--scale", "paper")
+    painted = on_a_terminal(80, *words)
+    assert "\033[" in painted
+    assert click.unstyle(painted) == on_a_terminal(80, *words, NO_COLOR="1")
 
 
 def test_in_a_pipe_a_list_is_whole_with_tabs_between():

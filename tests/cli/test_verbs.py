@@ -225,11 +225,12 @@ def test_reproduce_shows_tables_and_figures_and_ends_in_a_few_plain_lines(here):
     assert f"Picture: {here.figures / 'figure5.png'}" in end
     assert f"Diff: {here.results / 'diff.txt'}" in end
     assert end[-1].startswith("Next: ")
+    assert "__main__" not in end[-1]
     assert len(end) <= 6
     assert "\nclaim S33-1: holds" in (here.results / "diff.txt").read_text()
 
 
-def test_reproduce_shows_the_part_that_was_asked_for(finished, here):
+def test_reproduce_of_a_part_shows_whole_pages_under_their_own_names(finished, here):
     for name in ("plain-20", "resnet-20"):
         [run] = select("figure6", scale="smoke", seeds=1, only=[f"{name}."]).runs()
         finished(run, [50.0, 12.0], test_error=12.0)
@@ -238,8 +239,9 @@ def test_reproduce_shows_the_part_that_was_asked_for(finished, here):
     assert done.returncode == 0, done.stderr
     table = done.stdout.partition("Table 6.")[2]
     assert "ResNet-20" in table
-    assert "ResNet-32" not in table
-    picture = here.figures / "smoke" / "figure6-only-resnet-20.png"
+    assert "ResNet-32" in table
+    assert "figure6-only" not in done.stdout
+    picture = here.figures / "smoke" / "figure6.png"
     assert picture.exists()
     assert f"Picture: {picture}" in done.stdout
     assert "ResNet-32" not in (here.results / "smoke" / "diff.txt").read_text()

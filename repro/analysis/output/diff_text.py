@@ -7,6 +7,7 @@ every claim its evidence, and shows curves and departures.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -41,6 +42,9 @@ COLOURS = {
     "incomplete": "yellow",
     "missing": "yellow",
 }
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# A letter, the colours that begin at it, and the end of a colour after it.
+_LETTER = re.compile(r"((?:\x1b\[[0-9;]*m)*)([^\s\x1b])((?:\x1b\[0m)*)")
 # Verdicts about which an experiment's numbers have the same to say.
 COLLAPSED = (Verdict.NOT_COMPARABLE, Verdict.MISSING)
 
@@ -187,12 +191,29 @@ def _curve_line(gap: CurveGap) -> str:
 
 def _wrapped(text: str, width: int) -> list[str]:
     """Return the lines of a text; all but the first are indented a little further than it is."""
-    indent = " " * (len(text) - len(text.lstrip()))
-    return textwrap.wrap(
-        text.strip(),
+    plain = _COLOUR.sub("", text)
+    indent = " " * (len(plain) - len(plain.lstrip()))
+    lines = textwrap.wrap(
+        plain.strip(),
         width,
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return lines if plain == text else _coloured(lines, text)
+
+
+def _coloured(lines: list[str], painted: str) -> list[str]:
+    """Return wrapped lines with the colours of the painted text, which take no room."""
+    parts = _LETTER.findall(painted)
+    coloured = []
+    for line in lines:
+        letters = []
+        for letter in line:
+            if letter != " ":
+                start, shown, end = parts.pop(0)
+                letter = f"{start}{shown}{end}"
+            letters.append(letter)
+        coloured.append("".join(letters))
+    return coloured

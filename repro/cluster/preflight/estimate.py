@@ -32,9 +32,9 @@ class Estimate:
             how = "computed as for a GPU: a CPU takes many times that"
         basis = []
         if self.measured:
-            basis.append(f"{self.measured} from past runs")
+            basis.append(f"{self.measured if self.computed else 'all'} from past runs")
         if self.computed:
-            basis.append(f"{self.computed} {how}")
+            basis.append(f"{self.computed if self.measured else 'all'} {how}")
         if self.sharing:
             basis.append(self.sharing)
         return f"{self.said} ({', '.join(basis)})"

@@ -115,7 +115,7 @@ def test_hours_come_from_past_runs_on_such_a_device(here: Places) -> None:
     past(here, SMALL, "cpu", seconds=7200.0)
     assert (
         str(estimate([(SMALL,)], here, Profile("mine", gpus=0)))
-        == "about 2.0 GPU-hours (1 from past runs)"
+        == "about 2.0 GPU-hours (all from past runs)"
     )
     assert "computed from the layers" in str(estimate([(SMALL,)], here, Profile("mine")))
     assert "a CPU takes many times that" in str(estimate([(LARGE,)], here, Profile("mine", gpus=0)))
