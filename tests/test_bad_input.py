@@ -27,6 +27,7 @@ WHOLE = "it is a whole number from 1 to 1000"
 SMOKE = ["--scale", "smoke", "--seeds", "1", "--only", "resnet-20"]
 EXAMPLE = " (cluster `example`, `example.toml`)"
 WORDS = "use letters, digits and . _ - , : | & * ( ) [ ] @ + = / and no blanks"
+DATA_FOLDER = "`REPRO_DATA` names the folder of the data sets; `--set dataset=NAME` takes another"
 CARRIES_ON = "what is half done carries on by itself; `--again` begins anew"
 EVALUATE = ["evaluate", "--net", "resnet-50"]
 TO_NULL = "predictions cannot replace `/dev/null`, which is a device"
@@ -98,8 +99,9 @@ MISTAKES = [
     (
         ["run", "-rf"],
         "no option `-r`",
-        "for example `repro run figure6 --scale smoke --seeds 2`",
+        "`repro run --help` lists the options",
     ),
+    (["run", "figure6", "--data", "X"], "no option `--data`", DATA_FOLDER),
     (["run", "figure6", "--sclae", "smoke"], "no option `--sclae`", "did you mean `--scale`?"),
     *(
         ([*on(), word], f"no option `{word}`", CARRIES_ON)
@@ -362,7 +364,7 @@ def test_no_arguments_are_answered_with_help(repro, tmp_path):
     for words in ([], ["data"]):
         code, out, err = repro(*words)
         assert (code, err) == (2, "")
-        assert "Commands:" in out
+        assert out.startswith("Usage:")
     assert created(tmp_path) == []
 
 

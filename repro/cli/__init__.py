@@ -23,6 +23,14 @@ from repro.errors import INTERRUPTED, USAGE, UserError
 from repro.storage.atomic import set_private_umask
 from repro.storage.paths import places
 
+SECTIONS = {
+    "See what there is": ("list", "show", "plan", "status", "logs", "config", "doctor"),
+    "Train": ("run", "submit", "cancel", "reproduce", "data"),
+    "Compare with the paper": ("collect", "table", "figure", "diff", "report"),
+    "Share": ("publish", "check-record", "export"),
+    "Measure": ("evaluate", "forensics", "bench"),
+    "Set up": ("init", "completion"),
+}
 VERBS = {
     "list": "List every table and figure of the paper, and what is done of it.",
     "show": "Show an experiment: nets, recipe, departures, the paper's numbers.",
@@ -87,8 +95,9 @@ class Verbs(Group):
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([*VERBS.items()])
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, VERBS[name]) for name in names])
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         with _ends_of_our_own():

@@ -34,6 +34,10 @@ for _package in (
     "msgspec",
 ):
     INSTALL[_package] = f"`pip install {_package}`"
+CLOSE = (
+    0.7  # of 1: an option this like another one is a slip for it; `--data` is none for `--again`
+)
+DATA_FOLDER = ("--data", "--data-dir", "--dataset")
 RESUMING = ("--resume", "--continue", "--restart")
 
 
@@ -134,8 +138,14 @@ def _problem(error: click.ClickException) -> tuple[str, str]:
 def _near_option(error: click.NoSuchOption) -> str:
     if error.option_name in RESUMING:
         return "what is half done carries on by itself; `--again` begins anew"
-    near = sorted(error.possibilities or [])
-    return f"did you mean `{near[0]}`?" if near else ""
+    if error.option_name in DATA_FOLDER:
+        return "`REPRO_DATA` names the folder of the data sets; `--set dataset=NAME` takes another"
+    import difflib
+
+    path = error.ctx.command_path if error.ctx else "repro"
+    otherwise = f"`{path} --help` lists the options"
+    near = difflib.get_close_matches(error.option_name, error.possibilities or [], 1, CLOSE)
+    return f"did you mean `{near[0]}`?" if near else otherwise
 
 
 def _bad_usage(error: click.BadOptionUsage) -> str:

@@ -18,6 +18,14 @@ from repro.definition.experiment import (
 from repro.storage.paths import PAPER_NUMBERS
 
 WIDTHS = (("row", 12), ("metric", 20))  # of the columns, at least
+KINDS = {
+    "single": "one run",
+    "mean": "several runs",
+    "best": "the best of several runs",
+    "exact": "counted from the net",
+    "digitised": "read off a figure",
+    "quoted": "another paper's net",
+}
 
 
 def rows_of(experiment: Experiment) -> list[Row]:
@@ -67,6 +75,15 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
             end = f"   reproductions: {low}–{high} ({len(others)})"
         lines.append(f"{start}  {number['kind']}{end}")
     return lines
+
+
+def legend(numbers: list[dict[str, Any]], reproductions: list[dict[str, str]]) -> str:
+    """Return what the words beside these numbers mean; empty where none needs it."""
+    used = {number["kind"] for number in numbers}
+    meanings = [f"{kind}: {meaning}" for kind, meaning in KINDS.items() if kind in used]
+    if reproductions:
+        meanings.append("reproductions: what others got, and how many")
+    return f"({'; '.join(meanings)})" if meanings else ""
 
 
 def _of_skipped(name: str) -> list[dict[str, Any]]:

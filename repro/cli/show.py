@@ -10,7 +10,7 @@ import click
 from repro.cli.click_errors import Command
 from repro.cli.completers import complete_runs
 from repro.cli.options import json_option, print_json, select_option
-from repro.cli.paper_numbers import number_lines, numbers_of, reproductions_of, rows_of
+from repro.cli.paper_numbers import legend, number_lines, numbers_of, reproductions_of, rows_of
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -227,6 +227,9 @@ def _variant_line(variant: dict[str, str]) -> str:
 def _print_numbers_and_claims(facts: dict[str, Any]) -> None:
     lines = number_lines(facts["paper"], facts["elsewhere"])
     _print_lines("The paper's numbers", lines, wrap=False)
+    meanings = legend(facts["paper"], facts["elsewhere"])
+    if meanings:
+        click.echo(click.wrap_text(meanings, 79, "  ", "  "))
     claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
     _print_lines("The paper's claims", claims)
 

@@ -87,8 +87,9 @@ def _print_dry_run(
     if foresight:
         facts["foresight"] = _foresight_facts(foresight)
         facts["runs"] = [run.id for run in plan.runs]
-        lines += [f"# {line}" for line in _foresight_lines(foresight)]
+        # The summary is last, where it is still on the screen after sixty ids.
         lines += [f"#   {run.id}" for run in plan.runs]
+        lines += [f"# {line}" for line in _foresight_lines(foresight)]
     if mode.as_json:
         print_json(facts)
     else:

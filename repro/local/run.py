@@ -230,7 +230,8 @@ def check_data(runs: Sequence[Run], places: Places) -> None:
         info = registry.dataset_info(name, places.data)
         if info.state == "missing":
             problem = f"no data set {quote(name)} in {quote(places.data, 300)}"
-            raise EnvironmentProblem(problem, info.hint or "")
+            hint = info.hint or ""
+            raise EnvironmentProblem(problem, f"{hint}; `--scale smoke` needs no data set")
         if info.state == "damaged":
             raise EnvironmentProblem(f"data set {quote(name)}: {info.problem}", info.hint or "")
         if info.train_images is not None and batch > info.train_images:

@@ -11,7 +11,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from repro.cli import VERBS, cli
+from repro.cli import SECTIONS, VERBS, cli
 from repro.definition.experiment import runs_of
 from repro.definition.overrides import with_overrides
 from repro.protocol import catalog
@@ -48,7 +48,12 @@ def test_the_help_names_every_scale(verb):
 def test_no_arguments_show_the_help_and_exit_2():
     done = repro()
     assert done.returncode == 2
-    assert "Commands:" in done.stdout
+    assert "Train:" in done.stdout
+
+
+def test_the_help_lists_every_command_once():
+    listed = [name for names in SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
