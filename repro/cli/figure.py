@@ -45,9 +45,12 @@ def command(selection: Selection, form: str, as_json: bool) -> int:
 
 
 def print_figures(
-    selection: Selection, form: str = ",".join(api.FIGURE_FORMATS), as_json: bool = False
+    selection: Selection,
+    form: str = ",".join(api.FIGURE_FORMATS),
+    as_json: bool = False,
+    in_words: bool = True,
 ) -> int:
-    """Draw the figures, print their files, and return the exit code."""
+    """Draw the figures, print their files and what they show, and return the exit code."""
     FIGURES.check(selection)
     formats = _formats(form)
     selection, collected = print_scale(selection)
@@ -59,7 +62,7 @@ def print_figures(
         facts = [_facts(name, result) for name, result in zip(names, results, strict=True)]
         print_json(facts[0] if is_one_document(selection, names) else {"figures": facts})
     else:
-        _print(names, results)
+        _print(names, results, in_words)
     print_left_out(selection, names)
     return worst_of([exit_code_of(one.complete, one.collected, one.runs) for one in results])
 
@@ -73,10 +76,12 @@ def _facts(name: str, result: api.FigureResult) -> dict[str, Any]:
     }
 
 
-def _print(names: Sequence[str], results: Sequence[api.FigureResult]) -> None:
+def _print(names: Sequence[str], results: Sequence[api.FigureResult], in_words: bool) -> None:
     """Print the files, and on standard error what each figure shows."""
     for name, result in zip(names, results, strict=True):
         click.echo("\n".join(map(str, result.files)))
+        if not in_words:
+            continue
         words = result.description
         if len(names) > 1:
             words = f"{name}: {words}"

@@ -54,7 +54,8 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
         if isinstance(experiment, Table):
             print_tables(_page(selection, name))
         else:
-            print_figures(_page(selection, name))
+            # The closing words say what came out, in two lines and not in thirteen.
+            print_figures(_page(selection, name), in_words=False)
     _print_closing_words(selection, experiments)
     return code
 

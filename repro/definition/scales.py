@@ -26,8 +26,15 @@ class Scale:
 
     @property
     def note(self) -> str:
-        """What else was chosen, as a sentence."""
-        return f"With {', '.join(self.chosen)}." if self.chosen else ""
+        """What else was chosen, in sentences."""
+        left_out = [text.removeprefix("skip ") for text in self.chosen if text.startswith("skip ")]
+        others = [text for text in self.chosen if not text.startswith("skip ")]
+        sentences = []
+        if others:
+            sentences.append(f"With {', '.join(others)}.")
+        if left_out:
+            sentences.append(f"Without {', '.join(left_out)}.")
+        return " ".join(sentences)
 
     def named(self, name: str) -> str:
         """Return a file's name with what else was chosen.

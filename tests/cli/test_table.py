@@ -203,6 +203,7 @@ def test_a_part_of_a_table_is_shown_and_takes_the_place_of_no_whole_one(finished
         rows = json.loads(table(*words, "--json").stdout)["rows"]
         assert {row["row"] for row in rows} == {"ResNet-20"}
     assert "With only resnet-20" in table("table6", "--only", "resnet-20").stdout
+    assert "Without resnet-1202." in table("table6", "--skip", "resnet-1202").stdout
     assert (here.results / "table6-only-resnet-20.json").exists()
     assert (here.results / "table6-only-resnet-20-skip-s1.json").exists()
     assert "ResNet-32" not in table("resnet-20.*").stdout
