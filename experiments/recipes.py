@@ -133,7 +133,7 @@ def _mean_image(run: Run) -> Run:
 
 def _decoded_on_card(run: Run) -> Run:
     """CIFAR images need no decoding."""
-    return _input(decoder="card")(run) if run.net.family == "imagenet" else run
+    return _input(decoder="gpu")(run) if run.net.family == "imagenet" else run
 
 
 def _unpadded_pool(run: Run) -> Run:

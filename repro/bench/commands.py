@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from repro.definition.experiment import Table
 from repro.definition.run import Run, to_definition
 from repro.protocol.catalog import load_experiment
@@ -74,7 +76,8 @@ def _write(run: Run, error: float, places: Places) -> None:
     )
     errors = {"test_error": error, "best_test_error": error - 0.1, "train_error": 0.1}
     metrics: dict[str, float | None] = {**errors, "response_mean": 0.4}
-    folder.final.write_bytes(to_json(Final(run.id, to_definition(run), metrics, _PROVENANCE)))
+    final = Final(run.id, to_definition(run), metrics, _PROVENANCE)
+    folder.final.write_bytes(to_json(msgspec.to_builtins(final)))
 
 
 _PROVENANCE = Provenance(

@@ -89,7 +89,7 @@ class Input:
     # ImageNet: shorter sides of the fully convolutional test.
     test_sides: tuple[int, ...] | None = None
     # ImageNet: the GPU decodes and resizes training photos. None: the processors do, by Pillow.
-    decoder: Literal["card"] | None = None
+    decoder: Literal["gpu"] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.shorter_side or (self.size, self.size)

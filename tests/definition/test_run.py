@@ -44,6 +44,7 @@ inputs = some.builds(
     shorter_side=some.none() | some.tuples(some.just(256), some.integers(256, 480)),
     colour=some.none() | fractions,
     flip=some.booleans(),
+    decoder=some.sampled_from([None, "gpu"]),
     test_sides=some.none() | some.lists(some.integers(32, 640), min_size=1, max_size=5).map(tuple),
 )
 warmups = some.builds(Warmup, rate=rates, below=some.floats(1, 99), window=counts) | some.builds(
@@ -110,7 +111,7 @@ def changes():
     }  # fmt: skip
     inputs = {
         "size": 24, "mean": "channel", "std": "channel", "pad": 2, "shorter_side": (256, 480), "colour": 0.1,
-        "flip": False, "test_side": 256, "test_sides": (224, 256),
+        "flip": False, "test_side": 256, "test_sides": (224, 256), "decoder": "gpu",
     }  # fmt: skip
     yield from ((key, replace(RUN, **{key: value})) for key, value in own.items())
     yield from (

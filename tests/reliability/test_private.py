@@ -27,9 +27,10 @@ SECRETS = {
     "https_proxy": "http://me:planted-secret-5@proxy:1",
 }
 DISPLAYED_ONLY = {  # the only lines of the product that look at the time of day, each for people to read
+    "repro/analysis/export/crate.py": 1,
     "repro/cluster/preflight/doctor.py": 1,
-    "repro/local/last_words.py": 1,
-    "repro/training/attempt.py": 3,
+    "repro/storage/atomic.py": 1,
+    "repro/training/attempt.py": 2,
     "repro/training/provenance.py": 1,
 }
 

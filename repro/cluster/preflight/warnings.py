@@ -104,7 +104,7 @@ def _precision(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
 
 def _decoder(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
     """Warn of runs whose photos a GPU decodes, where there is none."""
-    some = [run for run in runs if run.recipe.input.decoder == "card"]
+    some = [run for run in runs if run.recipe.input.decoder == "gpu"]
     if some and not profile.on_gpu:
         yield (
             f"{len(some)} of {len(runs)} runs decode their photos on a GPU, and this profile asks "
@@ -129,7 +129,7 @@ def _cores(runs: Sequence[Run], profile: Profile) -> Iterator[str]:
     """Warn where the cores decode fewer photos than a GPU trains on; small images need no core."""
     photos = []
     for run in runs:
-        if run.net.family == "imagenet" and run.recipe.input.decoder != "card":
+        if run.net.family == "imagenet" and run.recipe.input.decoder != "gpu":
             photos.append(run)
     if not photos or not profile.on_gpu:
         return

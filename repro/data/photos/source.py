@@ -125,7 +125,7 @@ class Photos:
     def batches(self, seed: int, start: int, stop: int, share: Share = ALONE) -> Iterator[Batch]:
         mine = share.of(self.recipe.batch)
         plans = self.training_plans(seed, range(start, stop), mine)
-        if self.input.decoder == "card":
+        if self.input.decoder == "gpu":
             card_decoder.need_a_card(self.device)
             return self._on_device(
                 card_decoder.decoded_on(self.device, plans, self.input, self.pack)
