@@ -94,12 +94,8 @@ def test_sending_a_thousand_runs_says_what_was_sent_and_each_is_sent_once(
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=120)[1]
-    assert "Traceback" not in said
-    if process.returncode == 0:  # on a busy machine all may be sent before the signal comes
-        assert len(sent(here, slurm)) == 1020
-    else:
-        assert process.returncode == 130
-        assert f"sent: {len(sent(here, slurm)):,} run" in said
+    assert (process.returncode, "Traceback" in said) == (130, False)
+    assert f"sent: {len(sent(here, slurm)):,} run" in said
     subprocess.run(
         [sys.executable, "-m", "repro.cli", *SEND], cwd=ROOT, capture_output=True, check=True
     )
