@@ -34,6 +34,15 @@ PROVENANCE = {
     "attempts": 1,
     "job": None,
 }
+# The words that name another lab to `repro publish`.
+KYOTO = (
+    "--lab",
+    "kyoto",
+    "--lab-name",
+    "Vision group, Kyoto",
+    "--contact",
+    "https://a.example.org",
+)
 DATA = {
     "cifar": {"name": "cifar10", "hash": "da7a", "train_images": 50_000, "test_images": 10_000},
     "imagenet": {

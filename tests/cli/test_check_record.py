@@ -20,17 +20,10 @@ from repro.errors import UserError
 from repro.storage import metrics_file
 from repro.storage.atomic import read_json, to_json
 from repro.storage.paths import ROOT, Folder
+from tests.run_folders import KYOTO
 
 QUICK = [SCALES["quick"](run) for run in RESNET[20]]
 RUN, OTHER = QUICK[:2]
-KYOTO = (
-    "--lab",
-    "kyoto",
-    "--lab-name",
-    "Vision group, Kyoto",
-    "--contact",
-    "https://a.example.org",
-)
 
 
 def repro(*words: str) -> Result:

@@ -15,16 +15,9 @@ from repro.cli import cli
 from repro.errors import UserError
 from repro.storage.paths import Folder
 from repro.storage.run_files import is_done
+from tests.run_folders import KYOTO
 
 QUICK = [SCALES["quick"](run) for run in PLAIN[20]]
-KYOTO = (
-    "--lab",
-    "kyoto",
-    "--lab-name",
-    "Vision group, Kyoto",
-    "--contact",
-    "https://a.example.org",
-)
 CURVE = [{"train_error": 60.0, "test_error": 58.0}, {"train_error": 50.0, "test_error": 49.0}]
 
 

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 
 from repro.cli import main
 from repro.cluster.submit import submission
 from repro.storage.paths import Places
-from tests.cluster.fake_slurm import FakeSlurm, laptop
+from tests.cluster.fake_slurm import FakeSlurm
 
 TABLE6 = ("submit", "table6", "--on", "example", "--scale", "smoke", "--seeds", "1")
-
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
-    fake = FakeSlurm.install(tmp_path / "fake-slurm")
-    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
-    return fake
-
-
-@pytest.fixture
-def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
 
 
 def code(*words: str) -> int:

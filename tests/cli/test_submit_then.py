@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from repro.cli import main
 from repro.storage.paths import ROOT, Places
-from tests.cluster.fake_slurm import FakeSlurm, laptop
+from tests.cluster.fake_slurm import FakeSlurm
 
 BOTH = ("submit", "table6", "figure6", "--on", "example", "--scale", "smoke", "--seeds", "1")
 BOTH = (*BOTH, "--yes", "--then", "report")
-
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
-    fake = FakeSlurm.install(tmp_path / "fake-slurm")
-    monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
-    return fake
-
-
-@pytest.fixture
-def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(laptop(tmp_path / "laptop")))
 
 
 def code(*words: str) -> int:

@@ -12,6 +12,7 @@ question to it. `between_labs` has another one, for results of several labs.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,18 +28,18 @@ class Sample:
     std: float  # with n-1; NaN for a single number
 
 
-class Tests:
+class Tests(ABC):
     """A difference that is not known exactly, and the questions that are asked of it."""
 
     difference: float
 
+    @abstractmethod
     def p_above(self, bound: float) -> float:
         """Return the one-sided p for "the true difference is more than `bound`"."""
-        raise NotImplementedError
 
+    @abstractmethod
     def p_below(self, bound: float) -> float:
         """Return the one-sided p for "the true difference is less than `bound`"."""
-        raise NotImplementedError
 
     def p_different(self, doubt: float = 0.0) -> float:
         """Return the two-sided p for "the true difference is more than `doubt`, either way"."""
