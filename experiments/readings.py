@@ -1,6 +1,6 @@
 """How we read the paper where its words leave a value open: what, our value, and why."""
 
-from repro.definition.scales import Reading
+from repro.definition.scales_and_variants import Reading
 
 READINGS = (
     Reading(

@@ -25,7 +25,7 @@ from typing import Any
 from experiments.scales import stretched
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
-from repro.definition.scales import Variant
+from repro.definition.scales_and_variants import Variant
 
 # The protocol as the paper prints it. Runs are compared with it field by field: the deviation
 # ledger. Where the words leave a value open, ours is a reading of them, and the ledger quotes them.

@@ -5,7 +5,7 @@ own, of its own test; a file's name carries how its SHA-256 begins. akamaster's 
 from their README files; a-martyn's are of the best test epoch.
 """
 
-from repro.definition.released import Number, Released
+from repro.definition.weight_release import Number, Released
 
 AUTHORS_README = "README of the authors' release, 1-crop and 10-crop validation error"
 TORCHVISION_PAGE = "torchvision's table of classification weights"

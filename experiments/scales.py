@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from repro.definition.recipe import Input
 from repro.definition.run import Run
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 
 
 def stretched(run: Run, times: int, over: int) -> Run:

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from repro.definition.recipe import Recipe as Recipe
     from repro.definition.run import Run as Run
     from repro.definition.run import Runs as Runs
-    from repro.definition.scales import Scale as Scale
-    from repro.definition.scales import Variant as Variant
+    from repro.definition.scales_and_variants import Scale as Scale
+    from repro.definition.scales_and_variants import Variant as Variant
     from repro.errors import UserError as UserError
     from repro.protocol.selection import Selection as Selection
 
@@ -60,7 +60,7 @@ _HOMES = {
     "repro.definition.net": "Net",
     "repro.definition.recipe": "Recipe",
     "repro.definition.run": "Run Runs",
-    "repro.definition.scales": "Scale Variant",
+    "repro.definition.scales_and_variants": "Scale Variant",
     "repro.errors": "UserError",
     "repro.protocol.selection": "Selection",
 }

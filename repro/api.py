@@ -16,21 +16,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from repro.analysis.runs.selected import at_best_scale, has_points, part, restrict
+from repro.analysis.runs.selected_runs import at_best_scale, has_points, part, restrict
 from repro.definition.experiment import Drawing, Experiment, Figure, Table, at_scale, runs_of
 from repro.definition.run import Run
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol import catalog
-from repro.protocol.pages import FIGURES, TABLES, PageKind
+from repro.protocol.selected_pages import FIGURES, TABLES, PageKind
 from repro.protocol.selection import Selection, SelectionOptions, select
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.analysis.compare.diff import Diff
-    from repro.analysis.export.files import Exported
-    from repro.analysis.output.formats import Sheet
-    from repro.analysis.runs.frames import Collected
-    from repro.cluster.status.state import State
+    from repro.analysis.compare.paper_diff import Diff
+    from repro.analysis.export.export_folder import Exported
+    from repro.analysis.output.table_formats import Sheet
+    from repro.analysis.runs.run_frames import Collected
+    from repro.cluster.status.run_states import State
     from repro.cluster.submit.submission import Sent
     from repro.local.run import LocalResult, Watcher
 
@@ -92,8 +92,8 @@ def submit(
 
 def status(*patterns: str, scale: str | None = None) -> list[State]:
     """Return the state of every run whose experiment or id matches a pattern."""
-    from repro.cluster.status.selection import select_folders
-    from repro.cluster.status.state import all_states
+    from repro.cluster.status.matched_folders import select_folders
+    from repro.cluster.status.run_states import all_states
 
     here = places()
     return all_states(select_folders(patterns, here, scale=scale), here)
@@ -104,7 +104,7 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
 
     With experiments or options: only the runs that they select.
     """
-    from repro.analysis.runs.frames import collect
+    from repro.analysis.runs.run_frames import collect
 
     collected = collect(places())
     if not experiments and not options:
@@ -124,7 +124,7 @@ def export(
 
     Without experiments: all of them. Without `scale`: the most serious one that has results.
     """
-    from repro.analysis.export.files import export_runs
+    from repro.analysis.export.export_folder import export_runs
 
     chosen, collected = _with_results(experiments, options, collected)
     words = " ".join((*chosen.experiments, *chosen.words()))
@@ -145,7 +145,7 @@ def compare(
 
     Without experiments: all of them. Without `scale`: the most serious one that has results.
     """
-    from repro.analysis.compare.diff import compare
+    from repro.analysis.compare.paper_diff import compare
 
     chosen, collected = _with_results(experiments, options, collected)
     scale = chosen.chosen_scale()
@@ -175,7 +175,7 @@ class TableResult(PageResult):
 
     def render(self, form: str = "table") -> str:
         """Return the table as text, Markdown, LaTeX, CSV, JSON or HTML."""
-        from repro.analysis.output.formats import render
+        from repro.analysis.output.table_formats import render
 
         return render(self.sheet, form)  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def table(
     """Return a table of the paper with ours beside it, and write it in every format."""
     chosen, collected = _one_page(TABLES, name, options, collected)
 
-    from repro.analysis.compare.numbers import judge_numbers
+    from repro.analysis.compare.judged_numbers import judge_numbers
     from repro.analysis.output import tables
 
     collected = replace(collected, strict=strict)
@@ -278,7 +278,7 @@ def _with_results(
     collected: Collected | None,
 ) -> tuple[Selection, Collected]:
     """Return the selection at its scale, or else at one that has results; and all runs."""
-    from repro.analysis.runs.frames import collect
+    from repro.analysis.runs.run_frames import collect
 
     chosen = _all_unless_named(_without_default_scale(experiments, options))
     chosen.reproduced()
@@ -293,7 +293,7 @@ def _one_page(
     chosen = _without_default_scale((name,), options)
     kind.check(chosen)
 
-    from repro.analysis.runs.frames import collect
+    from repro.analysis.runs.run_frames import collect
 
     collected = collected or collect(places())
     chosen = kind.only_one(at_best_scale(chosen, collected))

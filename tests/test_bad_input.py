@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cli import click_errors, main
+from repro.cli import main
+from repro.cli.shared import click_errors
 from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import laptop
 from tests.reliability.harness.hostile import (

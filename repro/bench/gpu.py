@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from repro.bench.harness import Contender, Say, Table, run_contest
-from repro.bench.limits import limits, reached
+from repro.bench.machine_limits import limits, reached
 from repro.cluster.job.mps import mps_daemon
 from repro.data.photos.ordered_pool import usable_cores
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from repro.bench.commands import constructed
 from repro.bench.gpu import gpu
 from repro.bench.harness import Contender, Say, Table, run_contest
-from repro.bench.limits import limits, reached
+from repro.bench.machine_limits import limits, reached
 from repro.data.photos.ordered_pool import usable_cores
 
 BENCH = "repro.bench"

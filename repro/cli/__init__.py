@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from repro.cli import streams
-from repro.cli.click_errors import Group, of_click, of_import, of_system
-from repro.cli.environment_checks import check_folders, check_owners
+from repro.cli.shared import streams
+from repro.cli.shared.click_errors import Group, of_click, of_import, of_system
+from repro.cli.shared.environment_checks import check_folders, check_owners
 from repro.errors import INTERRUPTED, USAGE, UserError
 from repro.storage.atomic import set_private_umask
 from repro.storage.paths import places
@@ -121,7 +121,7 @@ def _ends_of_our_own() -> Iterator[None]:
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from repro.cli.version import version
+        from repro.cli.shared.version import version
 
         click.echo(version())
         context.exit()

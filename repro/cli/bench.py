@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.environment_checks import check_owners
-from repro.cli.options import did_you_mean_one_of, json_option, print_json
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.environment_checks import check_owners
+from repro.cli.shared.options import did_you_mean_one_of, json_option, print_json
 from repro.errors import FINE, EnvironmentProblem, UserError, quote
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import places
@@ -46,13 +46,13 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
         _need_a_gpu()
     if save:
         check_owners(places().results)
-    from repro.bench import record
+    from repro.bench import bench_record
     from repro.bench.suites import PARTS as MEASURED
 
-    before = record.load()
+    before = bench_record.load()
     tables = MEASURED[part](quick, lambda line: click.echo(line, err=True))
-    found = record.record(part, quick, tables, before)
-    text = record.markdown(tables, found["machine"])
+    found = bench_record.record(part, quick, tables, before)
+    text = bench_record.markdown(tables, found["machine"])
     if save:
         folder = places().results / "bench"
         folder.mkdir(parents=True, exist_ok=True)

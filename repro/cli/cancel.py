@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_selection
-from repro.cli.options import json_option, keep_selected, one_scale_option, part_options, print_json
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_selection
+from repro.cli.shared.options import (
+    json_option,
+    keep_selected,
+    one_scale_option,
+    part_options,
+    print_json,
+)
+from repro.cli.shared.text_table import counted
 from repro.errors import UserError
 from repro.storage.paths import Places, places
 
 if TYPE_CHECKING:
-    from repro.cluster.status.state import State
+    from repro.cluster.status.run_states import State
 
 
 @click.command(cls=Command)
@@ -45,8 +51,8 @@ def command(
     For example:  repro cancel figure6 '!*110*'
     """
     from repro.cluster import slurm
-    from repro.cluster.status.selection import beside, select_folders
-    from repro.cluster.status.state import all_states
+    from repro.cluster.status.matched_folders import beside, select_folders
+    from repro.cluster.status.run_states import all_states
 
     here = places()
     folders = keep_selected(select_folders(patterns, here, True, scale), only, skip)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.options import json_option, print_json
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.text_table import counted
 from repro.errors import FAILED, FINE, printable
 from repro.storage.paths import places
 

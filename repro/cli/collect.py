@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.options import json_option, print_json
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.text_table import counted
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
 from repro.storage import labs as other_labs
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.analysis.runs.cache import CachedRuns
+    from repro.analysis.runs.frame_cache import CachedRuns
 
 OURS = re.compile(
     r"runs|runs\.parquet|published|labs|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
@@ -41,7 +41,7 @@ def command(as_json: bool, strict: bool) -> int:
 
 def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
     """Gather all runs, say what was read, and return the exit code."""
-    from repro.analysis.runs.cache import read_runs, save
+    from repro.analysis.runs.frame_cache import read_runs, save
 
     here = places()
     _check_ours(here.results)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from repro.cli.click_errors import Command
-from repro.cli.param_types import OneOf
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.param_types import OneOf
 from repro.errors import UserError
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_clusters
-from repro.cli.options import json_option, print_json
-from repro.cli.text_table import print_rows
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_clusters
+from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.text_table import print_rows
 from repro.storage.paths import Places, places
 
 SETTINGS = (  # variable, what it is where it is not set

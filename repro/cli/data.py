@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.click_errors import Group
-from repro.cli.options import json_option, print_json
-from repro.cli.text_table import print_rows
+from repro.cli.shared.click_errors import Group
+from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.text_table import print_rows
 from repro.definition.bounds import check_name
 from repro.errors import ENVIRONMENT
 from repro.storage.paths import places

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import (
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import (
     TEXT_FORMATS,
     gather,
     json_option,
@@ -19,9 +19,9 @@ from repro.cli.options import (
     select_option,
     strict_option,
 )
-from repro.cli.param_types import OneOf
-from repro.cli.streams import paints
-from repro.cli.text_table import text_width
+from repro.cli.shared.param_types import OneOf
+from repro.cli.shared.streams import paints
+from repro.cli.shared.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
 from repro.storage.access import why_not_kept
@@ -30,7 +30,7 @@ from repro.storage.input_files import check_input_file
 from repro.storage.paths import places
 
 if TYPE_CHECKING:
-    from repro.analysis.compare.diff import Diff
+    from repro.analysis.compare.paper_diff import Diff
 
 LARGEST_CSV = 50_000_000  # bytes
 FAIL_ON = "worse,fails"
@@ -105,7 +105,7 @@ def print_diff(
     asked = selection.reproduced()
     _check_file(how.against)
 
-    from repro.analysis.compare.diff import parse_verdicts
+    from repro.analysis.compare.paper_diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
     selection, collected = print_scale(asked)

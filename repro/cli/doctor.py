@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.options import json_option, print_json
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import json_option, print_json
 from repro.errors import ENVIRONMENT, FINE
 from repro.storage.paths import places
 

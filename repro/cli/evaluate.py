@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.counter import Counter
-from repro.cli.environment_checks import check_owners
-from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import change_options, json_option, print_json
-from repro.cli.weights_question import WeightsQuestion, question_options
-from repro.definition.scales import Scale
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.environment_checks import check_owners
+from repro.cli.shared.images_counter import Counter
+from repro.cli.shared.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.shared.options import change_options, json_option, print_json
+from repro.cli.shared.weights_question import WeightsQuestion, question_options
+from repro.definition.scales_and_variants import Scale
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection
@@ -23,8 +23,8 @@ from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.definition.preprocessing import Preprocessing
-    from repro.evaluation.of_weights import Subject
     from repro.evaluation.readings import Reading
+    from repro.evaluation.weights_measurer import Subject
     from repro.storage.evaluations import Evaluation
 
 RECORD = "record"  # what `--save` alone means
@@ -133,15 +133,15 @@ def _of_weights(
     target: Path | None,
     record: bool,
 ) -> dict[str, Any]:
-    from repro.evaluation import of_weights
+    from repro.evaluation import weights_measurer
     from repro.storage.atomic import write_atomic
     from repro.storage.evaluations import compressed
 
     reading = _reading(of, preprocessing, crops)
-    image = of_weights.mean_image(mean)
-    folder = of_weights.folder_for(places().results, of, [reading], image, reading.views)
+    image = weights_measurer.mean_image(mean)
+    folder = weights_measurer.folder_for(places().results, of, [reading], image, reading.views)
     with Counter("images") as counter:
-        result = of_weights.measure(
+        result = weights_measurer.measure(
             of,
             [reading],
             image,
@@ -149,10 +149,10 @@ def _of_weights(
             with_scores=[reading],
             progress=counter.at,
         )
-    made = of_weights.evaluation(of, reading, result, folder.path.name, warnings)
+    made = weights_measurer.evaluation(of, reading, result, folder.path.name, warnings)
     for warning in made.warnings[len(warnings) :]:
         click.echo(warning, err=True)
-    arrays = of_weights.predictions(of, reading, result)
+    arrays = weights_measurer.predictions(of, reading, result)
     if record:
         folder.finish(made, arrays)
         click.echo(f"kept as {made.id}", err=True)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import gather, json_option, print_json, print_scale, select_option
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import gather, json_option, print_json, print_scale, select_option
+from repro.cli.shared.text_table import counted
 from repro.errors import FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
 
 if TYPE_CHECKING:
-    from repro.analysis.export.files import Exported
-    from repro.analysis.runs.frames import Collected
+    from repro.analysis.export.export_folder import Exported
+    from repro.analysis.runs.run_frames import Collected
 
 STDOUT = Path("-")
 

@@ -9,17 +9,17 @@ from typing import Any
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import (
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import (
     json_option,
     print_json,
     print_scale,
     select_option,
 )
-from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
-from repro.cli.text_table import text_width
+from repro.cli.shared.page_exit import exit_code_of, is_one_document, print_left_out, worst_of
+from repro.cli.shared.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
-from repro.protocol.pages import FIGURES
+from repro.protocol.selected_pages import FIGURES
 from repro.protocol.selection import Selection
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.counter import Counter
-from repro.cli.opened_weights import WEIGHTS_HINT, opened
-from repro.cli.options import change_options, json_option, print_json
-from repro.cli.weights_question import WAYS, WeightsQuestion, question_options
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.images_counter import Counter
+from repro.cli.shared.opened_weights import WEIGHTS_HINT, opened
+from repro.cli.shared.options import change_options, json_option, print_json
+from repro.cli.shared.weights_question import WAYS, WeightsQuestion, question_options
 from repro.errors import UserError, quote
 from repro.local.run import checked_device
 from repro.protocol.selection import Selection
@@ -22,8 +22,8 @@ from repro.storage.paths import places
 
 if TYPE_CHECKING:
     from repro.definition.preprocessing import Preprocessing
-    from repro.evaluation.of_weights import Result, Subject
     from repro.evaluation.readings import Reading
+    from repro.evaluation.weights_measurer import Result, Subject
     from repro.storage.evaluations import EvaluationFolder
 
 WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
@@ -105,7 +105,7 @@ def _measured(
     of: Subject, readings: list[Reading], mean: Path | None
 ) -> tuple[Result, EvaluationFolder]:
     """Test the weights in all readings, and return where that is kept as well."""
-    from repro.evaluation.of_weights import folder_for, mean_image, measure
+    from repro.evaluation.weights_measurer import folder_for, mean_image, measure
 
     image = mean_image(mean)
     folder = folder_for(places().results, of, readings, image, "forensics")
@@ -156,8 +156,8 @@ def _document(
     printed: dict[str, tuple[float, int]],
 ) -> dict[str, Any]:
     """Return the grid as plain values."""
-    from repro.evaluation.of_weights import guessing
     from repro.evaluation.reading_grid import columns
+    from repro.evaluation.weights_measurer import guessing
     from repro.protocol.released_weights import release_of
 
     rows = []
@@ -188,9 +188,9 @@ def _document(
 
 def _write_and_print(document: dict[str, Any], folder: Path, as_json: bool) -> None:
     """Keep the grid and its picture, and print the table."""
-    from repro.analysis.figures import readings, style
-    from repro.analysis.output.formats import render
+    from repro.analysis.figures import reading_grid_figure, style
     from repro.analysis.output.reading_table import reading_sheet, with_shares
+    from repro.analysis.output.table_formats import render
     from repro.storage.atomic import make_folder, to_json, write_atomic
     from repro.storage.evaluations import GRID
 
@@ -202,7 +202,7 @@ def _write_and_print(document: dict[str, Any], folder: Path, as_json: bool) -> N
     make_folder(folder)
     write_atomic(folder / GRID, to_json(ordered))
     picture = folder / "forensics.svg"
-    write_atomic(picture, style.rendered(readings.draw(document, whole), "svg"))
+    write_atomic(picture, style.rendered(reading_grid_figure.draw(document, whole), "svg"))
     if as_json:
         print_json(ordered | {"files": [str(folder / GRID), str(picture)]})
         return

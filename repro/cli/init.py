@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from repro.cli.click_errors import Command
+from repro.cli.shared.click_errors import Command
 from repro.errors import UserError, quote
 from repro.storage.atomic import write_errors_explained
 from repro.storage.paths import IS_CHECKOUT, ROOT, SHIPPED

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.options import json_option, print_json, select_option
-from repro.cli.text_table import print_rows, text_width
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import json_option, print_json, select_option
+from repro.cli.shared.text_table import print_rows, text_width
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.errors import UserError

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_runs
-from repro.cli.param_types import WholeNumber
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_runs
+from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.text_table import counted
 from repro.errors import Incomplete, UserError, quote
 from repro.storage.paths import Folder, places
 from repro.storage.run_files import read_final
@@ -37,7 +37,7 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
     For example:  repro logs 'resnet-110*paper.s0*' -f
     """
     from repro.cluster.status import logs
-    from repro.cluster.status.selection import select_folders
+    from repro.cluster.status.matched_folders import select_folders
 
     here = places()
     folders = select_folders([run], here, must_match=True)

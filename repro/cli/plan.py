@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_experiments
-from repro.cli.options import json_option, print_json
-from repro.cli.param_types import WholeNumber
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_experiments
+from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.text_table import counted
 from repro.cost.gpu_hours import format_hours
 from repro.definition.experiment import Experiment, Skipped, runs_of
 from repro.errors import UserError, quote
 from repro.protocol import catalog
-from repro.protocol.pages import refuse_skipped
+from repro.protocol.selected_pages import refuse_skipped
 from repro.storage.paths import places
 from repro.storage.run_files import is_done
 
 if TYPE_CHECKING:
-    from repro.analysis.campaign.plan import LeftOut, Plan, Step
+    from repro.analysis.planning.plan import LeftOut, Plan, Step
 
 SEEDS = 5  # of each net at most, as the paper has of ResNet-110
 MOST_SEEDS = 50
@@ -58,7 +58,7 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
         if not isinstance(experiment, Skipped):
             chosen[name] = experiment
 
-    from repro.analysis.campaign.plan import make_plan
+    from repro.analysis.planning.plan import make_plan
 
     here = places()
     wanted = runs_of(tuple(chosen.values()))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.environment_checks import check_owners
-from repro.cli.options import gather, json_option, print_json, select_option
-from repro.cli.text_table import counted
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.environment_checks import check_owners
+from repro.cli.shared.options import gather, json_option, print_json, select_option
+from repro.cli.shared.text_table import counted
 from repro.definition.run import Run
 from repro.errors import FAILED, FINE, INCOMPLETE, EnvironmentProblem, UserError
 from repro.protocol.selection import Selection

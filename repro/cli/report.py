@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import json_option, print_json, print_scale, scale_option
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import json_option, print_json, print_scale, scale_option
 from repro.protocol import catalog
 from repro.protocol.selection import Selection
 

@@ -12,11 +12,11 @@ from textwrap import fill
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import device_option, require_clean_option, select_option
-from repro.cli.progress import ProgressLines
 from repro.cli.run import jobs_option, print_what_next
-from repro.cli.text_table import text_width
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import device_option, require_clean_option, select_option
+from repro.cli.shared.run_progress import ProgressLines
+from repro.cli.shared.text_table import text_width
 from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FINE
 from repro.protocol.selection import Selection

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import (
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import (
     device_option,
     json_option,
     print_json,
     require_clean_option,
     select_option,
 )
-from repro.cli.param_types import WholeNumber
-from repro.cli.progress import ProgressLines
+from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.run_progress import ProgressLines
 from repro.definition.experiment import Experiment, runs_of
 from repro.errors import FINE
 from repro.local.run import LocalResult

@@ -7,10 +7,16 @@ from typing import Any
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_runs
-from repro.cli.options import json_option, print_json, select_option
-from repro.cli.paper_numbers import legend, number_lines, numbers_of, reproductions_of, rows_of
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_runs
+from repro.cli.shared.options import json_option, print_json, select_option
+from repro.cli.shared.paper_numbers import (
+    legend,
+    number_lines,
+    numbers_of,
+    reproductions_of,
+    rows_of,
+)
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -30,7 +36,7 @@ from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.protocol.decidable import decidable_claims, warnings
 from repro.protocol.deviations import Departure, departure_lines, departures_by_net
-from repro.protocol.pages import refuse_group
+from repro.protocol.selected_pages import refuse_group
 from repro.protocol.selection import Selection
 from repro.storage.paths import places
 from repro.storage.run_files import is_done

@@ -12,16 +12,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from repro.cli.click_errors import Command
-from repro.cli.completers import complete_selection
-from repro.cli.options import json_option, keep_selected, one_scale_option, part_options, print_json
-from repro.cli.param_types import WholeNumber
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import complete_selection
+from repro.cli.shared.options import (
+    json_option,
+    keep_selected,
+    one_scale_option,
+    part_options,
+    print_json,
+)
+from repro.cli.shared.param_types import WholeNumber
 from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names
 
 if TYPE_CHECKING:
-    from repro.cluster.status.state import State
+    from repro.cluster.status.run_states import State
 
 _FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
@@ -86,7 +92,7 @@ def command(
 def _folders(
     patterns: Sequence[str], scale: str | None, only: Sequence[str], skip: Sequence[str]
 ) -> list[Folder]:
-    from repro.cluster.status.selection import select_folders
+    from repro.cluster.status.matched_folders import select_folders
 
     names = (*catalog.NAMES, *catalog.GROUPS)
     # An experiment may have no folder yet; a pattern that matches none is a mistake.
@@ -98,7 +104,7 @@ def _folders(
 
 
 def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
-    from repro.cluster.status.state import all_states
+    from repro.cluster.status.run_states import all_states
 
     states = all_states(folders, places())
     return [state for state in states if not failed or state.word in _FAILED]
@@ -219,7 +225,7 @@ def retry_command(state: State) -> str:
     """What sends or runs this run again."""
     from shlex import join
 
-    from repro.cluster.status.selection import scale_of, selection_of
+    from repro.cluster.status.matched_folders import scale_of, selection_of
 
     here = places()
     scale = scale_of(here.run(state.id))
@@ -230,7 +236,7 @@ def retry_command(state: State) -> str:
 
 
 def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
-    from repro.cluster.status.selection import scale_of
+    from repro.cluster.status.matched_folders import scale_of
 
     counts = Counter(state.word for state in found)
     said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))

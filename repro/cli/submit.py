@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli import submit_then
-from repro.cli.click_errors import Command
-from repro.cli.environment_checks import check_owners
-from repro.cli.options import print_json, require_clean_option, select_option
 from repro.cli.run import print_untrained
-from repro.cli.submit_options import Mode, ProfileOptions, mode_options, profile_options
-from repro.cli.text_table import counted
+from repro.cli.shared import submit_then
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.environment_checks import check_owners
+from repro.cli.shared.options import print_json, require_clean_option, select_option
+from repro.cli.shared.submit_options import Mode, ProfileOptions, mode_options, profile_options
+from repro.cli.shared.text_table import counted
 from repro.errors import UserError
 from repro.local.run import check_data
 from repro.protocol.selection import Selection

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from repro import api
-from repro.cli.click_errors import Command
-from repro.cli.options import (
+from repro.cli.shared.click_errors import Command
+from repro.cli.shared.options import (
     TEXT_FORMATS,
     json_option,
     print_json,
@@ -17,10 +17,10 @@ from repro.cli.options import (
     select_option,
     strict_option,
 )
-from repro.cli.page_ends import exit_code_of, is_one_document, print_left_out, worst_of
-from repro.cli.param_types import OneOf
+from repro.cli.shared.page_exit import exit_code_of, is_one_document, print_left_out, worst_of
+from repro.cli.shared.param_types import OneOf
 from repro.errors import FAILED
-from repro.protocol.pages import TABLES
+from repro.protocol.selected_pages import TABLES
 from repro.protocol.selection import Selection
 
 

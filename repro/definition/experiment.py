@@ -11,16 +11,16 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
 # A page finds everything that it declares here.
-from repro.definition.checks import Bound as Bound
-from repro.definition.checks import Check as Check
-from repro.definition.checks import Close as Close
-from repro.definition.checks import Counted as Counted
-from repro.definition.checks import InMostLayers as InMostLayers
-from repro.definition.checks import Ordering as Ordering
-from repro.definition.checks import Unchecked as Unchecked
+from repro.definition.claim_checks import Bound as Bound
+from repro.definition.claim_checks import Check as Check
+from repro.definition.claim_checks import Close as Close
+from repro.definition.claim_checks import Counted as Counted
+from repro.definition.claim_checks import InMostLayers as InMostLayers
+from repro.definition.claim_checks import Ordering as Ordering
+from repro.definition.claim_checks import Unchecked as Unchecked
 from repro.definition.net import Net
 from repro.definition.run import Run, Runs
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 
 # What the paper's number is decides how ours is compared with it.
 Kind = Literal["single", "mean", "best", "exact", "digitised", "quoted"]

@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 from repro.cost.memory import GIB, memory_here
 from repro.definition.run import Run
 from repro.errors import FAILED, RunFailed, UserError
-from repro.local.last_words import record_failure
+from repro.local.death_record import record_failure
 from repro.provenance.slurm_job import slurm_job_id
 from repro.storage.paths import ROOT, Places
 from repro.storage.run_files import KILLED, is_done, read_attempt, read_failure, write_definition

@@ -1,7 +1,7 @@
 """Anybody's weights in our nets: files are known by their content; misfits are named.
 
 Read are files of `torch.save` (with `weights_only`, so that nothing in them runs), `.safetensors`,
-and the authors' `.caffemodel`. `repro/nets/layouts.py` says whose names are known.
+and the authors' `.caffemodel`. `repro/nets/tensor_names.py` says whose names are known.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from repro.definition.net import Net
 from repro.errors import UserError, quote
-from repro.nets import authors, caffemodel, safetensors
-from repro.nets.layouts import AUTHORS, COUNTER, Layout, layout_of, net_of
+from repro.nets import authors_nets, caffemodel, safetensors
+from repro.nets.tensor_names import AUTHORS, COUNTER, Layout, layout_of, net_of
 from repro.storage.input_files import check_input_file
 
 State = Mapping[str, Tensor]
@@ -129,13 +129,13 @@ def _start(path: Path) -> bytes:
 
 def _caffe_file(path: Path) -> Weights:
     layers = caffemodel.read_layers(path)
-    if not authors.is_authors(layer.name for layer in layers):
+    if not authors_nets.is_authors(layer.name for layer in layers):
         raise UserError(
             f"{quote(path)} is of no net of the authors: "
             "it has no layers `bn_conv1` and `res2a_branch1`",
             "ResNet-50, 101 and 152 as the authors released them are read",
         )
-    return Weights(authors.state_of(layers), AUTHORS)
+    return Weights(authors_nets.state_of(layers), AUTHORS)
 
 
 def _torch_file(path: Path) -> Mapping[str, Any]:

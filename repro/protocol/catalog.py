@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from repro.definition.experiment import Experiment
-from repro.definition.scales import Scale, Variant
+from repro.definition.scales_and_variants import Scale, Variant
 from repro.errors import UserError, did_you_mean, quote
 
 REPRODUCED = (

@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from repro.definition.checks import Bound, Check, Close, Counted, InMostLayers, Ordering, Unchecked
+from repro.definition.claim_checks import (
+    Bound,
+    Check,
+    Close,
+    Counted,
+    InMostLayers,
+    Ordering,
+    Unchecked,
+)
 from repro.definition.experiment import Claim, Experiment, Skipped, groups_of
 
 Scope = Literal["by counting", "recipe", "these nets", "nothing"]

@@ -17,7 +17,7 @@ from repro.definition.net import Net
 from repro.definition.origin import is_complete, is_official
 from repro.definition.recipe import Recipe
 from repro.definition.run import JSON_KEYS, Run
-from repro.definition.scales import Scale, Variant
+from repro.definition.scales_and_variants import Scale, Variant
 from repro.errors import UserError
 from repro.protocol.catalog import all_scales, all_variants
 

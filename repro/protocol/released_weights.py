@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib import import_module
 
-from repro.definition.released import Released, match
+from repro.definition.weight_release import Released, match
 
 
 def release_of(layout: str, net: str, sha256: str, preprocess: str) -> Released | None:

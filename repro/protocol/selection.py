@@ -14,11 +14,11 @@ from repro.definition.experiment import (
     runs_of,
 )
 from repro.definition.run import Run
-from repro.definition.scales import Scale, with_variants
+from repro.definition.scales_and_variants import Scale, with_variants
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
-from repro.protocol.narrow import narrow
-from repro.protocol.pages import refuse_skipped
+from repro.protocol.narrowed_experiment import narrow
+from repro.protocol.selected_pages import refuse_skipped
 
 _PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]-]{1,200}")
 _WILDCARDS = frozenset("*?[")

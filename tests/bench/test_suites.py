@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 import torch
 
-from repro.bench import commands, gpu, limits, photos, roofline, training
+from repro.bench import commands, gpu, machine_limits, photos, roofline, training
 from repro.bench.gpu import Sizes
 from repro.bench.harness import Table, compare
 from repro.bench.suites import PARTS
@@ -75,11 +75,11 @@ def in_this_process(title, unit, ways, rounds, say, better="more", note=""):
 def on_a_processor(monkeypatch):
     """The GPU's part, at next to no size, on a processor."""
     monkeypatch.setattr(gpu, "run_contest", in_this_process)
-    monkeypatch.setattr(limits, "run_contest", in_this_process)
+    monkeypatch.setattr(machine_limits, "run_contest", in_this_process)
     monkeypatch.setattr(gpu, "usable_cores", lambda: 0)  # no process that loads
     monkeypatch.setattr(roofline, "SECONDS", 0.0)
     monkeypatch.setitem(roofline.SIDES, "cpu", 32)
-    monkeypatch.setitem(limits.COPIES, "cpu", (1,))
+    monkeypatch.setitem(machine_limits.COPIES, "cpu", (1,))
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     return Sizes((8,), rounds=2, steps=1, usual_steps=1, batch=8, at_once=(2,), device="cpu")
 

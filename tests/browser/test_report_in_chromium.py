@@ -11,7 +11,7 @@ import pytest
 
 from experiments import figure1, table6
 from repro.analysis.output.report import report
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import at_scale, groups_of
 from repro.definition.run import Run, to_definition
 from repro.protocol import catalog

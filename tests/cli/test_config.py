@@ -10,8 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from repro.cli import cli, streams
-from repro.cli.completers import complete_clusters, complete_pages, complete_selection
+from repro.cli import cli
+from repro.cli.shared import streams
+from repro.cli.shared.completers import complete_clusters, complete_pages, complete_selection
 from repro.errors import UserError, did_you_mean
 from repro.provenance import checkout
 from repro.storage.paths import Places

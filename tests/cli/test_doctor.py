@@ -17,7 +17,7 @@ from repro.cli import main
 from repro.cluster.preflight import doctor, torch_build
 from repro.cluster.preflight.disk import file_system, is_node_local
 from repro.cluster.preflight.doctor import examine_environment
-from repro.cluster.preflight.precisions import judged
+from repro.cluster.preflight.precision_timing import judged
 from repro.cluster.profile import Profile
 from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import laptop

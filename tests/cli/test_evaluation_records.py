@@ -13,10 +13,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from repro.cli import cli
-from repro.cli.counter import Counter
+from repro.cli.shared.images_counter import Counter
 from repro.definition.net import resnet
 from repro.errors import UserError
-from repro.evaluation import of_weights, photo_measurer
+from repro.evaluation import photo_measurer, weights_measurer
 from repro.nets import build
 from repro.storage.evaluations import EvaluationFolder, read
 from repro.storage.paths import Places
@@ -47,7 +47,7 @@ def test_a_record_says_what_was_measured_on_what_and_how(weights: Path, here: Pl
     (folder,) = records(here)
     assert f"kept as {folder.path.name}" in result.stderr
     record = read(folder)
-    assert record.weights.sha256 == of_weights.sha256_of(weights)
+    assert record.weights.sha256 == weights_measurer.sha256_of(weights)
     assert (record.net.name, record.weights.layout, record.data.name) == (
         "resnet-18-b",
         "ours",
@@ -86,19 +86,19 @@ def test_a_killed_evaluation_goes_on_where_it_was_with_the_same_numbers(
     weights: Path, here: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
-    monkeypatch.setattr(of_weights, "BLOCK", 10)
+    monkeypatch.setattr(weights_measurer, "BLOCK", 10)
     run(*words)
     (folder,) = records(here)
     unbroken, whole = read(folder).metrics, np.load(folder.predictions)["scores"]
     shutil.rmtree(folder.path)
 
-    original = of_weights._arrays
-    monkeypatch.setattr(of_weights, "_arrays", stop_after(2, original))
+    original = weights_measurer._arrays
+    monkeypatch.setattr(weights_measurer, "_arrays", stop_after(2, original))
     CliRunner().invoke(cli, [str(word) for word in words])
     assert len(list(folder.path.glob("block-*.npz"))) == 2
     measured: list[None] = []
     monkeypatch.setattr(
-        of_weights, "_arrays", lambda *given: measured.append(None) or original(*given)
+        weights_measurer, "_arrays", lambda *given: measured.append(None) or original(*given)
     )
     run(*words)
     assert len(measured) == 2  # of four blocks, two were kept before the kill
@@ -112,17 +112,17 @@ def test_progress_is_told_within_a_block_and_only_of_what_is_measured_now(
 ) -> None:
     told: list[tuple[int, int]] = []
     monkeypatch.setattr(Counter, "at", lambda _, done, total: told.append((done, total)))
-    monkeypatch.setattr(of_weights, "BLOCK", 20)
+    monkeypatch.setattr(weights_measurer, "BLOCK", 20)
     monkeypatch.setattr(photo_measurer, "IMAGES", 8)
     words = ("evaluate", "--weights", weights, "--crops", "center", "--save", *SMOKE)
     run(*words)
     assert told == [(8, 40), (16, 40), (20, 40), (28, 40), (36, 40), (40, 40)]
     (folder,) = records(here)
     shutil.rmtree(folder.path)
-    original = of_weights._arrays
-    monkeypatch.setattr(of_weights, "_arrays", stop_after(1, original))
+    original = weights_measurer._arrays
+    monkeypatch.setattr(weights_measurer, "_arrays", stop_after(1, original))
     CliRunner().invoke(cli, [str(word) for word in words])
-    monkeypatch.setattr(of_weights, "_arrays", original)
+    monkeypatch.setattr(weights_measurer, "_arrays", original)
     told.clear()
     run(*words)
     assert told == [(28, 40), (36, 40), (40, 40)]
@@ -229,9 +229,9 @@ def test_an_unknown_preprocessing_names_the_near_one(weights: Path) -> None:
 
 def test_guessing_is_said(tmp_path: Path) -> None:
     labels = np.arange(250) % 1000
-    assert of_weights.guessing(99.6, labels, 1000)
-    assert not of_weights.guessing(60.0, labels, 1000)
-    assert not of_weights.guessing(100.0, labels[:40], 1000)
+    assert weights_measurer.guessing(99.6, labels, 1000)
+    assert not weights_measurer.guessing(60.0, labels, 1000)
+    assert not weights_measurer.guessing(100.0, labels[:40], 1000)
 
 
 def test_forensics_prints_the_grid_keeps_it_with_a_picture_and_says_what_is_likely(

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from experiments.cifar10 import RESNET
 from repro.analysis.figures import curve_figures, style
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.cli import cli
 from repro.errors import UserError
 from repro.protocol import catalog

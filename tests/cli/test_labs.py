@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from experiments.cifar10 import RESNET
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.cli import cli
 from repro.storage.atomic import read_json, to_json
 from repro.storage.paths import Folder, Places

@@ -14,7 +14,7 @@ from repro.cli import main
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
 from repro.cluster.status.logs import likely_cause
-from repro.cluster.status.state import State
+from repro.cluster.status.run_states import State
 from repro.protocol.catalog import load_scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Folder, Places

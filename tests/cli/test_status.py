@@ -20,7 +20,7 @@ from experiments.scales import SCALES
 from repro.cli import main
 from repro.cli.status import _table
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
-from repro.cluster.status.state import State
+from repro.cluster.status.run_states import State
 from repro.definition.net import plain, resnet
 from repro.definition.run import Run, to_definition
 from repro.storage.atomic import to_json, write_atomic

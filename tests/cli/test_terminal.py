@@ -13,8 +13,8 @@ import click
 import pytest
 
 from experiments.cifar10 import RESNET
-from repro.cli.progress import ProgressLines
-from repro.cli.text_table import counted, cut
+from repro.cli.shared.run_progress import ProgressLines
+from repro.cli.shared.text_table import counted, cut
 from repro.protocol.catalog import load_scale
 from repro.storage.atomic import to_json
 

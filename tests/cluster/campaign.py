@@ -30,12 +30,12 @@ from experiments.scales import SCALES
 from repro.cluster import slurm
 from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
-from repro.cluster.status.state import State, all_states
+from repro.cluster.status.run_states import State, all_states
 from repro.cluster.submit import sending, submission
 from repro.cluster.submit.submission import SubmitOptions, make_plan, send
 from repro.definition.net import resnet
 from repro.definition.run import Run, to_definition
-from repro.definition.words import RunState
+from repro.definition.verdicts_and_states import RunState
 from repro.errors import UserError
 from repro.storage.atomic import create_exclusive, to_json, write_atomic
 from repro.storage.paths import Folder, Places

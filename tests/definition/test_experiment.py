@@ -18,7 +18,7 @@ from repro.definition.experiment import (
     quoted,
     runs_of,
 )
-from repro.definition.scales import Scale, with_variants
+from repro.definition.scales_and_variants import Scale, with_variants
 from repro.protocol.catalog import NAMES, all_scales, load_experiment, load_scale, load_variant
 from repro.protocol.selection import select
 

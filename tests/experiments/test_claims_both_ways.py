@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from repro.analysis.compare.claims import judge_claims
-from repro.analysis.runs.frames import Collected, collect
+from repro.analysis.runs.run_frames import Collected, collect
 from repro.definition.experiment import (
     Bound,
     Claim,
@@ -22,7 +22,7 @@ from repro.definition.experiment import (
     groups_of,
 )
 from repro.definition.run import Run, Runs
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol.catalog import REPRODUCED, load_experiment
 from tests.run_folders import DATA, PROVENANCE, places
 

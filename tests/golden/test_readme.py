@@ -15,15 +15,15 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.compare import verdict
-from repro.analysis.compare.looks import LookBook
+from repro.analysis.compare.cost_of_looking import LookBook
 from repro.analysis.compare.margins import Rule
 from repro.analysis.compare.power import equivalence_power, seeds_to_decide
 from repro.analysis.compare.seed_groups import Finding
-from repro.analysis.compare.statistics import paired_difference, prediction_estimate, sample
+from repro.analysis.compare.seed_statistics import paired_difference, prediction_estimate, sample
 from repro.cli import cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper
-from repro.definition.words import ClaimVerdict, Verdict
+from repro.definition.verdicts_and_states import ClaimVerdict, Verdict
 from repro.protocol.catalog import REPRODUCED, load_experiment, load_scale
 from repro.storage.paths import ROOT
 from tests.cluster.fake_slurm import FakeSlurm

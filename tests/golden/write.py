@@ -16,15 +16,15 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from experiments.readings import READINGS
-from repro.analysis.compare.diff import compare
+from repro.analysis.compare.judged_numbers import JudgedNumber, judge_numbers
 from repro.analysis.compare.number_text import p_text, paper_text
-from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
+from repro.analysis.compare.paper_diff import compare
 from repro.analysis.output.diff_words import our_cell, summary, verdict_text
-from repro.analysis.runs.frames import Collected, collect
+from repro.analysis.runs.run_frames import Collected, collect
 from repro.cli import cli
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
 from repro.storage.paths import ROOT, Places
 

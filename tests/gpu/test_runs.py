@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from repro.cli import main
-from repro.cluster.job import packed
+from repro.cluster.job import several_runs
 from repro.cluster.job.mps import mps_daemon
 from repro.cost.precisions import layout_of
 from repro.definition.run import Run
@@ -87,7 +87,7 @@ def test_a_run_packed_beside_three_others_ends_with_the_same_bytes(
     here: Places, unbroken: Places
 ) -> None:
     runs = [long_run(seed) for seed in range(4)]
-    over, code = packed.train_all(runs, here, StopRequest(), print)
+    over, code = several_runs.train_all(runs, here, StopRequest(), print)
     assert (over, code) == (True, 0)
     assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
 
@@ -101,7 +101,7 @@ def test_runs_that_share_the_card_by_mps_end_with_the_same_bytes(
             pytest.skip(f"the card cannot be shared here: {sharing.why}")
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        over, code = packed.train_all(runs, here, StopRequest(), print)
+        over, code = several_runs.train_all(runs, here, StopRequest(), print)
     assert (over, code) == (True, 0)
     assert_same(trace(here, runs[0]), trace(unbroken, runs[0]))
     final = read_final(here.run(runs[0].id))

@@ -137,7 +137,7 @@ def test_a_word_that_only_some_pythons_can_print_is_digested_alike_in_all(
 DOORS = (
     "repro.training.worker",
     "repro.cluster.job",
-    "repro.cluster.job.packed",
+    "repro.cluster.job.several_runs",
 )  # the ways to train
 STARTS_IT = (
     "repro.cluster",

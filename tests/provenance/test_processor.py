@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repro.cli.progress import ProgressLines
+from repro.cli.shared.run_progress import ProgressLines
 from repro.local.run import warn_of_slow_bf16
 from repro.protocol.selection import select
 from repro.provenance import processor

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from experiments.cifar10 import RESNET
 from experiments.recipes import CIFAR10
 from experiments.scales import SCALES
-from repro.analysis.runs import frames
+from repro.analysis.runs import run_frames
 from repro.cli import cli
 from repro.cluster.records.batch import jobs_folder
 from repro.definition.net import resnet
@@ -73,7 +73,7 @@ def test_a_pipe_in_the_place_of_a_log_stops_no_run_and_hides_no_other_word(here:
 def test_a_pipe_in_the_place_of_the_kept_table_is_replaced(finished, places: Places) -> None:
     finished(RUN, test_error=8.7)
     os.mkfifo(places.frame)
-    assert len(frames.collect(places).finals) == 1
+    assert len(run_frames.collect(places).finals) == 1
     assert places.frame.is_file()
 
 
@@ -84,7 +84,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_to_be_moved_away(finished, plac
         words("collect")
     assert "Is a directory" in caught.value.problem
     assert "something else stands there: move it away" in caught.value.hint
-    assert len(frames.collect(places).finals) == 1
+    assert len(run_frames.collect(places).finals) == 1
 
 
 @pytest.mark.parametrize("variable", ["RESULTS", "FIGURES", "DATA"])

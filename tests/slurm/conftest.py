@@ -18,7 +18,7 @@ from experiments.recipes import CIFAR10
 from experiments.scales import SCALES
 from repro.cluster.profile import Profile, load_profile
 from repro.cluster.slurm import run_slurm_command
-from repro.cluster.status.state import State, all_states
+from repro.cluster.status.run_states import State, all_states
 from repro.cluster.submit.submission import Sent, SubmitOptions, make_plan, send
 from repro.definition.net import resnet
 from repro.definition.run import Run

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from repro.cluster.submit.submission import SubmitOptions
-from repro.definition.words import RunState
+from repro.definition.verdicts_and_states import RunState
 from repro.errors import UserError
 from repro.storage.run_files import read_progress
 from tests.slurm.conftest import Cluster, short_run

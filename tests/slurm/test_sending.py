@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repro.cluster.status.state import all_states
-from repro.cluster.submit.after import send_report
+from repro.cluster.status.run_states import all_states
+from repro.cluster.submit.report_job import send_report
 from repro.cluster.submit.submission import SubmitOptions, make_plan, slurm_verdicts
 from repro.errors import UserError
 from repro.storage.atomic import read_json

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from repro.cli import main
-from repro.cluster.job import packed
+from repro.cluster.job import several_runs
 from repro.definition.run import Run
 from repro.errors import FAILED
 from repro.stop_request import StopRequest
@@ -194,7 +194,7 @@ def test_of_runs_that_share_a_card_only_the_one_without_memory_fails(
     runs = [tiny_run(seed) for seed in range(3)]
     injected.write_text(f"VICTIM = {runs[1].id!r}\n{INJECTED}")
     log = Log()
-    over, code = packed.train_all(runs, here, StopRequest(), log.lines.append)
+    over, code = several_runs.train_all(runs, here, StopRequest(), log.lines.append)
     assert (over, code) == (True, FAILED)
     assert [here.run(run.id).final.exists() for run in runs] == [True, False, True]
     assert [here.run(run.id).failed.exists() for run in runs] == [False, True, False]

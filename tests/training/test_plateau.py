@@ -12,7 +12,7 @@ from experiments.recipes import VARIANTS
 from experiments.scales import SCALES
 from repro.definition.recipe import Plateau
 from repro.definition.run import Run, from_definition
-from repro.definition.scales import with_variants
+from repro.definition.scales_and_variants import with_variants
 from repro.errors import UserError
 from repro.protocol.deviations import departures
 from repro.storage import metrics_file

@@ -18,7 +18,7 @@ from experiments.scales import SCALES
 from repro.definition.net import Net, resnet
 from repro.definition.recipe import Input, Plateau, Recipe, Warmup
 from repro.definition.run import Run
-from repro.definition.scales import Variant, with_variants
+from repro.definition.scales_and_variants import Variant, with_variants
 from repro.errors import EnvironmentProblem
 from repro.storage.paths import ROOT, Places
 from repro.training import Stopped, train

@@ -29,7 +29,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.analysis.compare.statistics import ALPHA, Sample, Tests
+from repro.analysis.compare.seed_statistics import ALPHA, Sample, Tests
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -15,14 +15,14 @@ from repro.analysis.compare.seed_groups import (
     runs_of_groups,
     seed_groups,
 )
-from repro.analysis.compare.statistics import (
+from repro.analysis.compare.seed_statistics import (
     Estimate,
     mean_estimate,
     paired_difference,
     sample,
     welch_difference,
 )
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.cost.layers import cost
 from repro.definition.experiment import Bound, Close, Counted, Ordering
 from repro.definition.run import Runs

@@ -22,14 +22,22 @@ from repro.analysis.compare.claim_tests import (
     judge_count,
     judge_ordering,
 )
+from repro.analysis.compare.cost_of_looking import LookBook
 from repro.analysis.compare.curve_claims import judge_most_layers, judge_ordering_throughout
-from repro.analysis.compare.looks import LookBook
 from repro.analysis.compare.seed_groups import Finding
-from repro.analysis.compare.statistics import ALPHA, holm_adjusted
-from repro.analysis.runs.frames import Collected
-from repro.definition.checks import Bound, Check, Close, Counted, InMostLayers, Ordering, Unchecked
+from repro.analysis.compare.seed_statistics import ALPHA, holm_adjusted
+from repro.analysis.runs.run_frames import Collected
+from repro.definition.claim_checks import (
+    Bound,
+    Check,
+    Close,
+    Counted,
+    InMostLayers,
+    Ordering,
+    Unchecked,
+)
 from repro.definition.experiment import Claim, Experiment, Skipped
-from repro.definition.words import ClaimVerdict
+from repro.definition.verdicts_and_states import ClaimVerdict
 
 CERTAIN = ("holds", "fails", "not checked")  # words of a part that no test decides
 

@@ -11,8 +11,8 @@ import pandas as pd
 from repro.analysis.compare import image_tests
 from repro.analysis.compare.claim_tests import above, tested, untestable, with_step
 from repro.analysis.compare.seed_groups import Finding, fewest_seeds, runs_of_groups, seed_groups
-from repro.analysis.compare.statistics import mean_estimate, sample
-from repro.analysis.runs.frames import Collected
+from repro.analysis.compare.seed_statistics import mean_estimate, sample
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import InMostLayers, Ordering
 from repro.definition.run import Runs
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Experiment, Figure, Panel, Row
 from repro.errors import UserError, quote
 from repro.storage.paths import PAPER_NUMBERS

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from repro.analysis.compare.measured_runs import Measured
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Row, runs_of
-from repro.definition.words import Verdict
+from repro.definition.verdicts_and_states import Verdict
 from repro.errors import UserError
 from repro.storage import predictions
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.analysis.compare.seed_groups import Finding, SeedGroup, runs_of_groups
-from repro.analysis.compare.statistics import Estimate
-from repro.analysis.runs.frames import Collected
+from repro.analysis.compare.seed_statistics import Estimate
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Bound, Close
 from repro.definition.run import Runs
 from repro.errors import UserError

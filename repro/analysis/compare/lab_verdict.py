@@ -18,7 +18,7 @@ from repro.analysis.compare.between_labs import (
     spread_of,
 )
 from repro.analysis.compare.margins import Rule
-from repro.analysis.compare.statistics import Sample
+from repro.analysis.compare.seed_statistics import Sample
 from repro.analysis.compare.verdict import Judgement, cut_to_errors, judge_one_number, judgement_of
 from repro.definition.experiment import Paper
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from repro.analysis.compare.statistics import normal_quantile, normal_upper_tail
+from repro.analysis.compare.seed_statistics import normal_quantile, normal_upper_tail
 from repro.definition.experiment import Figure, Paper, Row, Table, metrics_of_row
 
 ERRORS = ("error", "top1", "top5")  # in the names of metrics that are errors in percent

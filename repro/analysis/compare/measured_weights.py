@@ -19,7 +19,7 @@ from repro.analysis.compare.comparability import IMAGES
 from repro.definition.experiment import Experiment, Paper, Row, Table
 from repro.definition.net import Net
 from repro.definition.origin import may_be_compared
-from repro.definition.released import Number, Released
+from repro.definition.weight_release import Number, Released
 from repro.protocol.released_weights import release_of
 from repro.storage.evaluations import Evaluation
 

@@ -17,12 +17,12 @@ from typing import TypeAlias
 import pandas as pd
 
 from repro.analysis.compare.comparability import REFUSED, Gate, incomparable_because
+from repro.analysis.compare.judged_numbers import COUNTS
 from repro.analysis.compare.margins import numbered_rows
-from repro.analysis.compare.numbers import COUNTS
-from repro.analysis.compare.other_table import read_table, reasons_of_line
-from repro.analysis.compare.statistics import Sample, sample
-from repro.analysis.runs.cache import Problem
-from repro.analysis.runs.frames import Collected, collect
+from repro.analysis.compare.other_numbers_csv import read_table, reasons_of_line
+from repro.analysis.compare.seed_statistics import Sample, sample
+from repro.analysis.runs.frame_cache import Problem
+from repro.analysis.runs.run_frames import Collected, collect
 from repro.analysis.runs.run_set import RunSet, differing_columns
 from repro.definition.experiment import Experiment, Figure, Paper, Row, Table
 from repro.errors import UserError, quote

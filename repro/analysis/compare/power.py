@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from typing import Any
 
-from repro.analysis.compare.statistics import ALPHA, Sample, t_quantile
+from repro.analysis.compare.seed_statistics import ALPHA, Sample, t_quantile
 
 POWER = 0.8  # at which a count of seeds "would decide"
 MOST_SEEDS = 100  # beyond which nobody would train them

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from repro.analysis.compare.comparability import columns_not_averaged, is_test_metric
-from repro.analysis.compare.statistics import sample
-from repro.analysis.runs.frames import Collected
+from repro.analysis.compare.seed_statistics import sample
+from repro.analysis.runs.run_frames import Collected
 from repro.analysis.runs.run_set import TRAINING_IMAGES_NOTE, RunSet
 from repro.definition.run import Runs
 

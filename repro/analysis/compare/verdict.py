@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from repro.analysis.compare.margins import Rule
 from repro.analysis.compare.number_text import gap_text, p_text
 from repro.analysis.compare.power import seeds_to_decide, smallest_shown
-from repro.analysis.compare.statistics import (
+from repro.analysis.compare.seed_statistics import (
     ALPHA,
     Estimate,
     Sample,
@@ -34,7 +34,7 @@ from repro.analysis.compare.statistics import (
     welch_difference,
 )
 from repro.definition.experiment import Paper
-from repro.definition.words import Verdict
+from repro.definition.verdicts_and_states import Verdict
 
 
 @dataclass(frozen=True)

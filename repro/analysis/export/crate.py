@@ -16,7 +16,7 @@ from pathlib import Path
 
 from repro.analysis.export import crate_entities as entities
 from repro.analysis.export.crate_entities import Entity, reference, references
-from repro.analysis.export.series import read_folder
+from repro.analysis.export.run_series import read_folder
 from repro.analysis.export.tidy_csv import render_csv
 from repro.analysis.runs.run_record import read_run
 from repro.definition.run import Run

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable
 from itertools import groupby
 
-from repro.analysis.export.series import Measured, Series
+from repro.analysis.export.run_series import Measured, Series
 
 FILE_NAME = "events.out.tfevents.0.repro"  # TensorBoard looks for `tfevents` in the name
 

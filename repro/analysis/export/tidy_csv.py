@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from repro.analysis.export.series import Series
+from repro.analysis.export.run_series import Series
 
 COLUMNS = ("run", "net", "recipe", "scale", "seed", "state", "iteration", "metric", "value")
 

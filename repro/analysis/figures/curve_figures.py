@@ -15,15 +15,15 @@ from matplotlib.figure import Figure as Drawing
 
 from repro.analysis.compare.curve_gaps import digitised
 from repro.analysis.figures import style
-from repro.analysis.figures.curves import FilledPanel, curve_of, metric_of, naming_split
+from repro.analysis.figures.curve_points import FilledPanel, curve_of, metric_of, naming_split
 from repro.analysis.figures.error_panel import draw_errors
+from repro.analysis.figures.figure_key import draw_key, key_of_errors, key_of_responses
 from repro.analysis.figures.figure_notes import in_words, notes_under
-from repro.analysis.figures.key import draw_key, key_of_errors, key_of_responses
 from repro.analysis.figures.page_layout import PageLayout
 from repro.analysis.figures.response_panel import draw_responses
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Figure, at_scale
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 

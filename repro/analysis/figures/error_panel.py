@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from repro.analysis.figures import style
-from repro.analysis.figures.artists import draw_mean, name_artist, say_if_empty
-from repro.analysis.figures.curves import SPLITS, Curve, FilledPanel, metric_of, naming_split
+from repro.analysis.figures.curve_points import SPLITS, Curve, FilledPanel, metric_of, naming_split
 from repro.analysis.figures.end_labels import End, label_ends
-from repro.analysis.figures.key import OURS, PAPERS
+from repro.analysis.figures.figure_key import OURS, PAPERS
+from repro.analysis.figures.mean_and_band import draw_mean, name_artist, say_if_empty
 
 
 def draw_errors(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from repro.analysis.figures.curves import SPLITS, Curve, FilledPanel, metric_of
-from repro.analysis.runs.frames import Collected
+from repro.analysis.figures.curve_points import SPLITS, Curve, FilledPanel, metric_of
+from repro.analysis.runs.run_frames import Collected
 from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Figure
 from repro.definition.origin import is_official
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 
 
 def notes_under(

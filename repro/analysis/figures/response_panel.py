@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from repro.analysis.figures import style
-from repro.analysis.figures.artists import draw_mean, name_artist, say_if_empty
-from repro.analysis.figures.curves import Curve, FilledPanel
+from repro.analysis.figures.curve_points import Curve, FilledPanel
+from repro.analysis.figures.mean_and_band import draw_mean, name_artist, say_if_empty
 
 PAPER_POINTS = {"marker": "o", "markersize": 1.8, "markeredgewidth": 0}
 LOG_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)

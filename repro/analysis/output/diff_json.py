@@ -7,10 +7,10 @@ from typing import Any
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
-from repro.analysis.compare.diff import Diff
-from repro.analysis.compare.lab_numbers import LabNumber, LabNumbers
+from repro.analysis.compare.judged_numbers import JudgedNumber
 from repro.analysis.compare.measured_weights import MeasuredNumber
-from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.paper_diff import Diff
+from repro.analysis.compare.row_across_labs import LabNumber, LabNumbers
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.output.diff_words import number_line, summary
 from repro.definition.experiment import Paper

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.judged_numbers import JudgedNumber
 from repro.analysis.compare.measured_weights import in_words
 from repro.analysis.compare.number_text import p_text, paper_text
-from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.paper_diff import Diff
 from repro.analysis.output.diff_json import diff_document
 from repro.analysis.output.diff_text import collapsed, collapsed_reason, render_text
 from repro.analysis.output.diff_words import (
@@ -20,7 +20,7 @@ from repro.analysis.output.diff_words import (
     summary,
     verdict_text,
 )
-from repro.analysis.output.formats import MISSING, Format, Sheet, markdown_text, render
+from repro.analysis.output.table_formats import MISSING, Format, Sheet, markdown_text, render
 from repro.protocol.deviations import departure_lines
 
 CLAIM_COLUMNS = ["claim", "verdict", "p", "text", "evidence"]

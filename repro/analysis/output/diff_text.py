@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 
 from repro.analysis.compare.claims import JudgedClaim
 from repro.analysis.compare.curve_gaps import CurveGap
-from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.judged_numbers import JudgedNumber
 from repro.analysis.compare.measured_weights import in_words
 from repro.analysis.compare.number_text import p_text, paper_text
-from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.paper_diff import Diff
 from repro.analysis.output.diff_words import (
     Paint,
     evidence_text,
@@ -26,7 +26,7 @@ from repro.analysis.output.diff_words import (
     plural,
     summary,
 )
-from repro.definition.words import ClaimVerdict, Verdict
+from repro.definition.verdicts_and_states import ClaimVerdict, Verdict
 from repro.protocol.deviations import departure_lines
 
 COLOURS = {

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from repro.analysis.compare.between_labs import LabSpread
 from repro.analysis.compare.claims import JudgedClaim
-from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.judged_numbers import JudgedNumber
 from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.number_text import mean_text, p_text
-from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.paper_diff import Diff
 from repro.analysis.compare.seed_groups import Finding
-from repro.definition.words import ClaimVerdict, Verdict
+from repro.definition.verdicts_and_states import ClaimVerdict, Verdict
 
 # Verdicts in sentences: of one, of several.
 CLAIM_VERBS = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.numbers import JudgedNumber
-from repro.analysis.output.formats import MISSING
+from repro.analysis.compare.judged_numbers import JudgedNumber
+from repro.analysis.output.table_formats import MISSING
 
 ALL = "all labs"
 WITHIN, BETWEEN, TOGETHER = "s_r", "s_L", "s_R"

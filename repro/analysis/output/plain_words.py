@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from repro.analysis.compare.diff import Diff
+from repro.analysis.compare.paper_diff import Diff
 from repro.analysis.output.diff_words import summary
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Figure, at_scale
 from repro.definition.origin import may_be_compared
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol import catalog
 
 FIGURE = "figure6"  # whose nets differ in depth alone

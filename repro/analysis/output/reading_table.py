@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.compare.reading_likelihood import NOISE, Printed, shares
-from repro.analysis.output.formats import MISSING, Sheet
+from repro.analysis.compare.likely_readings import NOISE, Printed, shares
+from repro.analysis.output.table_formats import MISSING, Sheet
 
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 FACTORS = ("views", "mean", "filter", "pool", "epsilon", "average", "flip")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
-from repro.analysis.output.formats import MISSING
+from repro.analysis.output.table_formats import MISSING
 
 NAME = "released\nweights"
 

@@ -8,15 +8,15 @@ import pandas as pd
 
 from repro.analysis.compare.comparability import columns_not_averaged
 from repro.analysis.compare.ensembles import ensemble_error
+from repro.analysis.compare.judged_numbers import COUNTS, JudgedNumber, judge_numbers
 from repro.analysis.compare.number_text import printed_text
-from repro.analysis.compare.numbers import COUNTS, JudgedNumber, judge_numbers
-from repro.analysis.compare.statistics import sample
-from repro.analysis.output.formats import MISSING
+from repro.analysis.compare.seed_statistics import sample
 from repro.analysis.output.lab_columns import with_lab_facts
-from repro.analysis.runs.frames import Collected
+from repro.analysis.output.table_formats import MISSING
+from repro.analysis.runs.run_frames import Collected
 from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Paper, Row, Table, at_scale, runs_of
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol.deviations import Departure, departures_by_net
 
 # What the best over training of a metric is called.

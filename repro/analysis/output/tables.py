@@ -13,17 +13,17 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.comparability import is_test_metric
+from repro.analysis.compare.judged_numbers import COUNTS
 from repro.analysis.compare.measured_weights import measured_numbers
-from repro.analysis.compare.numbers import COUNTS
-from repro.analysis.output.formats import MISSING, SUFFIXES, Format, Sheet, render
 from repro.analysis.output.lab_columns import ALL, COLUMNS, lab_notes, with_lab_columns
 from repro.analysis.output.released_column import NAME as RELEASED
 from repro.analysis.output.released_column import released_notes, with_released
 from repro.analysis.output.table_facts import table
-from repro.analysis.runs.frames import Collected
+from repro.analysis.output.table_formats import MISSING, SUFFIXES, Format, Sheet, render
+from repro.analysis.runs.run_frames import Collected
 from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Table, at_scale, runs_of
-from repro.definition.scales import Scale
+from repro.definition.scales_and_variants import Scale
 from repro.protocol.deviations import Departure, departures_by_net
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places

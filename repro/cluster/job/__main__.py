@@ -33,7 +33,7 @@ def main() -> int:
     # Before torch is imported: a signal that comes then must not end the process.
     stop = StopRequest().install(signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
     faulthandler.enable()  # a segmentation fault or an abort leaves its traceback in the log
-    from repro.cluster.job.endings import RESUMABLE, recorded_end, say, wait_to_be_killed
+    from repro.cluster.job.job_endings import RESUMABLE, recorded_end, say, wait_to_be_killed
     from repro.cluster.job.mps import has_gpu
     from repro.cluster.records.batch import Batch
     from repro.storage.atomic import set_private_umask
@@ -69,8 +69,8 @@ def _train(run_ids: list[str], batch: Batch, index: int, stop: StopRequest) -> i
 def train(run_id: str, batch: Batch, index: int, stop: StopRequest) -> int:
     """Train the run; return the exit code that says how it ended."""
     from repro.cluster.job.efficiency import report_efficiency
-    from repro.cluster.job.endings import RESUMABLE, requeue, say
-    from repro.cluster.job.rendezvous import join_group
+    from repro.cluster.job.job_endings import RESUMABLE, requeue, say
+    from repro.cluster.job.process_group import join_group
     from repro.cluster.job.staging import staged_data
     from repro.storage.paths import places
 
@@ -103,9 +103,9 @@ def train_all(run_ids: list[str], batch: Batch, stop: StopRequest) -> int:
 
     One that failed in this job, before it was requeued, has said why: it waits for `--retry`.
     """
-    from repro.cluster.job import packed
+    from repro.cluster.job import several_runs
     from repro.cluster.job.efficiency import report_efficiency
-    from repro.cluster.job.endings import RESUMABLE, requeue, say
+    from repro.cluster.job.job_endings import RESUMABLE, requeue, say
     from repro.cluster.job.mps import shared_gpu
     from repro.cluster.job.staging import staged_data
     from repro.storage.paths import places
@@ -117,7 +117,7 @@ def train_all(run_ids: list[str], batch: Batch, stop: StopRequest) -> int:
         return 0
     staged = staged_data(here, runs[0].recipe.dataset)
     with shared_gpu(len(runs), batch.path, say):
-        over, code = packed.train_all(runs, staged, stop, say)
+        over, code = several_runs.train_all(runs, staged, stop, say)
     if over:
         report_efficiency(remaining, here, say)
         return code

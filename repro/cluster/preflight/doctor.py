@@ -17,10 +17,10 @@ from importlib import metadata
 from pathlib import Path
 
 from repro.cluster import slurm
-from repro.cluster.preflight.check import Check, Checks
 from repro.cluster.preflight.disk import file_system, is_node_local, write_speed
-from repro.cluster.preflight.precisions import precisions
-from repro.cluster.preflight.sharing import ELSEWHERE, sharing
+from repro.cluster.preflight.doctor_line import Check, Checks
+from repro.cluster.preflight.folder_sharing import ELSEWHERE, sharing
+from repro.cluster.preflight.precision_timing import precisions
 from repro.cluster.preflight.torch_build import torch_and_gpus
 from repro.cluster.preflight.warnings import seconds_to_save
 from repro.cluster.profile import Profile

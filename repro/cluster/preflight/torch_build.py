@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from repro.cluster import slurm
-from repro.cluster.preflight.check import Check, Checks
+from repro.cluster.preflight.doctor_line import Check, Checks
 from repro.cluster.profile import Profile
 from repro.cost.gpu_models import gpu_model
 from repro.errors import UserError

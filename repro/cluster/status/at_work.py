@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from repro.cluster.status.rules import Runs
-from repro.cluster.status.state import Seen, look_at
+from repro.cluster.status.run_states import Seen, look_at
+from repro.cluster.status.status_rules import Runs
 from repro.errors import RunFailed, UserError, printable, quote
 from repro.storage.paths import Folder, Places
 from repro.storage.run_files import read_progress

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import newest_claim
-from repro.cluster.status.state import State
+from repro.cluster.status.run_states import State
 from repro.errors import UserError
 from repro.storage.paths import Places
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, failed_in, is_alive, newest_claim, sender_is_gone
 from repro.cluster.status.checkpoint_iteration import checkpoint_iteration
-from repro.cluster.status.rules import Log, Process, Progress, Sender
+from repro.cluster.status.status_rules import Log, Process, Progress, Sender
 from repro.errors import UserError
 from repro.storage import run_files
 from repro.storage.paths import Folder, Places

@@ -1,8 +1,8 @@
 """Which runs share a job. One small net does not fill a GPU, so several runs can be put on one.
 
 They stay runs of their own: each has its claim, its folder and its process (see
-`repro.cluster.job.packed`). Only runs that differ in nothing but the seed share a job, so that all
-of them end at about the same time.
+`repro.cluster.job.several_runs`). Only runs that differ in nothing but the seed share a job, so
+that all of them end at about the same time.
 """
 
 from __future__ import annotations

@@ -18,15 +18,15 @@ from msgspec import structs
 from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim, withdraw_claim
-from repro.cluster.status.rules import Submits
-from repro.cluster.status.state import Seen, State, look_at
+from repro.cluster.status.run_states import Seen, State, look_at
+from repro.cluster.status.status_rules import Submits
 from repro.cluster.submit.batch_folder import batch_name, free_folder, make_batch
 from repro.cluster.submit.frozen_code import freeze_code, frozen_folder
 from repro.cluster.submit.packing import pack_runs
 from repro.cluster.submit.sbatch import array_for
 from repro.cluster.submit.sending import Unanswered, send_array, test_array
 from repro.definition.run import Run
-from repro.definition.words import RunState
+from repro.definition.verdicts_and_states import RunState
 from repro.errors import EnvironmentProblem
 from repro.storage.paths import Places
 from repro.storage.run_files import is_done, write_definition

@@ -11,7 +11,7 @@ import pytest
 from repro.analysis.compare.between_labs import against_mean, against_run, level, spread_of
 from repro.analysis.compare.lab_verdict import judge_labs, spread_text
 from repro.analysis.compare.margins import Rule
-from repro.analysis.compare.statistics import Sample, mean_estimate, sample
+from repro.analysis.compare.seed_statistics import Sample, mean_estimate, sample
 from repro.definition.experiment import Paper
 
 RULE = Rule(0.5, 0.16)

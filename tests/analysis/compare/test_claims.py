@@ -9,7 +9,7 @@ import pytest
 from experiments.cifar10 import PLAIN
 from experiments.scales import SCALES
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import (
     Bound,
     Check,

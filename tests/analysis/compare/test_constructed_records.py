@@ -17,15 +17,15 @@ from experiments import table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.imagenet import PLAIN as PLAIN_PHOTOS
 from experiments.recipes import IMAGENET_AS_PRINTED
-from repro.analysis.campaign.outcomes import Outcomes, first
-from repro.analysis.campaign.plan import forecast, make_plan
 from repro.analysis.compare.claims import judge_claims
-from repro.analysis.compare.diff import compare
-from repro.analysis.compare.looks import LookBook
+from repro.analysis.compare.cost_of_looking import LookBook
 from repro.analysis.compare.margins import Rule
-from repro.analysis.compare.statistics import prediction_estimate, sample
+from repro.analysis.compare.paper_diff import compare
+from repro.analysis.compare.seed_statistics import prediction_estimate, sample
 from repro.analysis.compare.verdict import OurValues, judge
-from repro.analysis.runs.frames import collect
+from repro.analysis.planning.plan import forecast, make_plan
+from repro.analysis.planning.simulated_outcomes import Outcomes, first
+from repro.analysis.runs.run_frames import collect
 from repro.cost.gpu_hours import gpu_hours
 from repro.definition.experiment import (
     Check,

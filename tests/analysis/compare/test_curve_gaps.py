@@ -8,7 +8,7 @@ from experiments import figure1, figure6, figure7
 from experiments.cifar10 import PLAIN
 from experiments.scales import SCALES
 from repro.analysis.compare.curve_gaps import curve_gaps, digitised
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import Figure, at_scale
 from repro.errors import UserError
 

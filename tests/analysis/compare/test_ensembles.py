@@ -11,8 +11,8 @@ import pytest
 
 from experiments import table5
 from repro.analysis.output import table_facts, tables
-from repro.analysis.output.formats import render
-from repro.analysis.runs.frames import collect
+from repro.analysis.output.table_formats import render
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import at_scale, runs_of
 from repro.protocol import catalog
 from repro.storage.predictions import IN_ENSEMBLES, Scores, ensemble, save

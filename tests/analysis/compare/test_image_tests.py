@@ -10,7 +10,7 @@ from scipy import stats
 from experiments.imagenet import PLAIN, RESNET
 from repro.analysis.compare.claims import JudgedClaim, judge_claims
 from repro.analysis.compare.image_tests import Discordant
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import Bound, Check, Claim, Close, Figure, Ordering
 from repro.storage.predictions import IN_ENSEMBLES, Scores, save
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from repro.analysis.compare.between_labs import against_mean, against_run, level, spread_of
-from repro.analysis.compare.statistics import Sample, prediction_estimate, sample
+from repro.analysis.compare.seed_statistics import Sample, prediction_estimate, sample
 
 pytestmark = pytest.mark.slow
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from experiments import table3, table4
-from repro.analysis.compare.diff import compare
 from repro.analysis.compare.measured_weights import Agreement, measured_numbers
+from repro.analysis.compare.paper_diff import compare
 from repro.analysis.output import diff_json, tables
 from repro.analysis.output.diff_text import render_text
-from repro.analysis.output.formats import render
 from repro.analysis.output.report import report
-from repro.analysis.runs.frames import collect
+from repro.analysis.output.table_formats import render
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import at_scale
 from repro.definition.net import resnet
 from repro.definition.preprocessing import PHOTOS

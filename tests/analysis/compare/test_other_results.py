@@ -11,8 +11,8 @@ import experiments
 from experiments import figure1, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.scales import SCALES
-from repro.analysis.compare.diff import Diff, compare
-from repro.analysis.runs.frames import collect
+from repro.analysis.compare.paper_diff import Diff, compare
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import at_scale
 from repro.errors import UserError
 from repro.storage.paths import Places

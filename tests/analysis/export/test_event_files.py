@@ -13,9 +13,9 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.export.event_files import crc32c, render_events
-from repro.analysis.export.files import write_event_files
-from repro.analysis.export.series import Series, read_series
-from repro.analysis.runs.frames import collect
+from repro.analysis.export.export_folder import write_event_files
+from repro.analysis.export.run_series import Series, read_series
+from repro.analysis.runs.run_frames import collect
 from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Places

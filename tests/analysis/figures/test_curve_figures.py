@@ -13,7 +13,7 @@ import pytest
 from experiments import figure1, figure4, figure6, figure7
 from repro import api
 from repro.analysis.figures import curve_figures, style
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import Figure, Panel, Row, at_scale
 from repro.definition.run import Run
 from repro.protocol import catalog

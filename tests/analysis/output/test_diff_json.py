@@ -13,12 +13,12 @@ import repro.analysis.output
 from experiments import figure1, figure6, table1, table2, table5, table6
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.scales import SCALES
-from repro.analysis.compare.diff import Diff, compare, parse_verdicts
+from repro.analysis.compare.paper_diff import Diff, compare, parse_verdicts
 from repro.analysis.output.diff_json import diff_document
 from repro.analysis.output.diff_sheets import render_diff
 from repro.analysis.output.diff_text import render_text
 from repro.analysis.output.diff_words import summary
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import Experiment, Skipped, at_scale
 from repro.errors import UserError
 from repro.protocol import catalog

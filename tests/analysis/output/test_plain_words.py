@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from experiments.cifar10 import PLAIN, RESNET
-from repro.analysis.compare.diff import compare
+from repro.analysis.compare.paper_diff import compare
 from repro.analysis.output.plain_words import closing_words, depth_in_words
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import at_scale
 from repro.protocol import catalog
 

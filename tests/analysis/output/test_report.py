@@ -12,7 +12,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN
 from repro.analysis.output.report import report, write
-from repro.analysis.runs.frames import collect
+from repro.analysis.runs.run_frames import collect
 from repro.definition.run import to_definition
 from repro.protocol import catalog
 from repro.storage import metrics_file

@@ -11,8 +11,8 @@ import pytest
 from experiments import table1, table2, table6
 from repro.analysis.compare.number_text import printed_text
 from repro.analysis.output import table_facts, tables
-from repro.analysis.output.formats import SUFFIXES, render
-from repro.analysis.runs.frames import collect
+from repro.analysis.output.table_formats import SUFFIXES, render
+from repro.analysis.runs.run_frames import collect
 from repro.definition.experiment import Paper, Row, Table, at_scale, quoted
 from repro.definition.experiment import mean as mean_of
 from repro.protocol import catalog

@@ -9,9 +9,9 @@ import pytest
 
 from experiments import table6
 from experiments.cifar10 import RESNET
-from repro.analysis.compare.diff import compare
-from repro.analysis.runs.frames import collect
+from repro.analysis.compare.paper_diff import compare
 from repro.analysis.runs.publish import publish
+from repro.analysis.runs.run_frames import collect
 from repro.storage.atomic import to_json
 from repro.storage.paths import Folder
 

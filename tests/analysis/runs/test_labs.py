@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from experiments.cifar10 import RESNET
-from repro.analysis.runs.frames import collect
-from repro.analysis.runs.selected import restrict
+from repro.analysis.runs.run_frames import collect
+from repro.analysis.runs.selected_runs import restrict
 from repro.protocol.selection import select
 from repro.storage.paths import Folder
 

@@ -14,10 +14,10 @@ import pytest
 
 from experiments.recipes import CIFAR10
 from experiments.scales import SCALES
-from repro.cluster.job.endings import RESUMABLE, requeue
+from repro.cluster.job.job_endings import RESUMABLE, requeue
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
-from repro.cluster.status.state import all_states
+from repro.cluster.status.run_states import all_states
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.stop_request import StopRequest

@@ -13,7 +13,7 @@ import pytest
 
 from experiments.recipes import CIFAR10, IMAGENET
 from experiments.scales import SCALES
-from repro.cluster.job.packed import threads, train_all
+from repro.cluster.job.several_runs import threads, train_all
 from repro.cluster.preflight.warnings import memory_in_words, memory_needed
 from repro.cluster.profile import Profile, load_profile
 from repro.cluster.records.batch import Batch, jobs_folder

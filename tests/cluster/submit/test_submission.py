@@ -18,7 +18,7 @@ from experiments.recipes import CIFAR10
 from experiments.scales import SCALES
 from repro.cluster.profile import Profile
 from repro.cluster.slurm import run_slurm_command
-from repro.cluster.status.selection import select_folders
+from repro.cluster.status.matched_folders import select_folders
 from repro.cluster.submit import sending, submission
 from repro.cluster.submit.submission import Plan, Sent, SubmitOptions, make_plan, sbatch_texts, send
 from repro.definition.net import resnet

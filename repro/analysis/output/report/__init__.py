@@ -11,11 +11,11 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
+from repro.analysis.output.inline_svg import colour_rules
 from repro.analysis.output.report.content import page
-from repro.analysis.output.report.words import colour_class
-from repro.analysis.output.svg import colour_rules
-from repro.analysis.runs.frames import Collected
-from repro.definition.scales import Scale
+from repro.analysis.output.report.report_words import colour_class
+from repro.analysis.runs.run_frames import Collected
+from repro.definition.scales_and_variants import Scale
 from repro.storage.atomic import write_atomic
 from repro.storage.paths import Places
 

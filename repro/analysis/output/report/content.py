@@ -11,13 +11,14 @@ from typing import Any
 from markupsafe import Markup
 
 from repro.analysis.compare.claims import JudgedClaim
-from repro.analysis.compare.diff import Diff, compare
+from repro.analysis.compare.judged_numbers import JudgedNumber
 from repro.analysis.compare.measured_weights import MeasuredNumber, in_words
 from repro.analysis.compare.number_text import p_text
-from repro.analysis.compare.numbers import JudgedNumber
+from repro.analysis.compare.paper_diff import Diff, compare
 from repro.analysis.figures import architecture, curve_figures
 from repro.analysis.output import tables
 from repro.analysis.output.diff_words import evidence_text, summary
+from repro.analysis.output.inline_svg import inline_svg
 from repro.analysis.output.plain_words import depth_in_words
 from repro.analysis.output.report.provenance import (
     RUN_COLUMNS,
@@ -26,13 +27,12 @@ from repro.analysis.output.report.provenance import (
     groups_of_runs,
     run_facts,
 )
+from repro.analysis.output.report.report_words import WORDS, title_of
 from repro.analysis.output.report.sheets import Grid, gap_grid, level_grid, table_grids
-from repro.analysis.output.report.words import WORDS, title_of
-from repro.analysis.output.svg import inline_svg
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Drawing, Figure, Skipped, Table, at_scale, groups_of
-from repro.definition.scales import Scale
-from repro.definition.words import ClaimVerdict
+from repro.definition.scales_and_variants import Scale
+from repro.definition.verdicts_and_states import ClaimVerdict
 from repro.protocol import catalog
 from repro.protocol.deviations import departure_lines
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from repro.analysis.runs.frames import Collected
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.run import Run, Runs
 from repro.storage.labs import OURS, read_lab
 

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from repro.analysis.compare.curve_gaps import CurveGap, curve_gaps
-from repro.analysis.compare.numbers import JudgedNumber, judge_numbers
+from repro.analysis.compare.judged_numbers import JudgedNumber, judge_numbers
 from repro.analysis.output import tables
-from repro.analysis.output.formats import MISSING, Sheet
-from repro.analysis.runs.frames import Collected
+from repro.analysis.output.table_formats import MISSING, Sheet
+from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Figure
 
 

@@ -27,7 +27,7 @@ from repro.data.archives import check_readable
 from repro.data.parquet_rows import SUFFIX as PARQUET
 from repro.data.photos.attested import Expected, expected_of
 from repro.data.photos.imagenet import archives, folders, official, parquet, shards
-from repro.data.photos.imagenet.images import pieces_in, with_splits
+from repro.data.photos.imagenet.image_names import pieces_in, with_splits
 from repro.data.photos.imagenet.unreadable import (
     ACCEPTED,
     contents_of,

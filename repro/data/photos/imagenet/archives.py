@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from repro.data.archives import is_image_name, read_members
 from repro.data.photos.imagenet import labels
-from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split
+from repro.data.photos.imagenet.image_names import LARGEST, SPLITS, Split
 from repro.data.photos.pack_writer import Photo
 
 UNLABELLED = "test"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repro.data.archives import is_image_name
 from repro.data.photos.imagenet import labels
-from repro.data.photos.imagenet.images import LARGEST, SPLITS, Split
+from repro.data.photos.imagenet.image_names import LARGEST, SPLITS, Split
 from repro.data.photos.pack_writer import Photo
 from repro.errors import UserError, quote
 from repro.storage.input_files import check_input_file

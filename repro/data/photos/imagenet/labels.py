@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from repro.data.archives import read_tar_stream
-from repro.data.photos.imagenet.images import LARGEST
+from repro.data.photos.imagenet.image_names import LARGEST
 from repro.errors import EnvironmentProblem, UserError, quote
 
 Classes: TypeAlias = Callable[[str], str]  # the class of a validation image, by its file's name

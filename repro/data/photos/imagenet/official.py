@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from repro.data.archives import read_tar_stream
 from repro.data.photos.imagenet import labels
-from repro.data.photos.imagenet.images import LARGEST
+from repro.data.photos.imagenet.image_names import LARGEST
 from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.data.source import Origin
 from repro.errors import EnvironmentProblem, quote

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from repro.data.parquet_rows import read_rows, wordnet_classes
-from repro.data.photos.imagenet.images import LARGEST, Piece, class_name
+from repro.data.photos.imagenet.image_names import LARGEST, Piece, class_name
 from repro.data.photos.pack_writer import Photo, PhotosToPack
 from repro.errors import UserError, quote
 

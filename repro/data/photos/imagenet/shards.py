@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
 from repro.data.archives import IMAGE_SUFFIXES, Member, is_image_name, read_tar_stream
-from repro.data.photos.imagenet.images import (
+from repro.data.photos.imagenet.image_names import (
     LARGEST,
     Piece,
     Split,

@@ -1,0 +1,1 @@
+"""What several commands share: options, the streams, progress, and how a command ends."""

@@ -1,0 +1,66 @@
+"""What `repro evaluate` and `repro forensics` ask of weights: the question, and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from repro.cli.shared.options import Decorator, add_options, device_option, gather
+from repro.cli.shared.param_types import OneOf
+
+WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
+
+
+@dataclass(frozen=True)
+class WeightsQuestion:
+    """Which weights are to be tested, on what and how."""
+
+    weights: str | None
+    net: str | None
+    crops: str | None
+    preprocess: str | None
+    mean: Path | None
+    data: str | None
+    device: str | None
+
+
+def question_options(
+    question: type[WeightsQuestion],
+    about: Mapping[str, str],
+    *more: Decorator,
+    weights_required: bool = False,
+    crops: str | None = None,
+) -> Decorator:
+    """Return what adds the options, and passes on one `question`.
+
+    `about` has what the help says of each, and `more` what only this command asks.
+    """
+    a_file = click.Path(path_type=Path)
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        return add_options(
+            function,
+            click.option(
+                "--weights",
+                type=click.Path(),
+                metavar="FILE",
+                required=weights_required,
+                help=about["weights"],
+            ),
+            click.option("--net", metavar="NET", help=about["net"]),
+            click.option("--crops", type=OneOf(list(WAYS)), default=crops, help=about["crops"]),
+            click.option("--preprocess", metavar="NAME", help=about["preprocess"]),
+            click.option(
+                "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
+            ),
+            click.option("--data", metavar="NAME", help=about["data"]),
+            device_option,
+            *more,
+            gather("question", question, [field.name for field in fields(question)]),
+        )
+
+    return add
