@@ -11,6 +11,7 @@ import pytest
 
 from experiments.cifar10 import PLAIN, RESNET
 from experiments.scales import SCALES
+from repro.protocol.selection import Selection
 from repro.storage.paths import ROOT, Folder, Places
 
 README = (ROOT / "README.md").read_text()
@@ -123,3 +124,32 @@ def test_each_net_is_shown_at_the_best_scale_there_is_of_it(
     assert (table["plain-20"][0], table["plain-20"][-2]) == ("9.50 (n = 1)", "paper")
     assert (table["plain-56"][0], table["plain-56"][-2]) == ("15.00 (n = 1)", "quick")
     assert "at scale `paper`:" in readme
+
+
+def test_a_variant_is_shown_where_the_own_reading_has_no_run_and_named_as_such(
+    results: Callable[..., str],
+    places: Places,
+    finished: Finished,
+) -> None:
+    bf16 = Selection(scale="paper", variants=("bf16",)).chosen_scale()
+    for run in (RESNET[20].run, RESNET[56].run):
+        finished(bf16(run), **errors(8.9, 0.9))
+    finished(RESNET[56].run, **errors(7.1, 0.2))
+    table = rows(results(README, places.published))
+    assert (table["ResNet-20"][0], table["ResNet-20"][-2]) == (
+        "8.90 (n = 1)",
+        "paper, variant bf16",
+    )
+    assert (table["ResNet-56"][0], table["ResNet-56"][-2]) == ("7.10 (n = 1)", "paper")
+
+
+def test_where_all_there_is_is_a_variant_the_figure_is_drawn_of_it(
+    results: Callable[..., str],
+    places: Places,
+    finished: Finished,
+) -> None:
+    bf16 = Selection(scale="paper", variants=("bf16",)).chosen_scale()
+    finished(bf16(RESNET[20].run), **errors(8.9, 0.9))
+    readme = results(README, places.published)
+    assert "(figures/figure6-bf16.png)" in readme
+    assert "at scale `paper, variant bf16`:" in readme

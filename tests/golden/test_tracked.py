@@ -40,20 +40,29 @@ DIFFS = list(dict.fromkeys(["paper", *SCALES]))
 LOOKS = [folder for folder in RESULTS.glob("**/looks") if "smoke" not in folder.parts]
 
 
-def made(folder: Path, kind: str) -> list[tuple[str, str]]:
-    """The scales and names of what is tracked: Table 1 and the drawings at the paper's, the rest
-    where it was made."""
+def made(folder: Path, kind: str) -> list[tuple[str, str, str]]:
+    """The scales, variants and names of what is tracked: Table 1 and the drawings at the paper's
+    scale, the rest where it was made. A variant's files have its name at their end."""
     scales = {
         scale: folder if scale == "paper" else folder / scale
         for scale in catalog.all_scales()
         if scale != "smoke"
     }
     return [
-        (scale, name)
+        (scale, variant, name)
         for scale, place in scales.items()
+        for variant in ("", *catalog.all_variants())
         for name in catalog.REPRODUCED
-        if name.startswith(kind) and list(place.glob(f"{name}.*"))
+        if name.startswith(kind) and list(place.glob(f"{file_name(name, variant)}.*"))
     ]
+
+
+def file_name(name: str, variant: str) -> str:
+    return f"{name}-{variant}" if variant else name
+
+
+def options(scale: str, variant: str) -> list[str]:
+    return ["--scale", scale, *(["--variant", variant] if variant else [])]
 
 
 @pytest.fixture
@@ -79,16 +88,22 @@ def same(made_here: Path, tracked: Path, name: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize(("scale", "name"), made(RESULTS, "table"))
-def test_a_tracked_table_is_what_the_command_writes(scale: str, name: str, clone: Places) -> None:
-    repro("table", name, "--scale", scale)
-    same(clone.tables_at(scale), RESULTS if scale == "paper" else RESULTS / scale, name)
+@pytest.mark.parametrize(("scale", "variant", "name"), made(RESULTS, "table"))
+def test_a_tracked_table_is_what_the_command_writes(
+    scale: str, variant: str, name: str, clone: Places
+) -> None:
+    repro("table", name, *options(scale, variant))
+    tracked = RESULTS if scale == "paper" else RESULTS / scale
+    same(clone.tables_at(scale), tracked, file_name(name, variant))
 
 
-@pytest.mark.parametrize(("scale", "name"), made(FIGURES, "figure"))
-def test_a_tracked_figure_is_what_the_command_draws(scale: str, name: str, clone: Places) -> None:
-    repro("figure", name, "--scale", scale)
-    same(clone.figures_at(scale), FIGURES if scale == "paper" else FIGURES / scale, name)
+@pytest.mark.parametrize(("scale", "variant", "name"), made(FIGURES, "figure"))
+def test_a_tracked_figure_is_what_the_command_draws(
+    scale: str, variant: str, name: str, clone: Places
+) -> None:
+    repro("figure", name, *options(scale, variant))
+    tracked = FIGURES if scale == "paper" else FIGURES / scale
+    same(clone.figures_at(scale), tracked, file_name(name, variant))
 
 
 @pytest.mark.parametrize("scale", DIFFS)

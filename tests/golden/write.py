@@ -5,10 +5,12 @@ would make them; the README's readings and results. Do it when a changed identit
 reading has been added, or runs have been published.
 """
 
+from __future__ import annotations
+
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from experiments.readings import READINGS
 from repro.analysis.compare.judged_numbers import JudgedNumber, judge_numbers
 from repro.analysis.compare.number_text import p_text, paper_text
 from repro.analysis.compare.paper_diff import compare
+from repro.analysis.compare.variant_runs import variant_runs
 from repro.analysis.output.diff_words import our_cell, summary, verdict_text
 from repro.analysis.runs.run_frames import Collected, collect
 from repro.cli import cli
@@ -26,6 +29,7 @@ from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.definition.experiment import Experiment, Table, at_scale, runs_of
 from repro.definition.scales_and_variants import Scale
 from repro.protocol.catalog import NAMES, REPRODUCED, all_scales, load_experiment, load_scale
+from repro.protocol.selection import Selection
 from repro.storage.paths import ROOT, Places
 
 IDS = Path(__file__).parent / "run_ids.txt"
@@ -82,10 +86,11 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     lines = [
         f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
     ]
-    shown = next(scale for scale in _serious_scales() if any(row.scale == scale for row in numbers))
+    with_numbers = {row.reading for row in numbers}
+    shown = next(reading for reading in _serious_readings(collected) if reading in with_numbers)
     lines += [
         "",
-        *_figure(shown, f"{FIGURE_TITLE}, at scale {shown}"),
+        *_figure(shown, f"{FIGURE_TITLE}, at scale {shown.plain_words}"),
         *_table(best, collected),
         "",
         *_verdicts(shown, collected),
@@ -99,7 +104,7 @@ def _nothing_yet(collected: Collected, published: Path) -> list[str]:
     needed = runs_of(at_scale(load_experiment(NETS), load_scale("paper")))
     hours = format_hours(sum(map(gpu_hours, needed)))
     lines = [
-        *_figure("paper", "The paper's own curves of its Figure 6, redrawn"),
+        *_figure(Reading("paper"), "The paper's own curves of its Figure 6, redrawn"),
         "These are **the paper's** curves, read off its Figure 6; none of them is ours. In the left panel deeper nets",
         "are worse; in the middle, with shortcuts, they are better. (Solid: test error; dashed: training error.)",
         "",
@@ -141,31 +146,40 @@ def copy_looks(source: Places, target: Places) -> None:
 
 
 def artefacts() -> None:
-    """What needs no run; and of each scale with published runs, their tables and figures, and the
+    """What needs no run; and of each reading with published runs, their tables and figures, and the
     diff."""
     public = {path.name for path in PUBLISHED.iterdir()}
     with clone() as places:
         folders = {"REPRO_RESULTS": str(places.results), "REPRO_FIGURES": str(places.figures)}
-        for chosen in all_scales().values():
+        collected = collect(places, keep=False)
+        for reading in _readings(all_scales(), collected):
+            chosen = reading.selected()
             runs = {
                 name: {run.id for run in runs_of(at_scale(load_experiment(name), chosen))}
                 for name in REPRODUCED
             }
             made = [
-                name for name in REPRODUCED if runs[name] & public or _untrained(runs[name], chosen)
+                name
+                for name in REPRODUCED
+                if runs[name] & public or _untrained(runs[name], reading)
             ]
             # Without a run of ours it is the paper's curves alone: the README's first picture.
-            if chosen.name == "paper" and NETS not in made:
+            if reading == Reading("paper") and NETS not in made:
                 made.append(NETS)
-            for words in [[command_of(load_experiment(name)), name] for name in made] + [
-                ["diff"]
-            ] * (chosen.name == "paper" or bool(public & set().union(*runs.values()))):
+            commands = [[command_of(load_experiment(name)), name] for name in made]
+            # The diff is written of the experiments' own reading alone.
+            if not reading.variant and (
+                reading.scale == "paper" or public & set().union(*runs.values())
+            ):
+                commands.append(["diff"])
+            for words in commands:
                 CliRunner().invoke(
-                    cli, [*words, "--scale", chosen.name], env=folders, catch_exceptions=False
+                    cli, [*words, *reading.options()], env=folders, catch_exceptions=False
                 )
+            written = {chosen.named(name) for name in made} | {"diff"}
             for of in (Places.tables_at, Places.figures_at):
                 for path in of(places, chosen.name).glob("*.*"):
-                    if path.stem in (*made, "diff"):
+                    if path.stem in written:
                         of(TRACKED, chosen.name).mkdir(exist_ok=True)
                         shutil.copyfile(path, of(TRACKED, chosen.name) / path.name)
         copy_looks(places, TRACKED)
@@ -176,46 +190,81 @@ def command_of(experiment: Experiment) -> str:
     return "table" if isinstance(experiment, Table) else "figure"
 
 
-def _untrained(runs: set[str], chosen: Scale) -> bool:
-    """What is counted or drawn from the nets is the same at every scale, and tracked once."""
-    return not runs and chosen.name == "paper"
+def _untrained(runs: set[str], reading: Reading) -> bool:
+    """What is counted or drawn from the nets is the same in every reading, and tracked once."""
+    return not runs and reading == Reading("paper")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A scale, and the variant in which runs are published; without one, the experiments' own."""
+
+    scale: str
+    variant: str = ""
+
+    @property
+    def plain_words(self) -> str:
+        return f"{self.scale}, variant {self.variant}" if self.variant else self.scale
+
+    def selected(self) -> Scale:
+        variants = (self.variant,) if self.variant else ()
+        return Selection(scale=self.scale, variants=variants).chosen_scale()
+
+    def options(self) -> list[str]:
+        """Return what is typed to get it."""
+        chosen = ["--scale", self.scale]
+        return [*chosen, "--variant", self.variant] if self.variant else chosen
+
+
+def _readings(scales: Iterable[str], collected: Collected) -> list[Reading]:
+    """Return each scale's own reading, and then those variants of it that have published runs."""
+    readings = []
+    for name in scales:
+        readings.append(Reading(name))
+        variants: dict[str, None] = {}
+        for experiment in REPRODUCED:
+            page = load_experiment(experiment)
+            for found in variant_runs(experiment, page, load_scale(name), collected):
+                variants[found.variant] = None
+        readings += [Reading(name, variant) for variant in variants]
+    return readings
+
+
+def _serious_readings(collected: Collected) -> list[Reading]:
+    """Return the readings that the README shows, the paper's own schedule first."""
+    serious = [name for name in all_scales() if name not in TOO_SHORT]
+    return _readings(serious, collected)
 
 
 @dataclass(frozen=True)
 class Best:
-    """What the README says of one net: both errors, at the most serious scale with a published run
-    of it."""
+    """What the README says of one net: both errors, in the most serious reading with a published
+    run of it."""
 
-    scale: str
+    reading: Reading
     test: JudgedNumber
     train: JudgedNumber
-
-
-def _serious_scales() -> list[str]:
-    """The scales that the README shows, the paper's own first."""
-    return [name for name in all_scales() if name not in TOO_SHORT]
 
 
 def _best(collected: Collected) -> dict[str, Best | None]:
     """The best there is of each net, by its label; None where no run of it is published."""
     best: dict[str, Best | None] = {}
-    for name in _serious_scales():
-        judged_rows = _judged(name, collected)
+    for reading in _serious_readings(collected):
+        judged_rows = _judged(reading, collected)
         for (label, metric), row in judged_rows.items():
             known = best.setdefault(label, None)
             if metric == "test_error" and row.runs and known is None:
-                best[label] = Best(name, row, judged_rows[label, "train_error"])
+                best[label] = Best(reading, row, judged_rows[label, "train_error"])
     return best
 
 
-def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], JudgedNumber]:
-    """Each net's errors at one scale; a test error beside the printed number where the paper prints
-    one."""
+def _judged(reading: Reading, collected: Collected) -> dict[tuple[str, str], JudgedNumber]:
+    """Each net's errors in one reading; a test error beside the printed number where the paper
+    prints one."""
     rows = {}
     for name in (NETS, PRINTED):
-        for row in judge_numbers(
-            name, at_scale(load_experiment(name), load_scale(scale_name)), collected
-        ):
+        experiment = at_scale(load_experiment(name), reading.selected())
+        for row in judge_numbers(name, experiment, collected):
             if name == NETS or (row.row, row.metric) in rows:
                 rows[row.row, row.metric] = row
     return rows
@@ -224,7 +273,7 @@ def _judged(scale_name: str, collected: Collected) -> dict[tuple[str, str], Judg
 def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
     """A line for each net, ours beside the paper's; "none yet" where nothing is published."""
     lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
-    papers = _judged("paper", collected)
+    papers = _judged(Reading("paper"), collected)
     for label, row in best.items():
         theirs = [
             paper_text(papers[label, metric].paper) for metric in ("test_error", "train_error")
@@ -239,7 +288,7 @@ def _table(best: Mapping[str, Best | None], collected: Collected) -> list[str]:
                 verdict_text(row.test),
                 ours[1],
                 theirs[1],
-                row.scale,
+                row.reading.plain_words,
             ]
             cells.append(_data(row.test, collected))
         lines.append(f"| {' | '.join(cells)} |")
@@ -255,12 +304,12 @@ def _data(row: JudgedNumber, collected: Collected) -> str:
     return "; ".join(sorted(set(images)))
 
 
-def _figure(scale_name: str, title: str) -> list[str]:
-    folder = TRACKED.figures_at(scale_name).relative_to(ROOT)
-    return [f"![{title}]({folder}/{NETS}.png)", ""]
+def _figure(reading: Reading, title: str) -> list[str]:
+    folder = TRACKED.figures_at(reading.scale).relative_to(ROOT)
+    return [f"![{title}]({folder}/{reading.selected().named(NETS)}.png)", ""]
 
 
-def _verdicts(scale_name: str, collected: Collected) -> list[str]:
+def _verdicts(reading: Reading, collected: Collected) -> list[str]:
     """What a test says about the paper's claims, and how many others there are; `repro diff` has
     them all.
 
@@ -268,17 +317,15 @@ def _verdicts(scale_name: str, collected: Collected) -> list[str]:
     """
     experiments = {name: load_experiment(name) for name in REPRODUCED}
     scaled = {
-        name: at_scale(experiment, load_scale(scale_name))
-        for name, experiment in experiments.items()
+        name: at_scale(experiment, reading.selected()) for name, experiment in experiments.items()
     }
-    claims = [
-        claim
-        for claim in compare(experiments, scaled, collected, scale_name).claims
-        if claim.checked
-    ]
+    compared = compare(
+        experiments, scaled, collected, reading.scale, file_name=reading.selected().named
+    )
+    claims = [claim for claim in compared.claims if claim.checked]
     tested = [claim for claim in claims if claim.p is not None]
     others = Counter(claim.word for claim in claims if claim.p is None)
-    lines = [f"The paper's claims, at scale `{scale_name}`:", ""]
+    lines = [f"The paper's claims, at scale `{reading.plain_words}`:", ""]
     lines += [
         f"- **{claim.word}** (p = {p_text(claim.p or 0)}): {claim.claim.text}" for claim in tested
     ]

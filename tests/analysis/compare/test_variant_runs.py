@@ -1,0 +1,59 @@
+"""Finished runs of a variant are named beside a table or a diff that does not count them."""
+
+from __future__ import annotations
+
+from experiments.cifar10 import RESNET
+from repro.analysis.compare.variant_runs import variant_runs
+from repro.analysis.runs.run_frames import collect
+from repro.protocol.catalog import load_experiment, load_scale
+from repro.protocol.selection import Selection
+
+PAPER = load_scale("paper")
+
+
+def in_variants(*variants: str, seed: int = 0):
+    scale = Selection(scale="paper", variants=variants).chosen_scale()
+    return [*scale_runs(scale)][seed]
+
+
+def scale_runs(scale):
+    group = RESNET[20]
+    return (scale(run) for run in group)
+
+
+def named(name: str, places, scale=PAPER) -> list[str]:
+    found = variant_runs(name, load_experiment(name), scale, collect(places, keep=False))
+    return [str(one) for one in found]
+
+
+def test_runs_of_a_variant_are_named_with_the_command_that_compares_them(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    finished(in_variants("bf16", seed=1), test_error=8.9, train_error=0.4)
+    assert named("table6", places) == [
+        "variant bf16: resnet-20 (2 seeds). "
+        "`repro diff table6 --variant bf16 --scale paper` compares them"
+    ]
+
+
+def test_an_experiment_of_other_runs_and_another_scale_name_nothing(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    assert named("table2", places) == []
+    assert named("table6", places, load_scale("quick")) == []
+
+
+def test_runs_that_the_table_counts_already_are_not_named(places, finished):
+    finished(RESNET[20].run, test_error=8.8, train_error=0.4)
+    # ResNets of 20 layers have no warm-up: this variant leaves the run its id.
+    assert in_variants("cold") == RESNET[20].run
+    assert named("table6", places) == []
+
+
+def test_what_the_user_chose_is_a_reading_already(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    chosen = Selection(scale="paper", variants=("bf16",)).chosen_scale()
+    assert named("table6", places, chosen) == []
+
+
+def test_two_variants_at_once_are_a_reading_of_their_own_and_not_named_as_one(places, finished):
+    finished(in_variants("bf16", "ghost"), test_error=8.8, train_error=0.4)
+    assert named("table6", places) == []
