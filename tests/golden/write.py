@@ -221,12 +221,9 @@ def _readings(scales: Iterable[str], collected: Collected) -> list[Reading]:
     readings = []
     for name in scales:
         readings.append(Reading(name))
-        variants: dict[str, None] = {}
-        for experiment in REPRODUCED:
-            page = load_experiment(experiment)
-            for found in variant_runs(experiment, page, load_scale(name), collected):
-                variants[found.variant] = None
-        readings += [Reading(name, variant) for variant in variants]
+        pages = [load_experiment(page) for page in REPRODUCED]
+        found = variant_runs(pages, load_scale(name), collected)
+        readings += [Reading(name, one.variant) for one in found]
     return readings
 
 

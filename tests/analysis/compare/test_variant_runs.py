@@ -22,16 +22,15 @@ def scale_runs(scale):
 
 
 def named(name: str, places, scale=PAPER) -> list[str]:
-    found = variant_runs(name, load_experiment(name), scale, collect(places, keep=False))
+    found = variant_runs([load_experiment(name)], scale, collect(places, keep=False))
     return [str(one) for one in found]
 
 
-def test_runs_of_a_variant_are_named_with_the_command_that_compares_them(places, finished):
+def test_runs_of_a_variant_are_named_with_the_option_that_shows_them(places, finished):
     finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
     finished(in_variants("bf16", seed=1), test_error=8.9, train_error=0.4)
     assert named("table6", places) == [
-        "variant bf16: resnet-20 (2 seeds). "
-        "`repro diff table6 --variant bf16 --scale paper` compares them"
+        "finished with variant bf16: resnet-20 (2 seeds); `--variant bf16` shows them"
     ]
 
 
