@@ -19,12 +19,14 @@ from repro.analysis.compare.judged_numbers import JudgedNumber, judge_numbers, q
 from repro.analysis.compare.measured_weights import MeasuredNumber, measured_numbers
 from repro.analysis.compare.other_results import in_place_of_paper, load_other_results
 from repro.analysis.compare.seed_statistics import ALPHA, holm_adjusted
+from repro.analysis.compare.variant_runs import VariantRuns, variant_runs
 from repro.analysis.runs.frame_cache import Problem
 from repro.analysis.runs.run_frames import Collected
 from repro.definition.experiment import Experiment, Paper, runs_of
 from repro.definition.run import Run
 from repro.definition.verdicts_and_states import ClaimVerdict, Verdict
 from repro.errors import UserError, did_you_mean, quote
+from repro.protocol.catalog import all_scales
 from repro.protocol.deviations import Departure, departures, group_by_departure
 from repro.storage.access import why_not_kept
 
@@ -49,6 +51,7 @@ class Diff:
     problems: tuple[Problem, ...]
     note: str = ""  # what was chosen beside the scale
     measured: tuple[MeasuredNumber, ...] = ()  # of weights that others released
+    variants: tuple[VariantRuns, ...] = ()  # finished runs in another reading, not counted
 
     @cached_property
     def tested_rows(self) -> tuple[JudgedNumber, ...]:
@@ -104,7 +107,12 @@ def compare(
     claims = judge_claims(declared, scaled, collected, books)
     judged = _numbers(diff, scaled, collected, allow_mixed)
     forgotten = _save_looks(books, collected)
-    return replace(judged, claims=tuple(claims), problems=diff.problems + forgotten)
+    return replace(
+        judged,
+        claims=tuple(claims),
+        problems=diff.problems + forgotten,
+        variants=_variants(declared, collected, diff),
+    )
 
 
 def parse_verdicts(text: str) -> tuple[str, ...]:
@@ -167,6 +175,16 @@ def _numbers(
 def _is_told(number: MeasuredNumber, measured: Sequence[MeasuredNumber]) -> bool:
     told = [(other.evaluation, other.metric) for other in measured]
     return (number.evaluation, number.metric) in told
+
+
+def _variants(
+    declared: Mapping[str, Experiment], collected: Collected, diff: Diff
+) -> tuple[VariantRuns, ...]:
+    """Return what has finished in another reading; nothing where the user chose one."""
+    scale = all_scales().get(diff.scale)
+    if scale is None or diff.note:
+        return ()
+    return variant_runs(declared.values(), scale, collected)
 
 
 def _save_looks(books: Mapping[str, LookBook], collected: Collected) -> tuple[Problem, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from repro.analysis.compare.variant_runs import variant_runs
 from repro.analysis.figures.curve_points import SPLITS, Curve, FilledPanel, metric_of
 from repro.analysis.runs.run_frames import Collected
 from repro.analysis.runs.run_set import RunSet
@@ -18,11 +19,13 @@ def notes_under(
     """Return what a reader must know to read the figure right, a sentence or two each."""
     curves = [curve for panel in panels for curve in panel.curves]
     if not any(curve.finished or curve.running or curve.diverged for curve in curves):
-        return [note for note in (_no_run_note(panels, scale), scale.note) if note]
+        notes = [_no_run_note(panels, scale), scale.note, *_variant_notes(figure, collected, scale)]
+        return [note for note in notes if note]
     runs = collected.of([run for curve in curves for run in curve.row.runs or ()])
     notes = [_scale_note(curves, scale), scale.note]
     notes += [_data_note(runs.finished), _seen_note(figure, runs)]
     notes += [_seeds_note(curves), _gaps_note(curves)]
+    notes += _variant_notes(figure, collected, scale)
     return [note for note in notes if note]
 
 
@@ -47,6 +50,11 @@ def _ends(panel: FilledPanel, curve: Curve) -> list[str]:
         if level is not None:
             ends.append(f"{SPLITS[split]} error {level:.1f} %")
     return ends
+
+
+def _variant_notes(figure: Figure, collected: Collected, scale: Scale) -> list[str]:
+    found = variant_runs([figure], scale, collected)
+    return [f"Not drawn here: {runs}." for runs in found]
 
 
 def _no_run_note(panels: list[FilledPanel], scale: Scale) -> str:

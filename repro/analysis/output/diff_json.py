@@ -12,6 +12,7 @@ from repro.analysis.compare.measured_weights import MeasuredNumber
 from repro.analysis.compare.paper_diff import Diff
 from repro.analysis.compare.row_across_labs import LabNumber, LabNumbers
 from repro.analysis.compare.seed_groups import Finding
+from repro.analysis.compare.variant_runs import VariantRuns
 from repro.analysis.output.diff_words import number_line, summary
 from repro.definition.experiment import Paper
 from repro.storage.atomic import finite_or_none
@@ -27,6 +28,7 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         "claims": list(map(_claim, diff.claims)),
         "rows": list(map(_row, diff.rows)),
         "measured": list(map(_measured, diff.measured)),
+        "variants": list(map(_variant, diff.variants)),
         "curves": list(map(_curve, diff.curves)),
         "quoted": [_quoted(*number) for number in diff.quoted],
         "departures": [asdict(at) | {"nets": list(nets)} for at, nets in diff.ledger.items()],
@@ -50,6 +52,10 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
         "against_published": str(number.against_published),
         "reasons": list(number.reasons),
     }
+
+
+def _variant(runs: VariantRuns) -> dict[str, Any]:
+    return {"variant": runs.variant, "about": runs.about, "seeds": dict(runs.seeds)}
 
 
 def _row(row: JudgedNumber) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def _numbers(diff: Diff, verbose: bool) -> Sheet:
     columns = ["experiment", "row", "metric", other, "ours", "verdict", "why"]
     frame = pd.DataFrame(cells, columns=columns)
     title = f"Ours and those of {diff.against}" if diff.against else "Ours and the paper's"
-    notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()] + departure_lines(
-        diff.ledger
-    )
+    notes = [f"{mark}: {reasons}" for reasons, mark in shared.items()]
+    notes += departure_lines(diff.ledger)
+    notes += [f"Not counted here: {runs}" for runs in diff.variants]
     return Sheet(title, frame, frame, tuple(notes), (other, "ours"))
 
 

@@ -62,6 +62,7 @@ def render_text(
         "Claims": _claims(checked, paint, verbose),
         "Numbers": _numbers(diff, paint, verbose),
         "Released weights, measured here": _released(diff, paint),
+        "Not counted here": list(map(str, diff.variants)),
         "Departures from the paper's protocol": _departures(diff, verbose),
         "Folders with problems": [f"{found.folder}: {found.problem}" for found in diff.problems],
     }

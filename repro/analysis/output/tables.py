@@ -15,6 +15,7 @@ import pandas as pd
 from repro.analysis.compare.comparability import is_test_metric
 from repro.analysis.compare.judged_numbers import COUNTS
 from repro.analysis.compare.measured_weights import measured_numbers
+from repro.analysis.compare.variant_runs import variant_runs
 from repro.analysis.output.lab_columns import ALL, COLUMNS, lab_notes, with_lab_columns
 from repro.analysis.output.released_column import NAME as RELEASED
 from repro.analysis.output.released_column import released_notes, with_released
@@ -61,6 +62,7 @@ def sheet(
     notes = [*_notes_on_images(experiment, runs), *_notes(experiment, facts, scale)]
     released = measured_numbers(name, scaled, collected.evaluations)
     notes += [*lab_notes(facts), *released_notes(released)]
+    notes += [f"Not counted here: {runs}." for runs in variant_runs([experiment], scale, collected)]
     for metric, block in blocks.items():
         blocks[metric] = with_released(block, metric, released, before=VERDICT)
     wide = {

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
+
 from experiments.cifar10 import RESNET
+from repro.analysis.compare.paper_diff import Diff, compare
 from repro.analysis.compare.variant_runs import variant_runs
+from repro.analysis.figures import curve_figures
+from repro.analysis.output import diff_json, tables
+from repro.analysis.output.diff_sheets import render_diff
+from repro.analysis.output.diff_text import render_text
 from repro.analysis.runs.run_frames import collect
+from repro.definition.experiment import at_scale
 from repro.protocol.catalog import load_experiment, load_scale
 from repro.protocol.selection import Selection
+from repro.storage.paths import ROOT
 
 PAPER = load_scale("paper")
 
@@ -56,3 +67,36 @@ def test_what_the_user_chose_is_a_reading_already(places, finished):
 def test_two_variants_at_once_are_a_reading_of_their_own_and_not_named_as_one(places, finished):
     finished(in_variants("bf16", "ghost"), test_error=8.8, train_error=0.4)
     assert named("table6", places) == []
+
+
+SAID = "finished with variant bf16: resnet-20 (1 seed); `--variant bf16` shows them"
+
+
+def diff_of(name: str, places, note: str = "") -> Diff:
+    page = load_experiment(name)
+    scaled = {name: at_scale(page, PAPER)}
+    return compare({name: page}, scaled, collect(places, keep=False), "paper", note=note)
+
+
+def test_the_diff_names_them_in_every_format_and_counts_none(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    diff = diff_of("table6", places)
+    assert not any(row.n for row in diff.rows if row.metric == "test_error")
+    assert SAID in " ".join(render_text(diff).split())
+    assert f"Not counted here: {SAID}" in render_diff(diff, "md").replace("\\`", "`")
+    document = diff_json.diff_document(diff)
+    schema = ROOT / "repro" / "analysis" / "output" / "diff.schema.json"
+    jsonschema.validate(document, json.loads(schema.read_text()))
+    assert [(one["variant"], one["seeds"]) for one in document["variants"]] == [
+        ("bf16", {"resnet-20": 1})
+    ]
+    assert diff_of("table6", places, note="With variant bf16.").variants == ()
+
+
+def test_the_table_and_the_figure_name_them_under_what_they_show(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    collected = collect(places, keep=False)
+    sheet = tables.sheet("table6", load_experiment("table6"), collected, PAPER)
+    assert f"Not counted here: {SAID}." in sheet.notes
+    said = curve_figures.described(load_experiment("figure6"), collected, PAPER)
+    assert f"Not drawn here: {SAID}." in said
