@@ -84,7 +84,7 @@ def test_the_diff_names_them_in_every_format_and_counts_none(places, finished):
     assert not any(row.n for row in diff.rows if row.metric == "test_error")
     assert SAID in " ".join(render_text(diff).split())
     assert f"Not counted here: {SAID}" in render_diff(diff, "md").replace("\\`", "`")
-    document = diff_json.diff_document(diff)
+    document = {"schema": 1, **diff_json.diff_document(diff)}
     schema = ROOT / "repro" / "analysis" / "output" / "diff.schema.json"
     jsonschema.validate(document, json.loads(schema.read_text()))
     assert [(one["variant"], one["seeds"]) for one in document["variants"]] == [
