@@ -40,8 +40,7 @@ def draw(
     `narrow`: its panels stand one under the other, for a small screen.
     """
     every = fill_panels(figure, collected, scale, seeds)
-    # What has nothing to show is left out, unless nothing has.
-    panels = [panel for panel in every if panel.has_ours or panel.has_paper] or every
+    panels = _worth_drawing(every)
     errors = any(panel.shows == "curves" for panel in figure.panels)
     entries = key_of_errors(panels) if errors else key_of_responses(panels)
     notes = notes_under(figure, every, collected, scale)
@@ -60,6 +59,21 @@ def draw(
                 axes.set_ylabel("")
         draw_key(drawing, layout, entries)
     return drawing
+
+
+def _worth_drawing(every: list[FilledPanel]) -> list[FilledPanel]:
+    """Return the panels that show something of their own; all, if none has anything to show.
+
+    While ResNet-1202 has not run, the right panel of Figure 6 would repeat the middle one's
+    ResNet-110.
+    """
+    shown: set[tuple[str, ...]] = set()
+    panels = []
+    for panel in every:
+        if panel.drawn - shown:
+            panels.append(panel)
+        shown |= panel.drawn
+    return panels or every
 
 
 def fill_panels(

@@ -74,14 +74,24 @@ class FilledPanel:
     @property
     def has_ours(self) -> bool:
         """Whether a run of ours has a point or a response to be drawn."""
-        if self.panel.shows != "curves":
-            return any(len(curve.responses) for curve in self.curves)
-        metrics = [metric_of(self.panel, split) for split in self.panel.splits]
-        return any(curve.points[metrics].notna().any(axis=None) for curve in self.curves)
+        return any(map(self._has_ours, self.curves))
 
     @property
     def has_paper(self) -> bool:
         return any(len(curve.paper) for curve in self.curves)
+
+    @property
+    def drawn(self) -> set[tuple[str, ...]]:
+        """Each net that is drawn, with what the panel shows of it."""
+        shown = (self.panel.shows, *self.panel.splits)
+        nets = [curve.label for curve in self.curves if self._has_ours(curve) or len(curve.paper)]
+        return {(*shown, net) for net in nets}
+
+    def _has_ours(self, curve: Curve) -> bool:
+        if self.panel.shows != "curves":
+            return len(curve.responses) > 0
+        metrics = [metric_of(self.panel, split) for split in self.panel.splits]
+        return bool(curve.points[metrics].notna().any(axis=None))
 
     def with_paper(self, digitised: pd.DataFrame) -> FilledPanel:
         """Return the panel with the paper's points beside ours."""

@@ -250,6 +250,20 @@ def test_a_panel_without_runs_takes_no_room_where_others_have_some(places, finis
     assert [axes.get_title(loc="left") for axes in drawing.axes] == ["plain"]
 
 
+def test_a_panel_does_not_repeat_what_another_one_shows_of_the_same_net(places, finished):
+    scaled = at_scale(figure6.experiment, QUICK)
+    finish(finished, scaled, {"ResNet-20": 30.0, "ResNet-110": 40.0}, seeds=1)
+    titles = [axes.get_title(loc="left") for axes in draw_quick(places).axes]
+    assert titles == ["ResNet"]  # the right panel has ResNet-110 and, as yet, no ResNet-1202
+    finish(finished, scaled, {"ResNet-1202": 50.0}, seeds=1)
+    titles = [axes.get_title(loc="left") for axes in draw_quick(places).axes]
+    assert titles == ["ResNet", "ResNet-110 and ResNet-1202"]
+
+
+def draw_quick(places):
+    return curve_figures.draw(figure6.experiment, collect(places), QUICK)
+
+
 def test_axes_with_nothing_on_them_say_so(places):
     figure = replace(ONE, digitised=None)
     (axes,) = curve_figures.draw(figure, collect(places), PAPER).axes
