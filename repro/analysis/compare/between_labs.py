@@ -112,30 +112,22 @@ def spread_of(labs: Sequence[Sample]) -> LabSpread:
         # One run a lab: only the sum of the two variances shows.
         reproducibility = math.sqrt(_variance_of_means(labs))
         return LabSpread(len(labs), total, mean, None, None, reproducibility, None, None)
+    # `count` takes the place of the seeds of a lab where labs have unequally many.
     weighted = math.fsum(lab.n * lab.mean for lab in labs) / total
     count = (total - sum(lab.n**2 for lab in labs) / total) / (len(labs) - 1)
     seen = math.fsum(lab.n * (lab.mean - weighted) ** 2 for lab in labs) / (len(labs) - 1)
+    # Means may differ less than seeds let expect: ISO 5725-2 takes a negative variance as zero.
     between = max(0.0, (seen - within) / count)
     low, high = _interval_between(labs)
-    return LabSpread(
-        len(labs),
-        total,
-        mean,
-        math.sqrt(within),
-        math.sqrt(between),
-        math.sqrt(between + within),
-        low,
-        high,
-    )
+    spreads = math.sqrt(within), math.sqrt(between), math.sqrt(between + within)
+    return LabSpread(len(labs), total, mean, *spreads, low, high)
 
 
 def possible_spreads(labs: Sequence[Sample], published: float) -> PossibleSpreads:
-    """Return what the variances between labs and between seeds may be.
-
-    Where every lab has one run, the published spread stands for what their seeds would show.
-    """
+    """Return what the variances between labs and between seeds may be."""
     count, freedom = len(labs), sum(lab.n for lab in labs) - len(labs)
     within = _pooled_variance(labs)
+    # Where every lab has one run, the published spread stands for what their seeds would show.
     of_seeds = np.array([published**2])
     if within is not None:
         of_seeds = _possible_variances(within, freedom, STEPS_WITHIN)
@@ -153,12 +145,9 @@ def level(labs: Sequence[Sample], published: float) -> MixedEstimate:
 
 
 def against_run(labs: Sequence[Sample], value: float, published: float) -> MixedEstimate:
-    """Estimate the labs' mean less one run of yet another lab, which the paper's is.
-
-    Its draw has what labs do differently, and the spread of seeds or the published one, whichever
-    is wider.
-    """
+    """Estimate the labs' mean less one run of yet another lab, which the paper's is."""
     possible = possible_spreads(labs, published)
+    # Its draw has what labs do differently, and the wider of the seeds' and the published spread.
     draw = possible.between + np.maximum(possible.within, published**2)
     return MixedEstimate(_mean(labs) - value, possible.of_mean + draw)
 
@@ -173,12 +162,10 @@ def against_mean(labs: Sequence[Sample], theirs: Sample, published: float) -> Mi
 
 
 def _interval_between(labs: Sequence[Sample]) -> tuple[float, float]:
-    """Return the 95 % interval of the standard deviation between labs.
-
-    Its upper end is that of the labs' means, seeds included: labs that happen to agree better than
-    their seeds let expect would else seem to be known to agree exactly.
-    """
+    """Return the 95 % interval of the standard deviation between labs."""
     low = np.quantile(possible_spreads(labs, 0.0).between, ALPHA / 2)
+    # The upper end is that of the labs' means, seeds included: labs that happen to agree better
+    # than their seeds let expect would else seem to be known to agree exactly.
     means = _possible_variances(_variance_of_means(labs), len(labs) - 1, STEPS_BETWEEN)
     return math.sqrt(low), math.sqrt(np.quantile(means, 1 - ALPHA / 2))
 

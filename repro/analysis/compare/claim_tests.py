@@ -47,21 +47,21 @@ def judge_bound(check: Bound, collected: Collected) -> Finding:
     if len(group.values) < 2:
         here = image_tests.bound(check, said, group, collected)
         return here or untestable(said, groups, group.mean)
-    estimate = with_step(
-        mean_estimate(sample(group.values)), len(group.values), _step(check.metric)
-    )
+    mean = mean_estimate(sample(group.values))
+    estimate = with_step(mean, len(group.values), _step(check.metric))
     low, high = estimate.interval()
     if is_error(check.metric):
         low, high = max(low, 0.0), min(high, 100.0)
-    ps = [estimate.p_above(check.above)] if check.above is not None else []
-    against = [estimate.p_below(check.above)] if check.above is not None else []
+    ps, against = [], []
+    if check.above is not None:
+        ps.append(estimate.p_above(check.above))
+        against.append(estimate.p_below(check.above))
     if check.below is not None:
         ps.append(estimate.p_below(check.below))
         against.append(estimate.p_above(check.below))
     # Both sides must be shown; the opposite of either refutes, which is looked for once a side.
-    return tested(
-        said, max(ps), min(1.0, len(against) * min(against)), (group.mean, low, high), groups
-    )
+    refuted = min(1.0, len(against) * min(against))
+    return tested(said, max(ps), refuted, (group.mean, low, high), groups)
 
 
 def judge_close(check: Close, collected: Collected) -> Finding:
@@ -105,18 +105,16 @@ def difference(groups: Sequence[SeedGroup], metric: str) -> Estimate:
     """Estimate the difference of two means: by pairs of equal seeds, else Welch's."""
     ours, theirs = groups
     fewest, step = fewest_seeds(groups), _step(metric)
+    # Equal seeds see the same batches, which pairing takes out of the difference.
     if ours.numbers.keys() != theirs.numbers.keys():
         return with_step(welch_difference(sample(ours.values), sample(theirs.values)), fewest, step)
-    seeds = sorted(ours.numbers)
-    pairs = [ours.numbers[seed] for seed in seeds], [theirs.numbers[seed] for seed in seeds]
-    return with_step(paired_difference(*pairs), fewest, step)
+    return with_step(paired_difference(ours.values, theirs.values), fewest, step)
 
 
 def with_step(estimate: Estimate, n: int, step: float) -> Estimate:
-    """Return the estimate with the error that n numbers have at least, counted in such steps.
-
-    Seeds that agree to the last image vary at least by what rounding hides.
-    """
+    """Return the estimate with the error that n numbers have at least, counted in such steps."""
+    # Seeds that agree to the last image vary at least by what rounding hides; rounding to a step
+    # has the standard deviation of a uniform draw, step / √12.
     return estimate.with_least_error(step / math.sqrt(12 * n))
 
 
@@ -128,16 +126,9 @@ def tested(
     groups: Sequence[SeedGroup],
 ) -> Finding:
     """Return what a test over seeds found. `interval`: the effect, and its 95 % interval."""
-    return Finding(
-        "tested",
-        said,
-        p,
-        against,
-        *interval,
-        runs=runs_of_groups(groups),
-        seeds=fewest_seeds(groups),
-        planned=min(group.planned for group in groups),
-    )
+    runs, seeds = runs_of_groups(groups), fewest_seeds(groups)
+    planned = min(group.planned for group in groups)
+    return Finding("tested", said, p, against, *interval, runs=runs, seeds=seeds, planned=planned)
 
 
 def untestable(said: str, groups: Sequence[SeedGroup], effect: float | None = None) -> Finding:

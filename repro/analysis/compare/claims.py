@@ -16,12 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from repro.analysis.compare.claim_tests import (
-    judge_bound,
-    judge_close,
-    judge_count,
-    judge_ordering,
-)
+from repro.analysis.compare.claim_tests import judge_bound, judge_close, judge_count, judge_ordering
 from repro.analysis.compare.cost_of_looking import LookBook
 from repro.analysis.compare.curve_claims import judge_most_layers, judge_ordering_throughout
 from repro.analysis.compare.seed_groups import Finding
@@ -106,7 +101,7 @@ def judge_claims(
             evidence: list[Finding] = []
             for check, original in zip(claim.checks, printed.checks, strict=True):
                 evidence += _findings(check, original, collected)
-            book = books.get(name) if books else None
+            book = (books or {}).get(name)
             weighed[claim.id] = _weigh(name, claim, tuple(evidence), book)
     return _corrected(list(weighed.values()))
 
@@ -155,8 +150,10 @@ def _weigh(
         if finding.p is None or finding.against is None:
             continue
         part = f"{claim.id} part {number}"
-        portion = book.portion(part, finding) if book else 1.0
-        looks = max(looks, book.count(part, finding)) if book else 1
+        portion = 1.0
+        if book:
+            portion = book.portion(part, finding)
+            looks = max(looks, book.count(part, finding))
         shown.append(min(1.0, finding.p / portion))
         against.append(min(1.0, finding.against / portion))
     # Parts whose runs are missing will be tested too, and are counted from the beginning.
@@ -167,18 +164,18 @@ def _weigh(
 
 def _corrected(weighed: Sequence[_Weighed]) -> list[JudgedClaim]:
     """Return the verdicts, with the p-values of all tested claims corrected together."""
+    # Counts and claims without runs are no tests: they do not make the others harder to show.
     tested = [one for one in weighed if one.tested]
-    shown = holm_adjusted([one.shown for one in tested])
-    refuted = holm_adjusted([one.refuted for one in tested])
-    corrected = {
-        one.claim.id: replace(one, shown=p, refuted=against)
-        for one, p, against in zip(tested, shown, refuted, strict=True)
-    }
+    shown = iter(holm_adjusted([one.shown for one in tested]))
+    refuted = iter(holm_adjusted([one.refuted for one in tested]))
     judged = []
     for one in weighed:
-        known = corrected.get(one.claim.id)
-        word = _word(one.evidence, known)
-        p = None if known is None or word == ClaimVerdict.MISSING else known.shown
+        corrected, p = None, None
+        if one.tested:
+            corrected = replace(one, shown=next(shown), refuted=next(refuted))
+        word = _word(one.evidence, corrected)
+        if corrected and word != ClaimVerdict.MISSING:
+            p = corrected.shown
         judged.append(JudgedClaim(one.experiment, one.claim, word, p, one.evidence, one.looks))
     return judged
 
@@ -186,13 +183,14 @@ def _corrected(weighed: Sequence[_Weighed]) -> list[JudgedClaim]:
 def _word(evidence: Sequence[Finding], tested: _Weighed | None) -> ClaimVerdict:
     """Return the word; `tested` has the corrected p-values, None where nothing was tested."""
     words = {finding.word for finding in evidence}
-    here = any(finding.here for finding in evidence)
+    holds, fails = _words_of_scope(evidence)
     if words == {"not checked"}:
         return ClaimVerdict.UNCHECKED
     if "fails" in words:
         return ClaimVerdict.FAILS
+    # Before `missing`: one refuted part is enough, whatever the others will say.
     if tested is not None and tested.refuted < ALPHA:
-        return ClaimVerdict.FAILS_HERE if here else ClaimVerdict.FAILS
+        return fails
     if "missing" in words:
         return ClaimVerdict.MISSING
     if words & {"undecided", "not checked"}:
@@ -201,4 +199,11 @@ def _word(evidence: Sequence[Finding], tested: _Weighed | None) -> ClaimVerdict:
         return ClaimVerdict.HOLDS
     if tested.shown >= ALPHA:
         return ClaimVerdict.UNDECIDED
-    return ClaimVerdict.HOLDS_HERE if here else ClaimVerdict.HOLDS
+    return holds
+
+
+def _words_of_scope(evidence: Sequence[Finding]) -> tuple[ClaimVerdict, ClaimVerdict]:
+    # One seed of each net says nothing of the recipe: such words say that they are of these nets.
+    if any(finding.here for finding in evidence):
+        return ClaimVerdict.HOLDS_HERE, ClaimVerdict.FAILS_HERE
+    return ClaimVerdict.HOLDS, ClaimVerdict.FAILS

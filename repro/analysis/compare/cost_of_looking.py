@@ -28,10 +28,8 @@ STEP = 0.1  # of the plan, by which a look at as many other runs counts as furth
 
 
 def spent(progress: float) -> float:
-    """Return the part of the 5 % that is spent when so much of the planned seeds is there.
-
-    As the third power: the last look, which knows most, has the most to spend.
-    """
+    """Return the part of the 5 % that is spent when so much of the planned seeds is there."""
+    # As the third power: the last look, which knows most, has the most to spend.
     if progress <= 1:
         return AT_PLAN * max(progress, 0.0) ** 3
     return float(1 - (1 - AT_PLAN) / progress**3)
@@ -54,12 +52,14 @@ class LookBook:
         looks = self.looks.setdefault(_key(part, finding), [])
         data = _digest(finding)
         for number, look in enumerate(looks):
-            if look["data"] == data:
+            if look["data"] == data:  # looking twice at the same runs is one look
                 return _portion(looks, number)
-        planned = looks[0]["planned"] if looks else finding.planned
-        progress = finding.seeds / planned
+        planned, progress = finding.planned, finding.seeds / finding.planned
         if looks:
-            progress = max(progress, looks[-1]["progress"] + STEP)
+            # The plan is fixed at the first look: who plans more seeds later gets no more to spend.
+            planned = looks[0]["planned"]
+            # Runs may also be replaced or removed, and a look at the rest is another look as well.
+            progress = max(finding.seeds / planned, looks[-1]["progress"] + STEP)
         look = {"planned": planned, "seeds": finding.seeds, "progress": round(progress, 4)}
         looks.append(look | {"data": data})
         self._changed = True
@@ -70,14 +70,12 @@ class LookBook:
         return len(self.looks.get(_key(part, finding), ()))
 
     def save(self) -> bool:
-        """Write the looks down; return whether they are kept.
-
-        Somebody else's results may be read-only, or not be ours to write into.
-        """
+        """Write the looks down; return whether they are kept."""
         if self.path is None or not self._changed:
             return True
         if not self._keep:
             return False
+        # Somebody else's results may be read-only, or not be ours to write into.
         try:
             write_atomic(self.path, to_json({"schema": SCHEMA, "claims": self.looks}))
         except EnvironmentProblem:
@@ -92,17 +90,19 @@ def _portion(looks: Sequence[dict[str, Any]], number: int) -> float:
 
 def _key(part: str, finding: Finding) -> str:
     """Return the name of what is looked at: of these nets, or of the recipe."""
-    return f"{part}, these nets" if finding.here else part
+    if finding.here:
+        return f"{part}, these nets"
+    return part
 
 
 def _digest(finding: Finding) -> str:
     """Return what changes when the runs behind a test change, or their numbers."""
-    facts = [sorted(finding.runs), _rounded(finding.effect)]
+    effect = finding.effect
+    if effect is not None:
+        # The last digits of a mean may differ between machines, and that is no other look.
+        effect = float(f"{effect:.6g}")
+    facts = [sorted(finding.runs), effect]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-
-
-def _rounded(effect: float | None) -> float | None:
-    return None if effect is None else float(f"{effect:.6g}")
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:

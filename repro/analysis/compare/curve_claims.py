@@ -30,36 +30,27 @@ def judge_ordering_throughout(
 
 
 def judge_most_layers(check: InMostLayers, collected: Collected) -> Finding:
-    """Judge the share of layers in which one net responds more, seed by seed, against one half.
-
-    The mean over the layers would be decided by the few loudest ones.
-    """
+    """Judge the share of layers in which one net responds more, seed by seed, against one half."""
+    # The share, because the mean over the layers would be decided by the few loudest ones.
     pair = check.higher, check.lower
     by_run = collected.responses.groupby("id", observed=True)["response"]
-    means = {str(run): float(mean) for run, mean in by_run.mean().items()}
-    groups = seed_groups(pair, "responses", collected, means)
+    groups = seed_groups(pair, "responses", collected, by_run.mean().to_dict())
     if isinstance(groups, Finding):
         return groups
-    what = "layers" if check.by == "layer" else "ranks"
-    said = f"responses: {groups[0].name} above {groups[1].name} in most {what}"
+    said = f"responses: {groups[0].name} above {groups[1].name} in most {check.by}s"
     gaps = _gaps_by_seed(check, collected)
-    shares = [float((gap > 0).mean()) for gap in gaps]
+    shares, counts = [], []
+    for gap in gaps:
+        shares.append(float((gap > 0).mean()))
+        counts.append(f"{(gap > 0).sum()} of {len(gap)}")
     if len(shares) < 2:
-        return Finding(
-            "undecided",
-            f"{said}; one pair of seeds cannot be tested",
-            runs=runs_of_groups(groups),
-        )
-    counts = ", ".join(f"{(gap > 0).sum()} of {len(gap)}" for gap in gaps)
+        alone = f"{said}; one pair of seeds cannot be tested"
+        return Finding("undecided", alone, runs=runs_of_groups(groups))
     estimate = with_step(mean_estimate(sample(shares)), len(shares), 1 / len(gaps[0]))
     low, high = estimate.interval()
-    return tested(
-        f"{said} ({counts})",
-        estimate.p_above(0.5),
-        estimate.p_below(0.5),
-        (estimate.difference, max(low, 0.0), min(high, 1.0)),
-        groups,
-    )
+    interval = estimate.difference, max(low, 0.0), min(high, 1.0)
+    p, against = estimate.p_above(0.5), estimate.p_below(0.5)
+    return tested(f"{said} ({', '.join(counts)})", p, against, interval, groups)
 
 
 def _gaps_by_seed(check: InMostLayers, collected: Collected) -> list[pd.Series]:
@@ -67,7 +58,9 @@ def _gaps_by_seed(check: InMostLayers, collected: Collected) -> list[pd.Series]:
     tables = []
     for runs in (check.higher, check.lower):
         responses = collected.of(runs).of_finished.responses
-        if check.by == "rank":
+        if (
+            check.by == "rank"
+        ):  # the lower half of Figure 7: nets of unequal depth have no layer alike
             loudest_first = responses.sort_values("response", ascending=False)
             ranks = loudest_first.groupby("id", observed=True).cumcount() + 1
             responses = loudest_first.assign(layer=ranks)
@@ -80,12 +73,12 @@ def _along(
     pair: tuple[Runs, Runs], check: Ordering, stretch: tuple[float, float], collected: Collected
 ) -> Finding:
     """Test the mean gap as at the end; "throughout" is the share of points in order."""
-    curves = [_curves(runs, check.metric, stretch, collected) for runs in pair]
-    common = curves[0].index.intersection(curves[1].index)
-    upper, lower = (curve.loc[common] for curve in curves)
-    both = pd.concat([upper, lower], axis=1).mean()
-    along = {str(run): float(mean) for run, mean in both.items()}
-    groups = seed_groups(pair, check.metric, collected, along)
+    upper = _curves(pair[0], check.metric, stretch, collected)
+    lower = _curves(pair[1], check.metric, stretch, collected)
+    common = upper.index.intersection(lower.index)
+    upper, lower = upper.loc[common], lower.loc[common]
+    along = pd.concat([upper, lower], axis=1).mean()
+    groups = seed_groups(pair, check.metric, collected, along.to_dict())
     if isinstance(groups, Finding):
         return groups
     in_order = upper.mean(axis=1) > lower.mean(axis=1)
@@ -95,15 +88,18 @@ def _along(
         f"at {share:.0%} of {len(common)} points, {check.fraction:.0%} stated"
     )
     if fewest_seeds(groups) < 2:
-        if max(len(group.numbers) for group in groups) > 1:
+        if len(groups[0].numbers) + len(groups[1].numbers) > 2:
+            # A single curve has no spread to set beside the other's seeds, and no partner.
             return untestable(said, groups)
-        return image_tests.in_order_throughout(
-            said, int(in_order.sum()), len(common), check.fraction, groups
-        )
+        points = int(in_order.sum()), len(common)
+        return image_tests.in_order_throughout(said, *points, check.fraction, groups)
     gap = above(groups, check.metric, said)
     assert gap.against is not None
+    # Two ways to be refuted, by the mean gap or by the points: hence twice the smaller p.
     refuted = min(1.0, 2 * min(gap.against, _p_fewer(upper, lower, check.fraction)))
-    return replace(gap, p=gap.p if share >= check.fraction else 1.0, against=refuted)
+    if share < check.fraction:
+        gap = replace(gap, p=1.0)
+    return replace(gap, against=refuted)
 
 
 def _stretch(printed: Ordering, ran: Runs, original: Runs) -> tuple[float, float]:

@@ -55,10 +55,11 @@ def digitised(figure: Figure) -> pd.DataFrame | None:
 
 def curve_gaps(name: str, experiment: Experiment, collected: Collected) -> list[CurveGap]:
     """Every curve of a figure that both have, phase by phase."""
-    paper = digitised(experiment) if isinstance(experiment, Figure) else None
-    if paper is None or "iteration" not in paper:
+    if not isinstance(experiment, Figure):
         return []
-    assert isinstance(experiment, Figure)
+    paper = digitised(experiment)
+    if paper is None or "iteration" not in paper:  # Figure 7 has layers, and no curves
+        return []
     gaps: list[CurveGap] = []
     for panel in experiment.panels:
         for row in panel.rows:
@@ -90,8 +91,11 @@ def _of_row(
             both = theirs[reached & theirs["iteration"].between(first + 1, last)]
             if both.empty:
                 continue
+            # Both are drawn at points of their own: ours are taken between two points on a line.
             at = np.interp(both["iteration"], ours.index.to_numpy(float), ours.to_numpy(float))
             gap = float(np.abs(at - both["error"]).mean())
             doubt = round(float(both["reading_error"].mean()), 6)
-            rate = "all rates" if recipe.plateau else f"{recipe.learning_rate / 10**phase:g}"
+            rate = f"{recipe.learning_rate / 10**phase:g}"
+            if recipe.plateau:  # where it drops is found while training, so there is one phase
+                rate = "all rates"
             yield CurveGap(name, row.label, split, rate, gap, doubt, len(both), runs.ids)

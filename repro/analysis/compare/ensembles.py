@@ -38,29 +38,23 @@ def ensemble_error(row: Row, metric: str, collected: Collected) -> EnsembleError
         return EnsembleError(done, planned, word=Verdict.MISSING)
     if len(done) < planned:
         diverged = len(runs.diverged)
-        said = (
-            f"{len(done)} of {planned} finished",
-            *([f"{diverged} diverged"] if diverged else []),
-        )
-        return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=said + measured.silent)
+        reasons = [f"{len(done)} of {planned} finished"]
+        if diverged:
+            reasons.append(f"{diverged} diverged")
+        reasons += measured.silent
+        return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=tuple(reasons))
     if measured.refused:
         return EnsembleError(done, planned, word=Verdict.NOT_COMPARABLE, reasons=measured.refused)
-    files = [collected.folder_of(run_id).predictions for run_id in done]
-    without = sum(not file.exists() for file in files)
+    files, without = [], 0
+    for run_id in done:
+        files.append(collected.folder_of(run_id).predictions)
+        without += not files[-1].exists()
     if without:
-        return EnsembleError(
-            done,
-            planned,
-            word=Verdict.INCOMPLETE,
-            reasons=(f"{without} finished without predictions",),
-        )
+        lacking = (f"{without} finished without predictions",)
+        return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=lacking)
     try:
         errors = dict(zip(("top1", "top5"), predictions.ensemble(files), strict=True))
     except UserError as error:
         return EnsembleError(done, planned, word=Verdict.INCOMPLETE, reasons=(error.problem,))
-    return EnsembleError(
-        done,
-        planned,
-        errors[metric.removeprefix(f"{predictions.IN_ENSEMBLES}_")],
-        reasons=measured.flags,
-    )
+    percent = errors[metric.removeprefix(f"{predictions.IN_ENSEMBLES}_")]
+    return EnsembleError(done, planned, percent, reasons=measured.flags)

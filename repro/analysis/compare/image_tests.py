@@ -58,14 +58,11 @@ class Discordant:
         return _p_at_least(self.only_second, self.only_first + self.only_second, 0.5)
 
     def interval(self) -> tuple[float, float]:
-        """Return the 95 % interval of the difference, by a paired bootstrap of the images.
-
-        Drawing images is drawing how many fall into each of the four cells, so no image is touched.
-        """
+        """Return the 95 % interval of the difference, by a paired bootstrap of the images."""
+        # Drawing images is drawing how many fall into each of the cells: no image is touched.
         shares = np.array([self.only_first, self.only_second]) / self.images
-        cells = np.random.default_rng(0).multinomial(
-            self.images, [*shares, 1 - shares.sum()], BOOTSTRAPS
-        )
+        rng = np.random.default_rng(0)  # fixed, so that a report has the same digits again
+        cells = rng.multinomial(self.images, [*shares, 1 - shares.sum()], BOOTSTRAPS)
         differences = 100 * (cells[:, 0] - cells[:, 1]) / self.images
         low, high = np.quantile(differences, [0.025, 0.975])
         return float(low), float(high)
@@ -76,6 +73,7 @@ class Discordant:
         variance = discordant - (self.only_first - self.only_second) ** 2 / self.images
         error = 100 * math.sqrt(variance) / self.images
         estimate = Estimate(self.difference, error, self.images - 1)
+        # Nets that agree on every image differ at least by what a step of one image hides.
         return estimate.with_least_error(100 / self.images / math.sqrt(12))
 
 
@@ -123,46 +121,31 @@ def bound(check: Bound, said: str, group: SeedGroup, collected: Collected) -> Fi
     if check.below is not None:
         ps.append(_p_at_most(wrong, count, check.below / 100))
         against.append(_p_at_least(wrong, count, check.below / 100))
+    # Both sides must be shown; either refutes, so the smaller p counts once a side.
     refuted = min(1.0, len(against) * min(against))
     interval = 100 * wrong / count, *_binomial_interval(wrong, count)
     return _here(said, count, max(ps), refuted, interval, (group,))
 
 
 def in_order_throughout(
-    said: str,
-    in_order: int,
-    points: int,
-    fraction: float,
-    groups: Sequence[SeedGroup],
+    said: str, in_order: int, points: int, fraction: float, groups: Sequence[SeedGroup]
 ) -> Finding:
-    """Test whether one trained net's curve lies above another's, by a sign test of its points.
-
-    What each point measures is a fresh draw of images, given the two trainings.
-    """
+    """Test whether one trained net's curve lies above another's, by a sign test of its points."""
+    # Each point is taken as a fresh draw. Neighbours are not independent, so p is too small, and
+    # the sentence says that it is about these two trainings.
     share = in_order / points
     p = _p_at_least(in_order, points, 0.5)
     refuted = min(_p_at_most(in_order, points, 0.5), _p_at_most(in_order, points, fraction))
     if share < fraction:
         p = 1.0
     scope = f"{said}; of these two trainings, by the signs of {points} points"
-    return Finding(
-        "tested",
-        scope,
-        p,
-        min(1.0, 2 * refuted),
-        share,
-        runs=runs_of_groups(groups),
-        here=True,
-        seeds=1,
-        planned=1,
-    )
+    against, runs = min(1.0, 2 * refuted), runs_of_groups(groups)
+    return Finding("tested", scope, p, against, share, runs=runs, here=True, seeds=1, planned=1)
 
 
 def _training_errors(pair: tuple[Runs, Runs], said: str, groups: Sequence[SeedGroup]) -> Finding:
-    """Test two running training errors as shares of the images of their last window.
-
-    Both nets see the same batches, so that taking them as independent errs on the careful side.
-    """
+    """Test two running training errors as shares of the images of their last window."""
+    # Both nets see the same batches: taking them as independent errs on the careful side.
     recipe = pair[0].run.recipe
     images = recipe.evaluate_every * recipe.batch
     variance = sum(group.mean * (100 - group.mean) / images for group in groups)
@@ -189,7 +172,9 @@ def _here(
 def _discordant(
     metric: str, groups: Sequence[SeedGroup], collected: Collected
 ) -> Discordant | None:
-    first, second = (_images(group, metric, collected) for group in groups)
+    first = _images(groups[0], metric, collected)
+    second = _images(groups[1], metric, collected)
+    # Only pairs of answers to the same images, in one order, can be compared one by one.
     if first is None or second is None:
         return None
     if first.data != second.data or not np.array_equal(first.labels, second.labels):
@@ -217,7 +202,10 @@ def _p_at_least(count: int, of: int, share: float) -> float:
     """Return how likely `count` or more of so many are, at that share."""
     from scipy import special
 
-    return 1.0 if count <= 0 else float(special.betainc(count, of - count + 1, share))
+    if count <= 0:
+        return 1.0
+    # The binomial tail as an incomplete beta function: exact, and quick for 50,000 images.
+    return float(special.betainc(count, of - count + 1, share))
 
 
 def _p_at_most(count: int, of: int, share: float) -> float:
@@ -229,6 +217,9 @@ def _binomial_interval(count: int, of: int) -> tuple[float, float]:
     """Return Clopper and Pearson's 95 % interval of a share, in percent."""
     from scipy import special
 
-    low = 0.0 if count == 0 else float(special.betaincinv(count, of - count + 1, 0.025))
-    high = 1.0 if count == of else float(special.betaincinv(count + 1, of - count, 0.975))
+    low, high = 0.0, 1.0
+    if count > 0:
+        low = float(special.betaincinv(count, of - count + 1, 0.025))
+    if count < of:
+        high = float(special.betaincinv(count + 1, of - count, 0.975))
     return 100 * low, 100 * high

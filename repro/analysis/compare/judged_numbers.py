@@ -82,54 +82,73 @@ def quoted_numbers(name: str, experiment: Experiment) -> list[tuple[str, str, st
     """Return the numbers that the paper quotes from others: nothing is compared with them."""
     if not isinstance(experiment, Table):
         return []
-    return [
-        (name, row.label, metric, paper)
-        for row in experiment.rows
-        for metric, paper in zip(experiment.metrics, row.paper, strict=False)
-        if paper and paper.kind == "quoted"
-    ]
+    quoted = []
+    for row in experiment.rows:
+        for metric, paper in zip(experiment.metrics, row.paper, strict=False):
+            if paper and paper.kind == "quoted":
+                quoted.append((name, row.label, metric, paper))
+    return quoted
 
 
 def _measured(
     name: str, compared: Compared, measured: Measured, collected: Collected
 ) -> JudgedNumber:
     row, paper, rule = compared.row, compared.paper, compared.rule
-    reasons = compared.gate(row, measured.metric, measured.runs) if row.runs else ()
     refused = measured.refused
-    judgement = judge(measured.ours, paper, rule, (*reasons, *refused))
-    labs = None if refused else lab_numbers(compared, measured, collected)
+    reasons = refused
+    if row.runs:
+        reasons = (*compared.gate(row, measured.metric, measured.runs), *refused)
+    judgement = judge(measured.ours, paper, rule, reasons)
+    values: tuple[float, ...] = ()
+    labs = None
+    # Runs that are not alike have no mean, so neither have they a place among the labs.
+    if not refused:
+        values = measured.ours.finite
+        labs = lab_numbers(compared, measured, collected)
     if labs:
         judgement = with_labs(judgement, measured, labs, compared)
     told = judgement.reasons + measured.flags + measured.silent
     judgement = replace(judgement, reasons=told)
-    values = () if refused else measured.ours.finite
-    if not values and not (labs and labs.several):
+    if labs and not labs.several:
+        labs = None  # its reasons are said above; there are no several labs to show
+    if not values and not labs:
         judgement = replace(judgement, low=None, high=None)
     summary = sample(values)
+    mean, std = None, None
+    if values:
+        mean = summary.mean
+    if len(values) > 1:
+        std = summary.std
     return JudgedNumber(
         name,
         row.label,
         measured.metric,
         paper,
         judgement,
-        mean=summary.mean if values else None,
-        std=summary.std if len(values) > 1 else None,
+        mean=mean,
+        std=std,
         n=len(measured.ours.finite),
         planned=measured.planned,
         runs=measured.runs.over,
         refused=bool(refused),
         flags=measured.flags,
         rule=rule,
-        labs=labs if labs and labs.several else None,
+        labs=labs,
     )
 
 
 def _counted(name: str, row: Row, metric: str, paper: Paper) -> JudgedNumber:
     """Judge a number that needs no training: counted from the net, with the paper's classes."""
-    net = row.net or (row.runs.run.net if row.runs else None)
+    net = row.net
+    if row.runs and not net:
+        net = row.runs.run.net
     assert net is not None, f"row {row.label} of {name} has nothing to count"
     count, unit = COUNTS[metric]
+    # A smoke run's net may have fewer classes; the paper's count has all of them.
     value = getattr(cost(replace(net, classes=as_printed(net).net.classes)), count) / unit
-    slack = 10.0**-paper.digits if count == "multiply_adds" else 0.0
+    slack = 0.0
+    if count == "multiply_adds":
+        # The paper truncates some of them and rounds others.
+        slack = 10.0**-paper.digits
     judgement = judge_count(value, paper, slack)
     return JudgedNumber(name, row.label, metric, paper, judgement, value, None, 1, 1, ())

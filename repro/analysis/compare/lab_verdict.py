@@ -18,11 +18,10 @@ from repro.analysis.compare.between_labs import (
     spread_of,
 )
 from repro.analysis.compare.margins import Rule
+from repro.analysis.compare.power import POWER
 from repro.analysis.compare.seed_statistics import Sample
 from repro.analysis.compare.verdict import Judgement, cut_to_errors, judge_one_number, judgement_of
 from repro.definition.experiment import Paper
-
-POWER = 0.8  # of the difference that the labs "could show"
 
 
 def judge_labs(labs: Sequence[Sample], paper: Paper, rule: Rule) -> Judgement:

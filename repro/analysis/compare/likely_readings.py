@@ -58,10 +58,7 @@ def log_likelihood(error: float, printed: Printed, images: int, whole: int) -> f
 
 
 def shares(
-    errors: Sequence[Mapping[str, float]],
-    published: Mapping[str, Printed],
-    images: int,
-    whole: int,
+    errors: Sequence[Mapping[str, float]], published: Mapping[str, Printed], images: int, whole: int
 ) -> list[float]:
     """Return how likely each reading is, from all its published metrics; they add up to one."""
     logs = []

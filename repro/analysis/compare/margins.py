@@ -28,6 +28,7 @@ class Rule:
 
     def chance_error(self, paper: Paper) -> float:
         """Return the standard deviation of one seed less the paper's number, both being draws."""
+        # Two draws differ by √2 of the spread; against a mean of n runs, by √(1 + 1/n).
         return self.spread * math.sqrt(1 + 1 / _runs_behind(paper))
 
     def tolerance(self, paper: Paper) -> float:
@@ -66,6 +67,11 @@ def numbered_rows(experiment: Table | Figure) -> Iterator[Numbered]:
             yield Numbered(row, metrics, rules)
 
 
+def metrics_by_row(experiment: Table | Figure) -> dict[str, tuple[str, ...]]:
+    """Return the metrics of each row, by the row's label."""
+    return {numbered.row.label: numbered.metrics for numbered in numbered_rows(experiment)}
+
+
 def is_error(metric: str) -> bool:
     """Return whether a metric is an error in percent."""
     return metric.endswith(ERRORS)
@@ -90,25 +96,30 @@ def _rules(
 
 def _gap_to_neighbours(row: Row, column: int, rows: tuple[Row, ...]) -> float:
     """Return how near the numbers of the rows above and below are; else infinity."""
-    # Rows of the same runs are one net with numbers of several sources: no neighbours.
-    numbered = [
-        other
-        for other in rows
-        if _number(other, column) is not None and (other is row or other.runs != row.runs)
-    ]
-    at = next(place for place, other in enumerate(numbered) if other is row)
+    numbered: list[Row] = []
+    at = 0
+    for other in rows:
+        if other is row:
+            at = len(numbered)
+        # Rows of the same runs are one net with numbers of several sources: no neighbours.
+        elif other.runs == row.runs or _number(other, column) is None:
+            continue
+        numbered.append(other)
     value = _number(row, column)
     gaps = [math.inf]
     for other in (*numbered[max(at - 1, 0) : at], *numbered[at + 1 : at + 2]):
         neighbour = _number(other, column)
         if value is not None and neighbour is not None:
+            # Rounded, so that 0.34 is not 0.33999: the margin is printed, and a limit of a test.
             gaps.append(round(abs(value - neighbour), 6))
     return min(gaps)
 
 
 def _number(row: Row, column: int) -> float | None:
     """Return the paper's number for a net of ours; quoted ones and counts have no neighbours."""
-    paper = row.paper[column] if column < len(row.paper) else None
+    if column >= len(row.paper):
+        return None
+    paper = row.paper[column]
     if paper is None or paper.kind in ("quoted", "exact"):
         return None
     return paper.value

@@ -20,7 +20,8 @@ def mcnemar(one: Predictions, other: Predictions) -> dict[str, dict[str, Any]]:
         )
     tests = {}
     for name, count in (("top1", 1), ("top5", 5)):
-        first, second = (_right(predictions, count) for predictions in (one, other))
+        first, second = _right(one, count), _right(other, count)
+        # Images that both nets have right, or both wrong, say nothing of which net is better.
         only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
         tests[name] = {
             "only_first": only_first,
@@ -45,4 +46,6 @@ def _right(predictions: Predictions, count: int) -> NDArray[np.bool_]:
 def _p(only_first: int, only_second: int) -> float:
     """Return how likely so uneven a split is if both are right equally often."""
     discordant = only_first + only_second
-    return 1.0 if discordant == 0 else float(binomtest(only_first, discordant).pvalue)
+    if discordant == 0:
+        return 1.0
+    return float(binomtest(only_first, discordant).pvalue)

@@ -25,11 +25,10 @@ class Measured:
     @property
     def ours(self) -> OurValues:
         """The finished runs' values, and the runs that diverged instead."""
-        lost = tuple(
-            f"seed {run.seed} at iteration {_whole(run.failed_at)}"
-            for run in self.runs.diverged.itertuples()
-        )
-        return OurValues(tuple(self.runs.measured(self.metric)), self.planned, lost)
+        lost = []
+        for run in self.runs.diverged.itertuples():
+            lost.append(f"seed {run.seed} at iteration {_whole(run.failed_at)}")
+        return OurValues(tuple(self.runs.measured(self.metric)), self.planned, tuple(lost))
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -45,7 +44,10 @@ class Measured:
     @property
     def flags(self) -> tuple[str, ...]:
         """In what the runs differ although they are averaged."""
-        columns = (*REFUSED, *FLAGGED) if self.allow_mixed else FLAGGED
+        columns: tuple[str, ...] = FLAGGED
+        if self.allow_mixed:
+            # What would have been refused is averaged then, so it has to be said.
+            columns = (*REFUSED, *FLAGGED)
         flags = (*self._mixed(columns), *self.runs.moved_machine())
         refused = self.refused
         return tuple(flag for flag in flags if f"{flag}; not averaged" not in refused)

@@ -62,7 +62,9 @@ class MeasuredNumber:
     @property
     def word(self) -> Agreement:
         """How it stands to that number."""
-        return self.against_published if self.paper is None else self.against_paper
+        if self.paper is None:
+            return self.against_published
+        return self.against_paper
 
     @property
     def cell(self) -> str:
@@ -115,6 +117,9 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
         evaluation.weights.sha256,
         evaluation.preprocessing,
     )
+    weights = f"weights of {evaluation.weights.layout}"
+    if release:
+        weights = release.name
     barred = _barred(evaluation)
     in_table = dict(zip(table.metrics, row.paper, strict=False))
     for metric, error in evaluation.metrics.items():
@@ -122,17 +127,16 @@ def _of_row(name: str, table: Table, row: Row, evaluation: Evaluation) -> Iterab
         # A table's own metric without a number in this row is printed nowhere.
         if paper is None and (published is None or metric in in_table):
             continue
-        to_paper = Agreement.UNPUBLISHED if paper is None else _to_paper(error, paper)
         yield MeasuredNumber(
             name,
             row.label,
             metric,
             paper,
             evaluation.id,
-            release.name if release else f"weights of {evaluation.weights.layout}",
+            weights,
             error,
             f"{evaluation.data.name}, {evaluation.data.test_images:,} images",
-            Agreement.NOT_COMPARABLE if barred and paper else to_paper,
+            _to_paper(error, paper, barred),
             published,
             _to_published(error, published, barred),
             (*barred, *_doubts(release), *evaluation.warnings),
@@ -149,8 +153,10 @@ def _doubts(release: Released | None) -> tuple[str, ...]:
 def _published(release: Released | None, metric: str) -> Number | None:
     if release is None:
         return None
-    numbers = [number for number in release.numbers if number.metric == metric]
-    return numbers[0] if numbers else None
+    for number in release.numbers:
+        if number.metric == metric:
+            return number
+    return None
 
 
 def _barred(evaluation: Evaluation) -> tuple[str, ...]:
@@ -169,9 +175,14 @@ def _barred(evaluation: Evaluation) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _to_paper(error: float, paper: Paper) -> Agreement:
+def _to_paper(error: float, paper: Paper | None, barred: Sequence[str]) -> Agreement:
+    if paper is None:
+        return Agreement.UNPUBLISHED
+    if barred:
+        return Agreement.NOT_COMPARABLE
     if _as_printed(error, paper.digits) == _as_printed(paper.value, paper.digits):
         return Agreement.EQUAL
+    # No `better`: these weights were trained otherwise, so they neither reproduce nor fail to.
     return Agreement.LOWER if error < paper.value else Agreement.HIGHER
 
 
@@ -180,8 +191,9 @@ def _to_published(error: float, published: Number | None, barred: Sequence[str])
         return Agreement.UNPUBLISHED
     if barred:
         return Agreement.NOT_COMPARABLE
-    equal = _as_printed(error, published.digits) == _as_printed(published.value, published.digits)
-    return Agreement.EQUAL if equal else Agreement.DIFFERS
+    if _as_printed(error, published.digits) == _as_printed(published.value, published.digits):
+        return Agreement.EQUAL
+    return Agreement.DIFFERS
 
 
 def _as_printed(value: float, digits: int) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from repro.analysis.compare.comparability import is_test_metric
 from repro.analysis.compare.judged_numbers import COUNTS
-from repro.analysis.compare.margins import is_error, numbered_rows
+from repro.analysis.compare.margins import is_error, metrics_by_row
 from repro.analysis.runs.frame_cache import Problem
 from repro.analysis.runs.run_set import RunSet
 from repro.definition.experiment import Experiment, Figure, Row, Table
@@ -31,22 +31,21 @@ LEGAL_COLUMNS = f"it needs {', '.join(NEEDED)}; and may have source, std, n, {',
 def read_table(
     path: Path, experiments: Mapping[str, Experiment]
 ) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    """Return the lines that have a number, and the problems of those that have none.
-
-    A row or a metric that one of these experiments does not have is an error, and so is a fraction
-    where the column is in percent: both would otherwise be left out or judged in silence.
-    """
+    """Return the lines that have a number, and the problems of those that have none."""
     table = _read_csv(path)
-    left_out = tuple(Problem(str(path), said) for said in _check_names(table, experiments))
+    # An unknown row or metric is an error, and so is a fraction where the column is in percent:
+    # both would otherwise be left out or judged in silence.
+    problems = []
+    for reason in _check_names(table, experiments):
+        problems.append(Problem(str(path), reason))
     values = pd.to_numeric(table["value"], errors="coerce")
     finite = np.isfinite(values)
-    problems = tuple(
-        Problem(str(path), f"{line.row}, {line.metric}: {quote(line.value)} is no number")
-        for line in table[~finite].itertuples()
-    )
+    for line in table[~finite].itertuples():
+        reason = f"{line.row}, {line.metric}: {quote(line.value)} is no number"
+        problems.append(Problem(str(path), reason))
     table = table.assign(value=values)[finite]
     _check_percent(table)
-    return table, left_out + problems
+    return table, tuple(problems)
 
 
 def reasons_of_line(line: Mapping[Any, Any], row: Row, runs: RunSet) -> Iterator[str]:
@@ -101,10 +100,11 @@ def _check_names(table: pd.DataFrame, experiments: Mapping[str, Experiment]) -> 
     for name, experiment in experiments.items():
         if not isinstance(experiment, Table | Figure):
             continue
-        metrics = {numbered.row.label: numbered.metrics for numbered in numbered_rows(experiment)}
+        metrics = metrics_by_row(experiment)
         for line in table[table["experiment"] == name].itertuples():
             row, metric = str(line.row), str(line.metric)
             _check_name("row", row, name, metrics)
+            # One file may serve several tables, of which not each has every metric.
             if metric in known_metrics - set(metrics[row]):
                 yield f"{row}: {name} has no {metric}; left out"
             else:
@@ -122,9 +122,9 @@ def _metrics_elsewhere() -> Iterator[str]:
 def _check_name(what: str, value: str, where: str, legal: Any) -> None:
     if value in legal:
         return
-    listed = f"{what}s: {', '.join(legal)}"
-    near = did_you_mean(value, legal)
-    hint = f"{near} ({listed})" if near else listed
+    hint = f"{what}s: {', '.join(legal)}"
+    if near := did_you_mean(value, legal):
+        hint = f"{near} ({hint})"
     raise UserError(f"{where} has no {what} {quote(value)}", hint)
 
 
@@ -161,4 +161,6 @@ def _iterations(schedule: str) -> int | None:
 
 
 def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value).strip()
+    if pd.isna(value):  # an empty cell
+        return ""
+    return str(value).strip()

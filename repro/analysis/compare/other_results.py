@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ import pandas as pd
 
 from repro.analysis.compare.comparability import REFUSED, Gate, incomparable_because
 from repro.analysis.compare.judged_numbers import COUNTS
-from repro.analysis.compare.margins import numbered_rows
+from repro.analysis.compare.margins import metrics_by_row
 from repro.analysis.compare.other_numbers_csv import read_table, reasons_of_line
 from repro.analysis.compare.seed_statistics import Sample, sample
 from repro.analysis.runs.frame_cache import Problem
@@ -54,10 +55,10 @@ def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Ex
     if isinstance(experiment, Table):
         return replace(experiment, rows=tuple(_rows(name, experiment, experiment.rows, numbers)))
     if isinstance(experiment, Figure):
-        panels = [
-            replace(panel, rows=tuple(_rows(name, experiment, panel.rows, numbers)))
-            for panel in experiment.panels
-        ]
+        panels = []
+        for panel in experiment.panels:
+            rows = tuple(_rows(name, experiment, panel.rows, numbers))
+            panels.append(replace(panel, rows=rows))
         return replace(experiment, panels=tuple(panels))
     return experiment
 
@@ -65,20 +66,23 @@ def in_place_of_paper(name: str, experiment: Experiment, numbers: Numbers) -> Ex
 def _rows(
     name: str, experiment: Table | Figure, rows: tuple[Row, ...], numbers: Numbers
 ) -> Iterator[Row]:
-    metrics = {numbered.row.label: numbered.metrics for numbered in numbered_rows(experiment)}
+    metrics = metrics_by_row(experiment)
     for row in rows:
         if row.runs is None:
             continue
-        by_metric = []
+        by_metric: list[dict[str, Paper]] = []
+        # Counts follow from the net: theirs could only be ours.
         for metric in metrics[row.label]:
             by_metric.append({} if metric in COUNTS else numbers(name, row, metric))
-        for source in dict.fromkeys(source for papers in by_metric for source in papers):
+        for source in dict.fromkeys(chain.from_iterable(by_metric)):
             theirs = tuple(papers.get(source) for papers in by_metric)
             yield replace(row, label=_label(row.label, source), paper=theirs)
 
 
 def _label(row: str, source: str) -> str:
-    return f"{row} [{source}]" if source else row
+    if source:
+        return f"{row} [{source}]"
+    return row
 
 
 def _of_table(table: pd.DataFrame) -> Numbers:
@@ -122,16 +126,18 @@ def _of_folder(path: Path) -> OtherResults:
             f"no runs in {quote(path, 300)}",
             "name a results folder: one that has `runs` or `published`",
         )
-    problems = tuple(
-        Problem(f"{path}/{problem.folder}", problem.problem) for problem in theirs.problems
-    )
-    return OtherResults(_of_runs(theirs), _gate_of_runs(theirs), problems)
+    problems = []
+    for problem in theirs.problems:
+        problems.append(replace(problem, folder=f"{path}/{problem.folder}"))
+    return OtherResults(_of_runs(theirs), _gate_of_runs(theirs), tuple(problems))
 
 
 def _of_runs(theirs: Collected) -> Numbers:
     def numbers(name: str, row: Row, metric: str) -> dict[str, Paper]:
         values = list(theirs.of(row.runs or ()).values(metric).dropna())
-        return {"": _paper(sample(values), min(values))} if values else {}
+        if not values:
+            return {}
+        return {"": _paper(sample(values), min(values))}
 
     return numbers
 
@@ -141,6 +147,7 @@ def _gate_of_runs(theirs: Collected) -> Gate:
 
     def gate(row: Row, metric: str, runs: RunSet) -> tuple[str, ...]:
         assert row.runs is not None
+        # Runs are found by their ids, so net, recipe and scale agree: only the images may differ.
         columns = list(REFUSED)
         others = theirs.of(row.runs).finished
         both = pd.concat([runs.finished[columns], others[columns]])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -56,10 +56,12 @@ class Diff:
     @cached_property
     def tested_rows(self) -> tuple[JudgedNumber, ...]:
         """The numbers of which a difference was tested: each may be called different by chance."""
-        judged = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE, Verdict.MISSING)
-        return tuple(
-            row for row in self.rows if row.verdict.p is not None and row.verdict.word not in judged
-        )
+        unjudged = (Verdict.NOT_COMPARABLE, Verdict.INCOMPLETE, Verdict.MISSING)
+        tested = []
+        for row in self.rows:
+            if row.verdict.p is not None and row.verdict.word not in unjudged:
+                tested.append(row)
+        return tuple(tested)
 
     @property
     def expected_false(self) -> float:
@@ -71,14 +73,16 @@ class Diff:
         """The numbers called different whose difference does not outlast Holm's correction."""
         ps = holm_adjusted([row.verdict.p or 0.0 for row in self.tested_rows])
         pairs = zip(self.tested_rows, ps, strict=True)
-        return frozenset(row for row, p in pairs if row.verdict.word in DIFFERENT and p >= ALPHA)
+        unconfirmed = set()
+        for row, p in pairs:
+            if row.verdict.word in DIFFERENT and p >= ALPHA:
+                unconfirmed.add(row)
+        return frozenset(unconfirmed)
 
     def fails(self, words: Collection[str]) -> bool:
-        """Return whether any number or claim has one of these words, for the exit code.
-
-        A difference counts only if it outlasts the correction over all numbers tested at once:
-        with thirty rows, one false word at least is the rule, and an exit code is no lottery.
-        """
+        """Return whether any number or claim has one of these words, for the exit code."""
+        # A difference counts only if it outlasts the correction over all numbers tested at once:
+        # with thirty rows, one false word at least is the rule, and an exit code is no lottery.
         words_of_rows = {row.verdict.word for row in self.rows if row not in self.unconfirmed}
         words_of_claims = {claim.word for claim in self.claims}
         return not (words_of_rows | words_of_claims).isdisjoint(words)
@@ -101,9 +105,11 @@ def compare(
     diff = replace(_of_runs(scaled, collected, scale), note=note)
     if against:
         return _against_others(diff, scaled, collected, allow_mixed, against)
+    # Somebody else's results are read, and never written into.
     keep = not why_not_kept(collected.places.results)
-    paths = {name: collected.places.looks(file_name(name), scale) for name in scaled}
-    books = {name: LookBook(path, keep) for name, path in paths.items()}
+    books = {}
+    for name in scaled:
+        books[name] = LookBook(collected.places.looks(file_name(name), scale), keep)
     claims = judge_claims(declared, scaled, collected, books)
     judged = _numbers(diff, scaled, collected, allow_mixed)
     forgotten = _save_looks(books, collected)
@@ -117,14 +123,15 @@ def compare(
 
 def parse_verdicts(text: str) -> tuple[str, ...]:
     """Return the words that --fail-on names."""
-    words = tuple(word.strip().replace("-", " ") for word in text.split(",") if word.strip())
-    for word in words:
-        if word not in WORDS:
-            raise UserError(
-                f"no verdict is called {quote(word)}",
-                did_you_mean(word, WORDS, "words: " + ", ".join(WORDS)),
-            )
-    return words
+    words = []
+    for part in text.split(","):
+        word = part.strip().replace("-", " ")
+        if word and word not in WORDS:
+            near = did_you_mean(word, WORDS, "words: " + ", ".join(WORDS))
+            raise UserError(f"no verdict is called {quote(word)}", near)
+        if word:
+            words.append(word)
+    return tuple(words)
 
 
 def _of_runs(scaled: Mapping[str, Experiment], collected: Collected, scale: str) -> Diff:
@@ -155,26 +162,20 @@ def _numbers(
     curves: list[CurveGap] = []
     quoted: list[tuple[str, str, str, Paper]] = []
     measured: list[MeasuredNumber] = []
+    told = set()
     for name, experiment in scaled.items():
         rows += judge_numbers(name, experiment, collected, allow_mixed)
         curves += curve_gaps(name, experiment, collected)
         quoted += quoted_numbers(name, experiment)
         for number in measured_numbers(name, experiment, collected.evaluations):
             # What is published for weights alone is no table's: it is told once.
-            if number.paper is not None or not _is_told(number, measured):
+            key = (number.evaluation, number.metric)
+            if number.paper is not None or key not in told:
                 measured.append(number)
+            told.add(key)
     return replace(
-        diff,
-        rows=tuple(rows),
-        curves=tuple(curves),
-        quoted=tuple(quoted),
-        measured=tuple(measured),
+        diff, rows=tuple(rows), curves=tuple(curves), quoted=tuple(quoted), measured=tuple(measured)
     )
-
-
-def _is_told(number: MeasuredNumber, measured: Sequence[MeasuredNumber]) -> bool:
-    told = [(other.evaluation, other.metric) for other in measured]
-    return (number.evaluation, number.metric) in told
 
 
 def _variants(
@@ -189,13 +190,18 @@ def _variants(
 
 def _save_looks(books: Mapping[str, LookBook], collected: Collected) -> tuple[Problem, ...]:
     """Keep the looks; name the files that cannot be written, as what is forgotten is not paid."""
-    lost = [book.path for book in books.values() if book.path and not book.save()]
     said = "this look at the claims cannot be kept: later looks will not be charged for it"
-    return tuple(Problem(_inside(path, collected.places.results), said) for path in lost)
+    problems = []
+    for book in books.values():
+        if book.path and not book.save():
+            problems.append(Problem(_inside(book.path, collected.places.results), said))
+    return tuple(problems)
 
 
 def _inside(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    if path.is_relative_to(folder):
+        return str(path.relative_to(folder))
+    return str(path)
 
 
 def _against_others(
@@ -218,9 +224,11 @@ def _against_others(
 
 def _ledger(runs: tuple[Run, ...], finished: pd.DataFrame) -> dict[Departure, tuple[str, ...]]:
     """Return every departure of the runs, and of the images they saw, with the nets it concerns."""
-    data = {
-        row.id: {"name": row.data_name, "origin": row.data_origin} for row in finished.itertuples()
-    }
-    # Seeds on the same images depart alike: one of them stands for all.
-    alike = {(replace(run, seed=0), tuple(data.get(run.id, {}).values())): run for run in runs}
+    data, alike = {}, {}
+    for row in finished.itertuples():
+        data[row.id] = {"name": row.data_name, "origin": row.data_origin}
+    for run in runs:
+        # Seeds on the same images depart alike: one of them stands for all.
+        images = tuple(data.get(run.id, {}).values())
+        alike[replace(run, seed=0), images] = run
     return group_by_departure({run: departures(run, data.get(run.id)) for run in alike.values()})

@@ -41,7 +41,9 @@ class LabNumber:
     runs: tuple[str, ...]
 
     def __str__(self) -> str:
-        std = self.sample.std if self.sample.n > 1 else None
+        std = None
+        if self.sample.n > 1:
+            std = self.sample.std
         return f"{self.lab} {mean_text(self.sample.mean, std)} (n = {self.sample.n})"
 
 
@@ -84,12 +86,12 @@ def lab_numbers(compared: Compared, ours: Measured, collected: Collected) -> Lab
     for lab, frames in collected.labs.items():
         runs, copies = _without_copies(frames.of(compared.row.runs or ()))
         if copies:
-            ending = "s" if copies == 1 else ""
-            left_out.append(COPIED.format(lab=lab, count=copies, ending=ending))
+            left_out.append(COPIED.format(lab=lab, count=copies, ending="s" * (copies == 1)))
         if len(runs.finished):
             others[lab] = runs
     if not others and not left_out:
         return None
+    # What all must agree with: our runs, or the first lab's where ours have no number.
     numbers = []
     reference = next(iter(others.values()), ours.runs)
     if ours.ours.finite:
@@ -107,11 +109,9 @@ def lab_numbers(compared: Compared, ours: Measured, collected: Collected) -> Lab
 
 
 def with_labs(alone: Judgement, ours: Measured, labs: LabNumbers, compared: Compared) -> Judgement:
-    """Return the verdict of all labs in the place of ours `alone`.
-
-    What is ours alone to say stays: a run that diverged, and seeds that have not finished.
-    """
+    """Return the verdict of all labs in the place of ours `alone`."""
     if not labs.several:
+        # One other lab is shown, and judged by nobody.
         others = tuple(str(number) for number in labs.numbers if number.lab != OURS)
         return replace(alone, reasons=(*alone.reasons, *others, *labs.left_out))
     told = (spread_text(labs.spread), *_each(labs), *labs.left_out)
@@ -119,10 +119,13 @@ def with_labs(alone: Judgement, ours: Measured, labs: LabNumbers, compared: Comp
         # The best of n says nothing of a mean.
         return replace(alone, reasons=(*alone.reasons, *told))
     if labs.incomparable:
-        # Of our own runs it is said already, and which of them diverged.
-        reasons = alone.reasons if ours.ours.finished else labs.incomparable
+        reasons = labs.incomparable
+        if ours.ours.finished:
+            # Of our own runs it is said already, and which of them diverged.
+            reasons = alone.reasons
         return replace(alone, word=Verdict.NOT_COMPARABLE, reasons=(*reasons, *told))
     judged = judge_labs(labs.samples, compared.paper, compared.rule)
+    # What is ours alone to say stays: a run that diverged, and seeds that have not finished.
     if ours.ours.lost:
         so_far = f"the mean of {len(labs.numbers)} labs alone: {judged.word}"
         return replace(alone, reasons=(*alone.reasons, so_far, *told))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -66,19 +65,24 @@ def seed_groups(
     wanted: Sequence[Runs],
     metric: str,
     collected: Collected,
-    along: Mapping[str, float] | None = None,
+    along: Mapping[Hashable, float] | None = None,
 ) -> tuple[SeedGroup, ...] | Finding:
     """Return the nets' numbers (those given, or the final ones), or why they cannot be compared."""
     names = _names(wanted)
     sets = [collected.of(runs) for runs in wanted]
-    missing = [name for name, runs in zip(names, sets, strict=True) if not runs.over]
+    missing: list[str] = []
+    ids: list[str] = []
+    for name, runs in zip(names, sets, strict=True):
+        ids += runs.of_finished.ids
+        if not runs.over:
+            missing.append(name)
     if missing:
         return Finding("missing", f"{metric}: no run of {', '.join(missing)} has finished")
-    ids = tuple(run_id for runs in sets for run_id in runs.of_finished.ids)
+    # All nets at once: two of them may have seen other images, though each is alike in itself.
     together = collected.of(chain.from_iterable(wanted))
     reason = _incomparable_because(metric, together, collected.strict)
     if reason:
-        return Finding("undecided", f"{metric}: {reason}", runs=ids)
+        return Finding("undecided", f"{metric}: {reason}", runs=tuple(ids))
     groups = []
     for name, group, runs in zip(names, wanted, sets, strict=True):
         numbers = _numbers(runs, metric, along)
@@ -86,7 +90,8 @@ def seed_groups(
             said = f"{metric}: no finished run of {name} has it"
             return Finding("undecided", said, runs=runs.of_finished.ids)
         seeds = runs.finished.set_index("id")["seed"][numbers.index]
-        by_seed = dict(zip(seeds, numbers, strict=True))
+        # In the order of the seeds, so that nets with equal seeds can be compared in pairs.
+        by_seed = dict(sorted(zip(seeds, numbers, strict=True)))
         groups.append(SeedGroup(name, by_seed, tuple(numbers.index), len(group)))
     return tuple(groups)
 
@@ -98,25 +103,29 @@ def fewest_seeds(groups: Iterable[SeedGroup]) -> int:
 
 def runs_of_groups(groups: Iterable[SeedGroup]) -> tuple[str, ...]:
     """Return the runs behind some numbers, each once."""
-    return tuple(dict.fromkeys(run for group in groups for run in group.runs))
+    runs: dict[str, None] = {}  # a set that keeps their order
+    for group in groups:
+        runs |= dict.fromkeys(group.runs)
+    return tuple(runs)
 
 
-def _numbers(runs: RunSet, metric: str, along: Mapping[str, float] | None) -> pd.Series:
+def _numbers(runs: RunSet, metric: str, along: Mapping[Hashable, float] | None) -> pd.Series:
     """Return each finished run's number, by id; runs that have none are left out."""
     if along is None:
         return runs.values(metric).dropna()
-    ids = pd.Index(runs.finished["id"])
-    return pd.Series([along.get(run_id, math.nan) for run_id in ids], ids, dtype=float).dropna()
+    return pd.Series(along, dtype=float).reindex(runs.finished["id"]).dropna()
 
 
 def _incomparable_because(metric: str, runs: RunSet, strict: bool) -> str:
     """Return what keeps some nets' runs from being compared; empty where nothing does."""
-    diverged = [f"{net} seed {seed}" for net, seed in _diverged(runs, metric)]
+    diverged = ", ".join(_diverged(runs, metric))
     if diverged:
-        return f"{', '.join(diverged)} diverged, which no mean can show"
-    moved = runs.moved_machine() if strict else ()
-    for reason in (*moved, *runs.twinned()):
-        return reason
+        return f"{diverged} diverged, which no mean can show"
+    reasons = runs.twinned()
+    if strict:
+        reasons = runs.moved_machine() + reasons
+    if reasons:
+        return reasons[0]
     mixed = runs.differing(columns_not_averaged(strict))
     if mixed:
         return f"runs of different {', '.join(mixed)} are not compared"
@@ -127,15 +136,17 @@ def _incomparable_because(metric: str, runs: RunSet, strict: bool) -> str:
 
 def _names(wanted: Sequence[Runs]) -> list[str]:
     """Return the nets' names, with their recipes where one net has two."""
-    nets = [runs.run.net.name for runs in wanted]
-    if len(set(nets)) == len(nets):
-        return nets
-    return [f"{runs.run.net.name} {runs.run.recipe.name}" for runs in wanted]
+    names = [runs.run.net.name for runs in wanted]
+    if len(set(names)) < len(names):
+        for at, runs in enumerate(wanted):
+            names[at] += f" {runs.run.recipe.name}"
+    return names
 
 
-def _diverged(runs: RunSet, metric: str) -> Iterator[tuple[str, int]]:
+def _diverged(runs: RunSet, metric: str) -> Iterator[str]:
     """Yield net and seed of each run that diverged, or whose final number is not finite."""
     measured = runs.measured(metric)
     not_finite = set(measured.index[~np.isfinite(measured)])
     lost = runs.records[(runs.records["state"] == "diverged") | runs.records["id"].isin(not_finite)]
-    return zip(lost["net"], lost["seed"], strict=True)
+    for net, seed in zip(lost["net"], lost["seed"], strict=True):
+        yield f"{net} seed {seed}"

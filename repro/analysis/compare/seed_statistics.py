@@ -91,8 +91,9 @@ def sample(values: Sequence[float]) -> Sample:
     if n == 1:
         return Sample(1, mean, math.nan)
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    # What is left of equal numbers by rounding is no spread.
-    return Sample(n, mean, 0.0 if std < 1e-9 * max(1.0, abs(mean)) else std)
+    if std < 1e-9 * max(1.0, abs(mean)):
+        std = 0.0  # what is left of equal numbers by rounding is no spread
+    return Sample(n, mean, std)
 
 
 def mean_estimate(ours: Sample) -> Estimate:
@@ -104,7 +105,9 @@ def welch_difference(ours: Sample, theirs: Sample) -> Estimate:
     """Estimate our mean less theirs, the spreads not assumed equal."""
     a, b = ours.std**2 / ours.n, theirs.std**2 / theirs.n
     spread = a**2 / (ours.n - 1) + b**2 / (theirs.n - 1)
-    freedom = (a + b) ** 2 / spread if spread else ours.n + theirs.n - 2
+    freedom: float = ours.n + theirs.n - 2
+    if spread:
+        freedom = (a + b) ** 2 / spread  # Welch and Satterthwaite's
     return Estimate(ours.mean - theirs.mean, math.sqrt(a + b), freedom)
 
 
@@ -114,11 +117,9 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimat
 
 
 def prediction_estimate(ours: Sample, value: float, spread: float = 0.0) -> Estimate:
-    """Estimate our mean less one number that is itself a draw, of our spread or the published one.
-
-    The wider of the two: five of our seeds that happen to agree say nothing of how far the paper's
-    one run fell from its own mean.
-    """
+    """Estimate our mean less one number that is itself a draw, of ours or the published spread."""
+    # The wider of the two: five of our seeds that happen to agree say nothing of how far the
+    # paper's one run fell from its own mean.
     error = math.hypot(ours.std / math.sqrt(ours.n), max(ours.std, spread))
     return Estimate(ours.mean - value, error, ours.n - 1)
 
@@ -128,6 +129,7 @@ def holm_adjusted(ps: Sequence[float]) -> list[float]:
     adjusted = [0.0] * len(ps)
     highest = 0.0
     for rank, at in enumerate(sorted(range(len(ps)), key=lambda at: ps[at])):
+        # Never below a smaller p's: what is less certain is not shown before what is more so.
         highest = max(highest, min(1.0, (len(ps) - rank) * ps[at]))
         adjusted[at] = highest
     return adjusted

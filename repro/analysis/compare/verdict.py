@@ -89,6 +89,7 @@ def judge(ours: OurValues, paper: Paper, rule: Rule, incomparable: Sequence[str]
     if incomparable:
         low, high = _interval_of_mean(ours, rule)
         return Judgement(Verdict.NOT_COMPARABLE, (*incomparable, *_lost(ours)), low, high)
+    # Before the count of seeds: a run that diverged makes the row worse, whatever is to come.
     if ours.lost:
         return _with_divergence(ours, paper, rule, planned)
     judged = _by_kind(ours.finite, paper, rule)
@@ -99,10 +100,7 @@ def judge(ours: OurValues, paper: Paper, rule: Rule, incomparable: Sequence[str]
 
 
 def judge_count(value: float, paper: Paper, slack: float = 0.0) -> Judgement:
-    """Return whether a count is the paper's as printed, or within the slack.
-
-    The paper truncates some of its multiply-adds and rounds others, so one digit is allowed there.
-    """
+    """Return whether a count is the paper's as printed, or within the slack."""
     seen, printed = f"{value:.{paper.digits + 2}f}", f"{paper.value:.{paper.digits}f}"
     if round(value, paper.digits) == round(paper.value, paper.digits):
         return Judgement(Verdict.REPRODUCED, (f"{seen} rounds to {printed}",))
@@ -112,8 +110,9 @@ def judge_count(value: float, paper: Paper, slack: float = 0.0) -> Judgement:
 
 
 def _missing(planned: int) -> Judgement:
-    reasons = (f"none of {planned} runs has given a number",) if planned else ()
-    return Judgement(Verdict.MISSING, reasons)
+    if not planned:
+        return Judgement(Verdict.MISSING)
+    return Judgement(Verdict.MISSING, (f"none of {planned} runs has given a number",))
 
 
 def _with_divergence(ours: OurValues, paper: Paper, rule: Rule, planned: int) -> Judgement:
@@ -131,19 +130,21 @@ def _with_divergence(ours: OurValues, paper: Paper, rule: Rule, planned: int) ->
 def _lost(ours: OurValues) -> tuple[str, ...]:
     if not ours.lost:
         return ()
-    runs = f" ({', '.join(ours.diverged)})" if ours.diverged else ""
-    return (f"{ours.lost} of {ours.finished} runs diverged{runs}",)
+    text = f"{ours.lost} of {ours.finished} runs diverged"
+    if ours.diverged:
+        text += f" ({', '.join(ours.diverged)})"
+    return (text,)
 
 
 def _by_kind(values: tuple[float, ...], paper: Paper, rule: Rule) -> Judgement:
     ours = sample(values)
     if paper.kind == "best":
-        return judge_one_number(
-            min(values), paper, rule, f"best of {ours.n} against best of {ours.n}"
-        )
+        said = f"best of {ours.n} against best of {ours.n}"
+        return judge_one_number(min(values), paper, rule, said)
     if ours.n == 1:
         return judge_one_number(ours.mean, paper, rule, "one seed")
     if ours.std == 0:
+        # No spread that could be tested against, so that the published one stands for it.
         said = f"{ours.n} seeds gave the same number, which counts once"
         return judge_one_number(ours.mean, paper, rule, said)
     if paper.kind == "mean" and paper.std is not None and paper.n:
@@ -176,6 +177,7 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, rule: R
         needed = seeds_to_decide(ours.std, rule.margin, theirs)
         reasons += _what_would_decide(ours, rule, needed, estimate)
     if paper.best is not None:
+        # The best of many is better than the best of few, so such a pair is only shown.
         unfair = "" if paper.n == ours.n else f", of {paper.n}: not judged"
         reasons += (f"best of {ours.n}: {min(values):.2f} (theirs: {paper.best:.2f}{unfair})",)
     low, high = cut_to_errors(*mean_estimate(ours).interval(), rule)
@@ -183,11 +185,9 @@ def _against_mean(ours: Sample, values: tuple[float, ...], paper: Paper, rule: R
 
 
 def _against_single(ours: Sample, paper: Paper, rule: Rule) -> Judgement:
-    """Judge our seeds against one more draw, so by where one more run of ours would fall.
-
-    What was read off a figure may be wrong by its reading error: that much is granted before a
-    difference is seen, and taken off the margin before equality is.
-    """
+    """Judge our seeds against one more draw, so by where one more run of ours would fall."""
+    # What was read off a figure may be wrong by its reading error: that much is granted before a
+    # difference is seen, and taken off the margin before equality is.
     doubt = paper.reading_error or 0.0
     estimate = prediction_estimate(ours, paper.value, rule.spread)
     judged = judgement_of(estimate, rule, doubt)
@@ -203,10 +203,13 @@ def _against_single(ours: Sample, paper: Paper, rule: Rule) -> Judgement:
 def judgement_of(
     estimate: Tests, rule: Rule, doubt: float, spread: str = "the spread of seeds"
 ) -> Judgement:
-    """Ask for equality first: a difference too small to matter is often shown by tight seeds."""
+    """Return the word for a difference, asking for equality first."""
+    # A difference too small to matter is often shown by tight seeds, and it does not matter.
     gap = gap_text(estimate.difference)
     p = estimate.p_different(doubt)
-    p_equal = estimate.p_within(rule.margin - doubt) if rule.margin > doubt else 1.0
+    p_equal = 1.0
+    if rule.margin > doubt:
+        p_equal = estimate.p_within(rule.margin - doubt)
     if p_equal < ALPHA:
         within = f"equal within ±{rule.margin:g} by two one-sided tests (p = {p_text(p_equal)})"
         return Judgement(Verdict.REPRODUCED, (f"{gap}; {within}",), p=p)
@@ -219,7 +222,9 @@ def judgement_of(
 def _different(gap: float, rule: Rule) -> Verdict:
     if not rule.is_error:
         return Verdict.DEVIATES
-    return Verdict.BETTER if gap < 0 else Verdict.WORSE
+    if gap < 0:
+        return Verdict.BETTER
+    return Verdict.WORSE
 
 
 def _what_would_decide(

@@ -60,6 +60,7 @@ def write_crate(title: str, runs: Sequence[Run], places: Places, target: Path) -
     """Write the crate of these published runs into a new folder; return its metadata file."""
     _check_target(target)
     contents = _contents(title, runs, places)
+    # Written beside its place and then renamed, so that a crash leaves no half of a crate.
     with disk_errors_explained(target):
         make_folder(target.absolute().parent)
         begun = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
@@ -88,12 +89,14 @@ def _contents(title: str, runs: Sequence[Run], places: Places) -> _Contents:
     citation = read_citation()
     contents = _Contents()
     contents.add(entities.descriptor())
+    # Added now, so that it stands at the top of the file; filled in when its parts are known.
     root = contents.add({"@id": "./", "@type": "Dataset"})
     folders, actions = [], []
     authors = [contents.add(entity) for entity in entities.authors(citation.authors, "author")]
     for run in runs:
         final, files = _record(run, places)
         part, action = _add_run(contents, run, files, final, citation)
+        # Who started a run is not recorded, so the authors of this repository stand for it.
         action["agent"] = references(authors)
         folders.append(part)
         actions.append(action)
@@ -120,7 +123,9 @@ def _record(run: Run, places: Places) -> tuple[Final, dict[str, bytes]]:
     """Return a published record, if it reads in full."""
     folder = Folder(places.published / run.id)
     record = read_run(folder)
-    final = read_final(folder, run) if record["state"] == "done" else None
+    final = None
+    if record["state"] == "done":
+        final = read_final(folder, run)
     if final is None or record["problem"]:
         problem = record["problem"] or "it is not finished"
         raise RunFailed(
@@ -131,14 +136,9 @@ def _record(run: Run, places: Places) -> tuple[Final, dict[str, bytes]]:
 
 def _published_files(folder: Folder) -> Iterator[Path]:
     """Yield the files of a published record that are there."""
-    for path in (
-        folder.definition,
-        folder.metrics,
-        folder.final,
-        folder.published_digests,
-        folder.weights,
-        folder.weights_record,
-    ):
+    record = (folder.definition, folder.metrics, folder.final, folder.published_digests)
+    # Old records have no digests, and only small nets are published with their weights.
+    for path in (*record, folder.weights, folder.weights_record):
         if path.exists():
             yield path
 
@@ -151,9 +151,10 @@ def _add_run(
     for name, content in files.items():
         by_name[name] = contents.add_file(f"runs/{run.id}/{name}", content)
     used = [by_name["run.json"], contents.add(entities.data(final.provenance.data))]
-    made = [
-        by_name[name] for name in ("metrics.jsonl", "final.json", "weights.pt") if name in files
-    ]
+    made = []
+    for name in ("metrics.jsonl", "final.json", "weights.pt"):
+        if name in files:
+            made.append(by_name[name])
     action = contents.add(entities.training(run, final, used, made))
     action["instrument"] = reference(contents.add(entities.code(final, citation)))
     part = contents.add(entities.folder(run, list(by_name.values())))
@@ -180,5 +181,7 @@ def _add_papers(contents: _Contents, citation: Citation) -> Iterator[Entity]:
 def _today() -> str:
     """Return the date; SOURCE_DATE_EPOCH sets it where the same bytes are wanted again."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(seconds), UTC) if seconds.isdigit() else datetime.now(UTC)
+    now = datetime.now(UTC)
+    if seconds.isdigit():
+        now = datetime.fromtimestamp(int(seconds), UTC)
     return now.date().isoformat()

@@ -51,7 +51,9 @@ def reference(entity: Entity | str) -> Entity:
 def references(entities: Sequence[Entity]) -> Entity | list[Entity]:
     """Return what names several entities; one alone stands without a list."""
     named = [reference(entity) for entity in entities]
-    return named[0] if len(named) == 1 else named
+    if len(named) == 1:  # as the compacted form of JSON-LD has it
+        return named[0]
+    return named
 
 
 def descriptor() -> Entity:
@@ -105,7 +107,7 @@ def authors(people: Iterable[Author], prefix: str) -> list[Entity]:
     entities = []
     for author in people:
         entity: Entity = {"@id": author.orcid or f"#{prefix}-{_plain(author.full_name)}"}
-        if not author.is_person:
+        if not author.is_person:  # a group has no given name
             entities.append(entity | {"@type": "Organization", "name": author.full_name})
             continue
         entity |= {"@type": "Person", "name": author.full_name}
@@ -139,11 +141,16 @@ def code(final: Final, citation: Citation) -> Entity:
     short = (commit or "an unknown commit")[:17]
     whole = re.fullmatch("[0-9a-f]{40}", commit or "") is not None
     # The identifier that Software Heritage gives a commit can be computed by everybody.
-    name = f"swh:1:rev:{commit}" if whole and not dirty else f"#code-{as_uri(commit or 'unknown')}"
+    entity_id, name = f"#code-{as_uri(commit or 'unknown')}", f"repro at {short}"
+    if dirty:
+        # Changed code is not what the commit has, so it must not get the commit's identifier.
+        entity_id, name = f"{entity_id}-changed", f"{name}, with changes that no commit has"
+    elif whole:
+        entity_id = f"swh:1:rev:{commit}"
     entity = {
-        "@id": name + ("-changed" if dirty else ""),
+        "@id": entity_id,
         "@type": "SoftwareSourceCode",
-        "name": f"repro at {short}" + (", with changes that no commit has" if dirty else ""),
+        "name": name,
         "programmingLanguage": "Python",
         "version": commit or "unknown",
     }

@@ -27,12 +27,12 @@ _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5  # how a field is encode
 
 
 def render_events(series: Series) -> bytes:
-    """Return the event file of a run.
-
-    A run keeps no time for each point, so all have the time at which it ended; 1970 if unknown.
-    """
+    """Return the event file of a run."""
+    # A run keeps no time for each point, so all have the time at which it ended; 1970 if unknown.
+    # Not the time of export: the same run gives the same bytes.
     time = series.ended or 0.0
     records = [_record(_time(time) + _bytes_field(3, _VERSION))]
+    # All that one iteration measured goes into one event, as TensorFlow itself writes a summary.
     for iteration, numbers in groupby(series.numbers, lambda number: number.iteration):
         records.append(_record(_event(time, iteration, numbers)))
     return b"".join(records)
@@ -53,7 +53,7 @@ def _single(value: float) -> bytes:
     """Return the number in single precision, which is all that TensorBoard keeps."""
     try:
         return struct.pack("<f", value)
-    except OverflowError:
+    except OverflowError:  # a loss that diverged may be larger than single precision holds
         return struct.pack("<f", math.copysign(math.inf, value))
 
 

@@ -32,6 +32,7 @@ def export_runs(
     series = list(read_series(runs, collected))
     published = published_runs(runs, collected.places)
     targets = {name: path for name, path in wanted.items() if path is not None}
+    # A file without a number would look like a run that measured nothing.
     if not series:
         targets.pop("csv", None)
         targets.pop("tensorboard", None)

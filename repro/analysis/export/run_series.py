@@ -77,6 +77,7 @@ def _curve(folder: Folder) -> Iterator[Measured]:
 
 def _measured_once(final: Final, run: Run) -> list[Measured]:
     numbers = []
+    # At the last iteration, so that a tool which sorts by iteration shows them after the curve.
     for name in final.metrics:
         value = final.metric(name)
         if value is not None:
@@ -86,6 +87,6 @@ def _measured_once(final: Final, run: Run) -> list[Measured]:
 
 def _seconds(time: str | None) -> float | None:
     try:
-        return None if time is None else datetime.fromisoformat(time).timestamp()
-    except ValueError:
+        return datetime.fromisoformat(time or "").timestamp()
+    except ValueError:  # none, or none that can be read: the numbers are worth exporting anyway
         return None

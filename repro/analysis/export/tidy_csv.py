@@ -20,6 +20,7 @@ def render_csv(series: Iterable[Series]) -> str:
         run = one.run
         about = (run.id, run.net.name, run.recipe.name, run.scale, run.seed, one.state)
         for number in one.numbers:
+            # `repr` has every digit; a count is a whole number, and is written as one.
             value = repr(number.value).removesuffix(".0")
             writer.writerow((*about, number.iteration, number.metric, value))
     return text.getvalue()

@@ -98,21 +98,26 @@ def forecast(
     items: list[Item], seeds: Mapping[Run, int]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the chance of each claim and of each row, with Holm's correction over the claims."""
-    rows = {item.name: item.chance(seeds, 1) for item in items if not item.is_claim}
-    claims = [item for item in items if item.is_claim]
-    # A claim that lacks a net is missing: no p of it is corrected for.
-    trained = {run for run, count in seeds.items() if count}
-    claims = [item for item in claims if trained.issuperset(item.runs)]
+    rows, claims, p_values = {}, [], []
+    for item in items:
+        if not item.is_claim:
+            rows[item.name] = item.chance(seeds, 1)
+        # A claim that lacks a net is missing: no p of it is corrected for.
+        elif all(map(seeds.get, item.runs)):
+            claims.append(item.name)
+            p_values.append(item.p_values(seeds))
     if not claims:
         return {}, rows
-    ps = np.array([item.p_values(seeds) for item in claims]) / AT_PLAN
+    # Divided as in the diff: a first look, with all planned seeds there, may spend this part.
+    ps = np.array(p_values) / AT_PLAN
+    # Holm's correction, for each draw by itself: a column of `ps`.
     order = np.argsort(ps, axis=0)
     ranked = np.take_along_axis(ps, order, axis=0)
     factors = np.arange(len(claims), 0, -1)[:, None]
     adjusted = np.maximum.accumulate(ranked * factors, axis=0)
     decided = np.empty_like(ps, dtype=bool)
     np.put_along_axis(decided, order, adjusted < ALPHA, axis=0)
-    return {item.name: float(row.mean()) for item, row in zip(claims, decided, strict=True)}, rows
+    return dict(zip(claims, decided.mean(axis=1).tolist(), strict=True)), rows
 
 
 def _seeds_there(
@@ -146,35 +151,33 @@ def _best_step(
         hours = sum(map(gpu_hours, runs))
         if not runs or hours > left:
             continue
-        changed = {run for run, count in raised.items() if count != seeds.get(run, 0)}
-        chances = {}
+        changed = dict(raised.items() - seeds.items())
+        gains: list[float] = []
+        told = {}
         for item in items:
-            if changed & set(item.runs):
-                chances[item.name] = item.chance(raised, family)
-        gain = sum(chance - before[name] for name, chance in chances.items())
+            # A chance takes hundreds of draws: what this step leaves as it is need not be asked.
+            if changed.keys().isdisjoint(item.runs):
+                continue
+            chance = item.chance(raised, family)
+            gains.append(chance - before[item.name])
+            if gains[-1] >= WORTH_NAMING:
+                told[item.name] = chance
+        # More runs may also lower a chance: then the gain is less, or none.
+        gain = sum(gains)
         if gain > LEAST_GAIN and gain / hours > best_rate:
-            told = {
-                name: chance
-                for name, chance in chances.items()
-                if chance - before[name] >= WORTH_NAMING
-            }
             best, best_rate = (Step(runs, hours, told), raised), gain / hours
     return best
 
 
 def _left_out(
-    items: list[Item],
-    seeds: Mapping[Run, int],
-    family: int,
-    done: frozenset[Run],
-    most_seeds: int,
+    items: list[Item], seeds: Mapping[Run, int], family: int, done: frozenset[Run], most_seeds: int
 ) -> Iterator[LeftOut]:
     """Yield what the plan rather leaves undecided than not."""
     for item in items:
         if item.chance(seeds, family) >= EVEN:
             continue
         for count in range(1, most_seeds + 1):
-            raised = {run: max(seeds.get(run, 0), count) for run in item.runs}
+            raised = _raised(item, seeds, count)
             chance = item.chance(raised, family)
             if chance >= EVEN or count == most_seeds:
                 hours = sum(map(gpu_hours, _added(raised, seeds, done)))
@@ -189,11 +192,17 @@ def _candidates(
     known = set()
     for item in items:
         for count in range(1, most_seeds + 1):
-            raised = {run: max(seeds.get(run, 0), count) for run in item.runs}
+            raised = _raised(item, seeds, count)
             key = frozenset(raised.items())
             if key not in known:
                 known.add(key)
                 yield {**seeds, **raised}
+
+
+def _raised(item: Item, seeds: Mapping[Run, int], count: int) -> dict[Run, int]:
+    """Return the seeds of an item's nets with at least so many of each."""
+    # At least, since no run is trained back: a net may have more for the sake of another item.
+    return {run: max(seeds.get(run, 0), count) for run in item.runs}
 
 
 def _added(

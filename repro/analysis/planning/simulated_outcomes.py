@@ -45,6 +45,7 @@ class Item:
 
     def chance(self, seeds: Seeds, family: int) -> float:
         """Return how often it is decided, a claim as one of a family that is corrected together."""
+        # A row has no word before all its seeds are there, so it is looked at once, uncorrected.
         level = ALPHA * AT_PLAN / family if self.is_claim else ALPHA
         return float((self.p_values(seeds) < level).mean())
 
@@ -67,6 +68,7 @@ class Outcomes:
         key = run, metric
         if key not in self._drawn:
             paper, rule = self._numbers[key]
+            # By name, so that a net's draws do not depend on which others are asked about.
             rng = np.random.default_rng([*run.id.encode(), *metric.encode()])
             behind = paper.n if paper.kind == "mean" and paper.n else 1
             doubt = math.hypot(rule.spread / math.sqrt(behind), (paper.reading_error or 0.0) / 2)
@@ -77,7 +79,7 @@ class Outcomes:
 
     def items(self) -> tuple[list[Item], list[str]]:
         """Return what can be forecast, and the claims for which the paper gives no number."""
-        items: list[Item] = []
+        items: dict[str, Item] = {}  # by name: a row may stand in several tables
         unknown: list[str] = []
         for experiment in self.experiments:
             if isinstance(experiment, Skipped):
@@ -85,11 +87,12 @@ class Outcomes:
             for claim in experiment.claims:
                 item = self._of_claim(claim)
                 if item is not None:
-                    items.append(item)
+                    items[item.name] = item
                 elif _needs_runs(claim):
                     unknown.append(claim.id)
-            items += self._of_rows(experiment)
-        return list({item.name: item for item in items}.values()), unknown
+            for item in self._of_rows(experiment):
+                items[item.name] = item
+        return list(items.values()), unknown
 
     def _of_claim(self, claim: Claim) -> Item | None:
         parts: list[Callable[[Seeds], Floats]] = []
@@ -104,7 +107,9 @@ class Outcomes:
             return None
 
         def worst_p(seeds: Seeds) -> Floats:
-            largest: Floats = np.max([part(seeds) for part in parts], axis=0)
+            largest = np.zeros(self.draws)
+            for part in parts:
+                largest = np.maximum(largest, part(seeds))
             return largest
 
         return Item(claim.id, tuple(dict.fromkeys(runs)), worst_p, is_claim=True)
@@ -113,15 +118,16 @@ class Outcomes:
         """Return whether the paper has a number for everything that a check compares."""
         if isinstance(check, Counted):
             return True
+        groups: tuple[Runs, ...]
         if isinstance(check, Ordering) and check.throughout is None:
-            keys = [(first(group), check.metric) for group in check.higher_to_lower]
+            groups = check.higher_to_lower
         elif isinstance(check, Close):
-            keys = [(first(group), check.metric) for group in (check.one, check.other)]
+            groups = check.one, check.other
         elif isinstance(check, Bound):
-            keys = [(first(check.runs), check.metric)]
-        else:
+            groups = (check.runs,)
+        else:  # of whole curves and layers the paper prints no number
             return False
-        return all(key in self._numbers for key in keys)
+        return all((first(group), check.metric) in self._numbers for group in groups)
 
     def _of_check(
         self, check: Check
@@ -145,19 +151,19 @@ class Outcomes:
         """Return the p-values of "the first is higher", or of "they are within a margin"."""
 
         def p_values(seeds: Seeds) -> Floats:
-            counts = [seeds.get(run, 0) for run in pair]
-            upper, lower = (
-                self.values(run, metric)[:, :n] for run, n in zip(pair, counts, strict=True)
-            )
+            counts = seeds.get(pair[0], 0), seeds.get(pair[1], 0)
+            upper = self.values(pair[0], metric)[:, : counts[0]]
+            lower = self.values(pair[1], metric)[:, : counts[1]]
             if min(counts) == 0:
                 return np.ones(self.draws)
             if min(counts) == 1:
                 return _one_seed_each(upper[:, 0] - lower[:, 0], metric, within)
             gap = upper.mean(1) - lower.mean(1)
-            a, b = upper.var(1, ddof=1) / counts[0], lower.var(1, ddof=1) / counts[1]
+            # As many seeds are the same seeds, from 0 on, and are compared in pairs; else Welch's.
             if counts[0] == counts[1]:
                 error = (upper - lower).std(1, ddof=1) / math.sqrt(counts[0])
                 return _p(gap, error, counts[0] - 1.0, within)
+            a, b = upper.var(1, ddof=1) / counts[0], lower.var(1, ddof=1) / counts[1]
             freedom = (a + b) ** 2 / (a**2 / (counts[0] - 1) + b**2 / (counts[1] - 1))
             return _p(gap, np.sqrt(a + b), freedom, within)
 
@@ -209,6 +215,7 @@ class Outcomes:
                 a, b = variance / n, paper.std**2 / paper.n
                 freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (paper.n - 1))
                 return _p(gap, np.sqrt(a + b), freedom, margin)
+            # The paper's number is one more draw, of the wider of both spreads.
             error = np.sqrt(variance / n + np.maximum(variance, rule.spread**2))
             return _p(gap, error, n - 1.0, margin)
 

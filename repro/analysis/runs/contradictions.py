@@ -51,6 +51,7 @@ def _other_than_the_curve(run: Run, record: Mapping[str, Any]) -> Iterator[str]:
     best = record.get("metric.best_test_error")
     if errors and _differ(best, min(errors)):
         yield f"final.json has best_test_error {best:g}, its curve {min(errors):g}"
+    # Re-estimated averages are those of the end alone: the curve was measured with others.
     if errors and run.recipe.batch_norm_average != "re-estimated":
         yield from _other_last_error(record, errors)
 
@@ -82,17 +83,17 @@ def _other_than_published(folder: Folder) -> Iterator[str]:
 
 
 def digest_of(folder: Folder, name: str) -> str:
-    """Return the SHA-256 of a file of this folder; nothing where it is not there.
-
-    Names come from files that others wrote: no path elsewhere is followed, and no pipe is read.
-    """
+    """Return the SHA-256 of a file of this folder; nothing where it is not there."""
+    # Names come from files that others wrote: no path elsewhere is followed, and no pipe is read.
     if Path(name).name != name:
         return ""
     try:
         content = read_regular(folder.path / name)
     except UserError:
         return ""
-    return "" if content is None else hashlib.sha256(content).hexdigest()
+    if content is None:
+        return ""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _differ(final: float | None, last: float | None) -> bool:

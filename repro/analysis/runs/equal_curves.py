@@ -33,6 +33,7 @@ def twins(table: pa.Table, order: Iterable[int]) -> Iterator[Twin]:
 
     `order`: the rows, those first that count where two are equal.
     """
+    # Curves are compared only where their first losses are equal: few are, and comparing is slow.
     known: dict[float, list[int]] = {}
     losses = _first_losses(table)
     for row in order:
@@ -40,11 +41,12 @@ def twins(table: pa.Table, order: Iterable[int]) -> Iterator[Twin]:
         if loss is None or not math.isfinite(loss):
             continue
         others = known.setdefault(loss, [])
-        other = next((other for other in others if _alike(table, row, other)), None)
-        if other is None:
-            others.append(row)
+        for other in others:
+            if _alike(table, row, other):
+                yield Twin(row, other, _equal_points(table, row, other))
+                break
         else:
-            yield Twin(row, other, _equal_points(table, row, other))
+            others.append(row)
 
 
 def _first_losses(table: pa.Table) -> list[float | None]:
@@ -59,8 +61,9 @@ def _first_losses(table: pa.Table) -> list[float | None]:
 
 def _alike(table: pa.Table, row: int, other: int) -> bool:
     """Whether both rows are of one definition but for the seed, and begin with the same point."""
-    definitions = {_SEED.sub("", table["definition"][at].as_py()) for at in (row, other)}
-    return len(definitions) == 1 and _equal_points(table, row, other) > 0
+    definitions = table["definition"]
+    one, two = definitions[row].as_py(), definitions[other].as_py()
+    return _SEED.sub("", one) == _SEED.sub("", two) and _equal_points(table, row, other) > 0
 
 
 def _equal_points(table: pa.Table, row: int, other: int) -> int:

@@ -14,7 +14,7 @@ import io
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import repeat, starmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,9 +32,8 @@ LAYOUT = "6"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(
-        pa.field("element", kind)
-    )  # as Parquet names it: what was kept and what is fresh are of one type
+    # Named as Parquet names it, so that what was kept and what is fresh are of one type.
+    return pa.list_(pa.field("element", kind))
 
 
 _ARROW = {
@@ -68,7 +67,7 @@ def _fixed_columns() -> Iterator[tuple[str, pa.DataType]]:
 
 
 _FIXED = tuple(_fixed_columns())
-_ABOUT = ("lab", "id", "state", "place", "folder", "problem")
+_ABOUT = ["lab", "id", "state", "place", "folder", "problem"]
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
 Key = tuple[str, str]  # a lab and a run
@@ -108,19 +107,25 @@ class CachedRuns:
 
 def read_runs(places: Places, keep: bool = True) -> CachedRuns:
     """Read the folders that changed; without `keep`, all of them."""
-    known = _kept(places) if keep else None
+    kept = _kept(places) if keep else None
+    everything = _schema().empty_table() if kept is None else kept
     found = list(stamped_folders(places))
-    at_row = {} if known is None else {key: row for row, key in enumerate(_keys(known))}
-    same = [at_row[key] for _, key in found if key in at_row]
-    fresh = [(folder, key) for folder, key in found if key not in at_row]
-    changed = known is None or bool(fresh) or len(same) < known.num_rows
-    stale = known is None or changed
-    everything: pa.Table = _merged(known, same, fresh) if stale else known
+    at_row = {key: row for row, key in enumerate(_keys(everything))}
+    same, fresh = [], []
+    for folder, key in found:
+        if key in at_row:
+            same.append(at_row[key])
+        else:
+            fresh.append((folder, key))
+    # Fewer rows that are the same: a folder that was read before has gone.
+    changed = kept is None or bool(fresh) or len(same) < everything.num_rows
+    if changed:
+        everything = _merged(everything, same, fresh)
     shown, problems = _one_each(everything)
     hidden = sorted(set(range(everything.num_rows)).difference(shown))
     tables = _rows(everything, shown), _rows(everything, hidden)
     doubles, doubled = _twins(tables[0])
-    problems += doubled + tuple(Problem(*folder) for folder in unread_folders(places))
+    problems += doubled + tuple(starmap(Problem, unread_folders(places)))
     return CachedRuns(tables[0], problems, len(found), len(fresh), tables[1], changed, doubles)
 
 
@@ -138,23 +143,25 @@ def _write(table: pa.Table, path: Path) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def _merged(known: pa.Table | None, same: list[int], fresh: list[Found]) -> pa.Table:
+def _merged(known: pa.Table, same: list[int], fresh: list[Found]) -> pa.Table:
     """Return the known rows that still hold, and the fresh ones, read some at a time."""
-    tables = [_schema().empty_table() if known is None else _rows(known, same)]
-    tables += [_parsed(fresh[start : start + 500]) for start in range(0, len(fresh), 500)]
+    tables = [_rows(known, same)]
+    # All records at once, as Python lists, would need many times the memory of the table.
+    for start in range(0, len(fresh), 500):
+        tables.append(_parsed(fresh[start : start + 500]))
     return _in_order(pa.concat_tables(tables, promote_options="default"))
 
 
 def _keys(table: pa.Table) -> Iterator[tuple[str, ...]]:
-    return zip(*(table[name].to_pylist() for name in ("place", "folder", "stamp")), strict=True)
+    return zip(*table.select(["place", "folder", "stamp"]).to_pydict().values(), strict=True)
 
 
 def _parsed(batch: Iterable[Found]) -> pa.Table:
     """Return the folders' records as a table. Only the metrics' columns are not declared above."""
-    records = [
-        {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark} | read_run(folder)
-        for folder, (place, name, mark) in batch
-    ]
+    records = []
+    for folder, (place, name, mark) in batch:
+        where = {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark}
+        records.append(where | read_run(folder))
     names = set().union(*records)
     metrics = [(name, pa.float64()) for name in sorted(names) if name.startswith("metric.")]
     schema = pa.schema([*_schema(), *metrics], metadata=_schema().metadata)
@@ -171,16 +178,14 @@ def _schema() -> pa.Schema:
 
 def _in_order(table: pa.Table) -> pa.Table:
     """Sort rows by run and columns by name: the same folders then give the same bytes."""
-    fixed = [name for name, _ in _FIXED]
-    metrics = sorted(
-        name
-        for name in table.column_names
-        if name.startswith("metric.") and table[name].null_count < len(table)
-    )
-    table = table.select([*fixed, *metrics])
-    return table.sort_by(
-        [("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]
-    ).combine_chunks()
+    metrics = []
+    for name in sorted(table.column_names):
+        # A metric that only removed folders had would tell of them, so the bytes would differ.
+        if name.startswith("metric.") and table[name].null_count < len(table):
+            metrics.append(name)
+    table = table.select([*_schema().names, *metrics])
+    order = [("id", "ascending"), ("place", "ascending"), ("folder", "ascending")]
+    return table.sort_by(order).combine_chunks()
 
 
 def _kept(places: Places) -> pa.Table | None:
@@ -202,18 +207,19 @@ def _trusted(path: Path) -> pa.Table | None:
         return None
     if (table.schema.metadata or {}).get(b"repro") != LAYOUT.encode():
         return None
-    return table if table.column_names[: len(_FIXED)] == [name for name, _ in _FIXED] else None
+    return table if table.column_names[: len(_FIXED)] == _schema().names else None
 
 
 def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
     """Choose one copy of each lab's run: a finished one, else a working one; name differences."""
-    labs, ids, state, place, folder, problem = (everything[name].to_pylist() for name in _ABOUT)
-    problems = [
-        Problem(f"{place[at]}/{folder[at]}", said) for at, said in enumerate(problem) if said
-    ]
+    labs, ids, state, place, folder, problem = everything.select(_ABOUT).to_pydict().values()
+    names, problems = [], []
     copies: dict[Key, list[int]] = {}
     for at, key in enumerate(zip(labs, ids, strict=True)):
-        if key[1]:
+        names.append(f"{place[at]}/{folder[at]}")
+        if problem[at]:
+            problems.append(Problem(names[at], problem[at]))
+        if key[1]:  # what is unreadable has no id, so it is never shown
             copies.setdefault(key, []).append(at)
     chosen = []
     for rows in copies.values():
@@ -221,31 +227,24 @@ def _one_each(everything: pa.Table) -> tuple[list[int], tuple[Problem, ...]]:
         chosen.append(best)
         for at in others:
             if state[at] == "done" and _measured(everything, at) != _measured(everything, best):
-                shown = f"{place[best]}/{folder[best]}"
-                problems.append(
-                    Problem(
-                        f"{place[at]}/{folder[at]}", f"differs from {shown}, which is the one shown"
-                    )
-                )
+                difference = f"differs from {names[best]}, which is the one shown"
+                problems.append(Problem(names[at], difference))
     return chosen, tuple(problems)
 
 
 def _twins(table: pa.Table) -> tuple[dict[Key, Key], tuple[Problem, ...]]:
-    """Return the runs that equal another one, and warn of those that equal one of their own lab.
-
-    Our lab comes first, so that a run which two labs have counts for us: it is one sample. Equal
-    curves in two labs are no fault, since equal machines train alike to the bit.
-    """
-    labs, ids, places, folders = (
-        table[name].to_pylist() for name in ("lab", "id", "place", "folder")
-    )
+    """Return the runs that equal another one, and warn of those that equal one of their own lab."""
+    about = table.select(["lab", "id", "place", "folder"]).to_pydict()
+    labs, ids, places, folders = about.values()
+    # Our lab comes first, so that a run which two labs have counts for us: it is one sample.
     order = sorted(range(len(labs)), key=lambda row: (labs[row] != OURS, labs[row]))
     doubles, problems = {}, []
     for twin in twins(table, order):
         doubles[labs[twin.row], ids[twin.row]] = labs[twin.other], ids[twin.other]
         if labs[twin.row] != labs[twin.other]:
-            continue
-        folder, original = (f"{places[at]}/{folders[at]}" for at in (twin.row, twin.other))
+            continue  # no fault, since equal machines train alike to the bit
+        folder = f"{places[twin.row]}/{folders[twin.row]}"
+        original = f"{places[twin.other]}/{folders[twin.other]}"
         count = f"the first point of its curve equals that of {original}"
         if twin.points > 1:
             count = f"the first {twin.points} points of its curve equal those of {original}"

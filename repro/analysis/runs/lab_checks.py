@@ -67,7 +67,7 @@ def check_path(path: Path) -> Checked:
 
 
 def _folders_in(path: Path) -> list[Path]:
-    return sorted(folder for folder in path.iterdir() if folder.is_dir())
+    return sorted(filter(Path.is_dir, path.iterdir()))
 
 
 def _is_record(path: Path) -> bool:
@@ -103,7 +103,8 @@ def _check_record(path: Path, checked: Checked, of_lab: bool = True) -> None:
     run = _run_of(path)
     if not problems and run and run.id != path.name:
         problems = [f"its folder must be called {quote(run.id, 150)}"]
-    checked.problems += [(name, problem) for problem in problems]
+    for problem in problems:
+        checked.problems.append((name, problem))
 
 
 def _file_problems(path: Path, of_lab: bool) -> Iterator[str]:
@@ -183,10 +184,14 @@ def _digests(path: Path) -> tuple[str, str]:
 def _other_records(folder: Path) -> Iterator[Path]:
     """Yield our published records and those of the labs before this one."""
     parents = [folder.parent.parent / "published"]
-    parents += [lab for lab in sorted(folder.parent.iterdir()) if lab.name < folder.name]
+    # Of two labs that have one record, only the later one by name is told that it has a copy.
+    for lab in sorted(folder.parent.iterdir()):
+        if lab.name < folder.name:
+            parents.append(lab)
     for parent in parents:
         if parent.is_dir():
-            yield from (record.path for record in run_folders(parent))
+            for record in run_folders(parent):
+                yield record.path
 
 
 def _note_gaps(folder: Path, records: list[Path], checked: Checked) -> None:

@@ -40,9 +40,8 @@ DEEPEST_WITH_WEIGHTS = 110  # layers: 7 MB; ResNet-1202 would be 78 MB
 class Weights:
     """The weights to publish with a record."""
 
-    extract: Callable[
-        [], bytes | None
-    ]  # None where they cannot be had; called only if they are needed
+    # Called only if they are needed, since it may read a checkpoint; None if they cannot be had.
+    extract: Callable[[], bytes | None]
     evaluate: str  # the command that measures them
 
 
@@ -70,6 +69,7 @@ def publish(
     if lab:
         _check_for_others(working)
     content = _record(working)
+    # Only the record is compared: what is added later (digests, weights) does not change it.
     same = public.path.exists() and content == _record(public)
     if public.path.exists() and not same and not again:
         raise UserError(
@@ -98,8 +98,11 @@ def weights_are_whole(public: Folder) -> bool:
 
 def _record(folder: Folder) -> dict[str, bytes]:
     """Return the small files of a run by name."""
-    small = (folder.definition, folder.metrics, folder.final)
-    return {path.name: path.read_bytes() for path in small if path.exists()}
+    content = {}
+    for path in (folder.definition, folder.metrics, folder.final):
+        if path.exists():
+            content[path.name] = path.read_bytes()
+    return content
 
 
 def _digests(content: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -111,8 +114,7 @@ def _digests(content: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _weights_files(working: Folder, weights: Weights | None) -> dict[str, bytes]:
     """Return the file of weights and the one that describes it; nothing without weights."""
-    content = weights.extract() if weights else None
-    if weights is None or content is None:
+    if weights is None or (content := weights.extract()) is None:
         return {}
     about: dict[str, Any] = {
         "schema": WEIGHTS_SCHEMA,

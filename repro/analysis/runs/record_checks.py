@@ -95,12 +95,14 @@ def _point(run: Run, record: Record, point: Mapping[str, Any], iterations: int) 
 def _rates(run: Run, iteration: int) -> list[float]:
     """Return the rates that the recipe may have at the step before this point."""
     recipe = run.recipe
+    # At an iteration of a drop the step before still had the higher rate.
     drops = [sum(iteration > drop for drop in recipe.drops)]
     if recipe.plateau:
         # Where it drops is found while training.
         drops = list(range(recipe.plateau.most + 1))
     rates = [recipe.learning_rate / 10**count for count in drops]
     if recipe.warmup:
+        # Section 4.2: ResNet-110 warms up at 0.01, and how long depends on how it learns.
         rates.append(recipe.warmup.rate)
     return rates
 
@@ -112,6 +114,7 @@ def _metrics(run: Run, record: Record) -> Iterator[str]:
         value = record.get(f"metric.{name}")
         if value != getattr(counted, name):
             yield f"it has {value} {name}, and the net has {getattr(counted, name):,}"
+    # ImageNet's test error depends on the crops; the center crop is the one that every run has.
     error = "center_top1" if run.net.family == "imagenet" else "test_error"
     for name in ("train_error", "train_error_clean", error):
         value = record.get(f"metric.{name}")

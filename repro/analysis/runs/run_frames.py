@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,8 @@ from repro.storage.labs import OURS
 from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Folder, Places
 
-_OF_RUN = (
-    "id",
-    "net",
-    "kind",
-    "depth",
-    "family",
-    "recipe",
-    "scale",
-    "seed",
-)  # repeated in every frame
+# Repeated in every frame, so that a curve can be selected without a join.
+_OF_RUN = ("id", "net", "kind", "depth", "family", "recipe", "scale", "seed")
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ def collect(places: Places, keep: bool = True) -> Collected:
         with contextlib.suppress(EnvironmentProblem):  # a folder of ours may be read-only
             save(gathered, places)
     measured, unreadable = evaluations(places.results)
-    problems = tuple(Problem(folder, problem) for folder, problem in unreadable)
+    problems = tuple(starmap(Problem, unreadable))
     ours = _of_lab(OURS, gathered, places)
     return replace(
         ours,
@@ -128,9 +121,10 @@ def scale_with_results(
     wanted = [experiment for experiment in experiments if not isinstance(experiment, Skipped)]
     done = collected.finals
     for name, scale in (scales or catalog.all_scales()).items():
-        if (done["scale"] == name).any():
-            ids = {run.id for experiment in wanted for run in runs_of(at_scale(experiment, scale))}
-            if done["id"].isin(ids).any():
+        if not (done["scale"] == name).any():
+            continue
+        for experiment in wanted:
+            if len(collected.of(runs_of(at_scale(experiment, scale))).finished):
                 return name
     return "paper"
 
@@ -148,15 +142,16 @@ def _runs(table: pa.Table) -> pd.DataFrame:
 
 def _points(table: pa.Table, runs: pd.DataFrame) -> pd.DataFrame:
     lengths, _ = _flat(table, "curve.iteration")
-    return pd.DataFrame(
-        _repeated(runs, lengths) | {name: _flat(table, f"curve.{name}")[1] for name in CURVE}
-    )
+    columns = _repeated(runs, lengths)
+    for name in CURVE:
+        columns[name] = _flat(table, f"curve.{name}")[1]
+    return pd.DataFrame(columns)
 
 
 def _responses(table: pa.Table, runs: pd.DataFrame) -> pd.DataFrame:
     lengths, values = _flat(table, "responses")
-    layers = [np.arange(1, length + 1) for length in lengths]
-    layer = np.concatenate(layers) if layers else np.array([], dtype=np.int64)
+    # From 1 on in each run: the rows are counted, less those of the runs before.
+    layer = np.arange(1, len(values) + 1) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return pd.DataFrame(_repeated(runs, lengths) | {"layer": layer, "response": values})
 
 
@@ -169,11 +164,11 @@ def _flat(table: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _repeated(runs: pd.DataFrame, lengths: np.ndarray) -> dict[str, Any]:
     """Return each run's columns, repeated for each of its rows; texts as categories, for memory."""
-
-    def column(name: str) -> Any:
+    repeated: dict[str, Any] = {}
+    for name in _OF_RUN:
         if pd.api.types.is_numeric_dtype(runs[name]):
-            return np.repeat(runs[name].to_numpy(), lengths)
+            repeated[name] = np.repeat(runs[name].to_numpy(), lengths)
+            continue
         codes, words = pd.factorize(runs[name])
-        return pd.Categorical.from_codes(np.repeat(codes, lengths), words)
-
-    return {name: column(name) for name in _OF_RUN}
+        repeated[name] = pd.Categorical.from_codes(np.repeat(codes, lengths), words)
+    return repeated

@@ -129,18 +129,21 @@ def _defined(run: Run) -> Record:
 
 def _done(final: Final) -> Record:
     """Return what was measured once, and where."""
-    metrics = {name: final.metric(name) for name in final.metrics}
-    record = {f"metric.{name}": value for name, value in metrics.items()}
-    not_finite = [name for name, value in metrics.items() if not math.isfinite(value or 0.0)]
-    return (
-        record
-        | _provenance(final.provenance)
-        | {"state": "done", "responses": final.responses, "not_finite": sorted(not_finite)}
-    )
+    record = _provenance(final.provenance) | {"state": "done", "responses": final.responses}
+    not_finite = []
+    for name in final.metrics:
+        value = record[f"metric.{name}"] = final.metric(name)
+        # In a frame NaN is also what was not measured, so the names are kept beside it.
+        if value is not None and not math.isfinite(value):
+            not_finite.append(name)
+    record["not_finite"] = sorted(not_finite)
+    return record
 
 
 def _provenance(provenance: Provenance) -> Record:
-    record = {name: getattr(provenance, name) for name, _ in PROVENANCE}
+    record: Record = {}
+    for name, _ in PROVENANCE:
+        record[name] = getattr(provenance, name)
     record["machines"] = provenance.machines or None
     data: DataFacts = provenance.data
     for name, _ in DATA:
@@ -181,27 +184,33 @@ def _unfinished(folder: Folder) -> Record:
 def _curve(folder: Folder) -> Record:
     """Return the metrics as columns, without the lines that cannot be believed."""
     content = read_regular(folder.metrics) or b""
-    rows = [metrics_file.decode(line) for line in content.splitlines(keepends=True)]
-    believed = [row for row in rows if row is not None]
+    believed, bad = [], []
+    lines = content.splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        row = metrics_file.decode(line)
+        if row is None:
+            bad.append(number)
+        else:
+            believed.append(row)
     record: Record = {}
     for name in CURVE:
         record[f"curve.{name}"] = [getattr(row, name) for row in believed]
-    record["problem"] = "; ".join(_bad_lines([row is not None for row in rows])) or None
+    record["problem"] = "; ".join(_bad_lines(bad, len(lines))) or None
     return record
 
 
-def _bad_lines(whole: list[bool]) -> list[str]:
-    """Return what to say of lines that are not whole: in the middle, or at the end."""
-    bad = [number for number, is_whole in enumerate(whole, start=1) if not is_whole]
+def _bad_lines(bad: list[int], count: int) -> list[str]:
+    """Return what to say of lines that are not whole: in the middle, or at the end of `count`."""
+    # A torn tail is what a crash leaves and is no damage; a bad line before a good one is.
     tail = 0
-    while bad and bad[-1] == len(whole) - tail:
+    while bad and bad[-1] == count - tail:
         bad.pop()
         tail += 1
     problems = []
     if bad:
-        lines = "line" if len(bad) == 1 else "lines"
-        problems.append(f"{lines} {', '.join(map(str, bad))} of metrics.jsonl damaged")
+        lines = f"line{'s' * (len(bad) > 1)} {', '.join(map(str, bad))}"
+        problems.append(f"{lines} of metrics.jsonl damaged")
     if tail:
-        lines = "line" if tail == 1 else "lines"
-        problems.append(f"a torn tail of {tail} {lines} dropped from metrics.jsonl")
+        lines = f"{tail} line{'s' * (tail > 1)}"
+        problems.append(f"a torn tail of {lines} dropped from metrics.jsonl")
     return problems

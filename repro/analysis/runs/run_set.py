@@ -81,6 +81,7 @@ class RunSet:
         """Return the values of the finished runs that measured a metric; some are not finite."""
         values = self.values(metric)
         names = self.finished["not_finite"]
+        # In the frame a diverged loss and a metric that nobody measured are both NaN.
         not_finite = np.array([some is not None and metric in some for some in names], dtype=bool)
         measured: pd.Series = values[values.notna().to_numpy() | not_finite]
         return measured
@@ -92,24 +93,24 @@ class RunSet:
     def moved_machine(self) -> tuple[str, ...]:
         """Return the runs that went on elsewhere than they began, and what was different there."""
         sentence = "seed {} went on elsewhere, so it is not comparable bit for bit: {}"
-        return tuple(
-            sentence.format(seed, _differing_parts(machines))
-            for seed, machines in zip(self.finished["seed"], self.finished["machines"], strict=True)
-            if machines is not None and len(machines)
-        )
+        moved = []
+        for seed, machines in zip(self.finished["seed"], self.finished["machines"], strict=True):
+            if machines is not None and len(machines):
+                moved.append(sentence.format(seed, _differing_parts(machines)))
+        return tuple(moved)
 
     def twinned(self) -> tuple[str, ...]:
         """Return the seeds that have one curve between them, so that they are not two samples."""
         runs = self.finished
         doubled = runs[runs["twin"].isin(runs["id"])]
         seeds = dict(zip(runs["id"], runs["seed"], strict=True))
-        return tuple(
-            f"seeds {seeds[twin]} and {seed} of {net} have the same curve to the digit, "
-            f"so they are not independent"
-            for net, seed, twin in zip(
-                doubled["net"], doubled["seed"], doubled["twin"], strict=True
-            )
+        sentence = (
+            "seeds {} and {} of {} have the same curve to the digit, so they are not independent"
         )
+        reasons = []
+        for run in doubled.itertuples():
+            reasons.append(sentence.format(seeds[run.twin], run.seed, run.net))
+        return tuple(reasons)
 
     def tested_on_training_images(self) -> bool:
         """Return whether a run's test images were its training images; old records do not say."""
@@ -119,14 +120,13 @@ class RunSet:
         """Return what stands under test errors that are none of images not seen."""
         if not self.tested_on_training_images():
             return ""
-        return (
-            f"{TRAINING_IMAGES_NOTE.capitalize()}: their errors say nothing about images not seen."
-        )
+        note = TRAINING_IMAGES_NOTE.capitalize()
+        return f"{note}: their errors say nothing about images not seen."
 
     def complete_note(self) -> str:
         """Return what stands under numbers of images that no digest shows to be official."""
         origins = self.finished["data_origin"].dropna().unique()
-        complete = sorted(origin for origin in origins if is_complete(origin))
+        complete = sorted(filter(is_complete, origins))
         return f"Data: {', '.join(complete)}; {COMPLETE}." if complete else ""
 
     def _response_at_rank(self, rank: int) -> pd.Series:
@@ -162,5 +162,8 @@ def _differing_parts(machines: Iterable[str]) -> str:
     parts = [machine.split(", ") for machine in machines]
     if len(set(map(len, parts))) > 1:
         return " → ".join(machines)
-    differing = [names for names in zip(*parts, strict=True) if len(set(names)) > 1]
-    return ", ".join(" → ".join(names) for names in differing)
+    differing = []
+    for names in zip(*parts, strict=True):
+        if len(set(names)) > 1:
+            differing.append(" → ".join(names))
+    return ", ".join(differing)
