@@ -28,7 +28,7 @@ from repro.storage.atomic import cannot_read
 
 MOST_PACKED = 64  # runs in one job
 
-_MEMORY = re.compile(r"[1-9][0-9]{0,6}(?:\.[0-9]+)?[KMGT]B?")
+_MEMORY = re.compile(r"[1-9][0-9]{0,6}[KMGT]B?")  # sbatch takes whole numbers only
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -199,6 +199,8 @@ def _from_environment() -> dict[str, Any]:
         text = os.environ.get(f"REPRO_{key.upper()}")
         if text and key in _TEXTS:
             values[key] = text
+        elif text and text.lower() in _SWITCHES and key in _BOOLEANS:
+            values[key] = _SWITCHES[text.lower()]
         elif text:
             values[key] = _number(text)
     return values
@@ -217,6 +219,8 @@ _TEXTS = {
     "gpu_flag",
 }
 _TEXTS |= {"python", "scratch", "slurm_conf"}
+_BOOLEANS = {"mps"}
+_SWITCHES = {"1": True, "true": True, "0": False, "false": False}
 
 
 def _number(text: str) -> int | float | str:

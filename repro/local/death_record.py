@@ -8,7 +8,7 @@ from typing import Any
 from repro.errors import UserError
 from repro.storage.atomic import append_log, to_json, write_atomic
 from repro.storage.paths import Folder
-from repro.storage.run_files import read_progress
+from repro.storage.run_files import read_attempt, read_failure, read_progress
 from repro.storage.typed_file import SCHEMA
 
 
@@ -28,10 +28,10 @@ def record_failure(
     with contextlib.suppress(UserError, OSError):
         append_log(folder.log, "\n".join(filter(None, [f"failed: {problem}", details])))
     with contextlib.suppress(UserError, OSError):
-        if folder.final.exists() or folder.failed.exists() or not folder.path.exists():
+        newest = max(folder.attempts(), default=None)
+        if folder.final.exists() or not folder.path.exists() or _is_told(folder, newest, job):
             return
         progress = read_progress(folder)
-        newest = max(folder.attempts(), default=None)
         if progress is not None and progress.state == "stopped" and progress.attempt == newest:
             return  # it saved and ended as it was asked to
         record: dict[str, Any] = {"schema": SCHEMA, "state": "failed", "attempt": newest}
@@ -40,3 +40,16 @@ def record_failure(
         if job is not None:
             record["job"] = job
         write_atomic(folder.failed, to_json(record))
+
+
+def _is_told(folder: Folder, newest: int | None, job: str | None) -> bool:
+    """Return whether this attempt, or this job before its attempt, has said why it failed.
+
+    A run that was sent again still has the record of what failed before, until it trains.
+    """
+    recorded = read_failure(folder)
+    if recorded is None or recorded.attempt != newest:
+        return False
+    attempt = read_attempt(folder, newest) if newest is not None else None
+    jobs = (recorded.job, attempt.job if attempt else None)
+    return job is None or job in jobs

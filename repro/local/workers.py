@@ -63,6 +63,7 @@ class WorkerPool:
     _waiting: queue.Queue[str] = field(default_factory=queue.Queue)
     _events: queue.Queue[RunEnd] = field(default_factory=queue.Queue)
     _start_problem: str = ""
+    _stopping: bool = False
     _at_work: dict[str, None] = field(default_factory=dict)  # run ids, in the order they began
 
     def train(self, runs: Sequence[Run], on_tick: Callable[[list[str]], None]) -> Iterator[RunEnd]:
@@ -113,6 +114,7 @@ class WorkerPool:
 
     def stop(self) -> None:
         """Let nothing new begin, and have every worker save and end."""
+        self._stopping = True
         while not self._waiting.empty():
             self._waiting.get_nowait()
         for worker in self._workers:
@@ -156,6 +158,9 @@ class WorkerPool:
     def _died(self, worker: subprocess.Popen[str], run_id: str) -> RunEnd:
         """Return what is said of a worker that died, and record it where it could not itself."""
         event = _died(worker, run_id)
+        # Python itself takes a moment to start, and a signal that early finds no handler.
+        if self._stopping and worker.returncode == -signal.SIGTERM:
+            return event | {"state": "stopped", "problem": "stopped before it began"}
         folder = self.places.run(run_id)
         with contextlib.suppress(UserError):
             recorded = read_failure(folder)

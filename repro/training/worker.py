@@ -12,21 +12,20 @@ import signal
 import sys
 from typing import Any
 
-import torch
-
 from repro.errors import FAILED, FINE, INTERRUPTED, UserError
+from repro.stop_request import Stopped, StopRequest
 from repro.storage.atomic import set_private_umask
 from repro.storage.paths import Places, places
 from repro.storage.run_files import read_definition
-from repro.training import Stopped, StopRequest, train
-from repro.training.attempt import Superseded
-from repro.training.device_errors import DeviceFailure
 
 
 def main() -> int:
     set_private_umask()
-    torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
     stop = StopRequest().install(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    # Loaded after that: it takes seconds, and who stops the run meanwhile has not killed it.
+    import torch
+
+    torch.set_num_threads(int(os.environ.get("REPRO_THREADS", torch.get_num_threads())))
     here = places()
     for line in sys.stdin:
         answer = attempt(json.loads(line), here, stop)
@@ -40,6 +39,12 @@ def main() -> int:
 
 def attempt(request: dict[str, Any], here: Places, stop: StopRequest) -> dict[str, Any]:
     """Train one run, and return how it ended."""
+    import torch
+
+    from repro.training import train
+    from repro.training.attempt import Superseded
+    from repro.training.device_errors import DeviceFailure
+
     run_id = request["id"]
     try:
         run = read_definition(here.run(run_id))

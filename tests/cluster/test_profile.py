@@ -101,6 +101,17 @@ def test_the_command_line_goes_before_the_environment_and_that_before_the_file(
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"), [("1", True), ("true", True), ("0", False), ("False", False)]
+)
+def test_a_switch_can_be_set_in_the_environment(
+    text: str, meant: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text("cpus = 2")
+    monkeypatch.setenv("REPRO_MPS", text)
+    assert load_profile("mine", tmp_path, {}).mps is meant
+
+
+@pytest.mark.parametrize(
     ("text", "minutes"),
     [
         ("90", 90),
@@ -187,7 +198,7 @@ def test_a_variable_has_a_variables_name() -> None:
         Profile("mine", environment={"A B": "1"})
 
 
-@pytest.mark.parametrize("memory", ["0", "12XB", "-1G", "1e30G", "G", "16 GB"])
+@pytest.mark.parametrize("memory", ["0", "12XB", "-1G", "1e30G", "G", "16 GB", "1.5GB"])
 def test_memory_needs_a_number_and_a_unit(memory: str) -> None:
     with pytest.raises(UserError, match="`memory` is"):
         Profile("mine", memory=memory)

@@ -14,6 +14,7 @@ from experiments.scales import SCALES
 from repro.cluster.status.run_states import all_states
 from repro.definition.net import resnet
 from repro.definition.run import Run
+from repro.local.death_record import record_failure
 from repro.local.workers import WorkerPool
 from repro.storage.paths import Places
 from repro.storage.run_files import read_failure, read_progress
@@ -66,6 +67,33 @@ def test_a_run_for_which_no_process_could_be_started_has_failed_and_says_so(
     assert (state.word, state.reason) == ("failed", event["problem"])
     assert "no process could be started for it: [Errno 11]" in state.reason
     assert state.reason in here.run(run.id).log.read_text()
+
+
+def test_a_run_that_is_stopped_while_its_process_starts_has_not_failed(here: Places) -> None:
+    run = run_of(100_000)
+    pool = WorkerPool(here, 1, 1)
+
+    def stop_at_once(at_work: list[str]) -> None:
+        pool.stop()
+
+    ends = list(pool.train([run], stop_at_once))
+    assert {end["state"] for end in ends} <= {"stopped"}
+    assert read_failure(here.run(run.id)) is None
+
+
+def test_a_new_failure_takes_the_place_of_an_old_one(here: Places) -> None:
+    folder = here.run(run_of(10).id)
+    folder.path.mkdir(parents=True)
+    record_failure(folder, "CUDA out of memory", "take a larger card", job="7")
+    record_failure(folder, "scratch is not there", "make it", job="8")  # it was sent again
+    failure = read_failure(folder)
+    assert failure is not None
+    assert (failure.problem, failure.job) == ("scratch is not there", "8")
+    # Of one job the first reason is the true one: what follows is its consequence.
+    record_failure(folder, "exit code 1", "", job="8")
+    failure = read_failure(folder)
+    assert failure is not None
+    assert failure.problem == "scratch is not there"
 
 
 def test_an_error_of_a_library_is_recorded_with_its_iteration_and_traceback(

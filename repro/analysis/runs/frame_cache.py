@@ -22,13 +22,14 @@ import pyarrow.parquet as pq
 
 from repro.analysis.runs.equal_curves import twins
 from repro.analysis.runs.run_places import Found, lab_of, stamped_folders, unread_folders
-from repro.analysis.runs.run_record import DATA, PROVENANCE, data_column, read_run
+from repro.analysis.runs.run_record import DATA, PROVENANCE, Record, data_column, read_run
+from repro.errors import quote
 from repro.storage.atomic import write_atomic
 from repro.storage.labs import OURS
 from repro.storage.metrics_file import CURVE
 from repro.storage.paths import Places
 
-LAYOUT = "6"  # of runs.parquet: raise it when `records` reads something new
+LAYOUT = "7"  # of runs.parquet: raise it when `records` reads something new
 
 
 def _list_of(kind: pa.DataType) -> pa.DataType:
@@ -67,6 +68,8 @@ def _fixed_columns() -> Iterator[tuple[str, pa.DataType]]:
 
 
 _FIXED = tuple(_fixed_columns())
+# Names that no metric may have: in a frame a metric's column is called by its bare name.
+_TAKEN = {"reached", "twin", "copy_of"} | {name for name, _ in _FIXED}
 _ABOUT = ["lab", "id", "state", "place", "folder", "problem"]
 INTERNAL = ("stamp", "problem", "responses", *(f"curve.{name}" for name in CURVE))
 
@@ -161,7 +164,7 @@ def _parsed(batch: Iterable[Found]) -> pa.Table:
     records = []
     for folder, (place, name, mark) in batch:
         where = {"lab": lab_of(place), "place": place, "folder": name, "stamp": mark}
-        records.append(where | read_run(folder))
+        records.append(where | _with_own_columns(read_run(folder)))
     names = set().union(*records)
     metrics = [(name, pa.float64()) for name in sorted(names) if name.startswith("metric.")]
     schema = pa.schema([*_schema(), *metrics], metadata=_schema().metadata)
@@ -170,6 +173,16 @@ def _parsed(batch: Iterable[Found]) -> pa.Table:
         values = [record.get(field.name) for record in records]
         columns.append(pa.array(values, field.type))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _with_own_columns(record: Record) -> Record:
+    """Return the record, or that it is unreadable: a metric would take another column's place."""
+    for name in record:
+        metric = name.removeprefix("metric.")
+        if metric != name and metric in _TAKEN:
+            problem = f"its metric {quote(metric)} has the name of a column"
+            return {"state": "unreadable", "problem": problem}
+    return record
 
 
 def _schema() -> pa.Schema:

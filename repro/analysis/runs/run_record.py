@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.analysis.runs.contradictions import contradictions
+from repro.definition.bounds import LARGEST_COUNT
 from repro.definition.run import Run, to_definition
 from repro.errors import UserError
 from repro.storage import metrics_file
@@ -62,6 +63,7 @@ DATA = (
 
 _ANY = Folder(Path())
 _FILES = (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed, _ANY.published_digests)
+_FILES += (_ANY.weights, _ANY.weights_record)  # `contradictions` looks at them
 _STAMPED = tuple(path.name for path in _FILES)
 
 Record = dict[str, Any]
@@ -188,7 +190,8 @@ def _curve(folder: Folder) -> Record:
     lines = content.splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
         row = metrics_file.decode(line)
-        if row is None:
+        # A digest says that a line is whole, and not that its number fits into a column.
+        if row is None or row.iteration > LARGEST_COUNT:
             bad.append(number)
         else:
             believed.append(row)

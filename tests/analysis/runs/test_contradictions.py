@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -35,6 +36,20 @@ def edit(folder: Folder, **metrics: float) -> None:
     final = json.loads(folder.final.read_bytes())
     final["metrics"] |= metrics
     folder.final.write_bytes(to_json(final))
+
+
+def test_published_weights_that_change_after_they_were_read_are_noticed_and_so_is_their_return(
+    places, finished
+):
+    folder = finished(RUN, CURVE, published=True, **METRICS)
+    folder.weights.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    folder.weights_record.write_bytes(to_json({"sha256": sha256}))
+    assert problems(places) == []
+    folder.weights.write_bytes(b"others!")
+    assert "weights.pt is not what was published" in problems(places)[0]
+    folder.weights.write_bytes(b"weights")
+    assert problems(places) == []
 
 
 def test_a_whole_record_contradicts_nothing(places, finished):

@@ -156,6 +156,20 @@ def test_a_final_record_of_another_shape_is_named(places, finished, content):
     assert collect(places).finals.empty
 
 
+@pytest.mark.parametrize("name", ["net", "seed", "state", "reached"])
+def test_a_metric_with_the_name_of_a_column_is_named_and_stops_nothing(places, finished, name):
+    finished(RUN, **{name: 8.7})
+    finished(OTHER, test_error=8.7)
+    assert problems(places) == {RUN.id: f"its metric `{name}` has the name of a column"}
+    assert list(collect(places).finals["id"]) == [OTHER.id]
+
+
+def test_a_point_at_an_impossible_iteration_is_not_believed(places, finished):
+    folder = finished(RUN, [{"test_error": 9.0}, {"iteration": 2**70, "test_error": 1.0}])
+    assert problems(places)[folder.path.name].endswith("dropped from metrics.jsonl")
+    assert list(collect(places).points["test_error"]) == [9.0]
+
+
 def test_another_runs_folder_under_a_runs_name_is_named_and_not_counted(places, finished):
     folder = finished(RUN, test_error=8.7)
     shutil.copytree(folder.path, places.run(OTHER.id).path)
