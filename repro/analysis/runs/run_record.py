@@ -62,8 +62,10 @@ DATA = (
 )
 
 _ANY = Folder(Path())
-_FILES = (_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed, _ANY.published_digests)
-_FILES += (_ANY.weights, _ANY.weights_record)  # `contradictions` looks at them
+_FILES = (
+    *(_ANY.definition, _ANY.metrics, _ANY.final, _ANY.failed, _ANY.published_digests),
+    *(_ANY.weights, _ANY.weights_record),  # `contradictions` looks at them
+)
 _STAMPED = tuple(path.name for path in _FILES)
 
 Record = dict[str, Any]

@@ -101,7 +101,7 @@ def selection_of(run_id: str, places: Places) -> list[str]:
     folder = places.run(run_id)
     claim = newest_claim(folder)
     batch = read_json(jobs_folder(places) / claim.batch / "runs.json") if claim else None
-    if batch:
+    if batch and "experiment" in batch:
         return [batch["experiment"], *batch.get("options", [])]
     for name in catalog.GROUPS["all"]:
         if _experiment_matcher(name)(folder):

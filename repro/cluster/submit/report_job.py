@@ -22,10 +22,13 @@ from repro.cluster.submit.sbatch import ArrayText, command_array
 from repro.cluster.submit.sending import Unanswered, send_array
 from repro.definition.bounds import check_name
 from repro.errors import EnvironmentProblem, UserError
+from repro.storage.atomic import read_json, to_json, write_atomic
 from repro.storage.paths import Places
+from repro.storage.typed_file import SCHEMA
 
 LONGEST = 60  # minutes; a report takes one or two
 CPUS = 2
+AWAITED = "after.json"  # in the folder of its batch: the arrays that it waits for
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,14 @@ def send_report(
 ) -> Waiting | None:
     """Send the job, and return it; None where there is nothing to wait for.
 
-    Where nothing was sent now and one waits already, that one is returned and no other is sent.
+    Where nothing was sent now and one waits for these arrays already, that one is returned and no
+    other is sent.
     """
     after = arrays_to_wait_for(sent, left, profile.name)
     if not after:
         return None
     name = _name(scale, places)
-    if not sent and (waiting := _found_waiting(name, places, profile)):
+    if not sent and (waiting := _found_waiting(name, after, places, profile)):
         return waiting
     try:
         return _send(scale, name, after, places, profile)
@@ -94,6 +98,7 @@ def _send(
     batch = make_batch(places, name)
     try:
         text = _text(scale, batch.path, places, profile, code)
+        write_atomic(batch.path / AWAITED, to_json({"schema": SCHEMA, "after": list(after)}))
         array = send_array(text, batch, profile, after)
     except BaseException as error:
         if not isinstance(error, (Unanswered, KeyboardInterrupt)):
@@ -125,12 +130,27 @@ def _name(scale: str, places: Places) -> str:
     return check_name(f"repro-then-report-{digest[:8]}", "a batch")
 
 
-def _found_waiting(name: str, places: Places, profile: Profile) -> Waiting | None:
-    """Return the job of this name that is in the queue."""
+def _found_waiting(
+    name: str, after: Sequence[str], places: Places, profile: Profile
+) -> Waiting | None:
+    """Return the job of this name that waits in the queue for all these arrays.
+
+    One that runs already, or waits for earlier arrays only, writes its report without them.
+    """
     arrays = {}
     for path in jobs_folder(places).glob(f"{name}*"):
         arrays[path.name] = Batch(path).array
     live = slurm.live_jobs(arrays, profile.slurm_conf) or {}
     for job in live.values():
-        return Waiting(job.array, (), job.batch)
+        awaited = _read_awaited(jobs_folder(places) / job.batch)
+        if job.state == "PENDING" and awaited.issuperset(after):
+            return Waiting(job.array, (), job.batch)
     return None
+
+
+def _read_awaited(batch: Path) -> set[str]:
+    """Return the arrays that a job waits for; none where its record cannot be read."""
+    try:
+        return set(read_json(batch / AWAITED)["after"])
+    except (UserError, OSError, KeyError, TypeError):
+        return set()

@@ -114,6 +114,19 @@ def test_asking_twice_sends_one_job(slurm: FakeSlurm, capsys: pytest.CaptureFixt
     assert len(slurm.arrays()) == 3
 
 
+def test_a_job_that_waits_for_earlier_arrays_only_is_not_taken_for_one_that_waits_for_all(
+    slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (("submit", name, *BOTH[3:-2]) for name in ("table6", "figure6"))
+    assert code(*one, "--then", "report") == 0  # arrays 100, and 101 for the report
+    assert code(*two) == 0  # array 102
+    capsys.readouterr()
+    assert code(*two, "--then", "report") == 0
+    assert "waits already" not in capsys.readouterr().err
+    *_, [job] = slurm.arrays()
+    assert "102" in job["options"][0]
+
+
 def test_runs_that_were_sent_before_are_waited_for_as_well(
     slurm: FakeSlurm, capsys: pytest.CaptureFixture[str]
 ) -> None:
