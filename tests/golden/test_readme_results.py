@@ -71,7 +71,7 @@ def test_a_published_run_says_its_seeds_scale_and_data_beside_the_papers_number(
 ) -> None:
     finished(RESNET[20].run, **errors(8.31, 0.9))
     readme = results(README, places.published)
-    assert "1 of 9 nets have a number so far" in readme
+    assert "1 of 9 nets has a number so far" in readme
     assert rows(readme)["ResNet-20"] == [
         "8.31 (n = 1)",
         "8.75",

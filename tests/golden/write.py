@@ -84,7 +84,8 @@ def results(readme: str, published: Path = PUBLISHED) -> str:
     if not numbers:
         return _between(readme, "results", "\n".join(_nothing_yet(collected, published)))
     lines = [
-        f"{len(numbers)} of {len(best)} nets have a number so far, each of the best scale there is; n counts seeds."
+        f"{len(numbers)} of {len(best)} nets {'has' if len(numbers) == 1 else 'have'} a number so far, "
+        "each of the best scale there is; n counts seeds."
     ]
     with_numbers = {row.reading for row in numbers}
     shown = next(reading for reading in _serious_readings(collected) if reading in with_numbers)
