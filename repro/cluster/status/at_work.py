@@ -21,8 +21,10 @@ def refuse_if_at_work(run_ids: Iterable[str], places: Places, tell: Callable[[st
     A process of this machine and a job in the queue are known to be at work. One on another machine
     cannot be asked: its beat is watched, and it is at work if that moves.
     """
-    begun = [places.run(run_id) for run_id in run_ids]
-    seen = look_at([folder for folder in begun if folder.progress.exists()], places)
+    folders = [places.run(run_id) for run_id in run_ids]
+    # A job that has just started has not written its progress yet.
+    begun = [each for each in folders if each.progress.exists() or each.submitted.exists()]
+    seen = look_at(begun, places)
     for run in seen:
         if run.rule.run == Runs.REFUSES:
             raise _at_work(run)

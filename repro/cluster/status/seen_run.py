@@ -132,13 +132,19 @@ _PROGRESS_FACTS = (
 )
 
 
+_PROCESS_HERE = ("process alive", "process stopped")
+
+
 def _facts(seen: Seen) -> dict[str, Any]:
     """Return what `progress.json` and the queue say of a run."""
     files, job = seen.files, seen.job
     facts = {name: getattr(files.progress, name, None) for name in _PROGRESS_FACTS}
-    facts["job"] = facts["job"] or files.job
     facts["checkpoint_iteration"] = files.checkpoint_iteration
-    facts["cluster"] = files.claim.cluster if files.claim else None
+    facts["cluster"] = None
+    # A process that `repro run` started here is no part of the job in which the run was once sent.
+    if facts["job"] or seen.rule.name not in _PROCESS_HERE:
+        facts["job"] = facts["job"] or files.job
+        facts["cluster"] = files.claim.cluster if files.claim else None
     if job is None or seen.rule.word in (RunState.FAILED, RunState.DIVERGED):
         return facts
     facts |= {"job": job.id, "limit": job.limit}

@@ -17,6 +17,7 @@ from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim
 from repro.cluster.status import at_work
 from repro.cluster.status.at_work import refuse_if_at_work
+from repro.cluster.status.run_states import all_states
 from repro.definition.net import resnet
 from repro.definition.run import Run
 from repro.errors import RunFailed
@@ -60,6 +61,34 @@ def test_a_living_process_is_refused_though_the_scheduler_does_not_answer(
     with pytest.raises(RunFailed, match="is running: ") as refused:
         told(here)
     assert f"`repro cancel {RUN}`" in refused.value.hint
+
+
+def test_a_local_process_is_not_taken_for_the_job_in_which_the_run_was_once_sent(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    batch = Batch(jobs_folder(here) / "one")
+    batch.declare([[RUN]], {})
+    batch.sent("100")
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
+    progress(here)  # `repro run` trains it now
+    with pytest.raises(RunFailed, match=f"process {os.getpid()} on ") as refused:
+        told(here)
+    assert "repro cancel" not in refused.value.hint
+    (state,) = all_states([here.run(RUN)], here)
+    assert (state.job, state.cluster) == (None, None)
+
+
+def test_a_job_that_has_just_started_is_refused_before_it_wrote_a_word(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    batch = Batch(jobs_folder(here) / "one")
+    batch.declare([[RUN]], {})
+    batch.sent("100")
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
+    job = {"array": "100", "index": 0, "batch": "one", "state": "RUNNING", "reason": "None"}
+    (slurm.folder / "array-100.json").write_bytes(to_json(job).replace(b"\n", b"") + b"\n")
+    with pytest.raises(RunFailed, match="is running: "):
+        told(here)
 
 
 def test_a_stopped_process_is_told_to_go_on_before_it_is_ended(here: Places) -> None:
