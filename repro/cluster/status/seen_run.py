@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -181,7 +182,13 @@ def _stopped_process(seen: Seen) -> str:
 
 def _sender(seen: Seen) -> str:
     claim = seen.files.claim
-    return f"being sent by {claim.user} on {claim.host}, process {claim.pid}" if claim else ""
+    if claim is None:
+        return ""
+    said = f"being sent by {claim.user} on {claim.host}, process {claim.pid}"
+    if claim.host == socket.gethostname():
+        return said
+    # Whether that process still lives can be seen on its own machine only.
+    return f"{said}; if that process has ended, `repro submit` on {claim.host} sends it again"
 
 
 def _saved(seen: Seen) -> str:

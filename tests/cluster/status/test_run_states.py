@@ -182,6 +182,14 @@ def test_a_run_that_is_being_sent_says_by_whom(here: Places) -> None:
     assert f"process {os.getpid()}" in state(here).reason
 
 
+@pytest.mark.usefixtures("slurm")
+def test_a_sender_on_another_machine_is_told_with_what_frees_the_run(here: Places) -> None:
+    batch = Batch(jobs_folder(here) / "one")
+    batch.declare([[RUN]], {"experiment": "table6"})
+    take_claim(here.run(RUN), structs.replace(Claim.ours("one", "mine", None), host="login2"), None)
+    assert "if that process has ended, `repro submit` on login2 sends" in state(here).reason
+
+
 def test_a_run_on_this_machine_lives_as_long_as_its_process(here: Places) -> None:
     progress(here, job=None, host=socket.gethostname(), pid=os.getpid())
     assert state(here).word == "running"
