@@ -21,6 +21,7 @@ from repro.storage.paths import Places, places, run_folders
 from repro.storage.run_files import is_done, read_definition
 
 _HEADING = ("experiment", "done", "published", "left", "state", "what it is")
+_NUMBERS = ("done", "published", "left")
 
 
 @click.command(cls=Command)
@@ -43,15 +44,17 @@ def command(selection: Selection, as_json: bool) -> None:
     if sys.stdout.isatty() and not selection.experiments:
         skipped = [facts["experiment"] for facts in lines if facts["state"] == "skipped"]
     shown = [facts for facts in lines if facts["experiment"] not in skipped]
-    print_rows([_HEADING, *map(_row, shown)], right=(1, 2, 3))
+    # Titles get the room of what can be told from the counts: `skipped` cannot.
+    may_go = ("published",) if selection.experiments else ("state", "published")
+    print_rows([_HEADING, *map(_row, shown)], right=_NUMBERS, may_go=may_go)
     if skipped:
-        # Rows that never change are one sentence, so that the rest stays on the screen.
-        why = f"`repro show {skipped[0]}` says why"
-        click.echo(fill(f"not reproduced here: {', '.join(skipped)}; {why}", text_width()))
+        # Rows that never change are one line; they are the last ones of the paper.
+        line = f"not reproduced here: {skipped[0]} to {skipped[-1]}"
+        click.echo(fill(f"{line} (`repro show {skipped[0]}` says why)", text_width()))
     other_scales = sorted(_scales_with_runs(here) - {selection.scale})
     if other_scales and not any(facts["done"] for facts in lines):
-        nothing = f"scale: {selection.scale}, of which nothing is done"
-        click.echo(f"{nothing}; there are runs at scale {', '.join(other_scales)}", err=True)
+        hint = f"`repro list --scale {other_scales[0]}` shows other runs"
+        click.echo(f"nothing of scale {selection.scale} is done; {hint}", err=True)
 
 
 def _facts(name: str, experiment: Experiment, here: Places) -> dict[str, Any]:

@@ -9,21 +9,30 @@ from collections.abc import Collection, Sequence
 import click
 
 
-def print_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
-    """Print the rows, the first one as heading; the columns numbered in `right` end together."""
+def print_rows(
+    rows: Sequence[Sequence[str]], right: Collection[str] = (), may_go: Sequence[str] = ()
+) -> None:
+    """Print the rows, the first one as heading; the columns named in `right` end together.
+
+    On a terminal that is too narrow the columns in `may_go` are left out, the first one first.
+    """
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
         return
     import shutil
 
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     room = shutil.get_terminal_size().columns
-    for row in rows:
-        cells = []
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            aligned = cell.rjust(width) if number in right else cell.ljust(width)
-            cells.append(aligned)
+    columns = {column[0]: column for column in zip(*rows, strict=True)}
+    widths = {name: max(map(len, column)) for name, column in columns.items()}
+    for name in may_go:
+        if sum(widths.values()) + 2 * (len(widths) - 1) > room:
+            del columns[name], widths[name]
+    aligned = []
+    for name, column in columns.items():
+        align = str.rjust if name in right else str.ljust
+        aligned.append([align(cell, widths[name]) for cell in column])
+    for cells in zip(*aligned, strict=True):
         click.echo(cut("  ".join(cells).rstrip(), room))
 
 
