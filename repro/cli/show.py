@@ -11,12 +11,14 @@ from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_runs
 from repro.cli.shared.options import json_option, print_json, select_option
 from repro.cli.shared.paper_numbers import (
+    NO_BREAK,
     legend,
     number_lines,
     numbers_of,
     reproductions_of,
     rows_of,
 )
+from repro.cli.shared.text_table import text_width
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
 from repro.cost.memory import gib, memory
@@ -182,9 +184,10 @@ def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str
 
 
 def _print(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['experiment']} (page {facts['page']}): {facts['title']}")
+    _echo(f"{facts['experiment']} (page {facts['page']}): {facts['title']}")
     if "skipped" in facts:
-        click.echo(f"\nNot reproduced here: {facts['skipped']}")
+        click.echo()
+        _echo(f"Not reproduced here: {facts['skipped']}")
         _print_numbers_and_claims(facts)
         return
     _print_lines("Variants", [_variant_line(variant) for variant in facts["variants"]])
@@ -218,9 +221,9 @@ def _print_runs(facts: dict[str, Any]) -> None:
     done = sum(run["done"] for run in runs)
     click.echo(f"\nRuns at scale {facts['scale']}: {len(runs)}, {done} done")
     hours, most = format_hours(facts["gpu_hours"]), gib(facts["gpu_bytes"])
-    click.echo(f"  {hours} in all, up to {most} of a GPU's memory each, computed from the layers")
-    for line in facts["computing"]:
-        click.echo(f"  {line}")
+    cost = f"{hours} in all, up to {most} of a GPU's memory each, computed from the layers"
+    for line in (cost, *facts["computing"]):
+        _echo(line, "  ", "      ")
     for run in runs:
         click.echo(f"  {run['id']:<56}  {'done' if run['done'] else '–'}")
 
@@ -231,23 +234,25 @@ def _variant_line(variant: dict[str, str]) -> str:
 
 
 def _print_numbers_and_claims(facts: dict[str, Any]) -> None:
-    lines = number_lines(facts["paper"], facts["elsewhere"])
-    _print_lines("The paper's numbers", lines, wrap=False)
+    _print_lines("The paper's numbers", number_lines(facts["paper"], facts["elsewhere"]))
     meanings = legend(facts["paper"], facts["elsewhere"])
     if meanings:
-        click.echo(click.wrap_text(meanings, 79, "  ", "  "))
+        _echo(meanings, "  ", "  ")
     claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
     _print_lines("The paper's claims", claims)
 
 
-def _print_lines(heading: str, lines: list[str], wrap: bool = True) -> None:
+def _print_lines(heading: str, lines: list[str]) -> None:
     if lines:
         click.echo(f"\n{heading}")
     for line in lines:
-        if wrap and len(line) >= 78:
-            click.echo(click.wrap_text(line, 79, "  ", "      "))
-        else:
-            click.echo(f"  {line}")
+        _echo(line, "  ", "      ")
+
+
+def _echo(line: str, indent: str = "", further: str = "") -> None:
+    """Print a line, wrapped at the width of the terminal; the rest of it is set in further."""
+    text = click.wrap_text(line, text_width(), indent, further)
+    click.echo(text.replace(NO_BREAK, " "))
 
 
 def _print_run(facts: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata, util
 from types import FrameType
@@ -89,6 +89,7 @@ def train_runs(
 
     watcher = watcher or Watcher()
     device = checked_device(options.device)
+    _check_save_interval()
     to_do = list(runs)
     if not (options.again or options.measure_again):
         to_do = runs_to_train(runs, places)
@@ -199,6 +200,16 @@ def checked_device(asked: str | None) -> str | None:
     if device is not None and not _DEVICE.fullmatch(device):
         raise UserError(f"`{name}` cannot be {quote(device)}", "it is cpu, cuda, cuda:1 …")
     return asked
+
+
+def _check_save_interval() -> None:
+    """Raise an error if `REPRO_SAVE_EVERY` is no number: each run would fail by it, one by one."""
+    text = os.environ.get("REPRO_SAVE_EVERY", "0")
+    with suppress(ValueError):
+        if 0 <= float(text) < float("inf"):
+            return
+    hint = "it is a number of seconds, 0 or more; leave it unset to save every minute"
+    raise UserError(f"`REPRO_SAVE_EVERY` cannot be {quote(text)}", hint)
 
 
 def check_torch() -> None:

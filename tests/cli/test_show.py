@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro.cli import cli
+from repro.protocol import catalog
 
 
 def show(*words: str) -> str:
@@ -26,8 +27,9 @@ def show(*words: str) -> str:
     ],
 )
 def test_a_number_of_the_paper_stands_beside_what_reproductions_got(
-    name, row, metric, printed, range_of_others
+    name, row, metric, printed, range_of_others, monkeypatch
 ):
+    monkeypatch.setenv("COLUMNS", "100")
     (line,) = [line for line in show(name).splitlines() if line.startswith(f"  {row}  ")
                and f" {metric} " in line]  # fmt: skip
     assert f" {printed} " in line
@@ -59,3 +61,9 @@ def test_it_says_the_precision_and_what_a_faster_one_would_take():
     shown = show("figure1")
     assert "computing in fp32 (NCHW in memory)" in shown
     assert "`--variant tf32` would take about" in shown
+
+
+@pytest.mark.parametrize("name", catalog.NAMES)
+def test_no_line_is_longer_than_the_terminal_is_wide(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line for line in show(name).splitlines() if len(line) > 80] == []

@@ -123,6 +123,19 @@ def test_a_mistake_is_answered_with_what_is_wrong_and_what_to_do(words, message,
     assert not here.results.exists()
 
 
+@pytest.mark.parametrize("value", ["abc", "-1", "inf", ""])
+def test_a_time_between_saves_that_is_none_is_a_mistake_and_nothing_begins(
+    value, here, monkeypatch
+):
+    monkeypatch.setenv("REPRO_SAVE_EVERY", value)
+    done = repro("run", "table6", *TINY)
+    assert done.returncode == 2
+    problem = f"Error: `REPRO_SAVE_EVERY` cannot be `{value}`\n"
+    hint = "it is a number of seconds, 0 or more; leave it unset to save every minute"
+    assert done.stderr == f"{problem}\nhint: {hint}\n"
+    assert not here.results.exists()
+
+
 def test_a_depth_that_is_no_depth_names_the_right_ones():
     done = repro("run", "table6", "--set", "net.depth=21")
     assert done.returncode == 2
@@ -155,7 +168,7 @@ def test_show_has_the_exact_counts_of_table_6():
 def test_show_prints_every_experiment(name):
     shown = CliRunner().invoke(cli, ["show", name], prog_name="repro")
     assert shown.exit_code == 0, shown.output
-    assert catalog.load_experiment(name).title in shown.output
+    assert catalog.load_experiment(name).title in " ".join(shown.output.split())
 
 
 @pytest.mark.parametrize("name", ["table1", "table5", "figure6"])

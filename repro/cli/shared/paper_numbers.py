@@ -17,7 +17,7 @@ from repro.definition.experiment import (
 )
 from repro.storage.paths import PAPER_NUMBERS
 
-WIDTHS = (("row", 12), ("metric", 20))  # of the columns, at least
+NO_BREAK = "\xa0"  # a space at which a line is not wrapped
 KINDS = {
     "single": "one run",
     "mean": "several runs",
@@ -62,9 +62,8 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
     for line in reproductions:
         elsewhere[line["row"], line["metric"]].append(float(line["value"]))
     widths = []
-    for column, least in WIDTHS:
-        longest = max((len(number[column]) for number in numbers), default=0)
-        widths.append(2 + max(least, longest))
+    for column in ("row", "metric"):
+        widths.append(2 + max((len(number[column]) for number in numbers), default=0))
     lines = []
     for number in numbers:
         start = f"{number['row']:<{widths[0]}}{number['metric']:<{widths[1]}}{_value(number)}"
@@ -72,7 +71,8 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
         end = ""
         if others:
             low, high = (f"{error:.{number['digits']}f}" for error in (min(others), max(others)))
-            end = f"   reproductions: {low}–{high} ({len(others)})"
+            parts = ("reproductions:", f"{low}–{high}", f"({len(others)})")
+            end = f"   {NO_BREAK.join(parts)}"
         lines.append(f"{start}  {number['kind']}{end}")
     return lines
 
