@@ -129,12 +129,18 @@ def _print_steps(plan: Plan) -> None:
         if chances:
             told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances)
             _echo_wrapped(f"chance to be decided then: {told}")
-    _echo_wrapped(
-        f"Expected in all, if the paper is right: {plan.expected_claims:.1f} of "
-        f"{len(plan.claims)} claims and {plan.expected_rows:.1f} of {len(plan.rows)} rows decided, "
-        f"for {format_hours(plan.hours)} of {plan.budget:g}.",
-        indent="",
-    )
+    claims = _share(plan.expected_claims, len(plan.claims), "claim")
+    rows = _share(plan.expected_rows, len(plan.rows), "row")
+    hours = f"{format_hours(plan.hours)} of {plan.budget:g}"
+    _echo_wrapped(f"If the paper is right, this decides {claims} and {rows}, for {hours}.", "")
+
+
+def _share(expected: float, total: int, what: str) -> str:
+    """Return `1 claim of 1`, or `about 2.4 of 5 claims` where chances add up to a part of one."""
+    rounded = round(expected, 1)
+    if rounded == int(rounded):
+        return f"{counted(int(rounded), what)} of {total}"
+    return f"about {rounded} of {counted(total, what)}"
 
 
 def _print_left_out(plan: Plan, seeds: int) -> None:

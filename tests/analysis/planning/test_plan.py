@@ -20,6 +20,7 @@ from repro.analysis.planning.plan import Plan, make_plan
 from repro.analysis.planning.simulated_outcomes import Outcomes
 from repro.analysis.runs.run_frames import Collected, collect
 from repro.cli import cli
+from repro.cli.plan import _share
 from repro.cost.gpu_hours import gpu_hours
 from repro.definition.experiment import at_scale, runs_of
 from repro.definition.scales_and_variants import Scale
@@ -72,10 +73,24 @@ def test_a_budget_that_pays_for_nothing_gives_an_empty_plan():
 def test_the_command_prints_the_steps_and_what_they_decide():
     said = repro("plan", "table6", "--gpu-hours", "20").stdout
     assert said.startswith("1. resnet-110 cifar10-warmup seeds 0 to ")
-    assert "Expected in all, if the paper is right: 1.0 of 1 claims" in said
+    assert "If the paper is right, this decides 1 claim of 1 and about 1.3 of 6 rows" in said
     document = json.loads(repro("plan", "table6", "--gpu-hours", "20", "--json").stdout)
     assert document["gpu_hours"] <= 20
     assert document["steps"][0]["chances"]["T6-2"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("expected", "total", "words"),
+    [
+        (1.0, 1, "1 claim of 1"),
+        (0.98, 1, "1 claim of 1"),
+        (2.0, 5, "2 claims of 5"),
+        (2.4, 5, "about 2.4 of 5 claims"),
+        (0.6, 1, "about 0.6 of 1 claim"),
+    ],
+)
+def test_what_is_expected_is_said_as_people_say_it(expected, total, words):
+    assert _share(expected, total, "claim") == words
 
 
 def test_the_command_says_what_stays_undecided_and_what_it_would_take():
