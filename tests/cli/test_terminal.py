@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import click
@@ -62,11 +63,22 @@ def test_on_a_terminal_a_list_fits_and_says_where_it_was_cut():
     assert lines[1].endswith("…")
 
 
+def test_a_title_has_the_room_of_columns_that_say_less():
+    title = "Standard deviations (std) of layer responses on CIFAR-10"
+    wide, narrow = on_a_terminal(160, "list"), on_a_terminal(80, "list")
+    assert "published" in wide
+    assert "missing" in wide
+    assert "published" not in narrow
+    assert "missing" not in narrow
+    assert title[:40] in narrow
+    assert title in on_a_terminal(100, "list")
+
+
 def test_on_a_terminal_what_is_never_reproduced_is_one_sentence():
     text = on_a_terminal(80, "list")
     assert "skipped" not in text
-    assert "not reproduced here: table7, table8" in text
-    assert "`repro show table7` says why" in " ".join(text.split())
+    last = "not reproduced here: table7 to table14 (`repro show table7` says why)"
+    assert last in text.splitlines()
     assert "skipped" in on_a_terminal(80, "list", "table7")
 
 
@@ -97,7 +109,7 @@ def test_in_a_pipe_a_list_is_whole_with_tabs_between():
 
 def test_a_list_of_nothing_done_names_the_scales_that_have_runs(finished):
     finished(RUN, test_error=9.0)
-    said = "scale: paper, of which nothing is done; there are runs at scale smoke\n"
+    said = "nothing of scale paper is done; `repro list --scale smoke` shows other runs\n"
     assert piped("list").stderr == said
     assert piped("list", "--scale", "smoke").stderr == ""
 
@@ -155,6 +167,23 @@ def test_progress_in_a_narrow_terminal_gives_up_its_pace_first_and_then_its_erro
     line = lines._line(RUN.id, room)
     assert line.endswith(rest)
     assert len(line) <= room
+
+
+def test_in_a_log_a_line_about_a_run_comes_when_there_is_something_new(places, monkeypatch, capsys):
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    places.run(RUN.id).path.mkdir(parents=True)
+    lines = ProgressLines()
+    lines.begin([RUN], [RUN])
+    told = []
+    for seconds, iteration in [(0, 0), (1, 1), (29, 20), (31, 20), (40, 60), (70, 60), (99, 61)]:
+        now = 1000.0 + seconds
+        facts = to_json({"iteration": iteration})
+        places.run(RUN.id).progress.write_bytes(facts)
+        lines.look([RUN.id])
+        told.append(capsys.readouterr().err.count(f"{RUN.id}  {iteration}/120"))
+    # It begins; half a minute has passed; it has moved since, and half a minute has passed again.
+    assert told == [1, 0, 0, 1, 0, 1, 0]
 
 
 def test_counts_and_cuts():

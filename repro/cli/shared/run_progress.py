@@ -20,7 +20,9 @@ from repro.local.workers import RunEnd
 from repro.storage.paths import places
 from repro.storage.run_files import Progress, read_progress
 
-LINE_INTERVAL_S = 30.0  # between two lines about one run, where lines are not redrawn
+# Where lines are not redrawn, as in a log, a run that is at work gets another line only after both.
+LINE_INTERVAL_S = 30.0
+LINE_SHARE = 0.01  # of its iterations
 
 
 class ProgressLines(Watcher):
@@ -32,7 +34,7 @@ class ProgressLines(Watcher):
         self._to_do = 0
         self._count = 0
         self._drawn: list[str] = []
-        self._last_line: dict[str, float] = {}
+        self._last_line: dict[str, tuple[float, int]] = {}  # of each run: when, and its iteration
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> ProgressLines:
@@ -67,11 +69,20 @@ class ProgressLines(Watcher):
                 click.echo("\n".join(lines), err=True, nl=bool(lines))
                 self._drawn = lines
             return
-        now = time.monotonic()
         for run_id in at_work:
-            if now - self._last_line.setdefault(run_id, now) >= LINE_INTERVAL_S:
-                self._last_line[run_id] = now
-                click.echo(self._line(run_id), err=True)
+            self._print_if_new(run_id)
+
+    def _print_if_new(self, run_id: str) -> None:
+        """Print a line when a run begins, and when it is well ahead of its last line."""
+        now, progress = time.monotonic(), self._progress(run_id)
+        iteration = (progress and progress.iteration) or 0
+        if run_id in self._last_line:
+            then, before = self._last_line[run_id]
+            step = max(1, LINE_SHARE * self._runs[run_id].recipe.iterations)
+            if now - then < LINE_INTERVAL_S or iteration - before < step:
+                return
+        self._last_line[run_id] = now, iteration
+        click.echo(self._line(run_id), err=True)
 
     def ended(self, event: RunEnd) -> None:
         """Say how a run ended."""
