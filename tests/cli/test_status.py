@@ -34,6 +34,7 @@ DONE, FAILED, OTHER = (
     SMOKE(Run(plain(56), CIFAR10)),
     SMOKE(Run(plain(20), CIFAR10, 7)),
 )
+NAMED = SMOKE(Run(resnet(32), CIFAR10))  # of table6, unlike the net of OTHER; both are of figure6
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +90,18 @@ def test_an_unfinished_folder_copied_to_another_runs_name_is_named_and_not_shown
     assert (runs[OTHER.id]["state"], runs[OTHER.id]["iteration"]) == ("running", 90)
     assert (runs[copied.id]["state"], runs[copied.id]["iteration"]) == ("failed", None)
     assert f"holds another, `{OTHER.id}`" in runs[copied.id]["reason"]
+
+
+@pytest.mark.parametrize("experiment", ["table6", "figure6"])
+def test_an_experiment_names_a_folder_of_another_run_by_its_name_or_by_what_it_holds(
+    experiment: str, here: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(here.run(OTHER.id).path, here.run(NAMED.id).path)
+    for words in ((), (experiment,), (experiment, "--scale", "smoke")):
+        rows = [line.split("\t") for line in said(capsys, *words)]
+        [row] = [row for row in rows if row[0] == NAMED.id]
+        assert row[1] == "failed"
+        assert f"holds another, `{OTHER.id}`" in row[2]
 
 
 @pytest.mark.parametrize(

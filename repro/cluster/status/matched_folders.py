@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib import import_module
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import newest_claim
 from repro.definition.experiment import Skipped, at_scale, runs_of
+from repro.definition.run import from_definition
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.storage.atomic import read_json
 from repro.storage.paths import Folder, Places, run_folders
-from repro.storage.run_files import read_definition
+from repro.storage.typed_file import decoded, read_regular
 
 Matches: TypeAlias = Callable[[Folder], bool]
 
@@ -79,9 +80,15 @@ class Kind:
 
 
 def kind_of(folder: Folder) -> Kind | None:
-    """Return the kind of a run; None where its definition is absent or cannot be read."""
+    """Return what kind of run a definition says; None where it is absent or cannot be read.
+
+    A folder may have another run's name, so that its state is `failed`: it is found all the same.
+    """
     try:
-        run = read_definition(folder)
+        content = read_regular(folder.definition)
+        if content is None:
+            return None
+        run = from_definition(decoded(folder.definition, content, dict[str, Any]))
     except UserError:
         return None
     return Kind(run.net.name, run.recipe.name, run.scale)
@@ -144,16 +151,20 @@ def _matches_any(matchers: Sequence[Matches], folder: Folder) -> bool:
 
 
 def _experiment_matcher(name: str) -> Matches:
-    """Return whether a folder's run is of an experiment: at any scale, seed and variant."""
+    """Return whether a folder is of an experiment: at any scale, seed and variant.
+
+    It is so by its definition, or by its name alone where that definition is another run's.
+    """
     experiment = catalog.load_experiment(name)
     if isinstance(experiment, Skipped):
         return lambda folder: False
-    kinds = set()
+    kinds: set[Kind] = set()
+    ids: set[str] = set()
     for scale in catalog.all_scales().values():
-        for run in runs_of(at_scale(experiment, scale, 1)):
-            run = replace(run, seed=0)
+        for run in runs_of(at_scale(experiment, scale)):
             kinds.add(Kind(run.net.name, run.recipe.name, run.scale))
-    return lambda folder: _is_variant_of(kind_of(folder), kinds)
+            ids.add(run.id)
+    return lambda folder: folder.path.name in ids or _is_variant_of(kind_of(folder), kinds)
 
 
 def _is_variant_of(kind: Kind | None, kinds: set[Kind]) -> bool:
