@@ -20,6 +20,7 @@ from repro.analysis.runs.selected_runs import at_best_scale, has_points, part, r
 from repro.definition.experiment import Drawing, Experiment, Figure, Table, at_scale, runs_of
 from repro.definition.run import Run
 from repro.definition.scales_and_variants import Scale
+from repro.errors import UserError, quote
 from repro.protocol import catalog
 from repro.protocol.selected_pages import FIGURES, TABLES, PageKind
 from repro.protocol.selection import Selection, SelectionOptions, select
@@ -69,15 +70,20 @@ def submit(
     on: str,
     retry: bool = False,
     again: bool = False,
+    then: Literal["report"] | None = None,
     profile: Mapping[str, Any] | None = None,
     **options: Unpack[SelectionOptions],
 ) -> list[Sent]:
     """Send the runs that the experiments still need to a cluster; nothing is submitted twice.
 
-    `profile` has values that take the place of those in the cluster's profile, as `{"time": 90}`.
+    `then="report"` also sends a job that writes the report when the runs have ended. `profile` has
+    values that take the place of those in the cluster's profile, as `{"time": 90}`.
     """
+    if then not in (None, "report"):
+        raise UserError(f"`then` cannot be {quote(then)}", "it is report, or left out")
     from repro.cluster.profile import load_profile
     from repro.cluster.submit.packing import with_known_sharing
+    from repro.cluster.submit.report_job import send_report
     from repro.cluster.submit.request import plan_selection
     from repro.cluster.submit.submission import SubmitOptions, send
 
@@ -87,7 +93,11 @@ def submit(
     chosen = select(*experiments, **options).reproduced()
     wanted = SubmitOptions(retry, again, chosen.words())
     plan = plan_selection(chosen, here, cluster, wanted)
-    return list(send(plan, here, cluster, wanted))
+    sent = list(send(plan, here, cluster, wanted))
+    if then:
+        arrays = [array.array for array in sent if array.array]
+        send_report(chosen.chosen_scale().name, arrays, plan.left, here, cluster)
+    return sent
 
 
 def status(*patterns: str, scale: str | None = None) -> list[State]:

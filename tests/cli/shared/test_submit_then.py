@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import repro
 from repro.cli import main
 from repro.storage.paths import ROOT, Places
 from tests.cluster.fake_slurm import FakeSlurm
@@ -177,6 +178,22 @@ def test_status_and_cancel_do_not_take_the_job_for_a_run(
     assert code("status", "--json") == 0
     runs = json.loads(capsys.readouterr().out)["runs"]
     assert {run["job"].partition("_")[0] for run in runs} == {"100", "101"}
+
+
+def test_from_python_the_same_job_waits_for_the_runs(slurm: FakeSlurm, here: Places) -> None:
+    chosen = repro.Selection(("table6", "figure6"), scale="smoke", seeds=1)
+    sent = repro.submit(chosen, on="example", then="report")
+    assert [array.array for array in sent] == ["100", "101"]
+    *_, [job] = slurm.arrays()
+    assert job["options"] == ["--dependency=afterany:100:101"]
+    assert text_of(here).rstrip().endswith("-u -m repro.cli report --scale smoke")
+
+
+def test_from_python_another_word_is_refused_before_anything_is_sent(slurm: FakeSlurm) -> None:
+    with pytest.raises(repro.UserError) as caught:
+        repro.submit("table6", on="example", scale="smoke", then="lunch")  # type: ignore[arg-type]
+    assert caught.value.problem == "`then` cannot be `lunch`"
+    assert slurm.arrays() == []
 
 
 def test_another_word_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
