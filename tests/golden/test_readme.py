@@ -20,7 +20,7 @@ from repro.analysis.compare.margins import Rule
 from repro.analysis.compare.power import equivalence_power, seeds_to_decide
 from repro.analysis.compare.seed_groups import Finding
 from repro.analysis.compare.seed_statistics import paired_difference, prediction_estimate, sample
-from repro.cli import cli, main
+from repro.cli import VERBS, cli, main
 from repro.data.small import cifar10
 from repro.definition.experiment import Paper
 from repro.definition.verdicts_and_states import ClaimVerdict, Verdict
@@ -103,6 +103,12 @@ def test_the_readings_are_those_of_the_recipes():
 
 
 ALL = {line for path in DOCUMENTS for line in commands(path)}
+
+
+def test_the_readmes_table_names_every_command():
+    table = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    named = re.findall(r"`(?:repro )?([a-z-]+)", table)
+    assert set(VERBS) - set(named) == set()
 
 
 def test_commands_in_the_documents_are_understood():
