@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -67,13 +68,27 @@ class Measured:
     def _mixed(self, columns: Iterable[str]) -> list[str]:
         reasons = []
         for name, values in self.runs.differing(columns).items():
-            reasons.append(f"mixed {name}: {', '.join(map(_shortened, values))}")
+            reasons.append(f"{_DIFFERENT[name]} ({', '.join(map(_shortened, values))})")
         return reasons
 
 
+# What is said of runs that differ in a column; what they have there follows in brackets.
+_DIFFERENT = {
+    "code": "the runs were trained with different code",
+    "commit": "the runs were trained at different commits",
+    "torch": "the runs were trained with different versions of PyTorch",
+    "device": "the runs were trained on different devices",
+    "precision": "the runs were computed in different precisions",
+    "data_name": "the runs have different data sets",
+    "data_hash": "the runs have different images",
+    "train_images": "the runs have different numbers of training images",
+    "test_images": "the runs have different numbers of test images",
+}
+
+
 def _shortened(value: str) -> str:
-    """Return a hash by its beginning."""
-    return value if len(value) <= 24 else value[:10]
+    """Return a digest by its beginning, which is enough to find it in the records."""
+    return f"{value[:8]}…" if re.fullmatch(r"[0-9a-f]{16,}", value) else value
 
 
 def _whole(iteration: Any) -> str:

@@ -99,7 +99,9 @@ def collapsed_reason(rows: Sequence[JudgedNumber]) -> str:
     if rows[0].verdict.word == Verdict.MISSING:
         return "no run has given one"
     first, *more = dict.fromkeys(reason for row in rows for reason in row.verdict.reasons)
-    return f"{first}; and {len(more)} more reasons" if more else first
+    if not more:
+        return first
+    return f"{first}; `--verbose` shows {len(more)} more reason{plural(len(more))}"
 
 
 def _numbers(diff: Diff, paint: Paint, verbose: bool) -> list[str]:

@@ -240,12 +240,15 @@ def test_runs_on_the_same_images_from_two_containers_are_averaged(places, finish
     assert (row.verdict.word, row.n, row.flags) == ("reproduced", 5, ())
 
 
+MIXED_IMAGES = "the runs have different images (hash0, hash1)"
+
+
 def test_runs_on_two_data_sets_are_not_averaged(places, finished):
     for run in RESNET[20]:
         finished(run, test_error=8.7 + SPREAD[run.seed], data={"hash": f"hash{run.seed % 2}"})
     row = diff_of(places, table6.experiment).rows[1]
     assert (row.verdict.word, row.mean, row.verdict.low) == ("not comparable", None, None)
-    assert row.verdict.reasons == ("mixed data_hash: hash0, hash1; not averaged",)
+    assert row.verdict.reasons == (f"{MIXED_IMAGES}; not averaged",)
 
 
 def test_runs_on_two_data_sets_are_averaged_if_asked_for_and_flagged(places, finished):
@@ -253,15 +256,26 @@ def test_runs_on_two_data_sets_are_averaged_if_asked_for_and_flagged(places, fin
         finished(run, test_error=8.75 + SPREAD[run.seed], data={"hash": f"hash{run.seed % 2}"})
     row = diff_of(places, table6.experiment, allow_mixed=True).rows[1]
     assert row.verdict.word == "reproduced"
-    assert row.verdict.reasons[-1] == "mixed data_hash: hash0, hash1"
+    assert row.verdict.reasons[-1] == MIXED_IMAGES
 
 
-@pytest.mark.parametrize("field", ["torch", "code", "commit", "device"])
-def test_other_code_or_machines_are_averaged_and_flagged(places, finished, field):
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("torch", "trained with different versions of PyTorch"),
+        ("code", "trained with different code"),
+        ("commit", "trained at different commits"),
+        ("device", "trained on different devices"),
+    ],
+)
+def test_other_code_or_machines_are_averaged_and_flagged(places, finished, field, words):
     for run in RESNET[20]:
         finished(run, test_error=8.75 + SPREAD[run.seed], provenance={field: f"v{run.seed % 2}"})
     row = diff_of(places, table6.experiment).rows[1]
-    assert (row.verdict.word, row.verdict.reasons[-1]) == ("reproduced", f"mixed {field}: v0, v1")
+    assert (row.verdict.word, row.verdict.reasons[-1]) == (
+        "reproduced",
+        f"the runs were {words} (v0, v1)",
+    )
 
 
 def test_a_diverged_run_makes_a_row_worse_and_is_named(places, finished, diverged):
@@ -426,7 +440,7 @@ def test_an_experiment_s_missing_and_incomparable_numbers_are_one_line_each(plac
             finished(run, test_error=40.0 + run.seed)
     diff = diff_of(places, table6.experiment, scale="smoke")
     text = _joined(render_text(diff))
-    assert "e0: 2 numbers not comparable (scale: smoke; and " in text
+    assert "e0: 2 numbers not comparable (scale: smoke; `--verbose` shows " in text
     assert "more reasons): ResNet-20, ResNet-32" in text
     missing = "e0: 4 numbers missing (no run has given one): ResNet-44, ResNet-56, ResNet-110,"
     assert missing in text
