@@ -210,6 +210,15 @@ def jobs_are_private(slurm_conf: str | None = None) -> bool:
         return True
 
 
+@functools.cache
+def cluster_name(slurm_conf: str | None = None) -> str | None:
+    """Return what the scheduler calls its cluster; None where it cannot be asked."""
+    try:
+        return slurm_config(slurm_conf).get("ClusterName")
+    except UserError:
+        return None
+
+
 def slurm_config(slurm_conf: str | None = None) -> dict[str, str]:
     """Return the scheduler's settings, by name: `KillWait` is `30 sec`."""
     settings = {}

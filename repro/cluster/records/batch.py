@@ -75,6 +75,12 @@ class Batch:
                 check_name(run_id, "a run")
         return elements
 
+    @cached_property
+    def slurm_cluster(self) -> str | None:
+        """What its scheduler calls its cluster; None where that was not known."""
+        name = _read_record(self.path / "runs.json").get("slurm_cluster")
+        return name if isinstance(name, str) else None
+
     @property
     def runs(self) -> list[str]:
         """The ids of its runs."""

@@ -6,7 +6,7 @@ Which word is said is decided in `rules`; here are the facts that it is decided 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from repro.cluster import slurm
@@ -37,7 +37,19 @@ def look_at(folders: Iterable[Folder], places: Places) -> list[Seen]:
     batches: dict[str, ReadBatch] = {}
     files = [read_records(folder, places, batches) for folder in folders]
     answers = ask_schedulers(files)
-    return [judge(run, answers.get(run.slurm_conf)) for run in files]
+    return [judge(run, _answer(run, answers)) for run in files]
+
+
+def _answer(run: RunRecords, answers: Mapping[str | None, slurm.Live | None]) -> slurm.Live | None:
+    """Return the answer of the scheduler that has the run; none where another one answered.
+
+    Two clusters may share a folder of results. What one of them does not list, the other may have.
+    """
+    sent_to = run.batch.slurm_cluster if run.batch else None
+    here = slurm.cluster_name(run.slurm_conf) if sent_to else None
+    if sent_to and here and sent_to != here:
+        return None
+    return answers.get(run.slurm_conf)
 
 
 def ask_schedulers(files: Sequence[RunRecords]) -> dict[str | None, slurm.Live | None]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import structs
 
+from repro.cluster import slurm
 from repro.cluster.profile import Profile
 from repro.cluster.records.batch import Batch, jobs_folder
 from repro.cluster.records.ownership import Claim, take_claim, withdraw_claim
@@ -189,6 +190,7 @@ class _Submission:
 
     def _about(self) -> dict[str, Any]:
         return {
+            "slurm_cluster": slurm.cluster_name(self.profile.slurm_conf),
             "experiment": self.experiment,
             "cluster": self.profile.name,
             "code": self.code.name,

@@ -57,7 +57,7 @@ from pathlib import Path
 from repro.cluster.job.process_group import join_group
 from repro.storage.paths import places
 from repro.training import train
-from tests.cluster.job.test_rendezvous import {make.__name__}
+from tests.cluster.job.test_process_group import {make.__name__}
 torch.set_num_threads(1)
 with join_group(places().results / "jobs", 0) as rank:
     train({make.__name__}(), places())
@@ -145,13 +145,13 @@ SLOW_COPY = """
 import os, sys, time, torch
 from datetime import timedelta
 from repro.cluster.job import __main__ as job
-from repro.cluster.job import rendezvous, staging
+from repro.cluster.job import process_group, staging
 from repro.cluster.records.batch import Batch
 from repro.stop_request import StopRequest
 from repro.storage.paths import places
 
 torch.set_num_threads(1)
-rendezvous.SLOWEST_STEP = timedelta(seconds=15)
+process_group.SLOWEST_STEP = timedelta(seconds=15)
 stage = staging.staged_data
 
 def slowly(here, dataset):

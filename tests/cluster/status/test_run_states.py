@@ -182,6 +182,23 @@ def test_a_run_that_is_being_sent_says_by_whom(here: Places) -> None:
     assert f"process {os.getpid()}" in state(here).reason
 
 
+def test_a_run_on_another_cluster_is_not_taken_for_ended_by_the_scheduler_here(
+    here: Places, slurm: FakeSlurm
+) -> None:
+    """Two clusters share a folder of results, and each scheduler knows its own jobs only."""
+    slurm_queue.cluster_name.cache_clear()
+    (slurm.folder / "config").write_text("ClusterName = hopper")
+    batch = Batch(jobs_folder(here) / "one")
+    batch.declare([[RUN]], {"experiment": "table6", "slurm_cluster": "alps"})
+    batch.sent("100")
+    take_claim(here.run(RUN), Claim.ours("one", "mine", None), None)
+    assert (state(here).word, state(here).reason) == ("queued", "scheduler unknown")
+    slurm_queue.cluster_name.cache_clear()
+    (slurm.folder / "config").write_text("ClusterName = alps")
+    assert state(here).word == "lacking"
+    slurm_queue.cluster_name.cache_clear()
+
+
 @pytest.mark.usefixtures("slurm")
 def test_a_sender_on_another_machine_is_told_with_what_frees_the_run(here: Places) -> None:
     batch = Batch(jobs_folder(here) / "one")
