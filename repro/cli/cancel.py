@@ -57,16 +57,12 @@ def command(
     here = places()
     folders = keep_selected(select_folders(patterns, here, True, scale), only, skip)
     to_cancel = [state for state in all_states(folders, here) if state.live and state.job]
-    jobs = {state.job for state in to_cancel}
-    neighbours = all_states(beside(folders, here), here)
-    sharing = [state for state in neighbours if state.live and state.job in jobs]
+    sharing = _in_jobs_of(to_cancel, all_states(beside(folders, here), here))
     in_words = counted(len(to_cancel), "run")
     if sharing:
         in_words += f", and {len(sharing)} that share their jobs"
     if to_cancel and not yes:
-        if not sys.stdin.isatty():
-            raise UserError(f"{in_words} would be cancelled", "say `--yes`")
-        click.confirm(f"Cancel {in_words}?", abort=True, err=True)
+        _ask(in_words)
     to_cancel += sharing
     for conf, job_ids in _jobs_by_cluster(to_cancel, here).items():
         slurm.run_slurm_command(["scancel", *dict.fromkeys(job_ids)], conf)
@@ -76,8 +72,22 @@ def command(
         return
     for state in to_cancel:
         click.echo(f"{state.id}\t{state.job}")
-    nothing = "nothing runs or waits among these"
-    click.echo(f"cancelled {in_words}" if to_cancel else nothing, err=True)
+    if to_cancel:
+        click.echo(f"cancelled {in_words}", err=True)
+    else:
+        click.echo("nothing runs or waits among these", err=True)
+
+
+def _ask(in_words: str) -> None:
+    if not sys.stdin.isatty():  # nobody could answer
+        raise UserError(f"{in_words} would be cancelled", "say `--yes`")
+    click.confirm(f"Cancel {in_words}?", abort=True, err=True)
+
+
+def _in_jobs_of(states: Sequence[State], others: Sequence[State]) -> list[State]:
+    """Return the other runs that end with these: SLURM cancels no part of a job."""
+    jobs = {state.job for state in states}
+    return [other for other in others if other.live and other.job in jobs]
 
 
 def _jobs_by_cluster(states: Sequence[State], here: Places) -> dict[str | None, list[str]]:

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 LARGEST_CSV = 50_000_000  # bytes
 FAIL_ON = "worse,fails"
+A_PATH = click.Path(path_type=Path)
+EXIT_1 = f"Exit 1 on these verdicts ({FAIL_ON})."
+FORMAT = "What is printed (default: table)."
+AGAINST = "Compare with these numbers, not the paper's."
+MIXED = "Average even runs on different images, and say so."
 
 
 @dataclass(frozen=True)
@@ -47,28 +52,13 @@ class Comparison:
 
 @click.command(cls=Command)
 @select_option("any", scale=None)
-@click.option(
-    "--fail-on", default=FAIL_ON, metavar="WORDS", help=f"Exit 1 on these verdicts ({FAIL_ON})."
-)
-@click.option(
-    "--format",
-    "form",
-    type=OneOf(TEXT_FORMATS),
-    default="table",
-    help="What is printed (default: table).",
-)
+@click.option("--fail-on", default=FAIL_ON, metavar="WORDS", help=EXIT_1)
+@click.option("--format", "form", type=OneOf(TEXT_FORMATS), default="table", help=FORMAT)
 @json_option
 @click.option("--verbose", is_flag=True, help="Every number, reason and piece of evidence.")
-@click.option(
-    "--against",
-    type=click.Path(path_type=Path),
-    metavar="FILE|RESULTS",
-    help="Compare with these numbers, not the paper's.",
-)
+@click.option("--against", type=A_PATH, metavar="FILE|RESULTS", help=AGAINST)
 @strict_option
-@click.option(
-    "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
-)
+@click.option("--allow-mixed", is_flag=True, help=MIXED)
 @gather("how", Comparison, ("against", "strict", "allow_mixed"))
 def command(
     selection: Selection,
@@ -90,7 +80,9 @@ def command(
         raise UserError(
             "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
         )
-    return print_diff(selection, "json" if as_json else form, fail_on, verbose, how)
+    if as_json:
+        form = "json"
+    return print_diff(selection, form, fail_on, verbose, how)
 
 
 def print_diff(
@@ -117,13 +109,16 @@ def print_diff(
         collected=collected,
     )
     _print(diff, form, verbose)
+    # The tracked file has the paper's numbers beside all of ours, whatever is asked for besides.
     whole = not (asked.experiments or asked.seeds or asked.changed or asked.partial)
     if whole and how == Comparison():
         _write_markdown(diff)
     refused = how.strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED
-    return INCOMPLETE if diff.lacking or diff.fails(("missing",)) else FINE
+    if diff.lacking or diff.fails(("missing",)):
+        return INCOMPLETE
+    return FINE
 
 
 def _write_markdown(diff: Diff) -> None:
@@ -163,4 +158,6 @@ def _painted(text: str, word: str) -> str:
     """Return the text in colour, on a terminal that wants it."""
     from repro.analysis.output.diff_text import COLOURS
 
-    return click.style(text, fg=COLOURS.get(word)) if paints() else text
+    if not paints():
+        return text
+    return click.style(text, fg=COLOURS.get(word))

@@ -43,7 +43,7 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
 
     code = FINE
     experiments = selection.reproduced().experiments_at_scale()
-    if any(runs_of(experiment) for experiment in experiments.values()):
+    if any(map(runs_of, experiments.values())):
         with ProgressLines() as lines:
             result = api.run(selection, jobs=jobs, device=device, watcher=lines)
         print_what_next(result)
@@ -113,4 +113,6 @@ def _as_typed() -> str:
 def _from_here(path: Path) -> str:
     """Return a path as it is typed: from this folder, if it is inside."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)

@@ -18,10 +18,13 @@ from repro.cli.shared.options import (
 )
 from repro.cli.shared.param_types import WholeNumber
 from repro.cli.shared.run_progress import ProgressLines
-from repro.definition.experiment import Experiment, runs_of
+from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FINE
 from repro.local.run import LocalResult
 from repro.protocol.selection import Selection
+
+AGAIN = "Train finished runs again from the start; the old folders are kept."
+MEASURE_AGAIN = "Measure finished runs again from their checkpoints."
 
 
 def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,14 +36,8 @@ def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @select_option()
 @device_option
 @jobs_option
-@click.option(
-    "--again",
-    is_flag=True,
-    help="Train finished runs again from the start; the old folders are kept.",
-)
-@click.option(
-    "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
-)
+@click.option("--again", is_flag=True, help=AGAIN)
+@click.option("--measure-again", is_flag=True, help=MEASURE_AGAIN)
 @json_option
 @require_clean_option
 def command(
@@ -72,6 +69,7 @@ def command(
     if as_json:
         print_json({"done": result.done, "ended": list(result.ended)})
     print_what_next(result)
+    # The line would not repeat what was typed, if it changed the runs.
     if result.code == FINE and (result.before or result.ended) and not selection.changed:
         names = " ".join(selection.experiments)
         click.echo(f"next: repro diff {names} --scale {selection.scale}", err=True)
@@ -82,7 +80,7 @@ def print_untrained(experiments: Mapping[str, Experiment]) -> None:
     """Name what needs no training: some tables are counted, some figures drawn from the nets."""
     for name, experiment in experiments.items():
         if not runs_of(experiment):
-            verb = "table" if name.startswith("table") else "figure"
+            verb = "table" if isinstance(experiment, Table) else "figure"
             click.echo(f"{name} needs no run: `repro {verb} {name}` makes it", err=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 
 import click
 
@@ -19,20 +20,17 @@ from repro.cli.shared.options import (
 )
 from repro.cli.shared.page_exit import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.shared.param_types import OneOf
+from repro.cli.shared.text_table import print_problems
 from repro.errors import FAILED
 from repro.protocol.selected_pages import TABLES
 from repro.protocol.selection import Selection
 
+FORMAT = "What is printed (default: table)."
+
 
 @click.command("table", cls=Command)
 @select_option("some", scale=None, metavar="TABLE", kinds=("table",))
-@click.option(
-    "--format",
-    "form",
-    type=OneOf(TEXT_FORMATS),
-    default="table",
-    help="What is printed (default: table).",
-)
+@click.option("--format", "form", type=OneOf(TEXT_FORMATS), default="table", help=FORMAT)
 @strict_option
 @json_option
 def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
@@ -42,7 +40,9 @@ def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int
 
     For example:  repro table table6 --format latex
     """
-    return print_tables(selection, "json" if as_json else form, strict)
+    if as_json:
+        form = "json"
+    return print_tables(selection, form, strict)
 
 
 def print_tables(selection: Selection, form: str = "table", strict: bool = False) -> int:
@@ -60,9 +60,8 @@ def print_tables(selection: Selection, form: str = "table", strict: bool = False
         click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
         codes.append(exit_code_of(result.complete, result.collected, result.runs))
     print_left_out(selection, names)
-    for problem in collected.problems:
-        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    refused = [row for result in results for row in result.refused]
+    print_problems(collected.problems)
+    refused = list(chain.from_iterable(result.refused for result in results))
     if refused:
         click.echo(f"not averaged: {', '.join(refused)}", err=True)
         return FAILED

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable
 import click
 
 from repro.protocol import catalog
-from repro.storage.paths import places, run_folders
+from repro.storage.paths import Places, places, run_folders
 
 
 def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
     """Return a completion of the experiments whose names begin with one of these words."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        names = _starting(catalog.NAMES, incomplete)
-        return [name for name in names if name.startswith(kinds)]
+        return _starting(_pages(kinds), incomplete)
 
     return complete
 
@@ -24,8 +23,7 @@ def complete_pages(kind: str) -> Callable[..., list[str]]:
     """Return a completion of the tables, or of the figures, and of the groups."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        pages = [name for name in catalog.NAMES if name.startswith(kind)]
-        return _starting((*pages, *catalog.GROUPS), incomplete)
+        return _starting((*_pages(kind), *catalog.GROUPS), incomplete)
 
     return complete
 
@@ -35,6 +33,7 @@ def complete_selection(
 ) -> list[str]:
     """Complete an experiment, a group, or the id of a run that has a folder."""
     names = complete_experiments(context, parameter, incomplete)
+    # Thousands of ids would bury twenty experiments.
     return names or complete_runs(context, parameter, incomplete)
 
 
@@ -55,7 +54,12 @@ def complete_clusters(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete the name of a cluster's profile."""
-    return _starting(sorted(path.stem for path in places().slurm.glob("*.toml")), incomplete)
+    return _starting(profile_names(places()), incomplete)
+
+
+def profile_names(here: Places) -> list[str]:
+    """Return the names of the clusters that have a profile."""
+    return sorted(path.stem for path in here.slurm.glob("*.toml"))
 
 
 def complete_scales(
@@ -68,6 +72,10 @@ def complete_variants(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     return _starting(catalog.all_variants(), incomplete)
+
+
+def _pages(kinds: str | tuple[str, ...]) -> list[str]:
+    return [name for name in catalog.NAMES if name.startswith(kinds)]
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:
