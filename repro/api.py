@@ -183,13 +183,14 @@ def table(
     sheet = tables.sheet(page_name, page, collected, scale, chosen.seeds)
     files = tables.write(scale.named(page_name), sheet, places(), scale.name)
     scaled = at_scale(page, scale, chosen.seeds)
-    refused: tuple[str, ...] = ()
+    refused: dict[str, None] = {}  # each row once, in the order of the table
     if strict:  # otherwise what would be refused is averaged, and said
-        numbers = judge_numbers(page_name, scaled, collected)
-        refused = tuple(dict.fromkeys(number.row for number in numbers if number.refused))
+        for number in judge_numbers(page_name, scaled, collected):
+            if number.refused:
+                refused[number.row] = None
     runs = runs_of(scaled)
     complete = not runs or tables.has_ours(sheet)
-    return TableResult(tuple(files), scale, complete, collected, runs, sheet, refused)
+    return TableResult(tuple(files), scale, complete, collected, runs, sheet, tuple(refused))
 
 
 def figure(

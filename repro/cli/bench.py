@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import starting
 from repro.cli.shared.environment_checks import check_owners
 from repro.cli.shared.options import did_you_mean_one_of, json_option, print_json
 from repro.errors import FINE, EnvironmentProblem, UserError, quote
@@ -23,7 +24,7 @@ PARTS = {
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in PARTS if name.startswith(incomplete)]
+    return starting(PARTS, incomplete)
 
 
 @click.command(cls=Command, epilog=f"Parts: {'; '.join(map(': '.join, PARTS.items()))}.")

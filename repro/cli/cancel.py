@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_selection
-from repro.cli.shared.options import (
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
 from repro.cli.shared.text_table import counted
 from repro.errors import UserError
 from repro.storage.paths import Places, places
@@ -30,10 +24,10 @@ if TYPE_CHECKING:
 @click.argument(
     "patterns", nargs=-1, required=True, metavar="PATTERN…", shell_complete=complete_selection
 )
-@one_scale_option
-@part_options
+@options.one_scale_option
+@options.part_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
+@options.json_option
 def command(
     patterns: Sequence[str],
     scale: str | None,
@@ -55,7 +49,7 @@ def command(
     from repro.cluster.status.run_states import all_states
 
     here = places()
-    folders = keep_selected(select_folders(patterns, here, True, scale), only, skip)
+    folders = options.keep_selected(select_folders(patterns, here, True, scale), only, skip)
     to_cancel = [state for state in all_states(folders, here) if state.live and state.job]
     sharing = _in_jobs_of(to_cancel, all_states(beside(folders, here), here))
     in_words = counted(len(to_cancel), "run")
@@ -68,7 +62,7 @@ def command(
         slurm.run_slurm_command(["scancel", *dict.fromkeys(job_ids)], conf)
     if as_json:
         facts = [{"id": state.id, "job": state.job} for state in to_cancel]
-        print_json({"cancelled": facts})
+        options.print_json({"cancelled": facts})
         return
     for state in to_cancel:
         click.echo(f"{state.id}\t{state.job}")

@@ -56,4 +56,7 @@ def _default() -> list[Path]:
 
 
 def _as_documents(lines: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"folder": printable(folder), "problem": text} for folder, text in lines]
+    facts = []
+    for folder, text in lines:
+        facts.append({"folder": printable(folder), "problem": text})
+    return facts

@@ -89,8 +89,7 @@ def _check_ours(results: Path) -> None:
     """Raise an error if it is a folder of something else: it gets no file of ours."""
     if not results.is_dir():
         return
-    names = [path.name for path in results.iterdir()]
-    strange = sorted(name for name in names if not name.startswith("."))
+    strange = sorted(path.name for path in results.iterdir() if not path.name.startswith("."))
     # One name of ours is enough: people keep notes and pictures beside their results.
     if strange and not any(map(OURS.fullmatch, strange)):
         raise UserError(

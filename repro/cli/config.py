@@ -44,14 +44,16 @@ def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
     if cluster:
         settings += _profile(cluster, here)
     if as_json:
-        facts = [{"name": name, "value": value, "origin": where} for name, value, where in settings]
+        facts = []
+        for name, value, origin in settings:
+            facts.append({"name": name, "value": value, "origin": origin})
         print_json({"settings": facts})
         return
-    rows = [("setting", "value", "origin")]
-    for name, value, origin in settings:
-        rows.append((name, _text(value), origin))
     columns = 2 + show_origin
-    print_rows([row[:columns] for row in rows])
+    rows = [("setting", "value", "origin")[:columns]]
+    for name, value, origin in settings:
+        rows.append((name, _text(value), origin)[:columns])
+    print_rows(rows)
 
 
 def _folders(here: Places) -> Iterator[tuple[str, Any, str]]:

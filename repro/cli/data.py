@@ -135,10 +135,12 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
             "hint: `repro data prepare cifar10`, or `repro data import`",
             err=True,
         )
+    failed = False
     for one in checked:
+        failed |= one.state in ("missing", "damaged")
         if one.state == "missing":
             click.echo(f"\n{one.name} is not in {folder}\n\nhint: {one.hint}", err=True)
-    if any(found.state in ("missing", "damaged") for found in checked):
+    if failed:
         context.exit(ENVIRONMENT)
 
 

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from repro import api
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    TEXT_FORMATS,
-    gather,
-    json_option,
-    print_json,
-    print_scale,
-    select_option,
-    strict_option,
-)
-from repro.cli.shared.param_types import OneOf
 from repro.cli.shared.streams import paints
 from repro.cli.shared.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
@@ -36,7 +27,6 @@ LARGEST_CSV = 50_000_000  # bytes
 FAIL_ON = "worse,fails"
 A_PATH = click.Path(path_type=Path)
 EXIT_1 = f"Exit 1 on these verdicts ({FAIL_ON})."
-FORMAT = "What is printed (default: table)."
 AGAINST = "Compare with these numbers, not the paper's."
 MIXED = "Average even runs on different images, and say so."
 
@@ -51,15 +41,15 @@ class Comparison:
 
 
 @click.command(cls=Command)
-@select_option("any", scale=None)
+@options.select_option("any", scale=None)
 @click.option("--fail-on", default=FAIL_ON, metavar="WORDS", help=EXIT_1)
-@click.option("--format", "form", type=OneOf(TEXT_FORMATS), default="table", help=FORMAT)
-@json_option
+@options.format_option
+@options.json_option
 @click.option("--verbose", is_flag=True, help="Every number, reason and piece of evidence.")
 @click.option("--against", type=A_PATH, metavar="FILE|RESULTS", help=AGAINST)
-@strict_option
+@options.strict_option
 @click.option("--allow-mixed", is_flag=True, help=MIXED)
-@gather("how", Comparison, ("against", "strict", "allow_mixed"))
+@options.gather("how", Comparison, ("against", "strict", "allow_mixed"))
 def command(
     selection: Selection,
     fail_on: str,
@@ -100,7 +90,7 @@ def print_diff(
     from repro.analysis.compare.paper_diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    selection, collected = print_scale(asked)
+    selection, collected = options.print_scale(asked)
     diff = api.compare(
         selection,
         against=how.against,
@@ -140,7 +130,7 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
     from repro.analysis.output.diff_text import render_text
 
     if form == "json":
-        print_json(diff_document(diff))
+        options.print_json(diff_document(diff))
     elif form == "table":
         click.echo(render_text(diff, text_width(), _painted, verbose), nl=False)
     else:

@@ -28,10 +28,11 @@ def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
     profile = None
     if cluster:
         profile = load_profile(cluster, here.slurm)
-    checks = []
+    checks, failed = [], False
     # Each check is shown as it ends: some of them wait for a scheduler or read a disk.
     for check in examine_environment(here, profile):
         checks.append(check)
+        failed |= check.verdict == "failure"
         if not as_json:
             verdict = click.style(f"{check.verdict:<8}", fg=_SIGNS[check.verdict])
             click.echo(f"{verdict}  {check.name:<11} {check.words}")
@@ -39,5 +40,5 @@ def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
                 click.echo(f"{'':<8}  {'':<11} fix: {check.fix}")
     if as_json:
         print_json({"checks": documents(checks)})
-    if any(check.verdict == "failure" for check in checks):
+    if failed:
         context.exit(ENVIRONMENT)

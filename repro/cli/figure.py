@@ -44,9 +44,11 @@ def print_figures(
     formats = _formats(form)
     selection, collected = print_scale(selection)
     names = FIGURES.names(selection)
-    results = []
+    results, codes = [], []
     for name in names:
-        results.append(api.figure(selection.on_page(name), formats, collected))
+        result = api.figure(selection.on_page(name), formats, collected)
+        results.append(result)
+        codes.append(exit_code_of(result.complete, result.collected, result.runs))
     if as_json:
         facts = list(map(_facts, names, results))
         document: dict[str, Any] = {"figures": facts}
@@ -56,7 +58,7 @@ def print_figures(
     else:
         _print(names, results, in_words)
     print_left_out(selection, names)
-    return worst_of([exit_code_of(one.complete, one.collected, one.runs) for one in results])
+    return worst_of(codes)
 
 
 def _facts(name: str, result: api.FigureResult) -> dict[str, Any]:

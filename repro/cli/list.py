@@ -68,12 +68,16 @@ def _facts(name: str, experiment: Experiment, here: Places) -> dict[str, Any]:
         facts |= {"state": "skipped", "done": 0, "published": 0, "total": 0}
         return facts | {"gpu_hours_left": 0.0, "reason": experiment.reason}
     runs = runs_of(experiment)
-    left = [run for run in runs if not is_done(run.id, here)]
-    published = [run for run in runs if here.is_published(run.id)]
+    left, published = [], 0
+    for run in runs:
+        # A clone has published records and no folder of the run: that is done as well.
+        if not is_done(run.id, here):
+            left.append(run)
+        published += here.is_published(run.id)
     return facts | {
         "state": _state(len(runs), len(left)),
         "done": len(runs) - len(left),
-        "published": len(published),
+        "published": published,
         "total": len(runs),
         "gpu_hours_left": float(f"{sum(map(gpu_hours, left)):.4g}"),
     }

@@ -84,11 +84,14 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
 
 def _picture(selection: Selection, experiments: Mapping[str, Experiment]) -> Path | None:
     """Return the figure to look at first: the last one asked for, as Figure 6 is of 1 and 6."""
-    figures = [name for name, page in experiments.items() if not isinstance(page, Table)]
-    if not figures:
+    last = ""
+    for name, page in experiments.items():
+        if not isinstance(page, Table):
+            last = name
+    if not last:
         return None
-    scale = _page(selection, figures[-1]).chosen_scale()
-    return places().figures_at(scale.name) / f"{scale.named(figures[-1])}.png"
+    scale = _page(selection, last).chosen_scale()
+    return places().figures_at(scale.name) / f"{scale.named(last)}.png"
 
 
 def _page(selection: Selection, name: str) -> Selection:

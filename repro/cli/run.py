@@ -8,14 +8,8 @@ from typing import Any
 import click
 
 from repro import api
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    device_option,
-    json_option,
-    print_json,
-    require_clean_option,
-    select_option,
-)
 from repro.cli.shared.param_types import WholeNumber
 from repro.cli.shared.run_progress import ProgressLines
 from repro.definition.experiment import Experiment, Table, runs_of
@@ -33,13 +27,13 @@ def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(cls=Command)
-@select_option()
-@device_option
+@options.select_option()
+@options.device_option
 @jobs_option
 @click.option("--again", is_flag=True, help=AGAIN)
 @click.option("--measure-again", is_flag=True, help=MEASURE_AGAIN)
-@json_option
-@require_clean_option
+@options.json_option
+@options.require_clean_option
 def command(
     selection: Selection,
     device: str | None,
@@ -67,7 +61,7 @@ def command(
             watcher=lines,
         )
     if as_json:
-        print_json({"done": result.done, "ended": list(result.ended)})
+        options.print_json({"done": result.done, "ended": list(result.ended)})
     print_what_next(result)
     # The line would not repeat what was typed, if it changed the runs.
     if result.code == FINE and (result.before or result.ended) and not selection.changed:

@@ -7,17 +7,10 @@ from typing import Any
 
 import click
 
+from repro.cli.shared import paper_numbers
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_runs
 from repro.cli.shared.options import documents, json_option, print_json, select_option
-from repro.cli.shared.paper_numbers import (
-    NO_BREAK,
-    legend,
-    number_lines,
-    numbers_of,
-    reproductions_of,
-    rows_of,
-)
 from repro.cli.shared.text_table import text_width
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
@@ -87,8 +80,8 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "title": experiment.title,
         "page": experiment.page,
         "scale": scale,
-        "paper": numbers_of(name, experiment),
-        "elsewhere": reproductions_of(name),
+        "paper": paper_numbers.numbers_of(name, experiment),
+        "elsewhere": paper_numbers.reproductions_of(name),
         "claims": _claims(experiment),
     }
     if isinstance(experiment, Skipped):
@@ -131,7 +124,7 @@ def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
 def _nets(experiment: Any) -> list[Net]:
     """Return the nets that are trained, then those that are only counted or drawn, each once."""
     nets = [group.run.net for group in groups_of(experiment)]
-    for row in rows_of(experiment):
+    for row in paper_numbers.rows_of(experiment):
         if row.net:
             nets.append(row.net)
     if isinstance(experiment, Drawing):
@@ -240,12 +233,12 @@ def _variant_line(variant: dict[str, str]) -> str:
 
 
 def _print_numbers_and_claims(facts: dict[str, Any]) -> None:
-    _print_lines("The paper's numbers", number_lines(facts["paper"], facts["elsewhere"]))
-    meanings = legend(facts["paper"], facts["elsewhere"])
+    numbers = facts["paper"], facts["elsewhere"]
+    _print_lines("The paper's numbers", paper_numbers.number_lines(*numbers))
+    meanings = paper_numbers.legend(*numbers)
     if meanings:
         _echo(meanings, "  ", "  ")
-    claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
-    _print_lines("The paper's claims", claims)
+    _print_lines("The paper's claims", list(map("{id:<7}{text}".format_map, facts["claims"])))
 
 
 def _print_lines(heading: str, lines: list[str]) -> None:
@@ -258,7 +251,7 @@ def _print_lines(heading: str, lines: list[str]) -> None:
 def _echo(line: str, indent: str = "", further: str = "") -> None:
     """Print a line, wrapped at the width of the terminal; the rest of it is set in further."""
     text = click.wrap_text(line, text_width(), indent, further)
-    click.echo(text.replace(NO_BREAK, " "))
+    click.echo(text.replace(paper_numbers.NO_BREAK, " "))
 
 
 def _print_run(facts: dict[str, Any]) -> None:

@@ -8,19 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_selection
-from repro.cli.shared.options import (
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
 from repro.cli.shared.param_types import WholeNumber
 from repro.cli.shared.text_table import counts_in_words
 from repro.errors import UserError
@@ -50,12 +45,12 @@ _WORTH = (
 
 @click.command(cls=Command)
 @click.argument("patterns", nargs=-1, metavar="[PATTERN…]", shell_complete=complete_selection)
-@one_scale_option
-@part_options
+@options.one_scale_option
+@options.part_options
 @click.option("--failed", is_flag=True, help=FAILED_ONLY)
 @click.option("--watch", is_flag=True, help=WATCH)
 @click.option("--every", type=WholeNumber(FASTEST), default=30, metavar="SECONDS", help=EVERY)
-@json_option
+@options.json_option
 def command(
     patterns: Sequence[str],
     scale: str | None,
@@ -96,7 +91,7 @@ def _folders(
     here = places()
     for name in unprintable_names(here.runs):
         click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
-    return keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
+    return options.keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
 
 
 def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
@@ -108,7 +103,7 @@ def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
 
 def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequence[str]) -> None:
     if as_json:
-        print_json({"runs": list(map(_document, found))})
+        options.print_json({"runs": list(map(_document, found))})
     elif failed:
         for state in found:
             _explain(state)
@@ -118,9 +113,8 @@ def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequenc
     else:
         names = _shown(_READ, found)
         click.echo("\t".join(names))
-        for state in found:
-            cells = _cells(state)
-            click.echo("\t".join(cells[name] for name in names))
+        for cells in map(itemgetter(*names), map(_cells, found)):
+            click.echo("\t".join(cells))
     if not as_json:
         _summary(found, failed, patterns)
 
@@ -251,7 +245,7 @@ def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> N
             what_helps = "more `--cpus` feed it, `--pack` shares it"
             low = f"below 20 % for {minutes:.0f} minutes: {what_helps}"
             click.echo(f"Warning: {gpu}, {low}", err=True)
-    if not failed and any(state.word in _FAILED for state in found):
+    if not failed and not counts.keys().isdisjoint(_FAILED):
         click.echo("next: repro status --failed", err=True)
 
 

@@ -165,9 +165,10 @@ def _name(error: click.BadParameter) -> str:
 
 def _cut(message: str, width: int = 160) -> str:
     """Return the message in one printable line without its full stop, cut at its end."""
-    # What cannot be printed could drive the terminal.
-    unprintable = {letter for letter in message if not letter.isprintable()}
-    return cut(message.translate({ord(letter): " " for letter in unprintable}).rstrip("."), width)
+    for letter in set(message):
+        if not letter.isprintable():  # it could drive the terminal
+            message = message.replace(letter, " ")
+    return cut(message.rstrip("."), width)
 
 
 def _example(context: click.Context | None) -> str:

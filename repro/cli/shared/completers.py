@@ -14,7 +14,7 @@ def complete_names(kinds: tuple[str, ...]) -> Callable[..., list[str]]:
     """Return a completion of the experiments whose names begin with one of these words."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return _starting(_pages(kinds), incomplete)
+        return starting(starting(catalog.NAMES, kinds), incomplete)
 
     return complete
 
@@ -23,7 +23,7 @@ def complete_pages(kind: str) -> Callable[..., list[str]]:
     """Return a completion of the tables, or of the figures, and of the groups."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return _starting((*_pages(kind), *catalog.GROUPS), incomplete)
+        return starting((*starting(catalog.NAMES, kind), *catalog.GROUPS), incomplete)
 
     return complete
 
@@ -41,20 +41,20 @@ def complete_experiments(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete an experiment or a group."""
-    return _starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
+    return starting((*catalog.NAMES, *catalog.GROUPS), incomplete)
 
 
 def complete_runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the id of a run that has a folder."""
     folders = run_folders(places().runs)
-    return _starting((folder.path.name for folder in folders), incomplete)
+    return starting((folder.path.name for folder in folders), incomplete)
 
 
 def complete_clusters(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete the name of a cluster's profile."""
-    return _starting(profile_names(places()), incomplete)
+    return starting(profile_names(places()), incomplete)
 
 
 def profile_names(here: Places) -> list[str]:
@@ -65,18 +65,15 @@ def profile_names(here: Places) -> list[str]:
 def complete_scales(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    return _starting(catalog.all_scales(), incomplete)
+    return starting(catalog.all_scales(), incomplete)
 
 
 def complete_variants(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    return _starting(catalog.all_variants(), incomplete)
+    return starting(catalog.all_variants(), incomplete)
 
 
-def _pages(kinds: str | tuple[str, ...]) -> list[str]:
-    return [name for name in catalog.NAMES if name.startswith(kinds)]
-
-
-def _starting(names: Iterable[str], incomplete: str) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
+def starting(names: Iterable[str], beginning: str | tuple[str, ...]) -> list[str]:
+    """Return the names that start with what has been typed, or with one of some words."""
+    return [name for name in names if name.startswith(beginning)]

@@ -17,7 +17,7 @@ from repro.cli.shared.completers import (
     complete_selection,
     complete_variants,
 )
-from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.param_types import OneOf, WholeNumber
 from repro.definition.experiment import runs_of
 from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 from repro.protocol import catalog
@@ -197,6 +197,12 @@ def _known_scale(context: click.Context, option: click.Parameter, name: str | No
 def json_option(function: F) -> F:
     about = "Print one JSON document."
     return click.option("--json", "as_json", is_flag=True, help=about)(function)
+
+
+def format_option(function: F) -> F:
+    about = "What is printed (default: table)."
+    kind = OneOf(TEXT_FORMATS)
+    return click.option("--format", "form", type=kind, default="table", help=about)(function)
 
 
 def device_option(function: F) -> F:

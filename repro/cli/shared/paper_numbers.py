@@ -81,7 +81,10 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
 def legend(numbers: list[dict[str, Any]], reproductions: list[dict[str, str]]) -> str:
     """Return what the words beside these numbers mean; empty where none needs it."""
     used = {number["kind"] for number in numbers}
-    meanings = [f"{kind}: {meaning}" for kind, meaning in KINDS.items() if kind in used]
+    meanings = []
+    for kind, meaning in KINDS.items():
+        if kind in used:
+            meanings.append(f"{kind}: {meaning}")
     if reproductions:
         meanings.append("reproductions: what others got, and how many")
     if not meanings:

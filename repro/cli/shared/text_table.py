@@ -28,8 +28,10 @@ def print_rows(
     import shutil
 
     room = shutil.get_terminal_size().columns
-    columns = {column[0]: column for column in zip(*rows, strict=True)}
-    widths = {name: max(map(len, column)) for name, column in columns.items()}
+    columns, widths = {}, {}
+    for name, *cells in zip(*rows, strict=True):
+        columns[name] = [name, *cells]
+        widths[name] = max(map(len, columns[name]))
     for name in may_go:
         # Two spaces stand between columns.
         if sum(widths.values()) + 2 * (len(widths) - 1) > room:
@@ -38,8 +40,8 @@ def print_rows(
     for name, column in columns.items():
         align = str.rjust if name in right else str.ljust
         aligned.append([align(cell, widths[name]) for cell in column])
-    for cells in zip(*aligned, strict=True):
-        click.echo(cut("  ".join(cells).rstrip(), room))
+    for line in map("  ".join, zip(*aligned, strict=True)):
+        click.echo(cut(line.rstrip(), room))
 
 
 def text_width() -> int:
