@@ -12,14 +12,14 @@ function imports what it needs when it is called, so that `import repro` costs l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from repro.analysis.output.page_results import FigureResult as FigureResult
+from repro.analysis.output.page_results import TableResult as TableResult
 from repro.analysis.runs.selected_runs import at_best_scale, has_points, part, restrict
 from repro.definition.experiment import Drawing, Experiment, Figure, Table, at_scale, runs_of
-from repro.definition.run import Run
-from repro.definition.scales_and_variants import Scale
 from repro.errors import UserError, quote
 from repro.protocol import catalog
 from repro.protocol.selected_pages import FIGURES, TABLES, PageKind
@@ -29,7 +29,6 @@ from repro.storage.paths import places
 if TYPE_CHECKING:
     from repro.analysis.compare.paper_diff import Diff
     from repro.analysis.export.export_folder import Exported
-    from repro.analysis.output.table_formats import Sheet
     from repro.analysis.runs.run_frames import Collected
     from repro.cluster.status.run_states import State
     from repro.cluster.submit.submission import Sent
@@ -88,8 +87,8 @@ def submit(
     from repro.cluster.submit.submission import SubmitOptions, send
 
     here = places()
-    cluster = load_profile(on, here.slurm, profile or {})
-    cluster, _ = with_known_sharing(cluster, here)
+    # How many runs may share a job is known before the plan is made: it decides the arrays.
+    cluster, _ = with_known_sharing(load_profile(on, here.slurm, profile or {}), here)
     chosen = select(*experiments, **options).reproduced()
     wanted = SubmitOptions(retry, again, chosen.words())
     plan = plan_selection(chosen, here, cluster, wanted)
@@ -165,34 +164,6 @@ def compare(
     return compare(declared, scaled, collected, *how)
 
 
-@dataclass(frozen=True)
-class PageResult:
-    """A page of the paper with ours in it, and the files it was written to."""
-
-    files: tuple[Path, ...]
-    scale: Scale
-    complete: bool  # whether it shows anything of ours, or needs nothing
-    collected: Collected
-    runs: tuple[Run, ...]
-
-
-@dataclass(frozen=True)
-class TableResult(PageResult):
-    """A table with ours beside the paper's."""
-
-    sheet: Sheet
-    refused: tuple[str, ...]  # rows that `strict` did not average
-
-    def render(self, form: str = "table") -> str:
-        """Return the table as text, Markdown, LaTeX, CSV, JSON or HTML."""
-        from repro.analysis.output.table_formats import render
-
-        return render(self.sheet, form)  # type: ignore[arg-type]
-
-    def __str__(self) -> str:
-        return self.render()
-
-
 def table(
     name: str | Selection,
     strict: bool = False,
@@ -212,27 +183,14 @@ def table(
     sheet = tables.sheet(page_name, page, collected, scale, chosen.seeds)
     files = tables.write(scale.named(page_name), sheet, places(), scale.name)
     scaled = at_scale(page, scale, chosen.seeds)
-    refused: tuple[str, ...] = ()
-    if strict:
-        numbers = judge_numbers(page_name, scaled, collected)
-        refused = tuple(dict.fromkeys(number.row for number in numbers if number.refused))
+    refused: dict[str, None] = {}  # each row once, in the order of the table
+    if strict:  # otherwise what would be refused is averaged, and said
+        for number in judge_numbers(page_name, scaled, collected):
+            if number.refused:
+                refused[number.row] = None
     runs = runs_of(scaled)
     complete = not runs or tables.has_ours(sheet)
-    return TableResult(tuple(files), scale, complete, collected, runs, sheet, refused)
-
-
-@dataclass(frozen=True)
-class FigureResult(PageResult):
-    """A figure of the paper drawn from our runs, and what it shows in words."""
-
-    description: str
-
-    def _repr_svg_(self) -> str | None:
-        """Return the figure for a notebook."""
-        for path in self.files:
-            if path.suffix == ".svg":
-                return path.read_text()
-        return None
+    return TableResult(tuple(files), scale, complete, collected, runs, sheet, tuple(refused))
 
 
 def figure(
@@ -249,6 +207,7 @@ def figure(
     [(page_name, page)] = chosen.declared().items()
     scale = chosen.chosen_scale()
     assert isinstance(page, Figure | Drawing)
+    # Figures 3 and 5 show nets and no runs.
     if isinstance(page, Drawing):
         drawing, description = architecture.draw(page), architecture.described(page)
     else:
@@ -273,9 +232,11 @@ def _without_default_scale(
     experiments: Sequence[str | Selection], options: SelectionOptions
 ) -> Selection:
     """Return the selection; a scale that nobody named is looked up from the results."""
-    named = "scale" in options or any(isinstance(item, Selection) for item in experiments)
     chosen = select(*experiments, **options)
-    return chosen if named else replace(chosen, scale=None)
+    # A `Selection` has said what its scale is; None there means that it is looked up.
+    if "scale" in options or Selection in map(type, experiments):
+        return chosen
+    return replace(chosen, scale=None)
 
 
 def _all_unless_named(chosen: Selection) -> Selection:

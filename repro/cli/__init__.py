@@ -19,7 +19,7 @@ from click.exceptions import NoArgsIsHelpError
 from repro.cli.shared import streams
 from repro.cli.shared.click_errors import Group, of_click, of_import, of_system
 from repro.cli.shared.environment_checks import check_folders, check_owners
-from repro.errors import INTERRUPTED, USAGE, UserError
+from repro.errors import FINE, INTERRUPTED, USAGE, UserError
 from repro.storage.atomic import set_private_umask
 from repro.storage.paths import places
 
@@ -72,6 +72,12 @@ WRITING = {
 }
 ANYWHERE = ("--debug", "--trust-folder")  # may stand anywhere in the line
 
+TRUST = "Write even where others may write too."
+COLOUR = click.Choice(streams.COLOURS)
+COLOURS = "Colours: on a terminal (auto), always or never."
+# Answered before anything else of the line is looked at.
+AT_ONCE: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
+
 
 class Interrupted(Exception):
     """Ctrl-C, SIGTERM or SIGHUP; click would write to a terminal that may be gone."""
@@ -97,6 +103,7 @@ class Verbs(Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in SECTIONS.items():
             with formatter.section(title):
+                # From here and not from the commands, which would all be imported for it.
                 formatter.write_dl([(name, VERBS[name]) for name in names])
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
@@ -131,27 +138,9 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option(
-    "--trust-folder",
-    is_flag=True,
-    envvar="REPRO_TRUST_FOLDER",
-    help="Write even where others may write too.",
-)
-@click.option(
-    "--color",
-    type=click.Choice(streams.COLOURS),
-    default="auto",
-    expose_value=False,
-    help="Colours: on a terminal (auto), always or never.",
-)
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_version,
-    help="Show versions.",
-)
+@click.option("--trust-folder", is_flag=True, envvar="REPRO_TRUST_FOLDER", help=TRUST)
+@click.option("--color", type=COLOUR, default="auto", expose_value=False, help=COLOURS)
+@click.option("--version", help="Show versions.", callback=_version, **AT_ONCE)
 @click.pass_context
 def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
     """Reproduce Deep Residual Learning for Image Recognition.
@@ -165,7 +154,8 @@ def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
         _trust_folders(context)
     check_folders()
     here = places()
-    check_owners(*(getattr(here, name) for name in WRITING.get(context.invoked_subcommand, ())))
+    for name in WRITING.get(context.invoked_subcommand, ()):
+        check_owners(getattr(here, name))
 
 
 def _trust_folders(context: click.Context) -> None:
@@ -186,9 +176,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     streams.open_closed_streams()
     streams.make_output_tolerant()
     set_private_umask()
-    words = _common_options_first([*(sys.argv[1:] if arguments is None else arguments)])
+    words = _common_options_first(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    code = 0
+    code = FINE
     try:
         colour = streams.wanted_colour(words)
         code = cli.main(words, prog_name="repro", standalone_mode=False, color=colour)
@@ -212,11 +202,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         code = _print_error(streams.of_stream(error) or of_system(error), debug)
         streams.discard_output()
-    sys.exit(code if isinstance(code, int) else 0)
+    # A command that returns nothing ended well.
+    sys.exit(code if isinstance(code, int) else FINE)
 
 
 def _common_options_first(words: list[str]) -> list[str]:
-    """Return the words with those options first that may stand anywhere in the line."""
+    """Return the words with those options first that may stand anywhere in the line.
+
+    click takes an option of the group before the command's name only.
+    """
     first: list[str] = []
     rest: list[str] = []
     following = iter(words)
@@ -235,9 +229,11 @@ def _print_error(error: UserError, debug: bool = False) -> int:
         import traceback
 
         traceback.print_exc()
-    hint = f"\n\nhint: {error.hint}" if error.hint else ""
+    text = f"Error: {error.problem}"
+    if error.hint:
+        text += f"\n\nhint: {error.hint}"
     with suppress(OSError, ValueError):  # the terminal may be gone
-        click.echo(f"Error: {error.problem}{hint}", err=True)
+        click.echo(text, err=True)
     return error.code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from repro.cli.shared.click_errors import Command
+from repro.cli.shared.completers import starting
 from repro.cli.shared.environment_checks import check_owners
 from repro.cli.shared.options import did_you_mean_one_of, json_option, print_json
 from repro.errors import FINE, EnvironmentProblem, UserError, quote
@@ -23,13 +24,10 @@ PARTS = {
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in PARTS if name.startswith(incomplete)]
+    return starting(PARTS, incomplete)
 
 
-@click.command(
-    cls=Command,
-    epilog="Parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()) + ".",
-)
+@click.command(cls=Command, epilog=f"Parts: {'; '.join(map(': '.join, PARTS.items()))}.")
 @click.argument("part", metavar="PART", shell_complete=_names)
 @click.option("--quick", is_flag=True, help="Fewer nets and rounds: a first look, in minutes.")
 @click.option("--save", is_flag=True, help="Keep the record and the table in results/bench/.")
@@ -49,14 +47,16 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
     from repro.bench import bench_record
     from repro.bench.suites import PARTS as MEASURED
 
-    before = bench_record.load()
+    before = bench_record.load()  # how busy the machine was before anything of ours ran
     tables = MEASURED[part](quick, lambda line: click.echo(line, err=True))
     found = bench_record.record(part, quick, tables, before)
     text = bench_record.markdown(tables, found["machine"])
     if save:
         folder = places().results / "bench"
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"{part}-quick" if quick else part
+        name = part
+        if quick:
+            name += "-quick"  # so that a first look replaces no whole measurement
         write_atomic(folder / f"{name}.json", to_json(found))
         write_atomic(folder / f"{name}.md", text.encode())
     if as_json:

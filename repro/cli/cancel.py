@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_selection
-from repro.cli.shared.options import (
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
 from repro.cli.shared.text_table import counted
 from repro.errors import UserError
 from repro.storage.paths import Places, places
@@ -30,10 +24,10 @@ if TYPE_CHECKING:
 @click.argument(
     "patterns", nargs=-1, required=True, metavar="PATTERN…", shell_complete=complete_selection
 )
-@one_scale_option
-@part_options
+@options.one_scale_option
+@options.part_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
+@options.json_option
 def command(
     patterns: Sequence[str],
     scale: str | None,
@@ -55,29 +49,39 @@ def command(
     from repro.cluster.status.run_states import all_states
 
     here = places()
-    folders = keep_selected(select_folders(patterns, here, True, scale), only, skip)
+    folders = options.keep_selected(select_folders(patterns, here, True, scale), only, skip)
     to_cancel = [state for state in all_states(folders, here) if state.live and state.job]
-    jobs = {state.job for state in to_cancel}
-    neighbours = all_states(beside(folders, here), here)
-    sharing = [state for state in neighbours if state.live and state.job in jobs]
+    sharing = _in_jobs_of(to_cancel, all_states(beside(folders, here), here))
     in_words = counted(len(to_cancel), "run")
     if sharing:
         in_words += f", and {len(sharing)} that share their jobs"
     if to_cancel and not yes:
-        if not sys.stdin.isatty():
-            raise UserError(f"{in_words} would be cancelled", "say `--yes`")
-        click.confirm(f"Cancel {in_words}?", abort=True, err=True)
+        _ask(in_words)
     to_cancel += sharing
     for conf, job_ids in _jobs_by_cluster(to_cancel, here).items():
         slurm.run_slurm_command(["scancel", *dict.fromkeys(job_ids)], conf)
     if as_json:
         facts = [{"id": state.id, "job": state.job} for state in to_cancel]
-        print_json({"cancelled": facts})
+        options.print_json({"cancelled": facts})
         return
     for state in to_cancel:
         click.echo(f"{state.id}\t{state.job}")
-    nothing = "nothing runs or waits among these"
-    click.echo(f"cancelled {in_words}" if to_cancel else nothing, err=True)
+    if to_cancel:
+        click.echo(f"cancelled {in_words}", err=True)
+    else:
+        click.echo("nothing runs or waits among these", err=True)
+
+
+def _ask(in_words: str) -> None:
+    if not sys.stdin.isatty():  # nobody could answer
+        raise UserError(f"{in_words} would be cancelled", "say `--yes`")
+    click.confirm(f"Cancel {in_words}?", abort=True, err=True)
+
+
+def _in_jobs_of(states: Sequence[State], others: Sequence[State]) -> list[State]:
+    """Return the other runs that end with these: SLURM cancels no part of a job."""
+    jobs = {state.job for state in states}
+    return [other for other in others if other.live and other.job in jobs]
 
 
 def _jobs_by_cluster(states: Sequence[State], here: Places) -> dict[str | None, list[str]]:

@@ -28,34 +28,35 @@ def command(paths: tuple[str, ...], as_json: bool) -> int:
     from repro.analysis.runs.lab_checks import Checked, check_path
 
     checked = Checked()
-    for path in map(Path, paths) if paths else _default():
+    for path in list(map(Path, paths)) or _default():
         one = check_path(path)
         checked.records += one.records
         checked.problems += one.problems
         checked.notes += one.notes
     if as_json:
-        print_json(
-            {
-                "records": checked.records,
-                "problems": _as_documents(checked.problems),
-                "notes": _as_documents(checked.notes),
-            }
-        )
+        problems, notes = _as_documents(checked.problems), _as_documents(checked.notes)
+        print_json({"records": checked.records, "problems": problems, "notes": notes})
     else:
+        # Names come from a pull request: what cannot be printed could drive the terminal.
         for folder, problem in checked.problems:
             click.echo(f"{printable(folder)}: {problem}")
         for folder, note in checked.notes:
             click.echo(f"note: {printable(folder)}: {note}", err=True)
-        problems = counted(len(checked.problems), "problem")
-        click.echo(f"{counted(checked.records, 'record')}, {problems}", err=True)
+        count = counted(len(checked.problems), "problem")
+        click.echo(f"{counted(checked.records, 'record')}, {count}", err=True)
     return FAILED if checked.problems else FINE
 
 
-def _default() -> tuple[Path, ...]:
-    """Return the folder of all labs, where there is one."""
+def _default() -> list[Path]:
+    """Return the folder of all labs, where there is one: a results folder may have no labs yet."""
     folder = places().labs
-    return (folder,) if folder.is_dir() else ()
+    if folder.is_dir():
+        return [folder]
+    return []
 
 
 def _as_documents(lines: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"folder": printable(folder), "problem": text} for folder, text in lines]
+    facts = []
+    for folder, text in lines:
+        facts.append({"folder": printable(folder), "problem": text})
+    return facts

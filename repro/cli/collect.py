@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import json_option, print_json
-from repro.cli.shared.text_table import counted
+from repro.cli.shared.options import documents, json_option, print_json
+from repro.cli.shared.text_table import counted, counts_in_words, print_problems
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError, quote
 from repro.storage import labs as other_labs
 from repro.storage.paths import places
@@ -21,6 +20,7 @@ from repro.storage.paths import places
 if TYPE_CHECKING:
     from repro.analysis.runs.frame_cache import CachedRuns
 
+# What repro itself puts into a results folder.
 OURS = re.compile(
     r"runs|runs\.parquet|published|labs|jobs|code|bench|quick|smoke|report\.html|diff\.\w+|table\d+\.\w+"
 )
@@ -49,24 +49,24 @@ def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
     save(gathered, here)
     states = Counter(gathered.of_lab(other_labs.OURS)["state"].to_pylist())
     others = {lab: gathered.of_lab(lab).num_rows for lab in gathered.labs}
-    for problem in gathered.problems:
-        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
+    print_problems(gathered.problems)
     if as_json:
-        print_json(
-            {
-                "file": str(here.frame),
-                "changed": gathered.changed,
-                "folders": gathered.folders,
-                "opened": gathered.opened,
-                "runs": states.total(),
-                "states": states,
-                "problems": [asdict(problem) for problem in gathered.problems],
-                **({"labs": others} if others else {}),
-            }
-        )
+        document = {
+            "file": str(here.frame),
+            "changed": gathered.changed,
+            "folders": gathered.folders,
+            "opened": gathered.opened,
+            "runs": states.total(),
+            "states": states,
+            "problems": documents(gathered.problems),
+        }
+        if others:
+            document["labs"] = others
+        print_json(document)
     else:
         _print(gathered, states, others, here.frame)
     runs = gathered.table.num_rows
+    # One damaged folder among many is a warning: the others are read all the same.
     if gathered.problems and (strict or not runs):
         return FAILED
     return FINE if runs else INCOMPLETE
@@ -75,11 +75,10 @@ def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
 def _print(
     gathered: CachedRuns, states: Counter[str], others: Mapping[str, int], file: Path
 ) -> None:
-    in_words = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     unchanged = gathered.folders - gathered.opened
     folders = f"{counted(gathered.opened, 'folder')} read, {unchanged:,} unchanged"
     runs = counted(states.total(), "run")
-    click.echo(f"{runs} ({in_words or 'none yet'}); {folders}")
+    click.echo(f"{runs} ({counts_in_words(states) or 'none yet'}); {folders}")
     if others:
         counts = ", ".join(f"{lab} {count}" for lab, count in others.items())
         click.echo(f"of other labs: {counts}")
@@ -88,8 +87,10 @@ def _print(
 
 def _check_ours(results: Path) -> None:
     """Raise an error if it is a folder of something else: it gets no file of ours."""
-    names = {path.name for path in results.iterdir()} if results.is_dir() else set()
-    strange = sorted(name for name in names if not name.startswith("."))
+    if not results.is_dir():
+        return
+    strange = sorted(path.name for path in results.iterdir() if not path.name.startswith("."))
+    # One name of ours is enough: people keep notes and pictures beside their results.
     if strange and not any(map(OURS.fullmatch, strange)):
         raise UserError(
             f"{quote(results, 300)} is a folder of something else: "

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.completers import complete_clusters
 from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.submit_options import on_option
 from repro.cli.shared.text_table import print_rows
 from repro.storage.paths import Places, places
 
@@ -30,14 +30,7 @@ SETTINGS = (  # variable, what it is where it is not set
 
 
 @click.command(cls=Command)
-@click.option(
-    "--on",
-    "cluster",
-    envvar="REPRO_ON",
-    metavar="CLUSTER",
-    help="The settings of this cluster's profile as well.",
-    shell_complete=complete_clusters,
-)
+@on_option("The settings of this cluster's profile as well.")
 @click.option("--show-origin", is_flag=True, help="Say where each value comes from.")
 @json_option
 def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
@@ -51,26 +44,35 @@ def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
     if cluster:
         settings += _profile(cluster, here)
     if as_json:
-        facts = [{"name": name, "value": value, "origin": where} for name, value, where in settings]
+        facts = []
+        for name, value, origin in settings:
+            facts.append({"name": name, "value": value, "origin": origin})
         print_json({"settings": facts})
         return
-    rows = [("setting", "value", "origin")]
+    columns = 2 + show_origin
+    rows = [("setting", "value", "origin")[:columns]]
     for name, value, origin in settings:
-        rows.append((name, _text(value), origin))
-    print_rows(rows if show_origin else [row[:2] for row in rows])
+        rows.append((name, _text(value), origin)[:columns])
+    print_rows(rows)
 
 
 def _folders(here: Places) -> Iterator[tuple[str, Any, str]]:
     for name in ("results", "figures", "data"):
         variable = f"REPRO_{name.upper()}"
-        yield name, str(getattr(here, name)), variable if os.environ.get(variable) else "default"
+        yield name, str(getattr(here, name)), _origin(variable)
     yield "slurm", str(here.slurm), "default"
 
 
 def _variables() -> Iterator[tuple[str, Any, str]]:
     for variable, default in SETTINGS:
-        value = os.environ.get(variable)
-        yield variable, value or default, variable if value else "default"
+        yield variable, os.environ.get(variable) or default, _origin(variable)
+
+
+def _origin(variable: str) -> str:
+    """Return where the value of a variable comes from; an empty one counts as unset."""
+    if os.environ.get(variable):
+        return variable
+    return "default"
 
 
 def _profile(cluster: str, here: Places) -> Iterator[tuple[str, Any, str]]:
@@ -84,11 +86,13 @@ def _profile(cluster: str, here: Places) -> Iterator[tuple[str, Any, str]]:
         origin = "default"
         if field.name in written or field.name == "name":
             origin = str(path)
+        # The environment counts before the file, as in `load_profile`.
         if os.environ.get(variable) and field.name not in _FROM_FILE_ONLY:
             origin = variable
         yield field.name, getattr(profile, field.name), origin
 
 
+# No variable of the environment can say these.
 _FROM_FILE_ONLY = ("name", "setup", "environment", "container", "sbatch")
 
 

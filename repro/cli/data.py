@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from repro.cli.shared.click_errors import Group
-from repro.cli.shared.options import json_option, print_json
+from repro.cli.shared.options import F, documents, json_option, print_json
 from repro.cli.shared.text_table import print_rows
 from repro.definition.bounds import check_name
 from repro.errors import ENVIRONMENT
@@ -22,6 +21,12 @@ if TYPE_CHECKING:
 
 COLUMNS = ("name", "state", "origin", "training", "test", "split", "hash", "where")
 HASH_DIGITS = 12  # shown; --json has all
+MIRROR = "Download CIFAR-10 from this mirror; only official pixels are kept."
+
+
+def replace_option(function: F) -> F:
+    about = "Put the new set in the place of one that is there."
+    return click.option("--replace", is_flag=True, help=about)(function)
 
 
 @click.group(cls=Group, no_args_is_help=True)
@@ -40,12 +45,8 @@ def list_sets(as_json: bool) -> None:
 
 @command.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
-@click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
-@click.option(
-    "--url",
-    metavar="URL",
-    help="Download CIFAR-10 from this mirror; only official pixels are kept.",
-)
+@replace_option
+@click.option("--url", metavar="URL", help=MIRROR)
 @json_option
 def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: bool) -> None:
     """Prepare sets before a run needs them. For example:  repro data prepare cifar10
@@ -55,15 +56,16 @@ def prepare(names: tuple[str, ...], replace: bool, url: str | None, as_json: boo
     """
     from repro.data import registry
 
-    _print(
-        [registry.prepare(name, places().data, replace, _percent(), url) for name in names], as_json
-    )
+    prepared = []
+    for name in names:
+        prepared.append(registry.prepare(name, places().data, replace, _percent(), url))
+    _print(prepared, as_json)
 
 
 @command.command("import")
 @click.argument("name", metavar="NAME")
 @click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
+@replace_option
 @json_option
 def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     """Make a data set of the images at PATH. For example:  repro data import cifar10 images.tar.gz
@@ -90,7 +92,7 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
 @command.command()
 @click.argument("name", metavar="NAME")
 @click.argument("side", metavar="SIDE", type=click.IntRange(min=1))
-@click.option("--replace", is_flag=True, help="Put the new set in the place of one that is there.")
+@replace_option
 @json_option
 def resize(name: str, side: int, replace: bool, as_json: bool) -> None:
     """Make a copy of a set of photos with smaller images.
@@ -120,33 +122,43 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     from repro.data import registry
 
     folder = places().data
-    there = [
-        found.name for found in registry.all_datasets(folder) if found.state in ("ready", "damaged")
-    ]
-    checked = [registry.dataset_info(name, folder, whole=True) for name in names or there]
+    if not names:
+        found = registry.all_datasets(folder)
+        names = tuple(one.name for one in found if one.state in ("ready", "damaged"))
+    checked = [registry.dataset_info(name, folder, whole=True) for name in names]
     _print(checked, as_json)
-    for digest, advice in () if as_json else map(registry.attestation, checked):
-        if digest:
-            click.echo(f"\n{digest}")
-        if advice:
-            click.echo(f"\nhint: {advice}", err=True)
+    if not as_json:
+        _print_digests(checked)
     if not checked:
         click.echo(
             f"no data sets in {folder}\n\n"
             "hint: `repro data prepare cifar10`, or `repro data import`",
             err=True,
         )
+    failed = False
     for one in checked:
+        failed |= one.state in ("missing", "damaged")
         if one.state == "missing":
             click.echo(f"\n{one.name} is not in {folder}\n\nhint: {one.hint}", err=True)
-    if any(found.state in ("missing", "damaged") for found in checked):
+    if failed:
         context.exit(ENVIRONMENT)
+
+
+def _print_digests(checked: list[DatasetInfo]) -> None:
+    """Print the digest that others can compare, and what a set without one still needs."""
+    from repro.data import registry
+
+    for digest, advice in map(registry.attestation, checked):
+        if digest:
+            click.echo(f"\n{digest}")
+        if advice:
+            click.echo(f"\nhint: {advice}", err=True)
 
 
 def _print(found: list[DatasetInfo], as_json: bool) -> None:
     """The facts on stdout; what is wrong with a set, and what to do, on stderr."""
     if as_json:
-        print_json({"sets": [asdict(one) for one in found]})
+        print_json({"sets": documents(found)})
         return
     rows = [COLUMNS, *map(_row, found)]
     if sys.stdout.isatty():
@@ -178,7 +190,9 @@ def _row(one: DatasetInfo) -> tuple[str, ...]:
 
 
 def _count(images: int | None) -> str:
-    return "–" if images is None else f"{images:,}"
+    if images is None:
+        return "–"
+    return f"{images:,}"
 
 
 def _percent() -> Callable[[int, int], None]:

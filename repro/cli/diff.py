@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from repro import api
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    TEXT_FORMATS,
-    gather,
-    json_option,
-    print_json,
-    print_scale,
-    select_option,
-    strict_option,
-)
-from repro.cli.shared.param_types import OneOf
 from repro.cli.shared.streams import paints
 from repro.cli.shared.text_table import text_width
 from repro.errors import FAILED, FINE, INCOMPLETE, UserError
@@ -34,6 +25,10 @@ if TYPE_CHECKING:
 
 LARGEST_CSV = 50_000_000  # bytes
 FAIL_ON = "worse,fails"
+A_PATH = click.Path(path_type=Path)
+EXIT_1 = f"Exit 1 on these verdicts ({FAIL_ON})."
+AGAINST = "Compare with these numbers, not the paper's."
+MIXED = "Average even runs on different images, and say so."
 
 
 @dataclass(frozen=True)
@@ -46,30 +41,15 @@ class Comparison:
 
 
 @click.command(cls=Command)
-@select_option("any", scale=None)
-@click.option(
-    "--fail-on", default=FAIL_ON, metavar="WORDS", help=f"Exit 1 on these verdicts ({FAIL_ON})."
-)
-@click.option(
-    "--format",
-    "form",
-    type=OneOf(TEXT_FORMATS),
-    default="table",
-    help="What is printed (default: table).",
-)
-@json_option
+@options.select_option("any", scale=None)
+@click.option("--fail-on", default=FAIL_ON, metavar="WORDS", help=EXIT_1)
+@options.format_option
+@options.json_option
 @click.option("--verbose", is_flag=True, help="Every number, reason and piece of evidence.")
-@click.option(
-    "--against",
-    type=click.Path(path_type=Path),
-    metavar="FILE|RESULTS",
-    help="Compare with these numbers, not the paper's.",
-)
-@strict_option
-@click.option(
-    "--allow-mixed", is_flag=True, help="Average even runs on different images, and say so."
-)
-@gather("how", Comparison, ("against", "strict", "allow_mixed"))
+@click.option("--against", type=A_PATH, metavar="FILE|RESULTS", help=AGAINST)
+@options.strict_option
+@click.option("--allow-mixed", is_flag=True, help=MIXED)
+@options.gather("how", Comparison, ("against", "strict", "allow_mixed"))
 def command(
     selection: Selection,
     fail_on: str,
@@ -90,7 +70,9 @@ def command(
         raise UserError(
             "`--strict` and `--allow-mixed` exclude each other", "say one of them, or neither"
         )
-    return print_diff(selection, "json" if as_json else form, fail_on, verbose, how)
+    if as_json:
+        form = "json"
+    return print_diff(selection, form, fail_on, verbose, how)
 
 
 def print_diff(
@@ -108,7 +90,7 @@ def print_diff(
     from repro.analysis.compare.paper_diff import parse_verdicts
 
     failures = parse_verdicts(fail_on)
-    selection, collected = print_scale(asked)
+    selection, collected = options.print_scale(asked)
     diff = api.compare(
         selection,
         against=how.against,
@@ -117,13 +99,16 @@ def print_diff(
         collected=collected,
     )
     _print(diff, form, verbose)
+    # The tracked file has the paper's numbers beside all of ours, whatever is asked for besides.
     whole = not (asked.experiments or asked.seeds or asked.changed or asked.partial)
     if whole and how == Comparison():
         _write_markdown(diff)
     refused = how.strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED
-    return INCOMPLETE if diff.lacking or diff.fails(("missing",)) else FINE
+    if diff.lacking or diff.fails(("missing",)):
+        return INCOMPLETE
+    return FINE
 
 
 def _write_markdown(diff: Diff) -> None:
@@ -145,7 +130,7 @@ def _print(diff: Diff, form: str, verbose: bool) -> None:
     from repro.analysis.output.diff_text import render_text
 
     if form == "json":
-        print_json(diff_document(diff))
+        options.print_json(diff_document(diff))
     elif form == "table":
         click.echo(render_text(diff, text_width(), _painted, verbose), nl=False)
     else:
@@ -163,4 +148,6 @@ def _painted(text: str, word: str) -> str:
     """Return the text in colour, on a terminal that wants it."""
     from repro.analysis.output.diff_text import COLOURS
 
-    return click.style(text, fg=COLOURS.get(word)) if paints() else text
+    if not paints():
+        return text
+    return click.style(text, fg=COLOURS.get(word))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import json_option, print_json
-from repro.errors import ENVIRONMENT, FINE
+from repro.cli.shared.options import documents, json_option, print_json
+from repro.errors import ENVIRONMENT
 from repro.storage.paths import places
 
 _SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
@@ -23,20 +21,24 @@ def command(context: click.Context, cluster: str | None, as_json: bool) -> None:
 
     For example:  repro doctor --on mycluster
     """
-    from repro.cluster import profile as profiles
     from repro.cluster.preflight.doctor import examine_environment
+    from repro.cluster.profile import load_profile
 
     here = places()
-    checks = []
-    for check in examine_environment(
-        here, profiles.load_profile(cluster, here.slurm) if cluster else None
-    ):
+    profile = None
+    if cluster:
+        profile = load_profile(cluster, here.slurm)
+    checks, failed = [], False
+    # Each check is shown as it ends: some of them wait for a scheduler or read a disk.
+    for check in examine_environment(here, profile):
         checks.append(check)
+        failed |= check.verdict == "failure"
         if not as_json:
             verdict = click.style(f"{check.verdict:<8}", fg=_SIGNS[check.verdict])
             click.echo(f"{verdict}  {check.name:<11} {check.words}")
             if check.fix:
                 click.echo(f"{'':<8}  {'':<11} fix: {check.fix}")
     if as_json:
-        print_json({"checks": [asdict(check) for check in checks]})
-    context.exit(ENVIRONMENT if any(check.verdict == "failure" for check in checks) else FINE)
+        print_json({"checks": documents(checks)})
+    if failed:
+        context.exit(ENVIRONMENT)

@@ -35,6 +35,8 @@ ABOUT = {
     "preprocess": "paper, authors, torchvision-v1, torchvision-v2, timm:NAME …",
     "data": "The data set, if not the recipe's own.",
 }
+ENSEMBLE = "Kept predictions: a record's name, or a file."
+MCNEMAR = "Whether two records differ, by McNemar's test."
 SAVE = "Keep a record in results/evaluations; with FILE, only save predictions."
 
 
@@ -51,18 +53,8 @@ class Question(WeightsQuestion):
     ABOUT,
     click.option("--save", is_flag=False, flag_value=RECORD, metavar="[FILE]", help=SAVE),
 )
-@click.option(
-    "--ensemble",
-    multiple=True,
-    metavar="RECORD",
-    help="Kept predictions: a record's name, or a file.",
-)
-@click.option(
-    "--mcnemar",
-    nargs=2,
-    metavar="RECORD RECORD",
-    help="Whether two records differ, by McNemar's test.",
-)
+@click.option("--ensemble", multiple=True, metavar="RECORD", help=ENSEMBLE)
+@click.option("--mcnemar", nargs=2, metavar="RECORD RECORD", help=MCNEMAR)
 @click.option("--list", "listed", is_flag=True, help="Name the records that are kept.")
 @change_options
 @json_option
@@ -119,16 +111,14 @@ def _answer(question: Question, scale: Scale) -> dict[str, Any]:
         target = check_output_file(Path(question.save), "predictions")
     path = check_input_file(Path(question.weights), "weights", WEIGHTS_HINT)
     of, preprocessing, warnings = opened(path, question, scale)
-    return _of_weights(
-        of, preprocessing, warnings, question.crops, question.mean, target, to_record
-    )
+    reading = _reading(of, preprocessing, question.crops)
+    return _of_weights(of, reading, warnings, question.mean, target, to_record)
 
 
 def _of_weights(
     of: Subject,
-    preprocessing: Preprocessing,
+    reading: Reading,
     warnings: tuple[str, ...],
-    crops: str | None,
     mean: Path | None,
     target: Path | None,
     record: bool,
@@ -137,18 +127,12 @@ def _of_weights(
     from repro.storage.atomic import write_atomic
     from repro.storage.evaluations import compressed
 
-    reading = _reading(of, preprocessing, crops)
     image = weights_measurer.mean_image(mean)
     folder = weights_measurer.folder_for(places().results, of, [reading], image, reading.views)
+    # With a folder, a test that is cut short continues; without one, nothing is kept.
+    kept = folder if record else None
     with Counter("images") as counter:
-        result = weights_measurer.measure(
-            of,
-            [reading],
-            image,
-            folder if record else None,
-            with_scores=[reading],
-            progress=counter.at,
-        )
+        result = weights_measurer.measure(of, [reading], image, kept, [reading], counter.at)
     made = weights_measurer.evaluation(of, reading, result, folder.path.name, warnings)
     for warning in made.warnings[len(warnings) :]:
         click.echo(warning, err=True)
@@ -169,6 +153,7 @@ def _reading(of: Subject, preprocessing: Preprocessing, crops: str | None) -> Re
         raise UserError(
             f"{quote(of.source.name)} holds small images, which have no {quote(crops)} views", hint
         )
+    # Table 3 has ten crops, section 3.4; small images are tested whole, section 4.2.
     views = crops or ("ten" if of.photos else "center")
     pool = "unpadded" if of.run.net.pool else "padded"
     return plain_reading(preprocessing, views, pool)  # type: ignore[arg-type]
@@ -179,10 +164,11 @@ def _facts(
 ) -> dict[str, Any]:
     from repro.protocol.released_weights import in_print
 
-    images = made.data.test_images
+    images, weights, net = made.data.test_images, made.weights, made.net.name
+    known_by = weights.layout, net, weights.sha256
     return {
-        "what": f"{made.net.name}, {made.views}, {made.data.name}, {images:,} images",
-        "net": made.net.name,
+        "what": f"{net}, {made.views}, {made.data.name}, {images:,} images",
+        "net": net,
         "crops": made.views,
         "scale": made.scale,
         "data": {
@@ -194,16 +180,10 @@ def _facts(
         "top1": errors[0],
         "top5": errors[1],
         "id": made.id,
-        "layout": made.weights.layout,
-        "sha256": made.weights.sha256,
+        "layout": weights.layout,
+        "sha256": weights.sha256,
         "preprocessing": reading.facts()["preprocessing"],
-        "published": in_print(
-            made.weights.layout,
-            made.net.name,
-            made.weights.sha256,
-            made.preprocessing,
-            made.metrics,
-        ),
+        "published": in_print(*known_by, made.preprocessing, made.metrics),
         "warnings": list(made.warnings),
     }
 
@@ -211,7 +191,7 @@ def _facts(
 def _of_ensemble(names: tuple[str, ...]) -> dict[str, Any]:
     from repro.storage.predictions import ensemble
 
-    top1, top5 = ensemble([_predictions(name) for name in names])
+    top1, top5 = ensemble(list(map(_predictions, names)))
     return {"what": f"ensemble of {len(names)}", "top1": top1, "top5": top5}
 
 
@@ -229,17 +209,17 @@ def _listed() -> dict[str, Any]:
     known, problems = evaluations(places().results)
     for folder, problem in problems:
         click.echo(f"{folder}: {problem}", err=True)
-    return {
-        "evaluations": [
-            {"id": one.id, "metrics": one.metrics, "data": one.data.name} for one in known
-        ]
-    }
+    facts = []
+    for one in known:
+        facts.append({"id": one.id, "metrics": one.metrics, "data": one.data.name})
+    return {"evaluations": facts}
 
 
 def _predictions(name: str) -> Path:
     """Return the file of predictions that is named, or that of a record of that name."""
     from repro.storage.evaluations import PREDICTIONS, found
 
+    # A folder, a file, or else the name that `--list` gives.
     path = Path(name)
     if (path / PREDICTIONS).is_file():
         return path / PREDICTIONS
@@ -259,7 +239,9 @@ def _in_words(facts: dict[str, Any]) -> str:
         lines.append(f"{name}: {counts}, p = {test['p']:.3g}")
     if "top1" in facts:
         errors_in_words = f"top-1 error {facts['top1']:.2f} %, top-5 error {facts['top5']:.2f} %"
+        line = f"{facts['what']}: {errors_in_words}"
         printed = " / ".join(facts.get("published", {}).values())
-        beside = f" (published for these weights: {printed})" if printed else ""
-        lines.append(f"{facts['what']}: {errors_in_words}{beside}")
+        if printed:
+            line += f" (published for these weights: {printed})"
+        lines.append(line)
     return "\n".join(lines)

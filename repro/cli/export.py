@@ -11,7 +11,7 @@ import click
 from repro import api
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.options import gather, json_option, print_json, print_scale, select_option
-from repro.cli.shared.text_table import counted
+from repro.cli.shared.text_table import counted, print_problems
 from repro.errors import FINE, INCOMPLETE, UserError
 from repro.protocol.selection import Selection
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from repro.analysis.runs.run_frames import Collected
 
 STDOUT = Path("-")
+A_PATH = click.Path(path_type=Path)
+CSV = "One CSV: a row for each run, iteration and metric. `-` prints it."
+TENSORBOARD = "An event file for each run, for TensorBoard."
+RO_CRATE = "A new folder with the published runs as an RO-Crate 1.1, for archives."
 
 
 @dataclass(frozen=True)
@@ -45,24 +49,9 @@ class Targets:
 
 @click.command("export", cls=Command)
 @select_option("any", scale=None)
-@click.option(
-    "--csv",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="One CSV: a row for each run, iteration and metric. `-` prints it.",
-)
-@click.option(
-    "--tensorboard",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="An event file for each run, for TensorBoard.",
-)
-@click.option(
-    "--ro-crate",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="A new folder with the published runs as an RO-Crate 1.1, for archives.",
-)
+@click.option("--csv", type=A_PATH, metavar="FILE", help=CSV)
+@click.option("--tensorboard", type=A_PATH, metavar="FOLDER", help=TENSORBOARD)
+@click.option("--ro-crate", type=A_PATH, metavar="FOLDER", help=RO_CRATE)
 @gather("targets", Targets, ("csv", "tensorboard", "ro_crate"))
 @json_option
 def command(selection: Selection, targets: Targets, as_json: bool) -> int:
@@ -73,11 +62,13 @@ def command(selection: Selection, targets: Targets, as_json: bool) -> int:
     For example:  repro export figure6 --csv figure6.csv --tensorboard events
     """
     targets.check(as_json)
-    asked = selection.reproduced()
-    selection, collected = print_scale(asked)
+    selection, collected = print_scale(selection.reproduced())
+    csv = targets.csv
+    if csv == STDOUT:
+        csv = None  # it is printed below, from what the export returns
     exported = api.export(
         selection,
-        csv=None if targets.csv == STDOUT else targets.csv,
+        csv=csv,
         tensorboard=targets.tensorboard,
         ro_crate=targets.ro_crate,
         collected=collected,
@@ -87,8 +78,10 @@ def command(selection: Selection, targets: Targets, as_json: bool) -> int:
     else:
         _print(targets, exported)
     _print_counts(exported, targets, collected)
-    crate_is_missing = targets.ro_crate is not None and not exported.published
-    return FINE if exported.series and not crate_is_missing else INCOMPLETE
+    # A crate is of published runs alone, so that it may be empty where the CSV is not.
+    if not exported.series or (targets.ro_crate is not None and not exported.published):
+        return INCOMPLETE
+    return FINE
 
 
 def _facts(selection: Selection, exported: Exported) -> dict[str, Any]:
@@ -130,5 +123,4 @@ def _print_counts(exported: Exported, targets: Targets, collected: Collected) ->
         else:
             click.echo("no RO-Crate: no run of this selection is published", err=True)
             click.echo("\nhint: `repro publish` publishes finished runs", err=True)
-    for problem in collected.problems:
-        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
+    print_problems(collected.problems)

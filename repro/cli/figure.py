@@ -10,28 +10,20 @@ import click
 
 from repro import api
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    json_option,
-    print_json,
-    print_scale,
-    select_option,
-)
+from repro.cli.shared.options import json_option, print_json, print_scale, select_option
 from repro.cli.shared.page_exit import exit_code_of, is_one_document, print_left_out, worst_of
 from repro.cli.shared.text_table import text_width
 from repro.errors import UserError, did_you_mean, quote
 from repro.protocol.selected_pages import FIGURES
 from repro.protocol.selection import Selection
 
+ALL = ",".join(api.FIGURE_FORMATS)
+FORMAT = "Of svg, pdf and png (default: all)."
+
 
 @click.command("figure", cls=Command)
 @select_option("some", scale=None, metavar="FIGURE", kinds=("figure",))
-@click.option(
-    "--format",
-    "form",
-    default=",".join(api.FIGURE_FORMATS),
-    metavar="LIST",
-    help="Of svg, pdf and png (default: all).",
-)
+@click.option("--format", "form", default=ALL, metavar="LIST", help=FORMAT)
 @json_option
 def command(selection: Selection, form: str, as_json: bool) -> int:
     """Draw figures of the paper and print where they are.
@@ -45,33 +37,35 @@ def command(selection: Selection, form: str, as_json: bool) -> int:
 
 
 def print_figures(
-    selection: Selection,
-    form: str = ",".join(api.FIGURE_FORMATS),
-    as_json: bool = False,
-    in_words: bool = True,
+    selection: Selection, form: str = ALL, as_json: bool = False, in_words: bool = True
 ) -> int:
     """Draw the figures, print their files and what they show, and return the exit code."""
     FIGURES.check(selection)
     formats = _formats(form)
     selection, collected = print_scale(selection)
     names = FIGURES.names(selection)
-    results = []
+    results, codes = [], []
     for name in names:
-        results.append(api.figure(selection.on_page(name), formats, collected))
+        result = api.figure(selection.on_page(name), formats, collected)
+        results.append(result)
+        codes.append(exit_code_of(result.complete, result.collected, result.runs))
     if as_json:
-        facts = [_facts(name, result) for name, result in zip(names, results, strict=True)]
-        print_json(facts[0] if is_one_document(selection, names) else {"figures": facts})
+        facts = list(map(_facts, names, results))
+        document: dict[str, Any] = {"figures": facts}
+        if is_one_document(selection, names):
+            [document] = facts
+        print_json(document)
     else:
         _print(names, results, in_words)
     print_left_out(selection, names)
-    return worst_of([exit_code_of(one.complete, one.collected, one.runs) for one in results])
+    return worst_of(codes)
 
 
 def _facts(name: str, result: api.FigureResult) -> dict[str, Any]:
     return {
         "experiment": name,
         "scale": result.scale.name,
-        "files": [str(path) for path in result.files],
+        "files": list(map(str, result.files)),
         "description": result.description,
     }
 
@@ -90,6 +84,7 @@ def _print(names: Sequence[str], results: Sequence[api.FigureResult], in_words: 
 
 def _formats(text: str) -> list[api.FigureFormat]:
     """Return the formats of a list with commas, each once."""
+    # The words in the order they were typed: scripts take the first file.
     formats: list[api.FigureFormat] = []
     for part in text.split(","):
         word = part.strip().lower()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from repro.storage.evaluations import EvaluationFolder
 
 WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
+PERCENT = re.compile(r"\d{1,2}(\.\d{1,4})?")
 AUTHORS = re.compile(r"authors-(50|101|152)")
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
@@ -97,7 +98,7 @@ def _readings(of: Subject, preprocessing: Preprocessing, question: Question) -> 
     pool = "unpadded" if of.run.net.pool else "padded"
     chosen: tuple[str, ...] = KNOWN
     if question.vary is not None:
-        chosen = tuple(factor.strip() for factor in question.vary.split(","))
+        chosen = tuple(map(str.strip, question.vary.split(",")))
     return grid(preprocessing, question.crops, pool, chosen)  # type: ignore[arg-type]
 
 
@@ -134,14 +135,13 @@ def _printed(text: str | None, crops: str) -> dict[str, tuple[float, int]]:
     if text is None:
         return {}
     numbers = text.split("/")
-    if len(numbers) > 2 or not all(
-        re.fullmatch(r"\d{1,2}(\.\d{1,4})?", number) for number in numbers
-    ):
+    if len(numbers) > 2 or not all(map(PERCENT.fullmatch, numbers)):
         raise UserError(
             f"`--published` cannot be {quote(text)}", "give the errors as printed: 24.7/7.8"
         )
     printed = {}
     for metric, number in zip(("top1", "top5"), numbers, strict=False):
+        # How many digits were printed decides how near a reading must come.
         decimals = len(number.partition(".")[2])
         printed[f"{WAYS[crops]}_{metric}"] = (float(number), decimals)
     return printed
@@ -166,12 +166,15 @@ def _document(
         rows.append(columns(reading) | {"top1": top1, "top5": top5})
     facts = of.weights
     release = release_of(facts.layout, of.run.net.name, facts.sha256, preprocess)
-    numbers = release.numbers if release else ()
-    known = {number.metric: (number.value, number.digits) for number in numbers}
+    name, known = f"{of.run.net.name}, weights of {facts.layout}", {}
+    if release:
+        name = release.name
+        known = {number.metric: (number.value, number.digits) for number in release.numbers}
+    # Labels in another order make every answer wrong: chance, whatever the reading.
     lowest = min(row["top1"] for row in rows)
     doubts = guessing(lowest, result.labels, of.module.classifier.out_features)
     return {
-        "weights": release.name if release else f"{of.run.net.name}, weights of {facts.layout}",
+        "weights": name,
         "file": facts.file,
         "sha256": facts.sha256,
         "net": of.run.net.name,
@@ -179,7 +182,7 @@ def _document(
         "data_hash": of.data.hash,
         "images": of.data.test_images,
         "preprocess": preprocess,
-        "published": known | printed,
+        "published": known | printed,  # what was typed counts before what is on record
         "readings": rows,
         "warnings": [*warnings, *doubts],
         "provenance": result.provenance,

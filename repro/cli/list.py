@@ -33,24 +33,29 @@ def command(selection: Selection, as_json: bool) -> None:
     For example:  repro list --scale smoke
     """
     here = places()
-    chosen = selection if selection.experiments else selection.whole(*catalog.NAMES)
+    everything = not selection.experiments
+    chosen = selection
+    if everything:
+        chosen = selection.whole(*catalog.NAMES)
     lines = []
     for name, experiment in chosen.experiments_at_scale().items():
         lines.append(_facts(name, experiment, here))
     if as_json:
         print_json({"scale": selection.scale, "experiments": lines})
         return
-    skipped = []
-    if sys.stdout.isatty() and not selection.experiments:
-        skipped = [facts["experiment"] for facts in lines if facts["state"] == "skipped"]
-    shown = [facts for facts in lines if facts["experiment"] not in skipped]
-    # Titles get the room of what can be told from the counts: `skipped` cannot.
-    may_go = ("published",) if selection.experiments else ("state", "published")
+    shown, skipped = lines, []
+    # Titles get the room of what can be told from the counts.
+    may_go: tuple[str, ...] = ("published",)
+    if everything and sys.stdout.isatty():
+        # Rows that never change are one line; they are the last ones of the paper.
+        shown = [facts for facts in lines if facts["state"] != "skipped"]
+        skipped = lines[len(shown) :]
+        may_go = ("state", "published")
     print_rows([_HEADING, *map(_row, shown)], right=_NUMBERS, may_go=may_go)
     if skipped:
-        # Rows that never change are one line; they are the last ones of the paper.
-        line = f"not reproduced here: {skipped[0]} to {skipped[-1]}"
-        click.echo(fill(f"{line} (`repro show {skipped[0]}` says why)", text_width()))
+        first, last = skipped[0]["experiment"], skipped[-1]["experiment"]
+        line = f"not reproduced here: {first} to {last} (`repro show {first}` says why)"
+        click.echo(fill(line, text_width()))
     other_scales = sorted(_scales_with_runs(here) - {selection.scale})
     if other_scales and not any(facts["done"] for facts in lines):
         hint = f"`repro list --scale {other_scales[0]}` shows other runs"
@@ -63,12 +68,16 @@ def _facts(name: str, experiment: Experiment, here: Places) -> dict[str, Any]:
         facts |= {"state": "skipped", "done": 0, "published": 0, "total": 0}
         return facts | {"gpu_hours_left": 0.0, "reason": experiment.reason}
     runs = runs_of(experiment)
-    left = [run for run in runs if not is_done(run.id, here)]
-    published = [run for run in runs if here.is_published(run.id)]
+    left, published = [], 0
+    for run in runs:
+        # A clone has published records and no folder of the run: that is done as well.
+        if not is_done(run.id, here):
+            left.append(run)
+        published += here.is_published(run.id)
     return facts | {
         "state": _state(len(runs), len(left)),
         "done": len(runs) - len(left),
-        "published": len(published),
+        "published": published,
         "total": len(runs),
         "gpu_hours_left": float(f"{sum(map(gpu_hours, left)):.4g}"),
     }
@@ -79,7 +88,9 @@ def _state(total: int, left: int) -> str:
         return "counted"
     if left == 0:
         return "done"
-    return "missing" if left == total else "partial"
+    if left == total:
+        return "missing"
+    return "partial"
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -17,19 +17,15 @@ from repro.errors import Incomplete, UserError, quote
 from repro.storage.paths import Folder, places
 from repro.storage.run_files import read_final
 
+ERRORS = "What went to standard error, and SLURM's own messages."
+RANK = "The log of process K, if several train the run."
+
 
 @click.command(cls=Command)
 @click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @click.option("-f", "--follow", is_flag=True, help="Keep printing as the log grows, until Ctrl-C.")
-@click.option(
-    "--err", "errors", is_flag=True, help="What went to standard error, and SLURM's own messages."
-)
-@click.option(
-    "--rank",
-    type=WholeNumber(0),
-    metavar="K",
-    help="The log of process K, if several train the run.",
-)
+@click.option("--err", "errors", is_flag=True, help=ERRORS)
+@click.option("--rank", type=WholeNumber(0), metavar="K", help=RANK)
 @click.option("-n", "--lines", type=WholeNumber(1), metavar="N", help="The last N lines only.")
 def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int | None) -> None:
     """Print the log of a run. RUN is its id, a pattern that fits only one run, or a job number.
@@ -47,7 +43,7 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
     run_id = folders[0].path.name
     paths = logs.logs_of(run_id, here, errors)
     if rank is not None:
-        ending = f"_{rank}_log.{'err' if errors else 'out'}"
+        ending = f"_{rank}_log.{'err' if errors else 'out'}"  # as submitit names them
         paths = [path for path in paths if path.name.endswith(ending)]
     if not paths:
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
@@ -58,6 +54,7 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
 
 def _print_all(paths: Sequence[Path], lines: int | None, follow: bool) -> None:
     """Print each log; follow the first one at the end, if wanted."""
+    # The run's own log is the first; those of SLURM do not grow while it trains.
     for path in paths[1:] if follow else paths:
         if len(paths) > 1:
             click.echo(f"==> {path}", err=True)

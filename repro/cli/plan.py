@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from repro.analysis.planning.plan import LeftOut, Plan, Step
 
 SEEDS = 5  # of each net at most, as the paper has of ResNet-110
-MOST_SEEDS = 50
+MOST_SEEDS = 50  # a forecast is simulated for each number of seeds
+ABOUT = "At most this many seeds of each net."
 
 
 @click.command("plan", cls=Command)
@@ -32,13 +33,7 @@ MOST_SEEDS = 50
     "experiments", nargs=-1, metavar="[EXPERIMENT…]", shell_complete=complete_experiments
 )
 @click.option("--gpu-hours", "budget", type=float, required=True, metavar="N", help="The budget.")
-@click.option(
-    "--seeds",
-    type=WholeNumber(1, MOST_SEEDS),
-    default=SEEDS,
-    metavar="N",
-    help="At most this many seeds of each net.",
-)
+@click.option("--seeds", type=WholeNumber(1, MOST_SEEDS), default=SEEDS, metavar="N", help=ABOUT)
 @json_option
 def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool) -> None:
     """Find which runs, in which order, should decide the most within a budget of GPU-hours.
@@ -53,7 +48,7 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
     chosen: dict[str, Experiment] = {}
     for name in catalog.expand_groups(experiments or ("all",)):
         experiment = catalog.load_experiment(name)
-        if experiments:
+        if experiments:  # `all` passes over what is not reproduced
             refuse_skipped(name, experiment)
         if not isinstance(experiment, Skipped):
             chosen[name] = experiment
@@ -74,12 +69,12 @@ def _facts(plan: Plan) -> dict[str, Any]:
     return {
         "budget": plan.budget,
         "gpu_hours": round(plan.hours, 4),
-        "steps": [_step_facts(step) for step in plan.steps],
+        "steps": list(map(_step_facts, plan.steps)),
         "claims": _rounded(plan.claims),
         "rows": _rounded(plan.rows),
         "expected_claims": round(plan.expected_claims, 3),
         "expected_rows": round(plan.expected_rows, 3),
-        "left_out": [_left_out_facts(one) for one in plan.left_out],
+        "left_out": list(map(_left_out_facts, plan.left_out)),
         "not_forecast": list(plan.unknown),
     }
 
@@ -146,19 +141,20 @@ def _share(expected: float, total: int, what: str) -> str:
 def _print_left_out(plan: Plan, seeds: int) -> None:
     """Say what stays undecided, and whether hours or seeds are what it lacks."""
     claims = [one for one in plan.left_out if one.is_claim]
-    rows = [one for one in plan.left_out if not one.is_claim]
     if claims:
         click.echo("Claims left undecided, more likely than not:")
     for claim in claims:
         if claim.would_be_decided:
-            each = f"{counted(claim.seeds, 'seed')} of each net"
-            scope = " for these nets" if claim.seeds == 1 else ""
-            why = f"{each} would decide it{scope} with a chance of {claim.chance:.0%}"
+            why = f"{counted(claim.seeds, 'seed')} of each net would decide it"
+            if claim.seeds == 1:
+                why += " for these nets"  # one seed says nothing of how others would end
+            why += f" with a chance of {claim.chance:.0%}"
             _echo_wrapped(f"{claim.name}: {why}, for {format_hours(claim.hours)} more")
         else:
             why = f"even {seeds} seeds of each net decide it with a chance of {claim.chance:.0%}"
             _echo_wrapped(f"{claim.name}: {why}")
-    rare = sum(not row.would_be_decided for row in rows)
+    # Rows are only counted: most of them would need more seeds than anybody trains.
+    rare = sum(not (one.is_claim or one.would_be_decided) for one in plan.left_out)
     if rare:
         _echo_wrapped(
             f"{counted(rare, 'row')} would stay `consistent` even with {seeds} seeds, more likely "
@@ -174,8 +170,10 @@ def _in_words(step: Step) -> str:
         by_net.setdefault(f"{run.net.name} {run.recipe.name}", []).append(run.seed)
     parts = []
     for net, seeds in by_net.items():
-        many = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
-        parts.append(f"{net} {many}")
+        if len(seeds) > 1:
+            parts.append(f"{net} seeds {seeds[0]} to {seeds[-1]}")
+        else:
+            parts.append(f"{net} seed {seeds[0]}")
     return ", ".join(parts)
 
 

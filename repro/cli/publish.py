@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +23,9 @@ from repro.storage.paths import IS_CHECKOUT, ROOT, Folder, Places, places
 
 TRACKED = ROOT / "results" / "published"
 TRACKED_LABS = ROOT / "results" / "labs"
+A_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+TO = "Results folder whose published/ gets them (default: the one that is read)."
+UNCOMMITTED = "Publish even what was trained by code that no commit has."
 
 
 @dataclass(frozen=True)
@@ -44,26 +48,19 @@ class Published:
 
     @property
     def code(self) -> int:
-        done = any(state != "not done" for state in self.states.values())
+        """The exit code: 1 where a record was refused, 3 where one lacks something or all do."""
         if self.refused:
             return FAILED
-        if self.without_weights:
+        if self.without_weights or set(self.states.values()) == {"not done"}:
             return INCOMPLETE
-        return FINE if done or not self.states else INCOMPLETE
+        return FINE
 
 
 @click.command(cls=Command)
 @select_option()
-@click.option(
-    "--to",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="RESULTS",
-    help="Results folder whose published/ gets them (default: the one that is read).",
-)
+@click.option("--to", type=A_FOLDER, metavar="RESULTS", help=TO)
 @click.option("--again", is_flag=True, help="Replace published records that differ.")
-@click.option(
-    "--uncommitted", is_flag=True, help="Publish even what was trained by code that no commit has."
-)
+@click.option("--uncommitted", is_flag=True, help=UNCOMMITTED)
 @click.option("--lab", metavar="NAME", help="File them beside ours, as the records of this lab.")
 @click.option("--lab-name", metavar="TEXT", help="The lab's full name, the first time.")
 @click.option("--contact", metavar="ADDRESS", help="Its page or e-mail address, the first time.")
@@ -94,7 +91,9 @@ def command(
     """
     runs = selection.reproduced().runs()
     here = places()
-    results = to.absolute() if to else here.results
+    results = here.results
+    if to:
+        results = to.absolute()
     into, lab = results / "published", None
     if whose != LabOptions():
         lab = _lab(whose, results, uncommitted)
@@ -155,6 +154,7 @@ def _lab(whose: LabOptions, results: Path, uncommitted: bool) -> Lab:
             problem, "train from a clean checkout; `repro run --require-clean` sees to it"
         )
     folder = results / "labs" / name
+    # Its file is written once: whoever publishes again need not describe the lab again.
     described = whose.lab_name or whose.contact or whose.orcid
     if (folder / FILE).exists() and not described:
         return read_lab(folder)
@@ -205,21 +205,17 @@ def _repeated(option: str, values: Sequence[str]) -> list[str]:
 
 
 def _print_json(result: Published, into: Path) -> None:
-    print_json(
-        {
-            "folder": str(into),
-            "runs": result.states,
-            "refused": _problems(result.refused),
-            "without_weights": _problems(result.without_weights),
-        }
-    )
+    document: dict[str, Any] = {"folder": str(into), "runs": result.states}
+    document["refused"] = _problems(result.refused)
+    document["without_weights"] = _problems(result.without_weights)
+    print_json(document)
 
 
 def _problems(errors: dict[str, UserError]) -> list[dict[str, str]]:
-    return [
-        {"id": run_id, "problem": error.problem, "hint": error.hint}
-        for run_id, error in errors.items()
-    ]
+    problems = []
+    for run_id, error in errors.items():
+        problems.append({"id": run_id, "problem": error.problem, "hint": error.hint})
+    return problems
 
 
 def _report(result: Published, into: Path) -> None:
@@ -228,30 +224,33 @@ def _report(result: Published, into: Path) -> None:
         if state == "published":
             click.echo(run_id)
     counts = Counter(result.states.values())
-    parts = [
-        f"{counts[state]} {state}"
-        for state in ("published", "as before", "not done")
-        if counts[state]
-    ]
     runs = counted(len(result.states) + len(result.refused), "run")
-    click.echo(f"{runs}: {', '.join(parts) or 'none published'}", err=True)
+    click.echo(f"{runs}: {_in_words(counts)}", err=True)
     for error in result.refused.values():
         click.echo(f"refused: {error.problem}", err=True)
     for error in result.without_weights.values():
         click.echo(f"published without weights: {error.problem}", err=True)
     errors = [*result.refused.values(), *result.without_weights.values()]
+    # Sixty runs are often refused for one reason: what to do is said once.
     for hint in dict.fromkeys(error.hint for error in errors):
         click.echo(f"\nhint: {hint}", err=True)
     if counts["published"]:
         click.echo(_next_step(into), err=True)
 
 
+def _in_words(counts: Counter[str]) -> str:
+    parts = []
+    for state in ("published", "as before", "not done"):
+        if counts[state]:
+            parts.append(f"{counts[state]} {state}")
+    return ", ".join(parts) or "none published"
+
+
 def _next_step(into: Path) -> str:
     """Return what to do with published records."""
     if into.resolve() == TRACKED:
-        return (
-            "next: commit results/published; `repro table`, `figure`, `diff` and `report` read it"
-        )
+        readers = "`repro table`, `figure`, `diff` and `report` read it"
+        return f"next: commit results/published; {readers}"
     if into.resolve().parent == TRACKED_LABS:
         shown = into.resolve().relative_to(ROOT)
         return f"next: `repro check-record {shown}`, commit it, and open a pull request"

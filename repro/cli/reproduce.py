@@ -43,7 +43,7 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
 
     code = FINE
     experiments = selection.reproduced().experiments_at_scale()
-    if any(runs_of(experiment) for experiment in experiments.values()):
+    if any(map(runs_of, experiments.values())):
         with ProgressLines() as lines:
             result = api.run(selection, jobs=jobs, device=device, watcher=lines)
         print_what_next(result)
@@ -84,11 +84,14 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
 
 def _picture(selection: Selection, experiments: Mapping[str, Experiment]) -> Path | None:
     """Return the figure to look at first: the last one asked for, as Figure 6 is of 1 and 6."""
-    figures = [name for name, page in experiments.items() if not isinstance(page, Table)]
-    if not figures:
+    last = ""
+    for name, page in experiments.items():
+        if not isinstance(page, Table):
+            last = name
+    if not last:
         return None
-    scale = _page(selection, figures[-1]).chosen_scale()
-    return places().figures_at(scale.name) / f"{scale.named(figures[-1])}.png"
+    scale = _page(selection, last).chosen_scale()
+    return places().figures_at(scale.name) / f"{scale.named(last)}.png"
 
 
 def _page(selection: Selection, name: str) -> Selection:
@@ -113,4 +116,6 @@ def _as_typed() -> str:
 def _from_here(path: Path) -> str:
     """Return a path as it is typed: from this folder, if it is inside."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path)

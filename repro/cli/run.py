@@ -8,20 +8,17 @@ from typing import Any
 import click
 
 from repro import api
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    device_option,
-    json_option,
-    print_json,
-    require_clean_option,
-    select_option,
-)
 from repro.cli.shared.param_types import WholeNumber
 from repro.cli.shared.run_progress import ProgressLines
-from repro.definition.experiment import Experiment, runs_of
+from repro.definition.experiment import Experiment, Table, runs_of
 from repro.errors import FINE
 from repro.local.run import LocalResult
 from repro.protocol.selection import Selection
+
+AGAIN = "Train finished runs again from the start; the old folders are kept."
+MEASURE_AGAIN = "Measure finished runs again from their checkpoints."
 
 
 def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,19 +27,13 @@ def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(cls=Command)
-@select_option()
-@device_option
+@options.select_option()
+@options.device_option
 @jobs_option
-@click.option(
-    "--again",
-    is_flag=True,
-    help="Train finished runs again from the start; the old folders are kept.",
-)
-@click.option(
-    "--measure-again", is_flag=True, help="Measure finished runs again from their checkpoints."
-)
-@json_option
-@require_clean_option
+@click.option("--again", is_flag=True, help=AGAIN)
+@click.option("--measure-again", is_flag=True, help=MEASURE_AGAIN)
+@options.json_option
+@options.require_clean_option
 def command(
     selection: Selection,
     device: str | None,
@@ -70,8 +61,9 @@ def command(
             watcher=lines,
         )
     if as_json:
-        print_json({"done": result.done, "ended": list(result.ended)})
+        options.print_json({"done": result.done, "ended": list(result.ended)})
     print_what_next(result)
+    # The line would not repeat what was typed, if it changed the runs.
     if result.code == FINE and (result.before or result.ended) and not selection.changed:
         names = " ".join(selection.experiments)
         click.echo(f"next: repro diff {names} --scale {selection.scale}", err=True)
@@ -82,7 +74,7 @@ def print_untrained(experiments: Mapping[str, Experiment]) -> None:
     """Name what needs no training: some tables are counted, some figures drawn from the nets."""
     for name, experiment in experiments.items():
         if not runs_of(experiment):
-            verb = "table" if name.startswith("table") else "figure"
+            verb = "table" if isinstance(experiment, Table) else "figure"
             click.echo(f"{name} needs no run: `repro {verb} {name}` makes it", err=True)
 
 

@@ -7,17 +7,10 @@ from typing import Any
 
 import click
 
+from repro.cli.shared import paper_numbers
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_runs
-from repro.cli.shared.options import json_option, print_json, select_option
-from repro.cli.shared.paper_numbers import (
-    NO_BREAK,
-    legend,
-    number_lines,
-    numbers_of,
-    reproductions_of,
-    rows_of,
-)
+from repro.cli.shared.options import documents, json_option, print_json, select_option
 from repro.cli.shared.text_table import text_width
 from repro.cost.gpu_hours import format_hours, gpu_hours
 from repro.cost.layers import cost
@@ -43,6 +36,9 @@ from repro.protocol.selection import Selection
 from repro.storage.paths import places
 from repro.storage.run_files import is_done
 
+ONE_RUN = "One run of it, with its whole definition."
+
+# Where public code for CIFAR-10 often departs from sections 3.4 and 4.2 without saying so.
 PITFALLS = {
     "option B for A": "projections add parameters and change the net; the paper's CIFAR nets have "
     "none",
@@ -56,20 +52,14 @@ PITFALLS = {
 
 @click.command(cls=Command)
 @select_option("one")
-@click.option(
-    "--run",
-    "run_id",
-    metavar="ID",
-    help="One run of it, with its whole definition.",
-    shell_complete=complete_runs,
-)
+@click.option("--run", "run_id", metavar="ID", help=ONE_RUN, shell_complete=complete_runs)
 @json_option
 def command(selection: Selection, run_id: str | None, as_json: bool) -> None:
     """Show an experiment: nets, the paper's numbers, recipes, departures, runs, and their cost.
 
     For example:  repro show table6
     """
-    # Says which name is near.
+    # Raises the error that names the nearest experiment, which a selection of none would not.
     catalog.load_experiment(refuse_group(selection.experiments[0], "show", Table, Figure, Drawing))
     [(name, experiment)] = selection.experiments_at_scale().items()
     facts = _facts(name, experiment, selection.chosen_scale().name)
@@ -90,27 +80,28 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "title": experiment.title,
         "page": experiment.page,
         "scale": scale,
-        "paper": numbers_of(name, experiment),
-        "elsewhere": reproductions_of(name),
+        "paper": paper_numbers.numbers_of(name, experiment),
+        "elsewhere": paper_numbers.reproductions_of(name),
         "claims": _claims(experiment),
     }
     if isinstance(experiment, Skipped):
         nothing: dict[str, Any] = {"nets": [], "runs": [], "departures": []}
         return facts | {"skipped": experiment.reason} | nothing
     runs = runs_of(experiment)
-    gpu_memory = [round(memory(run, on_gpu=True).gpu) for run in runs]
-    nets = [_net(net, runs) for net in _nets(experiment)]
-    decidable = [asdict(one) for one in decidable_claims(experiment)]
-    return facts | {
-        "nets": nets,
-        "runs": [_run(run) for run in runs],
+    run_facts = list(map(_run, runs))
+    facts |= {
+        "nets": [_net(net, runs) for net in _nets(experiment)],
+        "runs": run_facts,
         "gpu_hours": float(f"{sum(map(gpu_hours, runs)):.4g}"),
-        "gpu_bytes": max(gpu_memory, default=0),
-        "computing": computing(runs) if runs else [],
+        "gpu_bytes": max((run["gpu_bytes"] for run in run_facts), default=0),
+        "computing": [],
         "departures": _departures(experiment),
-        "decidable": decidable,
+        "decidable": documents(decidable_claims(experiment)),
         "warnings": warnings([experiment]),
     }
+    if runs:  # a page of drawings computes nothing
+        facts["computing"] = computing(runs)
+    return facts
 
 
 def _claims(experiment: Any) -> list[dict[str, str]]:
@@ -131,14 +122,20 @@ def _variants(names: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def _nets(experiment: Any) -> list[Net]:
-    trained = [group.run.net for group in groups_of(experiment)]
-    counted = [row.net for row in rows_of(experiment) if row.net]
+    """Return the nets that are trained, then those that are only counted or drawn, each once."""
+    nets = [group.run.net for group in groups_of(experiment)]
+    for row in paper_numbers.rows_of(experiment):
+        if row.net:
+            nets.append(row.net)
     if isinstance(experiment, Drawing):
-        counted = [drawn for _, drawn in experiment.columns if isinstance(drawn, Net)]
-    return list(dict.fromkeys(trained + counted))
+        for _, drawn in experiment.columns:
+            if isinstance(drawn, Net):  # VGG-19 is drawn as well, and is no net of ours
+                nets.append(drawn)
+    return list(dict.fromkeys(nets))
 
 
 def _net(net: Net, runs: tuple[Run, ...]) -> dict[str, Any]:
+    # A net that no run trains is counted at the size of its family's images.
     size = next((run.recipe.input.size for run in runs if run.net == net), None)
     counted = cost(net, size)
     return {
@@ -167,12 +164,15 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _departures(experiment: Any) -> list[dict[str, Any]]:
     by_departure = departures_by_net(group.run for group in groups_of(experiment))
-    return [asdict(departure) | {"nets": list(nets)} for departure, nets in by_departure.items()]
+    facts = []
+    for departure, nets in by_departure.items():
+        facts.append(asdict(departure) | {"nets": list(nets)})
+    return facts
 
 
 def _one(facts: dict[str, Any], experiment: Experiment, run_id: str) -> dict[str, Any]:
     """Return the facts of one run."""
-    runs = () if isinstance(experiment, Skipped) else runs_of(experiment)
+    runs = runs_of(experiment)
     for run in runs:
         if run.id == run_id:
             where = {"experiment": facts["experiment"], "scale": facts["scale"]}
@@ -190,7 +190,7 @@ def _print(facts: dict[str, Any]) -> None:
         _echo(f"Not reproduced here: {facts['skipped']}")
         _print_numbers_and_claims(facts)
         return
-    _print_lines("Variants", [_variant_line(variant) for variant in facts["variants"]])
+    _print_lines("Variants", list(map(_variant_line, facts["variants"])))
     _print_numbers_and_claims(facts)
     _print_lines("Before you spend on these runs", facts["warnings"])
     _print_nets(facts["nets"])
@@ -200,8 +200,7 @@ def _print(facts: dict[str, Any]) -> None:
         departures[departure] = fact["nets"]
     _print_lines("Departures from the paper", departure_lines(departures) or ["none"])
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
-        pitfalls = [f"{name}: {why}" for name, why in PITFALLS.items()]
-        _print_lines("Known pitfalls, avoided here", pitfalls)
+        _print_lines("Known pitfalls, avoided here", list(map(": ".join, PITFALLS.items())))
     _print_runs(facts)
 
 
@@ -234,12 +233,12 @@ def _variant_line(variant: dict[str, str]) -> str:
 
 
 def _print_numbers_and_claims(facts: dict[str, Any]) -> None:
-    _print_lines("The paper's numbers", number_lines(facts["paper"], facts["elsewhere"]))
-    meanings = legend(facts["paper"], facts["elsewhere"])
+    numbers = facts["paper"], facts["elsewhere"]
+    _print_lines("The paper's numbers", paper_numbers.number_lines(*numbers))
+    meanings = paper_numbers.legend(*numbers)
     if meanings:
         _echo(meanings, "  ", "  ")
-    claims = [f"{claim['id']:<7}{claim['text']}" for claim in facts["claims"]]
-    _print_lines("The paper's claims", claims)
+    _print_lines("The paper's claims", list(map("{id:<7}{text}".format_map, facts["claims"])))
 
 
 def _print_lines(heading: str, lines: list[str]) -> None:
@@ -252,7 +251,7 @@ def _print_lines(heading: str, lines: list[str]) -> None:
 def _echo(line: str, indent: str = "", further: str = "") -> None:
     """Print a line, wrapped at the width of the terminal; the rest of it is set in further."""
     text = click.wrap_text(line, text_width(), indent, further)
-    click.echo(text.replace(NO_BREAK, " "))
+    click.echo(text.replace(paper_numbers.NO_BREAK, " "))
 
 
 def _print_run(facts: dict[str, Any]) -> None:

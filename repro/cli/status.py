@@ -8,20 +8,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
 from repro.cli.shared.completers import complete_selection
-from repro.cli.shared.options import (
-    json_option,
-    keep_selected,
-    one_scale_option,
-    part_options,
-    print_json,
-)
 from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.text_table import counts_in_words
 from repro.errors import UserError
 from repro.protocol import catalog
 from repro.storage.paths import Folder, places, unprintable_names
@@ -31,6 +27,9 @@ if TYPE_CHECKING:
 
 _FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
+FAILED_ONLY = "Only what failed, diverged or was lost: why, and what to type."
+WATCH = "Look again and again, until nothing runs or waits."
+EVERY = "How often to look (30)."
 
 # In the order in which they are read, and by what they are worth: a narrow terminal loses the
 # last of these first.
@@ -46,20 +45,12 @@ _WORTH = (
 
 @click.command(cls=Command)
 @click.argument("patterns", nargs=-1, metavar="[PATTERN…]", shell_complete=complete_selection)
-@one_scale_option
-@part_options
-@click.option(
-    "--failed", is_flag=True, help="Only what failed, diverged or was lost: why, and what to type."
-)
-@click.option("--watch", is_flag=True, help="Look again and again, until nothing runs or waits.")
-@click.option(
-    "--every",
-    type=WholeNumber(FASTEST),
-    default=30,
-    metavar="SECONDS",
-    help="How often to look (30).",
-)
-@json_option
+@options.one_scale_option
+@options.part_options
+@click.option("--failed", is_flag=True, help=FAILED_ONLY)
+@click.option("--watch", is_flag=True, help=WATCH)
+@click.option("--every", type=WholeNumber(FASTEST), default=30, metavar="SECONDS", help=EVERY)
+@options.json_option
 def command(
     patterns: Sequence[str],
     scale: str | None,
@@ -100,7 +91,7 @@ def _folders(
     here = places()
     for name in unprintable_names(here.runs):
         click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
-    return keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
+    return options.keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
 
 
 def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
@@ -112,7 +103,7 @@ def _states(folders: Sequence[Folder], failed: bool) -> list[State]:
 
 def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequence[str]) -> None:
     if as_json:
-        print_json({"runs": [{"state": state.word} | _without_word(state) for state in found]})
+        options.print_json({"runs": list(map(_document, found))})
     elif failed:
         for state in found:
             _explain(state)
@@ -122,16 +113,16 @@ def _show(found: Sequence[State], failed: bool, as_json: bool, patterns: Sequenc
     else:
         names = _shown(_READ, found)
         click.echo("\t".join(names))
-        for state in found:
-            click.echo("\t".join(_cells(state)[name] for name in names))
+        for cells in map(itemgetter(*names), map(_cells, found)):
+            click.echo("\t".join(cells))
     if not as_json:
         _summary(found, failed, patterns)
 
 
-def _without_word(state: State) -> dict[str, object]:
-    """A state's facts for JSON; how busy a GPU is only where there is one."""
+def _document(state: State) -> dict[str, object]:
+    """Return a state for JSON; how busy a GPU is only where there is one."""
     facts = asdict(state)
-    facts.pop("word")
+    facts = {"state": facts.pop("word")} | facts  # `word` would say little there
     for name in ("gpu_percent", "gpu_low_seconds"):
         if facts[name] is None:
             facts.pop(name)
@@ -152,21 +143,21 @@ def _table(found: Sequence[State]) -> None:
     """Print as many columns as fit, by their worth, in the order in which they are read."""
     from shutil import get_terminal_size
 
-    rows, names = [_cells(state) for state in found], _shown(_WORTH, found)
-    widths = {}
-    for name in names:
-        longest = max((len(row[name]) for row in rows), default=0)
-        widths[name] = max(len(name), longest)
-    left, kept = get_terminal_size().columns, []
-    for name in names:
-        if left < widths[name] and name not in ("run", "state"):
-            continue
-        left -= widths[name] + 2
-        kept.append(name)
-    for row in [{name: name for name in names}, *rows]:
-        line = "  ".join(row[name].ljust(widths[name]) for name in _READ if name in kept)
+    rows = [dict(zip(_READ, _READ, strict=True)), *map(_cells, found)]
+    left, widths = get_terminal_size().columns, {}
+    for name in _shown(_WORTH, found):
+        width = max(len(row[name]) for row in rows)
+        # An id that is cut off names no run, so that it stands whole, however narrow it is here.
+        if left >= width or name in ("run", "state"):
+            left -= width + 2
+            widths[name] = width
+    for row in rows:
+        cells = [row[name].ljust(widths[name]) for name in _READ if name in widths]
+        line = "  ".join(cells).rstrip()
         colour = _COLOURS.get(row["state"])
-        click.echo(click.style(line.rstrip(), fg=colour) if colour else line.rstrip())
+        if colour:
+            line = click.style(line, fg=colour)
+        click.echo(line)
 
 
 _COLOURS = {
@@ -180,28 +171,30 @@ _COLOURS = {
 
 
 def _cells(state: State) -> dict[str, str]:
-    def number(value: float | None, unit: str = "") -> str:
-        return "" if value is None else f"{value:.2f}{unit}"
-
-    of = ""
-    if state.iteration is not None and state.iterations:
-        of = f"{state.iteration}/{state.iterations}"
-    running = state.word == "running" and state.eta_seconds is not None
-    return {
-        "run": state.id,
-        "state": state.word,
-        "reason": " ".join(state.reason.split()),
+    """Return what each column has of a run; a cell is empty where nothing is known."""
+    cells = dict.fromkeys(_READ, "")
+    cells |= {"run": state.id, "state": state.word, "reason": " ".join(state.reason.split())}
+    cells |= {
         "attempt": str(state.attempt or ""),
-        "iteration": of,
-        "checkpoint": "" if state.checkpoint_iteration is None else str(state.checkpoint_iteration),
-        "gpu": f"{state.gpu_percent:.0f} %" if running and state.gpu_percent is not None else "",
-        "eta": str(timedelta(seconds=round(state.eta_seconds or 0))) if running else "",
-        "train_error": number(state.train_error),
-        "test_error": number(state.test_error),
-        "elapsed": f"{state.elapsed} of {state.limit}" if state.elapsed else "",
         "job": state.job or "",
         "where": state.host or "",
     }
+    if state.iteration is not None and state.iterations:
+        cells["iteration"] = f"{state.iteration}/{state.iterations}"
+    if state.checkpoint_iteration is not None:
+        cells["checkpoint"] = str(state.checkpoint_iteration)
+    # What an attempt that is over last wrote says nothing of now.
+    if state.word == "running" and state.eta_seconds is not None:
+        cells["eta"] = str(timedelta(seconds=round(state.eta_seconds)))
+        if state.gpu_percent is not None:
+            cells["gpu"] = f"{state.gpu_percent:.0f} %"
+    if state.train_error is not None:
+        cells["train_error"] = f"{state.train_error:.2f}"
+    if state.test_error is not None:
+        cells["test_error"] = f"{state.test_error:.2f}"
+    if state.elapsed:
+        cells["elapsed"] = f"{state.elapsed} of {state.limit}"
+    return cells
 
 
 def _explain(state: State) -> None:
@@ -228,35 +221,45 @@ def retry_command(state: State) -> str:
     from repro.cluster.status.matched_folders import scale_of, selection_of
 
     here = places()
+    words = selection_of(state.id, here)
     scale = scale_of(here.run(state.id))
-    words = [*selection_of(state.id, here), *(["--scale", scale] if scale else [])]
+    if scale:
+        words += ["--scale", scale]
     if state.cluster:
         return join(["repro", "submit", *words, "--on", state.cluster, "--retry"])
     return join(["repro", "run", *words, "--only", state.id])
 
 
 def _summary(found: Sequence[State], failed: bool, patterns: Sequence[str]) -> None:
-    from repro.cluster.status.matched_folders import scale_of
-
-    counts = Counter(state.word for state in found)
-    said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-    none = f"no runs of {' '.join(patterns)} yet" if patterns else "no runs yet"
-    published = [Folder(path) for path in places().published.glob("*.*")]
-    if scales := sorted({scale_of(folder) for folder in published} - {""}):
-        none += f"; `repro list --scale {scales[0]}` counts what is published"
-    click.echo(said or ("nothing failed" if failed else none), err=True)
+    """Say on standard error how many runs there are of each state, and what to look at."""
+    counts = Counter[str](state.word for state in found)
+    click.echo(counts_in_words(counts) or _nothing(failed, patterns), err=True)
     if any(state.reason.endswith("scheduler unknown") for state in found):
         click.echo(
             "Warning: no scheduler answers here, so only the runs' own files are shown", err=True
         )
     for state in found:
         if state.wastes_gpu:
-            minutes = (state.gpu_low_seconds or 0) / 60
-            click.echo(
-                f"Warning: the GPU of {state.id} computes {state.gpu_percent or 0:.0f} % of the "
-                f"time, below 20 % for {minutes:.0f} minutes: more `--cpus` feed it, `--pack` "
-                "shares it",
-                err=True,
-            )
-    if not failed and any(state.word in _FAILED for state in found):
+            busy, minutes = state.gpu_percent or 0, (state.gpu_low_seconds or 0) / 60
+            gpu = f"the GPU of {state.id} computes {busy:.0f} % of the time"
+            what_helps = "more `--cpus` feed it, `--pack` shares it"
+            low = f"below 20 % for {minutes:.0f} minutes: {what_helps}"
+            click.echo(f"Warning: {gpu}, {low}", err=True)
+    if not failed and not counts.keys().isdisjoint(_FAILED):
         click.echo("next: repro status --failed", err=True)
+
+
+def _nothing(failed: bool, patterns: Sequence[str]) -> str:
+    """Return what to say where no run is shown: a clone has published runs and no others."""
+    from repro.cluster.status.matched_folders import scale_of
+
+    if failed:
+        return "nothing failed"
+    nothing = "no runs yet"
+    if patterns:
+        nothing = f"no runs of {' '.join(patterns)} yet"
+    published = map(Folder, places().published.glob("*.*"))
+    scales = sorted(set(map(scale_of, published)) - {""})
+    if scales:
+        nothing += f"; `repro list --scale {scales[0]}` counts what is published"
+    return nothing

@@ -16,7 +16,7 @@ from repro.cli.shared.click_errors import Command
 from repro.cli.shared.environment_checks import check_owners
 from repro.cli.shared.options import print_json, require_clean_option, select_option
 from repro.cli.shared.submit_options import Mode, ProfileOptions, mode_options, profile_options
-from repro.cli.shared.text_table import counted
+from repro.cli.shared.text_table import counted, counts_in_words
 from repro.errors import UserError
 from repro.local.run import check_data
 from repro.protocol.selection import Selection
@@ -77,19 +77,19 @@ def _print_dry_run(
     from repro.cluster.submit.request import foresee
 
     texts = list(submission.sbatch_texts(plan, here, profile))
-    foresight = foresee(plan, selection, here, profile) if plan.runs else None
     facts: dict[str, Any] = {"texts": texts}
     lines = list(texts)
     if mode.then:
         scale = selection.chosen_scale().name
         facts["then"] = submit_then.foreseen_job(plan, scale, here, profile)
         lines += submit_then.foreseen_lines(facts["then"])
-    if foresight:
+    if plan.runs:
+        foresight = foresee(plan, selection, here, profile)
         facts["foresight"] = _foresight_facts(foresight)
         facts["runs"] = [run.id for run in plan.runs]
         # The summary is last, where it is still on the screen after sixty ids.
-        lines += [f"#   {run.id}" for run in plan.runs]
-        lines += [f"# {line}" for line in _foresight_lines(foresight)]
+        lines += map("#   {}".format, facts["runs"])
+        lines += map("# {}".format, _foresight_lines(foresight))
     if mode.as_json:
         print_json(facts)
     else:
@@ -147,6 +147,7 @@ def _send(
     _print_left(plan)
     if not plan.runs:
         return []
+    # Where the nodes have the data elsewhere, what this machine has says nothing.
     if "REPRO_DATA" not in profile.environment:
         check_data(plan.runs, here)
     foresight = foresee(plan, selection, here, profile)
@@ -183,7 +184,7 @@ def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
 
     if not above_limits(plan, foresight.hours, profile):
         return
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty():  # nobody could answer
         size = f"{counted(foresight.runs, 'run')}, {foresight.hours.said}"
         raise UserError(
             f"{size}, are more than this cluster's profile sends without asking",
@@ -204,6 +205,7 @@ def _sent(plan: Plan, here: Places, profile: Profile, options: SubmitOptions) ->
     except (KeyboardInterrupt, UserError) as error:
         count = sum(len(array.runs) for array in sent)
         rest = "not sent"
+        # SLURM may have taken the array whose answer was not waited for.
         if isinstance(error, (KeyboardInterrupt, submission.Unanswered)):
             rest = "not known to be sent"
         left = counted(len(plan.runs) - count, "run")
@@ -225,14 +227,15 @@ def _print_array(array: Sent) -> None:
 
 
 def _print_left(plan: Plan) -> None:
-    counts = Counter(state.word for state in plan.left)
+    """Say which runs are not sent, and what would send them."""
+    counts = Counter[str](state.word for state in plan.left)
     if counts:
-        parts = [f"{count} {word}" for word, count in sorted(counts.items())]
-        click.echo(f"left alone: {', '.join(parts)}", err=True)
+        click.echo(f"left alone: {counts_in_words(counts)}", err=True)
     retriable = [state for state in plan.left if state.retriable]
     if retriable:
         what = "`--retry` sends again what failed, diverged or was lost"
         click.echo(f"hint: {what}; `repro status --failed` says why", err=True)
+    # Nobody can see from here whether such a process still lives: its owner has to say it.
     if any(state.word == "running" for state in retriable):
         where = "on a machine that cannot be asked from here"
         click.echo(f"hint: what was running {where} is sent again by `--retry` as well", err=True)
@@ -258,6 +261,7 @@ def _report(
             document["then"] = then
         print_json(document)
         return
+    # Only the numbers stand on standard output, for scripts.
     for array in arrays:
         click.echo(array.array)
     if arrays:

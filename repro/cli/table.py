@@ -8,33 +8,20 @@ from collections.abc import Sequence
 import click
 
 from repro import api
+from repro.cli.shared import options
 from repro.cli.shared.click_errors import Command
-from repro.cli.shared.options import (
-    TEXT_FORMATS,
-    json_option,
-    print_json,
-    print_scale,
-    select_option,
-    strict_option,
-)
 from repro.cli.shared.page_exit import exit_code_of, is_one_document, print_left_out, worst_of
-from repro.cli.shared.param_types import OneOf
+from repro.cli.shared.text_table import print_problems
 from repro.errors import FAILED
 from repro.protocol.selected_pages import TABLES
 from repro.protocol.selection import Selection
 
 
 @click.command("table", cls=Command)
-@select_option("some", scale=None, metavar="TABLE", kinds=("table",))
-@click.option(
-    "--format",
-    "form",
-    type=OneOf(TEXT_FORMATS),
-    default="table",
-    help="What is printed (default: table).",
-)
-@strict_option
-@json_option
+@options.select_option("some", scale=None, metavar="TABLE", kinds=("table",))
+@options.format_option
+@options.strict_option
+@options.json_option
 def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int:
     """Print tables of the paper with ours beside them, and write each in every format.
 
@@ -42,17 +29,22 @@ def command(selection: Selection, form: str, strict: bool, as_json: bool) -> int
 
     For example:  repro table table6 --format latex
     """
-    return print_tables(selection, "json" if as_json else form, strict)
+    if as_json:
+        form = "json"
+    return print_tables(selection, form, strict)
 
 
 def print_tables(selection: Selection, form: str = "table", strict: bool = False) -> int:
     """Print the tables, say where they were written, and return the exit code."""
     TABLES.check(selection)
-    selection, collected = print_scale(selection)
+    selection, collected = options.print_scale(selection)
     names = TABLES.names(selection)
-    results = []
+    results: list[api.TableResult] = []
+    refused: list[str] = []
     for name in names:
-        results.append(api.table(selection.on_page(name), strict, collected))
+        result = api.table(selection.on_page(name), strict, collected)
+        results.append(result)
+        refused += result.refused
     _print(results, form, one=is_one_document(selection, names))
     codes = []
     for result in results:
@@ -60,9 +52,7 @@ def print_tables(selection: Selection, form: str = "table", strict: bool = False
         click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
         codes.append(exit_code_of(result.complete, result.collected, result.runs))
     print_left_out(selection, names)
-    for problem in collected.problems:
-        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)
-    refused = [row for result in results for row in result.refused]
+    print_problems(collected.problems)
     if refused:
         click.echo(f"not averaged: {', '.join(refused)}", err=True)
         return FAILED
@@ -73,7 +63,7 @@ def _print(results: Sequence[api.TableResult], form: str, one: bool) -> None:
     """Print the tables as one document: JSON and CSV have one head, others a line between."""
     texts = [result.render(form) for result in results]
     if form == "json" and not one:
-        print_json({"tables": [json.loads(text) for text in texts]})
+        options.print_json({"tables": list(map(json.loads, texts))})
     elif form == "csv":
         head, _, _ = texts[0].partition("\n")
         rows = [text.removeprefix(f"{head}\n") for text in texts]

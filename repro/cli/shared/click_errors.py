@@ -23,20 +23,12 @@ INSTALL = {
     "PIL": "`pip install pillow`",
     "submitit": "`pip install 'submitit>=1.5.4,<2'`",
 }
-for _package in (
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "matplotlib",
-    "seaborn",
-    "jinja2",
-    "msgspec",
-):
+_AS_NAMED = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2", "msgspec")
+for _package in _AS_NAMED:
     INSTALL[_package] = f"`pip install {_package}`"
-CLOSE = (
-    0.7  # of 1: an option this like another one is a slip for it; `--data` is none for `--again`
-)
+# Of 1: an option this like another one is a slip for it; `--data` is none for `--again`.
+CLOSE = 0.7
+# What other trainers call things that have no option here.
 DATA_FOLDER = ("--data", "--data-dir", "--dataset")
 RESUMING = ("--resume", "--continue", "--restart")
 
@@ -100,8 +92,9 @@ def of_click(error: click.ClickException) -> UserError:
 
 def of_system(error: OSError) -> UserError:
     """Return what the system refused, where no part of the code expected it to."""
-    where = f"{quote(error.filename, 300)}: " if error.filename else ""
-    problem = f"{where}{error.strerror or error}"
+    problem = str(error.strerror or error)
+    if error.filename:
+        problem = f"{quote(error.filename, 300)}: {problem}"
     hint = "with `--debug` the same command shows where it happened"
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         path = Path(error.filename)
@@ -142,10 +135,11 @@ def _near_option(error: click.NoSuchOption) -> str:
         return "`REPRO_DATA` names the folder of the data sets; `--set dataset=NAME` takes another"
     import difflib
 
-    path = error.ctx.command_path if error.ctx else "repro"
-    otherwise = f"`{path} --help` lists the options"
     near = difflib.get_close_matches(error.option_name, error.possibilities or [], 1, CLOSE)
-    return f"did you mean `{near[0]}`?" if near else otherwise
+    if near:
+        return f"did you mean `{near[0]}`?"
+    path = error.ctx.command_path if error.ctx else "repro"
+    return f"`{path} --help` lists the options"
 
 
 def _bad_usage(error: click.BadOptionUsage) -> str:
@@ -166,15 +160,15 @@ def _name(error: click.BadParameter) -> str:
     parameter: Any = error.param
     if isinstance(parameter, click.Option):
         return f"`{max(parameter.opts, key=len)}`"
-    metavar = parameter.metavar if parameter else None
-    return f"`{metavar or 'an argument'}`"
+    return f"`{getattr(parameter, 'metavar', None) or 'an argument'}`"
 
 
 def _cut(message: str, width: int = 160) -> str:
     """Return the message in one printable line without its full stop, cut at its end."""
-    # What cannot be printed could drive the terminal.
-    unprintable = {letter for letter in message if not letter.isprintable()}
-    return cut(message.translate({ord(letter): " " for letter in unprintable}).rstrip("."), width)
+    for letter in set(message):
+        if not letter.isprintable():  # it could drive the terminal
+            message = message.replace(letter, " ")
+    return cut(message.rstrip("."), width)
 
 
 def _example(context: click.Context | None) -> str:

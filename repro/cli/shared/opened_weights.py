@@ -50,7 +50,9 @@ def opened(
 
 def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> Run:
     """Return the run that such weights are of, as far as measuring them depends on it."""
-    net = _net(name, data) if name else weights.net()
+    net = weights.net()
+    if name:  # whoever names it may know better than the names of the tensors
+        net = _net(name, data)
     if net is None:
         raise UserError(
             "the names in these weights do not tell which net of the paper they are of",
@@ -101,11 +103,11 @@ def _preprocessing(
     layout = weights.layout
     proposed = _proposed(of, weights)
     if name is None:
-        if proposed == "paper":
-            return preprocessing_named(proposed, small=not of.photos), ()
-        click.echo(f"preprocessing: {proposed}, which these weights were trained for", err=True)
+        if proposed != "paper":
+            click.echo(f"preprocessing: {proposed}, which these weights were trained for", err=True)
         return preprocessing_named(proposed, small=not of.photos), ()
     wanted = preprocessing_named(name, small=not of.photos)
+    # Our own runs are trained by whatever reading was chosen: their file does not say which.
     if layout.name == "ours" or _same_family(name, proposed):
         return wanted, ()
     return wanted, (
@@ -125,10 +127,11 @@ def _proposed(of: Subject, weights: Weights) -> str:
 
 def _same_family(name: str, proposed: str) -> bool:
     """Return whether two preprocessings subtract and divide alike, whatever their sizes."""
-    families = {
-        "torchvision-v1": "torchvision",
-        "torchvision-v2": "torchvision",
-        "authors-mean-colour": "authors",
-    }
-    family = "torchvision" if name.startswith("timm:") else families.get(name, name)
-    return family == families.get(proposed, proposed)
+    return _family(name) == _family(proposed)
+
+
+def _family(name: str) -> str:
+    # All of timm's ResNets subtract and divide as torchvision's do.
+    if name.startswith(("torchvision-", "timm:")):
+        return "torchvision"
+    return name.removesuffix("-mean-colour")

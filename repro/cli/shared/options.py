@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
@@ -16,14 +17,9 @@ from repro.cli.shared.completers import (
     complete_selection,
     complete_variants,
 )
-from repro.cli.shared.param_types import WholeNumber
+from repro.cli.shared.param_types import OneOf, WholeNumber
 from repro.definition.experiment import runs_of
-from repro.errors import (
-    EnvironmentProblem,
-    UserError,
-    did_you_mean,
-    quote,
-)
+from repro.errors import EnvironmentProblem, UserError, did_you_mean, quote
 from repro.protocol import catalog
 from repro.protocol.selected_pages import refuse_empty
 from repro.protocol.selection import Selection, contains
@@ -31,6 +27,8 @@ from repro.storage.atomic import to_json
 from repro.storage.paths import Folder, places
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from repro.analysis.runs.run_frames import Collected
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,12 +42,13 @@ SCHEMA = 1  # of every JSON document that a command prints
 def gather(name: str, build: Callable[..., Any], keys: Iterable[str]) -> Decorator:
     """Return a decorator that passes on one value built from several options.
 
-    It stands below those options, so that a command has one parameter for all of them.
+    It stands below those options, so that a command has one parameter for all of them, whatever
+    their number: some commands would have fifteen.
     """
     names = tuple(keys)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
+        @wraps(function)
         def with_one(*arguments: Any, **values: Any) -> Any:
             chosen = {key: values.pop(key) for key in names}
             return function(*arguments, **{name: build(**chosen)}, **values)
@@ -61,6 +60,7 @@ def gather(name: str, build: Callable[..., Any], keys: Iterable[str]) -> Decorat
 
 def add_options(function: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
     """Add options to a command: the first one stands first in its help."""
+    # A decorator is applied from below, and click shows what was applied last first.
     for option in reversed(options):
         function = option(function)
     return function
@@ -83,8 +83,9 @@ def select_option(
             catalog.load_scale(chosen["scale"])
         for variant in chosen["variants"]:
             catalog.load_variant(variant)
-        words = (experiments,) if isinstance(experiments, str) else experiments
-        return Selection(words, **chosen)
+        if isinstance(experiments, str):
+            experiments = (experiments,)
+        return Selection(experiments, **chosen)
 
     keys = ["scale", "seeds", "variants", "settings", "only", "skip"]
     if names != "none":
@@ -113,9 +114,12 @@ def _names_argument(
         complete = complete_names(kinds)
         argument = click.argument("experiments", metavar=metavar, shell_complete=complete)
         return argument(function)
-    needed = names == "some"
-    shown = f"{metavar}…" if needed else f"[{metavar}…]"
-    complete = complete_pages(kinds[0]) if len(kinds) == 1 else complete_selection
+    needed, shown = True, f"{metavar}…"
+    if names == "any":
+        needed, shown = False, f"[{metavar}…]"
+    complete = complete_selection
+    if len(kinds) == 1:
+        complete = complete_pages(kinds[0])
     argument = click.argument(
         "experiments", nargs=-1, required=needed, metavar=shown, shell_complete=complete
     )
@@ -124,22 +128,12 @@ def _names_argument(
 
 def _change_options() -> tuple[Decorator, ...]:
     """Return --variant and --set, which change what is declared."""
+    about = "Another reading of the protocol, repeatable."
+    names: dict[str, Any] = {"metavar": "NAME", "shell_complete": complete_variants}
+    change = "Change a value of the recipe, repeatable."
     return (
-        click.option(
-            "--variant",
-            "variants",
-            multiple=True,
-            metavar="NAME",
-            help="Another reading of the protocol, repeatable.",
-            shell_complete=complete_variants,
-        ),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Change a value of the recipe, repeatable.",
-        ),
+        click.option("--variant", "variants", multiple=True, help=about, **names),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=change),
     )
 
 
@@ -174,43 +168,41 @@ def keep_selected(
     """Return the folders of runs that --only and --skip leave."""
     kept = []
     for folder in folders:
-        run_id = folder.path.name
-        wanted = not only or any(contains(run_id, text) for text in only)
-        if wanted and not any(contains(run_id, text) for text in skip):
+        matches = partial(contains, folder.path.name)
+        wanted = not only or any(map(matches, only))
+        if wanted and not any(map(matches, skip)):
             kept.append(folder)
     return kept
 
 
 def scale_option(default: str | None = "paper") -> Decorator:
-    shown = f"default: {default}" if default else "default: the most serious one with results"
-    return click.option(
-        "--scale",
-        default=default,
-        metavar="SCALE",
-        help=f"{SCALES} ({shown}).",
-        shell_complete=complete_scales,
-    )
+    about = f"{SCALES} (default: {default or 'the most serious one with results'})."
+    names: dict[str, Any] = {"metavar": "SCALE", "shell_complete": complete_scales}
+    return click.option("--scale", default=default, help=about, **names)
 
 
 def one_scale_option(function: F) -> F:
     about = f"Runs of this scale only: {SCALES}."
-    option = click.option(
-        "--scale",
-        metavar="SCALE",
-        help=about,
-        shell_complete=complete_scales,
-        callback=_known_scale,
-    )
-    return option(function)
+    names: dict[str, Any] = {"metavar": "SCALE", "shell_complete": complete_scales}
+    return click.option("--scale", callback=_known_scale, help=about, **names)(function)
 
 
 def _known_scale(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
-    return None if name is None else catalog.load_scale(name).name
+    """Refuse a scale that is none: it would only match no run."""
+    if name is not None:
+        catalog.load_scale(name)
+    return name
 
 
 def json_option(function: F) -> F:
-    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-    return option(function)
+    about = "Print one JSON document."
+    return click.option("--json", "as_json", is_flag=True, help=about)(function)
+
+
+def format_option(function: F) -> F:
+    about = "What is printed (default: table)."
+    kind = OneOf(TEXT_FORMATS)
+    return click.option("--format", "form", type=kind, default="table", help=about)(function)
 
 
 def device_option(function: F) -> F:
@@ -228,7 +220,7 @@ def require_clean_option(function: F) -> F:
 
 
 def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) -> None:
-    if not wanted or context.resilient_parsing:
+    if not wanted or context.resilient_parsing:  # the shell is only completing a word
         return
     from repro.provenance.checkout import code_state, uncommitted
 
@@ -239,7 +231,9 @@ def _check_clean(context: click.Context, option: click.Parameter, wanted: bool) 
         )
     if state["dirty"]:
         files = uncommitted() or ["the code that was installed"]
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        more = ""
+        if len(files) > 1:
+            more = f" and {len(files) - 1} more"
         problem = f"{quote(files[0])}{more} differs from commit {state['commit'][:7]}"
         raise UserError(problem, "`git commit` it first, or leave out `--require-clean`")
 
@@ -251,7 +245,7 @@ def strict_option(function: F) -> F:
 
 def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     """Collect the runs; return the selection at a scale, which is said if nobody named it."""
-    refuse_empty(selection)
+    refuse_empty(selection)  # before all runs are read
 
     from repro.analysis.runs.run_frames import collect
 
@@ -260,10 +254,16 @@ def print_scale(selection: Selection) -> tuple[Selection, Collected]:
     names = selection.searched() or catalog.REPRODUCED
     with_runs = any(runs_of(catalog.load_experiment(name)) for name in names)
     if selection.scale is None and with_runs:
-        has_results = (collected.finals["scale"] == chosen.scale).any()
-        why = "the most serious with results" if has_results else "nothing is done yet"
+        why = "nothing is done yet"
+        if (collected.finals["scale"] == chosen.scale).any():
+            why = "the most serious with results"
         click.echo(f"scale: {chosen.scale} ({why}; --scale chooses another)", err=True)
     return chosen, collected
+
+
+def documents(values: Iterable[DataclassInstance]) -> list[dict[str, Any]]:
+    """Return values as JSON has them."""
+    return [asdict(value) for value in values]
 
 
 def print_json(document: dict[str, Any]) -> None:

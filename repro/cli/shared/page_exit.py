@@ -19,6 +19,7 @@ def exit_code_of(complete: bool, collected: Collected, runs: Collection[Run]) ->
     """Return how a page ends: 0 with anything of ours on it, 1 where runs diverged, else 3."""
     if complete:
         return FINE
+    # A run that diverged is no lack that more runs would fill.
     return FAILED if len(collected.of(runs).diverged) else INCOMPLETE
 
 

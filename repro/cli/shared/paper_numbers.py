@@ -7,14 +7,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
 
-from repro.definition.experiment import (
-    Experiment,
-    Figure,
-    Row,
-    Skipped,
-    Table,
-    metrics_of_row,
-)
+from repro.definition.experiment import Experiment, Figure, Row, Skipped, Table, metrics_of_row
 from repro.storage.paths import PAPER_NUMBERS
 
 NO_BREAK = "\xa0"  # a space at which a line is not wrapped
@@ -30,9 +23,13 @@ KINDS = {
 
 def rows_of(experiment: Experiment) -> list[Row]:
     """Return the rows of a table, or the curves of a figure, each once."""
+    if isinstance(experiment, Table):
+        return list(experiment.rows)
+    rows: dict[Row, None] = {}
     if isinstance(experiment, Figure):
-        return list(dict.fromkeys(row for panel in experiment.panels for row in panel.rows))
-    return list(experiment.rows) if isinstance(experiment, Table) else []
+        for panel in experiment.panels:
+            rows |= dict.fromkeys(panel.rows)
+    return list(rows)
 
 
 def numbers_of(name: str, experiment: Experiment) -> list[dict[str, Any]]:
@@ -41,7 +38,9 @@ def numbers_of(name: str, experiment: Experiment) -> list[dict[str, Any]]:
         return _of_skipped(name)
     numbers = []
     for row in rows_of(experiment):
-        metrics = experiment.metrics if isinstance(experiment, Table) else metrics_of_row(row)
+        metrics = metrics_of_row(row)
+        if isinstance(experiment, Table):
+            metrics = experiment.metrics
         for metric, paper in zip(metrics, row.paper, strict=False):
             if paper is None:
                 continue
@@ -70,8 +69,10 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
         others = elsewhere.get((number["row"], number["metric"]), [])
         end = ""
         if others:
-            low, high = (f"{error:.{number['digits']}f}" for error in (min(others), max(others)))
-            parts = ("reproductions:", f"{low}–{high}", f"({len(others)})")
+            # With the paper's digits, whatever others print.
+            digits = number["digits"]
+            span = f"{min(others):.{digits}f}–{max(others):.{digits}f}"
+            parts = ("reproductions:", span, f"({len(others)})")
             end = f"   {NO_BREAK.join(parts)}"
         lines.append(f"{start}  {number['kind']}{end}")
     return lines
@@ -80,10 +81,15 @@ def number_lines(numbers: list[dict[str, Any]], reproductions: list[dict[str, st
 def legend(numbers: list[dict[str, Any]], reproductions: list[dict[str, str]]) -> str:
     """Return what the words beside these numbers mean; empty where none needs it."""
     used = {number["kind"] for number in numbers}
-    meanings = [f"{kind}: {meaning}" for kind, meaning in KINDS.items() if kind in used]
+    meanings = []
+    for kind, meaning in KINDS.items():
+        if kind in used:
+            meanings.append(f"{kind}: {meaning}")
     if reproductions:
         meanings.append("reproductions: what others got, and how many")
-    return f"({'; '.join(meanings)})" if meanings else ""
+    if not meanings:
+        return ""
+    return f"({'; '.join(meanings)})"
 
 
 def _of_skipped(name: str) -> list[dict[str, Any]]:

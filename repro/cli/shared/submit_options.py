@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repro.cli.shared.completers import complete_clusters
-from repro.cli.shared.options import add_options, gather, json_option
+from repro.cli.shared.completers import complete_clusters, profile_names
+from repro.cli.shared.options import Decorator, add_options, gather, json_option
 from repro.cli.shared.param_types import OneOf, WholeNumber
 from repro.errors import UserError
 from repro.storage.paths import Places
@@ -53,8 +53,7 @@ class ProfileOptions:
         from repro.cluster.profile import load_profile, with_sbatch
 
         if self.cluster is None:
-            names = ", ".join(sorted(path.stem for path in here.slurm.glob("*.toml")))
-            hint = f"profiles in `{here.slurm.name}`: {names}"
+            hint = f"profiles in `{here.slurm.name}`: {', '.join(profile_names(here))}"
             raise UserError("`--on` is missing: which cluster?", hint)
         return with_sbatch(load_profile(self.cluster, here.slurm, self.values), self.sbatch)
 
@@ -74,16 +73,9 @@ def profile_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def build(cluster: str | None, sbatch: tuple[str, ...], **values: Any) -> ProfileOptions:
         return ProfileOptions(cluster, values, sbatch)
 
+    # Every key of a profile that a number or a word can say; tables of words stay in the file.
     keys = [key for _, key, _ in (*_ASKED, *_COUNTED)]
-    on = click.option(
-        "--on",
-        "cluster",
-        envvar="REPRO_ON",
-        metavar="CLUSTER",
-        help="A profile in slurm/; or REPRO_ON.",
-        shell_complete=complete_clusters,
-    )
-    options = [on]
+    options = [on_option("A profile in slurm/; or REPRO_ON.")]
     for option, key, about in _ASKED:
         options.append(click.option(option, key, metavar="TEXT", help=about))
     for option, key, about in _COUNTED:
@@ -91,6 +83,12 @@ def profile_options(function: Callable[..., Any]) -> Callable[..., Any]:
     free = "Another option of sbatch, repeatable."
     options.append(click.option("--sbatch", multiple=True, metavar="KEY=VALUE", help=free))
     return add_options(function, *options, gather("asked", build, ("cluster", "sbatch", *keys)))
+
+
+def on_option(about: str) -> Decorator:
+    """Return --on, which names a cluster; REPRO_ON does where the option is left out."""
+    names: dict[str, Any] = {"metavar": "CLUSTER", "shell_complete": complete_clusters}
+    return click.option("--on", "cluster", envvar="REPRO_ON", help=about, **names)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def foreseen_job(plan: Plan, scale: str, here: Places, profile: Profile) -> dict
     queued = arrays_to_wait_for((), plan.left, profile.name)
     if not plan.runs and not queued:
         return None
-    new = [f"<array {number}>" for number in range(1, len(plan.arrays) + 1)]
+    new = map("<array {}>".format, range(1, len(plan.arrays) + 1))  # SLURM has yet to number them
     return {
         "command": command_of(scale),
         "dependency": ":".join(["afterany", *new, *queued]),

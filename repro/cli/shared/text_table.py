@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from repro.analysis.runs.frame_cache import Problem
 
 
 def print_rows(
@@ -17,23 +21,27 @@ def print_rows(
     On a terminal that is too narrow the columns in `may_go` are left out, the first one first.
     """
     if not sys.stdout.isatty():
+        # For `cut` and `awk`: nothing is aligned, cut or left out.
         for row in rows:
             click.echo("\t".join(row))
         return
     import shutil
 
     room = shutil.get_terminal_size().columns
-    columns = {column[0]: column for column in zip(*rows, strict=True)}
-    widths = {name: max(map(len, column)) for name, column in columns.items()}
+    columns, widths = {}, {}
+    for name, *cells in zip(*rows, strict=True):
+        columns[name] = [name, *cells]
+        widths[name] = max(map(len, columns[name]))
     for name in may_go:
+        # Two spaces stand between columns.
         if sum(widths.values()) + 2 * (len(widths) - 1) > room:
             del columns[name], widths[name]
     aligned = []
     for name, column in columns.items():
         align = str.rjust if name in right else str.ljust
         aligned.append([align(cell, widths[name]) for cell in column])
-    for cells in zip(*aligned, strict=True):
-        click.echo(cut("  ".join(cells).rstrip(), room))
+    for line in map("  ".join, zip(*aligned, strict=True)):
+        click.echo(cut(line.rstrip(), room))
 
 
 def text_width() -> int:
@@ -41,16 +49,33 @@ def text_width() -> int:
     if sys.stdout.isatty():
         import shutil
 
+        # Prose that is wider is hard to read, however wide the terminal is.
         return max(40, min(100, shutil.get_terminal_size((80, 24)).columns))
     asked = os.environ.get("COLUMNS", "")
-    return max(40, int(asked)) if asked.isdigit() else 80
+    if asked.isdigit():
+        return max(40, int(asked))
+    return 80
 
 
 def cut(line: str, room: int) -> str:
     """The line, ending in … where there is no room for the rest."""
-    return line if len(line) <= room else line[: max(0, room - 1)] + "…"
+    if len(line) <= room:
+        return line
+    return line[: max(0, room - 1)] + "…"
 
 
 def counted(count: int, what: str) -> str:
     """`1 run`, `2 runs`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    ending = "s" * (count != 1)
+    return f"{count:,} {what}{ending}"
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """`7 done, 2 failed`: in the order of the alphabet, which no look at the runs changes."""
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Name on standard error the folders that could not be read."""
+    for problem in problems:
+        click.echo(f"Warning: {problem.folder}: {problem.problem}", err=True)

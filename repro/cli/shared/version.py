@@ -14,7 +14,8 @@ def version() -> str:
     commit = commit_of() or "unknown"
     parts = [f"repro {_installed('repro')} (commit {commit[:7]})"]
     parts.append(f"torch {_installed('torch')} ({_cuda_build()})")
-    parts += [f"{name} {_installed(name)}" for name in ("torchvision", "pandas", "submitit")]
+    for name in ("torchvision", "pandas", "submitit"):
+        parts.append(f"{name} {_installed(name)}")
     return " · ".join(parts)
 
 

@@ -39,24 +39,17 @@ def question_options(
 
     `about` has what the help says of each, and `more` what only this command asks.
     """
-    a_file = click.Path(path_type=Path)
+    weights: dict[str, Any] = {"required": weights_required, "help": about["weights"]}
+    mean: dict[str, Any] = {"metavar": "FILE", "help": "The mean.binaryproto of `authors`."}
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         return add_options(
             function,
-            click.option(
-                "--weights",
-                type=click.Path(),
-                metavar="FILE",
-                required=weights_required,
-                help=about["weights"],
-            ),
+            click.option("--weights", type=click.Path(), metavar="FILE", **weights),
             click.option("--net", metavar="NET", help=about["net"]),
             click.option("--crops", type=OneOf(list(WAYS)), default=crops, help=about["crops"]),
             click.option("--preprocess", metavar="NAME", help=about["preprocess"]),
-            click.option(
-                "--mean", type=a_file, metavar="FILE", help="The mean.binaryproto of `authors`."
-            ),
+            click.option("--mean", type=click.Path(path_type=Path), **mean),
             click.option("--data", metavar="NAME", help=about["data"]),
             device_option,
             *more,
