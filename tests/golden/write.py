@@ -224,7 +224,7 @@ def _readings(scales: Iterable[str], collected: Collected) -> list[Reading]:
         readings.append(Reading(name))
         pages = [load_experiment(page) for page in REPRODUCED]
         found = variant_runs(pages, load_scale(name), collected)
-        readings += [Reading(name, one.variant) for one in found]
+        readings += [Reading(name, one.variant) for one in found if one.scale == name]
     return readings
 
 

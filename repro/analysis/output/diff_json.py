@@ -55,7 +55,8 @@ def _measured(number: MeasuredNumber) -> dict[str, Any]:
 
 
 def _variant(runs: VariantRuns) -> dict[str, Any]:
-    return {"variant": runs.variant, "about": runs.about, "seeds": dict(runs.seeds)}
+    about = {"scale": runs.scale, "variant": runs.variant, "about": runs.about}
+    return about | {"seeds": dict(runs.seeds)}
 
 
 def _row(row: JudgedNumber) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def test_predictions_of_other_images_are_not_averaged(places, finish):
 def test_runs_that_saw_other_images_are_not_averaged(places, finish):
     finish(SIX[:5])
     finish(SIX[5:], data={"hash": "0th3r"})
-    assert "not comparable, mixed data_hash: 0th3r, 1a9e; not averaged." in text(places)
+    assert "not comparable, the runs have different images (0th3r, 1a9e); not averaged." in text(
+        places
+    )
 
 
 def test_damaged_predictions_do_not_stop_the_table(places, finish):

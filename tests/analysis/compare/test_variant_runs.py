@@ -41,14 +41,22 @@ def test_runs_of_a_variant_are_named_with_the_option_that_shows_them(places, fin
     finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
     finished(in_variants("bf16", seed=1), test_error=8.9, train_error=0.4)
     assert named("table6", places) == [
-        "finished with variant bf16: resnet-20 (2 seeds); `--variant bf16` shows them"
+        "finished at scale paper, with variant bf16: resnet-20 (2 seeds); `--variant bf16` shows them"
     ]
 
 
-def test_an_experiment_of_other_runs_and_another_scale_name_nothing(places, finished):
+def test_an_experiment_of_other_runs_names_nothing(places, finished):
     finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
     assert named("table2", places) == []
-    assert named("table6", places, load_scale("quick")) == []
+
+
+def test_runs_of_a_more_serious_scale_are_named_and_those_of_a_lesser_one_are_not(places, finished):
+    finished(in_variants("bf16"), test_error=8.8, train_error=0.4)
+    [said] = named("table6", places, load_scale("quick"))
+    assert said.startswith("finished at scale paper, with variant bf16")
+    quick = Selection(scale="quick", variants=("ghost",)).chosen_scale()
+    finished(next(iter(scale_runs(quick))), test_error=33.0, train_error=33.0)
+    assert len(named("table6", places)) == 1
 
 
 def test_runs_that_the_table_counts_already_are_not_named(places, finished):
@@ -69,7 +77,7 @@ def test_two_variants_at_once_are_a_reading_of_their_own_and_not_named_as_one(pl
     assert named("table6", places) == []
 
 
-SAID = "finished with variant bf16: resnet-20 (1 seed); `--variant bf16` shows them"
+SAID = "finished at scale paper, with variant bf16: resnet-20 (1 seed); `--variant bf16` shows them"
 
 
 def diff_of(name: str, places, note: str = "") -> Diff:

@@ -113,7 +113,9 @@ def flat_with_list(pieces: list[Piece], root: Path) -> Path:
 
 def flat_with_pairs(pieces: list[Piece], root: Path) -> Path:
     lines = [f"{piece.name} {piece.label}\n" for piece in reversed(_validation(pieces))]
-    (flat(pieces, root) / labels.PAIRS).write_text("".join(lines))
+    (flat(pieces, root) / labels.PAIRS).write_text(
+        "".join(lines) + "\n"
+    )  # an empty line at its end
     return root
 
 

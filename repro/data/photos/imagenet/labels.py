@@ -105,7 +105,7 @@ def _pairs(read: Read) -> Classes | None:
     if content is None:
         return None
     pairs = {}
-    for line in _text(content, PAIRS).splitlines():
+    for line in filter(str.strip, _text(content, PAIRS).splitlines()):
         name, _, label = line.strip().rpartition(" ")
         if not name or label.isdecimal():  # Caffe's and Kaggle's lists of that name have numbers
             return None
