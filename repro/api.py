@@ -88,6 +88,7 @@ def submit(
 
     here = places()
     # How many runs may share a job is known before the plan is made: it decides the arrays.
+    # What a command asks above a size is not asked here: nobody could answer.
     cluster, _ = with_known_sharing(load_profile(on, here.slurm, profile or {}), here)
     chosen = select(*experiments, **options).reproduced()
     wanted = SubmitOptions(retry, again, chosen.words())
@@ -116,6 +117,7 @@ def collect(*experiments: str | Selection, **options: Unpack[SelectionOptions]) 
     from repro.analysis.runs.run_frames import collect
 
     collected = collect(places())
+    # Nothing asked for is everything there is, be it of an experiment or not.
     if not experiments and not options:
         return collected
     return restrict(collected, _all_unless_named(select(*experiments, **options)))
@@ -136,6 +138,7 @@ def export(
     from repro.analysis.export.export_folder import export_runs
 
     chosen, collected = _with_results(experiments, options, collected)
+    # An archive is read without this command: its title says what was selected.
     words = " ".join((*chosen.experiments, *chosen.words()))
     title = f"Runs of Deep Residual Learning, reproduced: {words} at scale {chosen.scale}"
     wanted = {"csv": csv, "tensorboard": tensorboard, "ro_crate": ro_crate}
@@ -158,6 +161,7 @@ def compare(
 
     chosen, collected = _with_results(experiments, options, collected)
     scale = chosen.chosen_scale()
+    # Only runs that are selected: a row of five seeds may be asked for by its first one.
     collected = replace(part(collected, chosen), strict=strict)
     declared, scaled = chosen.declared(), chosen.experiments_at_scale()
     how = (scale.name, allow_mixed, against, scale.note, scale.named)
@@ -252,7 +256,7 @@ def _with_results(
     from repro.analysis.runs.run_frames import collect
 
     chosen = _all_unless_named(_without_default_scale(experiments, options))
-    chosen.reproduced()
+    chosen.reproduced()  # an experiment that is not reproduced is named before runs are read
     collected = collected or collect(places())
     return at_best_scale(chosen, collected), collected
 

@@ -127,7 +127,7 @@ def _ends_of_our_own() -> Iterator[None]:
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+    if wanted and not context.resilient_parsing:  # the shell is only completing a word
         from repro.cli.shared.version import version
 
         click.echo(version())
@@ -147,9 +147,11 @@ def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
 
     For example:  repro reproduce figure6 --scale smoke
     """
+    # Help that nobody asked for is the answer to a mistake; `--help` ends with 0.
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
         context.exit(USAGE)
+    # Before the checks, which are the first that ask.
     if trust_folder:
         _trust_folders(context)
     check_folders()
@@ -160,6 +162,8 @@ def cli(context: click.Context, debug: bool, trust_folder: bool) -> None:
 
 def _trust_folders(context: click.Context) -> None:
     """Let whatever asks during this command, in whichever process, know of `--trust-folder`."""
+    # Workers inherit the environment. A notebook or a test may call several commands: what one of
+    # them was allowed must not hold for the next.
     before = os.environ.get("REPRO_TRUST_FOLDER")
     os.environ["REPRO_TRUST_FOLDER"] = "1"
 
@@ -173,7 +177,7 @@ def _trust_folders(context: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and end with the exit code that scripts rely on."""
-    streams.open_closed_streams()
+    streams.open_closed_streams()  # before anything opens a file
     streams.make_output_tolerant()
     set_private_umask()
     words = _common_options_first(sys.argv[1:] if arguments is None else arguments)
@@ -196,7 +200,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _print_error(UserError("interrupted", hint))
     except (ReaderGone, BrokenPipeError):
         code = streams.READER_GONE
-        streams.discard_output()
+        streams.discard_output()  # Python would write the rest at its end, and fail
     except ImportError as error:
         code = _print_error(of_import(error), debug)
     except OSError as error:
@@ -218,14 +222,14 @@ def _common_options_first(words: list[str]) -> list[str]:
         if word in ANYWHERE or word.startswith("--color="):
             first.append(word)
         elif word == "--color":
-            first += [word, *[next(following, "")]]
+            first += [word, next(following, "")]  # click says what is wrong with an empty value
         else:
             rest.append(word)
     return first + rest
 
 
 def _print_error(error: UserError, debug: bool = False) -> int:
-    if debug:
+    if debug:  # first the details, so that the sentence is the last on the screen
         import traceback
 
         traceback.print_exc()

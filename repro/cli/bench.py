@@ -12,6 +12,7 @@ from repro.errors import FINE, EnvironmentProblem, UserError, quote
 from repro.storage.atomic import to_json, write_atomic
 from repro.storage.paths import places
 
+# The names of `repro.bench.suites`, here so that help and completion need no torch.
 PARTS = {
     "cpu": "training on processors against the usual loop; the machine's limits; faithfulness",
     "gpu": "training on a GPU, captured and packed",
@@ -40,6 +41,7 @@ def command(part: str, quick: bool, save: bool, as_json: bool) -> int:
     """
     if part not in PARTS:
         raise UserError(f"no benchmark named {quote(part)}", did_you_mean_one_of(part, list(PARTS)))
+    # A bench takes minutes: what would stop it at the end is asked first.
     if part == "gpu":
         _need_a_gpu()
     if save:

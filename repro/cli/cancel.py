@@ -50,6 +50,7 @@ def command(
 
     here = places()
     folders = options.keep_selected(select_folders(patterns, here, True, scale), only, skip)
+    # Only what has a job: a run that `repro run` trains here is stopped by Ctrl-C there.
     to_cancel = [state for state in all_states(folders, here) if state.live and state.job]
     sharing = _in_jobs_of(to_cancel, all_states(beside(folders, here), here))
     in_words = counted(len(to_cancel), "run")
@@ -58,6 +59,7 @@ def command(
     if to_cancel and not yes:
         _ask(in_words)
     to_cancel += sharing
+    # An element of an array is named once, however many runs it packs.
     for conf, job_ids in _jobs_by_cluster(to_cancel, here).items():
         slurm.run_slurm_command(["scancel", *dict.fromkeys(job_ids)], conf)
     if as_json:

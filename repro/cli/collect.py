@@ -44,10 +44,11 @@ def collect_and_print(as_json: bool = False, strict: bool = False) -> int:
     from repro.analysis.runs.frame_cache import read_runs, save
 
     here = places()
-    _check_ours(here.results)
+    _check_ours(here.results)  # before a file is written there
     gathered = read_runs(here)
     save(gathered, here)
     states = Counter(gathered.of_lab(other_labs.OURS)["state"].to_pylist())
+    # Other labs' runs are in the frame, but never counted as ours.
     others = {lab: gathered.of_lab(lab).num_rows for lab in gathered.labs}
     print_problems(gathered.problems)
     if as_json:

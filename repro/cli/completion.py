@@ -24,7 +24,7 @@ def command(shell: str) -> None:
         raise UserError(f"no completion for `{shell}`", "use bash, zsh or fish")
     try:
         click.echo(kind(cli, {}, "repro", "_REPRO_COMPLETE").source())
-    except RuntimeError as error:
+    except RuntimeError as error:  # click asks bash for its version
         raise UserError(
             f"cannot make the completion script: {error}", "bash must be 4.4 or newer"
         ) from None

@@ -16,6 +16,7 @@ from repro.cli.shared.submit_options import on_option
 from repro.cli.shared.text_table import print_rows
 from repro.storage.paths import Places, places
 
+# Variables with one meaning for every command. Those of a profile's keys are shown with a profile.
 SETTINGS = (  # variable, what it is where it is not set
     ("REPRO_DEVICE", "a GPU where there is one"),
     ("REPRO_THREADS", "an equal share of the cores"),
@@ -49,7 +50,7 @@ def command(cluster: str | None, show_origin: bool, as_json: bool) -> None:
             facts.append({"name": name, "value": value, "origin": origin})
         print_json({"settings": facts})
         return
-    columns = 2 + show_origin
+    columns = 2 + show_origin  # the origin is the third
     rows = [("setting", "value", "origin")[:columns]]
     for name, value, origin in settings:
         rows.append((name, _text(value), origin)[:columns])
@@ -80,6 +81,7 @@ def _profile(cluster: str, here: Places) -> Iterator[tuple[str, Any, str]]:
 
     profile = load_profile(cluster, here.slurm)
     path = here.slurm / f"{cluster}.toml"
+    # A profile has every key in the end: the file tells which of them it named.
     written = tomllib.loads(path.read_text("utf-8-sig"))
     for field in fields(Profile):
         variable = f"REPRO_{field.name.upper()}"

@@ -83,8 +83,8 @@ def import_set(name: str, path: Path, replace: bool, as_json: bool) -> None:
     """
     from repro.data import registry
 
-    check_name(name, "a data set")
-    if path.is_file() or path.is_dir():
+    check_name(name, "a data set")  # it becomes a folder
+    if path.is_file() or path.is_dir():  # reading takes minutes; what is not there is said at once
         click.echo(f"reading {path}", err=True)
     _print([registry.import_set(name, path, places().data, replace)], as_json)
 
@@ -122,6 +122,7 @@ def check(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
     from repro.data import registry
 
     folder = places().data
+    # A set that was named is checked even where it is missing: that is an answer as well.
     if not names:
         found = registry.all_datasets(folder)
         names = tuple(one.name for one in found if one.state in ("ready", "damaged"))
@@ -201,7 +202,7 @@ def _percent() -> Callable[[int, int], None]:
 
     def say(done: int, of: int) -> None:
         nonlocal said
-        if 10 * done // of > said:
+        if 10 * done // of > said:  # a log of a thousand lines helps nobody
             said = 10 * done // of
             click.echo(f"downloading: {10 * said} %", err=True)
 

@@ -23,8 +23,8 @@ from repro.storage.paths import places
 if TYPE_CHECKING:
     from repro.analysis.compare.paper_diff import Diff
 
-LARGEST_CSV = 50_000_000  # bytes
-FAIL_ON = "worse,fails"
+LARGEST_CSV = 50_000_000  # bytes: a log or a data set that is named by mistake is not read whole
+FAIL_ON = "worse,fails"  # `not comparable` and `missing` are no failures of a reproduction
 A_PATH = click.Path(path_type=Path)
 EXIT_1 = f"Exit 1 on these verdicts ({FAIL_ON})."
 AGAINST = "Compare with these numbers, not the paper's."
@@ -89,7 +89,7 @@ def print_diff(
 
     from repro.analysis.compare.paper_diff import parse_verdicts
 
-    failures = parse_verdicts(fail_on)
+    failures = parse_verdicts(fail_on)  # a word that is none, before all runs are read
     selection, collected = options.print_scale(asked)
     diff = api.compare(
         selection,
@@ -103,6 +103,7 @@ def print_diff(
     whole = not (asked.experiments or asked.seeds or asked.changed or asked.partial)
     if whole and how == Comparison():
         _write_markdown(diff)
+    # What was asked not to be averaged, and would have been, is a failure in itself.
     refused = how.strict and any(row.refused for row in diff.rows)
     if refused or diff.fails(failures):
         return FAILED

@@ -9,6 +9,7 @@ from repro.cli.shared.options import documents, json_option, print_json
 from repro.errors import ENVIRONMENT
 from repro.storage.paths import places
 
+# A warning ends with 0: the run would go on, only slower or with a note.
 _SIGNS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 

@@ -78,7 +78,8 @@ def command(
                   repro evaluate --net resnet-20 --weights resnet20.th --data cifar10
                   repro evaluate --net resnet-20 --weights weights.pt --variant zeros-both
     """
-    checked_device(question.device)
+    checked_device(question.device)  # a typing error, before minutes of decoding
+    # The four things that it does exclude each other.
     measures = bool(question.net or question.weights)
     asked = [measures, bool(ensemble), bool(mcnemar), listed]
     if sum(asked) != 1 or (question.net and not question.weights):
@@ -103,6 +104,7 @@ def command(
 def _answer(question: Question, scale: Scale) -> dict[str, Any]:
     """Measure the weights."""
     assert question.weights is not None
+    # Each file is checked before the test: it may take an hour on a processor.
     to_record = question.save == RECORD
     if to_record:
         check_owners(places().results)
@@ -134,7 +136,7 @@ def _of_weights(
     with Counter("images") as counter:
         result = weights_measurer.measure(of, [reading], image, kept, [reading], counter.at)
     made = weights_measurer.evaluation(of, reading, result, folder.path.name, warnings)
-    for warning in made.warnings[len(warnings) :]:
+    for warning in made.warnings[len(warnings) :]:  # the first ones were said before the test
         click.echo(warning, err=True)
     arrays = weights_measurer.predictions(of, reading, result)
     if record:
@@ -229,6 +231,7 @@ def _predictions(name: str) -> Path:
 
 
 def _in_words(facts: dict[str, Any]) -> str:
+    # One kind of facts is there, and the others are absent.
     lines = []
     for record in facts.get("evaluations", ()):
         errors = [f"{name} {value:.2f} %" for name, value in record["metrics"].items()]

@@ -41,6 +41,7 @@ class Targets:
                 "nothing says where to export to",
                 "give `--csv FILE`, `--tensorboard FOLDER` or `--ro-crate FOLDER`",
             )
+        # Two documents in one stream could be read by nothing.
         if self.csv == STDOUT and as_json:
             raise UserError(
                 "`--csv -` and `--json` both print to standard output", "name a file for the CSV"

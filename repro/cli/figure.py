@@ -18,6 +18,7 @@ from repro.protocol.selected_pages import FIGURES
 from repro.protocol.selection import Selection
 
 ALL = ",".join(api.FIGURE_FORMATS)
+# All by default: SVG for a page, PDF for a paper, PNG for a mail.
 FORMAT = "Of svg, pdf and png (default: all)."
 
 
@@ -88,7 +89,7 @@ def _formats(text: str) -> list[api.FigureFormat]:
     formats: list[api.FigureFormat] = []
     for part in text.split(","):
         word = part.strip().lower()
-        if word in formats or not word:
+        if word in formats or not word:  # twice, or a comma at the end
             continue
         for known in api.FIGURE_FORMATS:
             if word == known:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WHOLE = 50_000  # images of ImageNet's validation set, which published errors are of
 PERCENT = re.compile(r"\d{1,2}(\.\d{1,4})?")
 AUTHORS = re.compile(r"authors-(50|101|152)")
+# In words, so that `--help` need not load the readings.
 FACTORS = "mean, filter, pool, epsilon, average, flip"
 
 ABOUT = {
@@ -82,7 +83,7 @@ def command(question: Question, selection: Selection, as_json: bool) -> None:
     result, folder = _measured(of, readings, mean)
     document = _document(of, readings, result, preprocessing.name, warnings, printed)
     _write_and_print(document, folder.path, as_json)
-    folder.drop_blocks()
+    folder.drop_blocks()  # they continue a killed test; the grid is complete now
 
 
 def _readings(of: Subject, preprocessing: Preprocessing, question: Question) -> list[Reading]:
@@ -127,6 +128,7 @@ def _files(weights: str, mean: Path | None) -> tuple[Path, Path | None]:
         "docs/measuring-weights.md says where they are"
     )
     path = check_input_file(folder / name, "weights", hint)
+    # Their nets subtract a mean image, which the authors publish beside the weights.
     return path, mean or check_input_file(folder / "ResNet_mean.binaryproto", "a mean image", hint)
 
 

@@ -12,6 +12,7 @@ from repro.errors import UserError, quote
 from repro.storage.atomic import write_errors_explained
 from repro.storage.paths import IS_CHECKOUT, ROOT, SHIPPED
 
+# What is to be edited or compared with: an installed package keeps its copies out of sight.
 LAID_OUT = ("slurm/example.toml", "results/published", "results/labs")
 
 
@@ -36,7 +37,7 @@ def command(folder: Path) -> None:
     with write_errors_explained(folder):
         for name in LAID_OUT:
             target = folder / name
-            if target.exists():
+            if target.exists():  # it may have been edited since
                 click.echo(f"{target}: there already", err=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,7 @@ def command(selection: Selection, as_json: bool) -> None:
         first, last = skipped[0]["experiment"], skipped[-1]["experiment"]
         line = f"not reproduced here: {first} to {last} (`repro show {first}` says why)"
         click.echo(fill(line, text_width()))
+    # Whoever asks for scale `paper` by leaving it out may have runs of another one.
     other_scales = sorted(_scales_with_runs(here) - {selection.scale})
     if other_scales and not any(facts["done"] for facts in lines):
         hint = f"`repro list --scale {other_scales[0]}` shows other runs"

@@ -45,7 +45,7 @@ def command(run: str, follow: bool, errors: bool, rank: int | None, lines: int |
     if rank is not None:
         ending = f"_{rank}_log.{'err' if errors else 'out'}"  # as submitit names them
         paths = [path for path in paths if path.name.endswith(ending)]
-    if not paths:
+    if not paths:  # no mistake: it may wait in a queue
         raise Incomplete(f"{run_id} has said nothing yet", "`repro status` says where it is")
     _print_all(paths, lines, follow)
     if not (follow or errors):

@@ -56,6 +56,7 @@ def command(experiments: Sequence[str], budget: float, seeds: int, as_json: bool
     from repro.analysis.planning.plan import make_plan
 
     here = places()
+    # A run of several experiments is trained once, and decides in each of them.
     wanted = runs_of(tuple(chosen.values()))
     done = frozenset(run for run in wanted if is_done(run.id, here))
     plan = make_plan(chosen, budget, done, seeds)
@@ -120,6 +121,7 @@ def _print_steps(plan: Plan) -> None:
     for number, step in enumerate(plan.steps, start=1):
         spent += step.hours
         click.echo(f"{number}. {_in_words(step)}: {format_hours(step.hours)}, {spent:.1f} in all")
+        # The likeliest first: what a step is for.
         chances = sorted(step.chances.items(), key=lambda item: -item[1])
         if chances:
             told = ", ".join(f"{name} {chance:.0%}" for name, chance in chances)
@@ -132,7 +134,7 @@ def _print_steps(plan: Plan) -> None:
 
 def _share(expected: float, total: int, what: str) -> str:
     """Return `1 claim of 1`, or `about 2.4 of 5 claims` where chances add up to a part of one."""
-    rounded = round(expected, 1)
+    rounded = round(expected, 1)  # a forecast knows no more digits
     if rounded == int(rounded):
         return f"{counted(int(rounded), what)} of {total}"
     return f"about {rounded} of {counted(total, what)}"

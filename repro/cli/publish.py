@@ -127,6 +127,7 @@ def publish_runs(
 
     result = Published()
     for run in runs:
+        # Lazily: most runs are published already, and loading a checkpoint takes seconds.
         weights = None
         if lab is None and releases_weights(run, weights_at):
             extract = _Extract(run, here.run(run.id), result.without_weights)
@@ -136,7 +137,7 @@ def publish_runs(
             result.states[run.id] = publish(
                 here.run(run.id), public, again, uncommitted, weights, lab
             )
-        except UserError as error:
+        except UserError as error:  # one run that is refused keeps no other from being published
             result.refused[run.id] = error
     return result
 
@@ -248,6 +249,7 @@ def _in_words(counts: Counter[str]) -> str:
 
 def _next_step(into: Path) -> str:
     """Return what to do with published records."""
+    # Elsewhere than in this checkout, nobody's `git add` would find them.
     if into.resolve() == TRACKED:
         readers = "`repro table`, `figure`, `diff` and `report` read it"
         return f"next: commit results/published; {readers}"

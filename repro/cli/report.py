@@ -20,8 +20,9 @@ def command(scale: str | None, opened: bool, as_json: bool) -> None:
 
     For example:  repro report --open
     """
-    if scale is not None:
+    if scale is not None:  # a scale that is none is a mistake, said before all runs are read
         catalog.load_scale(scale)
+    # One page for everything: a part of it would look like a report on the whole paper.
     selection = Selection(catalog.REPRODUCED, scale)
     selection, collected = print_scale(selection)
     path = api.report(selection.scale, collected)

@@ -41,14 +41,14 @@ def command(selection: Selection, device: str | None, jobs: int | None) -> int:
     from repro.cli.figure import print_figures
     from repro.cli.table import print_tables
 
-    code = FINE
+    code = FINE  # where nothing is to be trained; verdicts do not count, for that is `repro diff`
     experiments = selection.reproduced().experiments_at_scale()
     if any(map(runs_of, experiments.values())):
         with ProgressLines() as lines:
             result = api.run(selection, jobs=jobs, device=device, watcher=lines)
         print_what_next(result)
         code = result.code
-    collect_and_print()
+    collect_and_print()  # before the pages: each of them would read the new folders again
     for name, experiment in experiments.items():
         click.echo()
         if isinstance(experiment, Table):
@@ -67,6 +67,7 @@ def _print_closing_words(selection: Selection, experiments: Mapping[str, Experim
 
     scale, collected = selection.chosen_scale(), api.collect()
     diff = api.compare(selection, collected=collected)
+    # Whole in a file, and not on the screen: the closing words would scroll away.
     path = places().tables_at(scale.name) / "diff.txt"
     write_atomic(path, render_text(diff, verbose=True).encode())
     words = " ".join(closing_words(diff, collected, scale))
@@ -106,6 +107,7 @@ def _page(selection: Selection, name: str) -> Selection:
 
 def _as_typed() -> str:
     """Return the words that call repro here."""
+    # What is printed is copied and typed: it must work in this shell.
     if shutil.which("repro"):
         return "repro"
     if Path(sys.argv[0]).name == "__main__.py":

@@ -82,6 +82,7 @@ def print_what_next(result: LocalResult) -> None:
     """Say what to do about runs that are not done."""
     if result.code == FINE:
         return
+    # Each hint once, however many runs it is of.
     for hint in result.hints:
         click.echo(f"\nhint: {hint}", err=True)
     click.echo("\nnext: repro status --failed", err=True)

@@ -85,6 +85,7 @@ def _facts(name: str, experiment: Experiment, scale: str) -> dict[str, Any]:
         "claims": _claims(experiment),
     }
     if isinstance(experiment, Skipped):
+        # The same keys as any other page, so that a script need not ask which kind it is.
         nothing: dict[str, Any] = {"nets": [], "runs": [], "departures": []}
         return facts | {"skipped": experiment.reason} | nothing
     runs = runs_of(experiment)
@@ -155,6 +156,7 @@ def _run(run: Run) -> dict[str, Any]:
         "recipe": run.recipe.name,
         "scale": run.scale,
         "seed": run.seed,
+        # Four digits: the estimate is not better than that.
         "gpu_hours": float(f"{gpu_hours(run):.4g}"),
         "gpu_bytes": round(memory(run, on_gpu=True).gpu),
         "cpu_bytes": round(memory(run, on_gpu=False).host),
@@ -198,7 +200,9 @@ def _print(facts: dict[str, Any]) -> None:
     for fact in facts["departures"]:
         departure = Departure(fact["field"], fact["paper"], fact["ours"], fact["why"])
         departures[departure] = fact["nets"]
+    # To depart in nothing is worth saying; an empty list would look forgotten.
     _print_lines("Departures from the paper", departure_lines(departures) or ["none"])
+    # The pitfalls are those of the nets for CIFAR-10; public code for ImageNet has others.
     if any(run["recipe"].startswith("cifar10") for run in facts["runs"]):
         _print_lines("Known pitfalls, avoided here", list(map(": ".join, PITFALLS.items())))
     _print_runs(facts)

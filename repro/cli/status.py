@@ -25,6 +25,7 @@ from repro.storage.paths import Folder, places, unprintable_names
 if TYPE_CHECKING:
     from repro.cluster.status.run_states import State
 
+# `interrupted` is not among them: the same command carries on by itself.
 _FAILED = ("failed", "diverged", "lost")
 FASTEST = 10  # seconds between two looks: a scheduler is shared
 FAILED_ONLY = "Only what failed, diverged or was lost: why, and what to type."
@@ -72,7 +73,7 @@ def command(
     while True:
         folders = _folders(patterns, scale, only, skip)
         found = _states(folders, failed)
-        if watch and sys.stdout.isatty():
+        if watch and sys.stdout.isatty():  # a log keeps what was seen before
             click.clear()
         _show(found, failed, as_json, patterns)
         if not watch or not any(state.live for state in found):
@@ -89,6 +90,7 @@ def _folders(
     # An experiment may have no folder yet; a pattern that matches none is a mistake.
     must_match = any(pattern.removeprefix("!") not in names for pattern in patterns)
     here = places()
+    # No run of ours is called so, and to print it could drive the terminal.
     for name in unprintable_names(here.runs):
         click.echo(f"Warning: runs/{name}: its name has characters that cannot be shown", err=True)
     return options.keep_selected(select_folders(patterns, here, must_match, scale), only, skip)
@@ -160,6 +162,7 @@ def _table(found: Sequence[State]) -> None:
         click.echo(line)
 
 
+# Only what is worth a look: what waits or lacks a run is left as it is.
 _COLOURS = {
     "done": "green",
     "running": "cyan",
@@ -225,6 +228,7 @@ def retry_command(state: State) -> str:
     scale = scale_of(here.run(state.id))
     if scale:
         words += ["--scale", scale]
+    # To where it was sent before: its profile and the data are there.
     if state.cluster:
         return join(["repro", "submit", *words, "--on", state.cluster, "--retry"])
     return join(["repro", "run", *words, "--only", state.id])

@@ -56,6 +56,7 @@ def command(
     profile = asked.load_and_print(here)
     experiments = selection.reproduced().experiments_at_scale()
     options = submission.SubmitOptions(retry, again, selection.words())
+    # From here on nothing is decided anew: what is shown, asked and sent is this plan.
     plan = plan_selection(selection, here, profile, options)
     print_untrained(experiments)
     if mode.dry_run:
@@ -63,7 +64,7 @@ def command(
     elif mode.test_only:
         _print_each("verdicts", submission.slurm_verdicts(plan, here, profile), mode.as_json)
     else:
-        check_owners(here.results, here.runs)
+        check_owners(here.results, here.runs)  # a dry run writes nothing, and need not ask
         sent = _send(plan, selection, here, profile, options, mode.yes)
         then = _send_then(plan, sent, selection, here, profile, mode)
         _report(plan, sent, selection.experiments, mode.as_json, then)
@@ -171,6 +172,7 @@ def _send_then(
     """Send the job that waits for the runs, if one is wanted; say what was sent if it fails."""
     if not mode.then:
         return None
+    # The runs are sent by now: their numbers must be printed, whatever becomes of this job.
     try:
         return submit_then.send_job(plan, sent, selection.chosen_scale().name, here, profile)
     except UserError:
@@ -182,6 +184,7 @@ def _ask(plan: Plan, foresight: Foresight, profile: Profile) -> None:
     """Ask above the profile's limits."""
     from repro.cluster.submit.request import above_limits
 
+    # A small plan is sent as asked: who is always asked answers yes without reading.
     if not above_limits(plan, foresight.hours, profile):
         return
     if not sys.stdin.isatty():  # nobody could answer
@@ -221,6 +224,7 @@ def _print_array(array: Sent) -> None:
         if array.jobs < len(array.runs):
             jobs = f" of {counted(array.jobs, 'job')}"
         click.echo(f"sent {runs} as array {array.array}{jobs} ({array.batch})", err=True)
+    # Two people may send the same runs at one moment: the first claim of a run counts.
     if array.taken:
         taken = counted(len(array.taken), "run")
         click.echo(f"left {taken} that somebody else sent at this moment", err=True)

@@ -48,11 +48,13 @@ def print_tables(selection: Selection, form: str = "table", strict: bool = False
     _print(results, form, one=is_one_document(selection, names))
     codes = []
     for result in results:
+        # One line for the six files of a table, as a shell would expand it.
         endings = ",".join(path.suffix[1:] for path in result.files)
         click.echo(f"written: {result.files[0].with_suffix('')}.{{{endings}}}", err=True)
         codes.append(exit_code_of(result.complete, result.collected, result.runs))
     print_left_out(selection, names)
     print_problems(collected.problems)
+    # Asked for by `--strict`, so that a table without these means is a failure.
     if refused:
         click.echo(f"not averaged: {', '.join(refused)}", err=True)
         return FAILED
@@ -64,7 +66,7 @@ def _print(results: Sequence[api.TableResult], form: str, one: bool) -> None:
     texts = [result.render(form) for result in results]
     if form == "json" and not one:
         options.print_json({"tables": list(map(json.loads, texts))})
-    elif form == "csv":
+    elif form == "csv":  # one file that a program reads, so that the heading stands once
         head, _, _ = texts[0].partition("\n")
         rows = [text.removeprefix(f"{head}\n") for text in texts]
         click.echo("\n".join([head, "".join(rows)]), nl=False)

@@ -105,6 +105,7 @@ def of_system(error: OSError) -> UserError:
 def of_import(error: ImportError) -> UserError:
     """Return which package is missing; raise the error again if it is none of the dependencies."""
     package = (error.name or "").split(".")[0]
+    # A module of ours that is missing is a mistake in the code, and needs its traceback.
     if package not in INSTALL:
         raise error
     problem = f"{quote(package)} is not installed, and this command needs it"
@@ -129,6 +130,7 @@ def _problem(error: click.ClickException) -> tuple[str, str]:
 
 
 def _near_option(error: click.NoSuchOption) -> str:
+    # No option is near these words, and what they ask for is there.
     if error.option_name in RESUMING:
         return "what is half done carries on by itself; `--again` begins anew"
     if error.option_name in DATA_FOLDER:
@@ -159,7 +161,7 @@ def _name(error: click.BadParameter) -> str:
     """Return `--seeds` of an option, `EXPERIMENT…` of an argument."""
     parameter: Any = error.param
     if isinstance(parameter, click.Option):
-        return f"`{max(parameter.opts, key=len)}`"
+        return f"`{max(parameter.opts, key=len)}`"  # `--lines` and not `-n`
     return f"`{getattr(parameter, 'metavar', None) or 'an argument'}`"
 
 

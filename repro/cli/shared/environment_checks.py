@@ -43,12 +43,14 @@ def _check_folder(name: str, folder: Path) -> None:
         return
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{start}, which is not a folder", hint)
+    # `REPRO_RESULTS=$SOME/` with the variable unset.
     if folder.resolve() == Path(folder.anchor):
         problem = f"{start}, the root of the file system"
         raise EnvironmentProblem(problem, "name a folder of its own")
 
 
 def _check_outside_data(name: str, folder: Path) -> None:
+    # Whoever replaces or removes a data set would take the results with it.
     for parent in (folder, *folder.parents):
         for files in OF_A_SET:
             # Whoever reads a folder that is closed to us names it: `Path.is_file` would raise.

@@ -18,6 +18,7 @@ class Counter:
     def __init__(self, what: str) -> None:
         self._what = what
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        # A test that continues has done images: only what came since tells the speed.
         self._first: tuple[float, int] | None = None
         self._said = time.monotonic()
 

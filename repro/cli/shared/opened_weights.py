@@ -37,6 +37,7 @@ def opened(
 
     known = read(weights)
     run = _run(known, question.net, question.data, scale)
+    # Public nets differ in places that no tensor's name tells: whose file it is tells them.
     if run.net != known.layout.variant(run.net):
         run = replace(run, net=known.layout.variant(run.net))
         click.echo(f"these weights are of the variant with {_variant(run.net)}", err=True)
@@ -58,6 +59,7 @@ def _run(weights: Weights, name: str | None, data: str | None, scale: Scale) -> 
             "the names in these weights do not tell which net of the paper they are of",
             "name the net: `--net resnet-50`",
         )
+    # Neither recipe nor scale trains anything here: they have the size and number of the images.
     run = scale(Run(net, getattr(import_module("experiments.recipes"), RECIPES[net.family])))
     if name is None:
         run = replace(run, net=replace(run.net, classes=net.classes))

@@ -34,6 +34,7 @@ def worst_of(codes: Iterable[int]) -> int:
 
 def print_left_out(selection: Selection, shown: Collection[str]) -> None:
     """Name the experiments that were asked for by name, and of which no run is selected."""
+    # What a pattern or a group brought in without runs was not asked for by name.
     missing = [name for name in selection.plain_names if name not in shown]
     if missing:
         click.echo(f"left out, as no run of it is selected: {', '.join(missing)}", err=True)

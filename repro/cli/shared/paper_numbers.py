@@ -44,6 +44,7 @@ def numbers_of(name: str, experiment: Experiment) -> list[dict[str, Any]]:
         for metric, paper in zip(metrics, row.paper, strict=False):
             if paper is None:
                 continue
+            # A number has a spread, or a count of runs, only where the paper prints one.
             values = {key: value for key, value in asdict(paper).items() if value is not None}
             numbers.append({"row": row.label, "metric": metric} | values)
     return numbers

@@ -16,6 +16,7 @@ class WholeNumber(click.IntRange):
     name = "whole number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        # `int` would take other alphabets' digits, and fail by itself on thousands of them.
         if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,20}", value):
             raise BadValue(value, self._allowed(), param, ctx)
         number = int(value)
@@ -37,6 +38,7 @@ class OneOf(click.Choice[str]):
     """One of some words."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        # click's own sentence has the words without the value.
         if value not in self.choices:
             raise BadValue(value, f"one of {', '.join(self.choices)}", param, ctx)
         return value

@@ -62,6 +62,7 @@ class ProgressLines(Watcher):
     def look(self, at_work: list[str]) -> None:
         """Show where the runs at work are."""
         if self._terminal:
+            # Asked each time: a window may be resized while it trains.
             width = shutil.get_terminal_size().columns
             lines = [self._line(run_id, width) for run_id in at_work]
             if lines != self._drawn:
@@ -86,7 +87,7 @@ class ProgressLines(Watcher):
 
     def ended(self, event: RunEnd) -> None:
         """Say how a run ended."""
-        self._wipe()
+        self._wipe()  # the lines of the runs at work are drawn again below this one
         self._count += 1
         outcome = event.get("problem") or _errors(self._progress(event["id"]))
         line = f"[{self._count}/{self._to_do}] {event['id']}  {event['state']}  {outcome}"

@@ -80,6 +80,7 @@ def wanted_colour(words: Sequence[str]) -> bool | None:
             choice = words[number + 1]
     if choice == "always":
         return True
+    # What is typed counts before the environment; https://no-color.org.
     if choice == "never" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return None

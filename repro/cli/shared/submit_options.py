@@ -31,6 +31,7 @@ _ASKED = (  # option, key of the profile, what it is
     ),
     ("--exclude", "exclude", "Nodes to avoid."),
 )
+# Numbers from 0: no GPU is asked for with `--gpus 0`.
 _COUNTED = (
     ("--cpus", "cpus", "CPUs of each process."),
     ("--gpus", "gpus", "GPUs of each node."),
@@ -52,6 +53,7 @@ class ProfileOptions:
         """Return the profile with these values."""
         from repro.cluster.profile import load_profile, with_sbatch
 
+        # None is guessed, even where there is one profile only: a job costs somebody's money.
         if self.cluster is None:
             hint = f"profiles in `{here.slurm.name}`: {', '.join(profile_names(here))}"
             raise UserError("`--on` is missing: which cluster?", hint)

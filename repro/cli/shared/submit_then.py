@@ -22,6 +22,7 @@ def foreseen_job(plan: Plan, scale: str, here: Places, profile: Profile) -> dict
     queued = arrays_to_wait_for((), plan.left, profile.name)
     if not plan.runs and not queued:
         return None
+    # Afterany: a report on runs of which some failed is wanted most.
     new = map("<array {}>".format, range(1, len(plan.arrays) + 1))  # SLURM has yet to number them
     return {
         "command": command_of(scale),

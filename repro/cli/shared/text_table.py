@@ -38,6 +38,7 @@ def print_rows(
             del columns[name], widths[name]
     aligned = []
     for name, column in columns.items():
+        # Numbers end together, so that their digits stand below each other.
         align = str.rjust if name in right else str.ljust
         aligned.append([align(cell, widths[name]) for cell in column])
     for line in map("  ".join, zip(*aligned, strict=True)):

@@ -31,6 +31,7 @@ def _cuda_build() -> str:
     found = util.find_spec("torch")
     if found is None or not found.submodule_search_locations:
         return "no build"
+    # To import torch for one word would take a second or two.
     page = Path(found.submodule_search_locations[0]) / "version.py"
     try:
         tree = ast.parse(page.read_text())

@@ -12,6 +12,7 @@ import click
 from repro.cli.shared.options import Decorator, add_options, device_option, gather
 from repro.cli.shared.param_types import OneOf
 
+# What is typed, and what metrics are called by it.
 WAYS = {"center": "center", "ten": "ten_crop", "multi": "multi_scale"}
 
 
